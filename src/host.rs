@@ -1,0 +1,366 @@
+//! The only module that talks to Envoy.
+//!
+//! Rules of this file: nothing may panic (a trap kills the VM of this worker and every request in flight there); values
+//! are read as bytes; request headers are touched in the request phase only, response headers in the response phase only
+//! (the SDK panics on the host's refusal); `on_configure` is always true, or Envoy would answer 500 to everything.
+
+use crate::config::Config;
+use crate::decide::{Decision, NewCookie, Source, decide};
+use crate::metrics::{self, CodeClass, RuleState};
+use crate::plugins::Plugins;
+use crate::reload::{Claim, Evaluation, State};
+use crate::rule::{Request, Target};
+use crate::split::Draw;
+use crate::sticky::{Minutes, may_set_cookie};
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, MetricType, Status};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::rc::Rc;
+use std::time::UNIX_EPOCH;
+
+/// All WasmPlugins of a proxy share one namespace of shared data.
+const STATE_KEY: &str = "canary-split/state/";
+const PLUGINS_KEY: &str = "canary-split/plugins";
+
+/// On an absent key any compare-and-swap succeeds, but 0 would do so on a present one too.
+const ABSENT: u32 = u32::MAX;
+
+/// How often to try again when another VM was faster.
+const TRIES: usize = 64;
+
+proxy_wasm::main! {{
+    proxy_wasm::set_log_level(LogLevel::Info);
+    proxy_wasm::set_root_context(|_| Box::new(Plugin::default()));
+}}
+
+thread_local! {
+    /// What outlives configs: a VM serves one thread.
+    static VM: RefCell<Vm> = RefCell::default();
+}
+
+#[derive(Default)]
+struct Vm {
+    /// Stats by name; each `define_metric` would make a new id.
+    stats: HashMap<String, u32>,
+    /// The newest generation that this VM has been given, by plugin.
+    seen: HashMap<String, u64>,
+    /// How many configs of a plugin are alive here; an old one ends with its last request.
+    alive: HashMap<String, usize>,
+}
+
+/// One config of one plugin.
+#[derive(Default)]
+struct Plugin {
+    name: Option<String>,
+    active: Rc<Active>,
+}
+
+/// What the streams of a config share.
+struct Active {
+    config: Config,
+    /// Where each rule's counters begin.
+    first: Vec<usize>,
+    /// Ids of counters that have been used; see [`Active::counter`].
+    counters: Vec<Cell<Option<u32>>>,
+}
+
+/// Counters of one subset: requests by source, responses by class.
+const SOURCES: [Source; 3] = [Source::Fixed, Source::Fresh, Source::Cookie];
+const PER_SUBSET: usize = SOURCES.len() + CodeClass::COUNT;
+
+/// What a counter counts.
+#[derive(Clone, Copy)]
+enum Counted {
+    Request(Option<Source>),
+    Response(CodeClass),
+}
+
+impl Default for Active {
+    fn default() -> Self {
+        Active::new(Config::new(crate::config::DEFAULT_HEADER.to_owned(), Vec::new()))
+    }
+}
+
+impl Active {
+    fn new(config: Config) -> Self {
+        // The first place is for requests without a rule.
+        let mut subsets = 1;
+        let first = config
+            .rules
+            .iter()
+            .map(|rule| {
+                let first = subsets;
+                subsets += match &rule.target {
+                    Target::Fixed(_) => 1,
+                    Target::Split(split) => split.subsets.len(),
+                };
+                first
+            })
+            .collect();
+        Active { config, first, counters: vec![Cell::new(None); subsets * PER_SUBSET] }
+    }
+
+    /// Counts one request or response of a decision (`(rule, subset)` by their places).
+    fn count(&self, decided: Option<(usize, usize)>, what: Counted) {
+        let subset = decided.map_or(0, |(rule, subset)| self.first.get(rule).map_or(0, |first| first + subset));
+        let offset = match what {
+            Counted::Request(source) => SOURCES.iter().position(|&s| Some(s) == source).unwrap_or(0),
+            Counted::Response(class) => SOURCES.len() + class.index(),
+        };
+        let Some(id) = self.counters.get(subset * PER_SUBSET + offset) else { return };
+        if id.get().is_none() {
+            id.set(stat(MetricType::Counter, &self.stat_name(decided, what)));
+        }
+        if let Some(id) = id.get() {
+            let _ = hostcalls::increment_metric(id, 1);
+        }
+    }
+
+    fn stat_name(&self, decided: Option<(usize, usize)>, what: Counted) -> String {
+        let names = || {
+            let (rule, subset) = decided?;
+            let rule = self.config.rules.get(rule)?;
+            let subset = match &rule.target {
+                Target::Fixed(fixed) => fixed,
+                Target::Split(split) => split.subsets.get(subset)?,
+            };
+            Some((rule.name.as_str(), subset.name.as_str()))
+        };
+        let (rule, subset) = names().unwrap_or_default();
+        match what {
+            Counted::Request(source) => metrics::requests(rule, subset, source),
+            Counted::Response(class) => metrics::responses(rule, subset, class),
+        }
+    }
+}
+
+impl Context for Plugin {}
+
+impl RootContext for Plugin {
+    fn on_vm_start(&mut self, _: usize) -> bool {
+        // RandomState takes its keys from the host's random source; fastrand would take the clock.
+        fastrand::seed(RandomState::new().build_hasher().finish());
+        true
+    }
+
+    fn on_configure(&mut self, size: usize) -> bool {
+        let text = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default();
+        let name = plugin_name();
+        let (evaluation, claim) = take_effect(&name, &text);
+        if self.name.is_none() {
+            VM.with_borrow_mut(|vm| *vm.alive.entry(name.clone()).or_default() += 1);
+        }
+        let others = update_plugins(|plugins| plugins.insert(&name, &evaluation.config.header));
+        if claim == Claim::New {
+            report(&evaluation);
+            if let Some(other) = others.and_then(|plugins| plugins.rival(&name)) {
+                log::error!(
+                    "another plugin, {other}, writes {} too: the later one undoes what the earlier one decides; give each its own header",
+                    evaluation.config.header
+                );
+            }
+        }
+        self.active = Rc::new(Active::new(evaluation.config));
+        self.name = Some(name);
+        true
+    }
+
+    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Stream { active: Rc::clone(&self.active), decided: None, counts: false, cookie: None }))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+/// A plugin whose last config has ended no longer writes its header.
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        let Some(name) = self.name.take() else { return };
+        let last = VM.with_borrow_mut(|vm| {
+            let alive = vm.alive.entry(name.clone()).or_default();
+            *alive = alive.saturating_sub(1);
+            *alive == 0
+        });
+        if last {
+            update_plugins(|plugins| plugins.remove(&name));
+        }
+    }
+}
+
+/// Evaluates a config; the first VM that is given a new one also stores what is now in force.
+fn take_effect(name: &str, text: &[u8]) -> (Evaluation, Claim) {
+    let key = format!("{STATE_KEY}{name}");
+    let seen = VM.with_borrow(|vm| vm.seen.get(name).copied());
+    for _ in 0..TRIES {
+        let (state, cas) = shared(&key);
+        let state = state.map(|bytes| State::from_bytes(&bytes)).unwrap_or_default();
+        let evaluation = state.evaluate(text);
+        let claim = state.claim(text, seen);
+        let generation = match claim {
+            Claim::Late => return (evaluation, claim),
+            Claim::Newest => state.generation,
+            Claim::New => {
+                let after = state.after(&evaluation);
+                if hostcalls::set_shared_data(&key, Some(&after.to_bytes()), Some(cas)) == Err(Status::CasMismatch) {
+                    continue;
+                }
+                after.generation
+            }
+        };
+        VM.with_borrow_mut(|vm| vm.seen.insert(name.to_owned(), generation));
+        return (evaluation, claim);
+    }
+    // The others have kept on changing the state: one of them reports.
+    (State::default().evaluate(text), Claim::Late)
+}
+
+/// Logs and counts what a new config comes to.
+fn report(evaluation: &Evaluation) {
+    let counts = evaluation.counts;
+    log::info!(
+        "canary-split {}: {} rules active, {} on their last good version, {} off; {}",
+        env!("CARGO_PKG_VERSION"),
+        counts.active,
+        counts.last_good,
+        counts.off,
+        evaluation.changes
+    );
+    for fault in &evaluation.faults {
+        log::error!("{fault}");
+    }
+    // Defined in any case, so that an alert finds a 0.
+    if let Some(id) = stat(MetricType::Counter, metrics::CONFIG_ERRORS)
+        && !evaluation.faults.is_empty()
+    {
+        let _ = hostcalls::increment_metric(id, evaluation.faults.len() as i64);
+    }
+    for (state, rules) in
+        [(RuleState::Active, counts.active), (RuleState::LastGood, counts.last_good), (RuleState::Off, counts.off)]
+    {
+        if let Some(id) = stat(MetricType::Gauge, &metrics::config_rules(state)) {
+            let _ = hostcalls::record_metric(id, rules as u64);
+        }
+    }
+}
+
+/// The id of a stat, which is defined at first use.
+fn stat(kind: MetricType, name: &str) -> Option<u32> {
+    VM.with_borrow_mut(|vm| {
+        if let Some(&id) = vm.stats.get(name) {
+            return Some(id);
+        }
+        let id = hostcalls::define_metric(kind, name).ok()?;
+        vm.stats.insert(name.to_owned(), id);
+        Some(id)
+    })
+}
+
+/// A shared value and what to compare with when it is swapped.
+fn shared(key: &str) -> (Option<Vec<u8>>, u32) {
+    match hostcalls::get_shared_data(key) {
+        Ok((Some(value), cas)) => (Some(value), cas.unwrap_or(ABSENT)),
+        _ => (None, ABSENT),
+    }
+}
+
+/// Changes the list of live plugins, if `change` says that it did; returns the list as it is then.
+fn update_plugins(change: impl Fn(&mut Plugins) -> bool) -> Option<Plugins> {
+    for _ in 0..TRIES {
+        let (bytes, cas) = shared(PLUGINS_KEY);
+        let mut plugins = bytes.map(|bytes| Plugins::from_bytes(&bytes)).unwrap_or_default();
+        if !change(&mut plugins)
+            || hostcalls::set_shared_data(PLUGINS_KEY, Some(&plugins.to_bytes()), Some(cas)).is_ok()
+        {
+            return Some(plugins);
+        }
+    }
+    None
+}
+
+/// What Envoy calls this plugin; the same in all VMs and over all configs.
+fn plugin_name() -> String {
+    let property = |name: &str| hostcalls::get_property(vec![name]).ok().flatten().unwrap_or_default();
+    let (name, root) = (property("plugin_name"), property("plugin_root_id"));
+    format!("{}/{}", String::from_utf8_lossy(&name), String::from_utf8_lossy(&root))
+}
+
+/// One request and its response.
+struct Stream {
+    active: Rc<Active>,
+    /// The places of the rule and the subset; request headers cannot be read again when the response comes.
+    decided: Option<(usize, usize)>,
+    /// Whether the request was seen, so that its response counts.
+    counts: bool,
+    cookie: Option<NewCookie>,
+}
+
+impl Context for Stream {}
+
+impl HttpContext for Stream {
+    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+        let active = Rc::clone(&self.active);
+        let mut headers = RequestHeaders::default();
+        let decision = decide(&active.config, &mut headers, || Draw(fastrand::u32(..)), now);
+        // Exactly one write on every request, so that no client says what the subset is. It also makes Envoy choose the
+        // route again: Envoy does so by itself for plugins of this ABI (0.2.1), not for those of a newer one.
+        let value = decision.as_ref().map(|decision| decision.subset.header_value.as_str());
+        let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, &active.config.header, value);
+        let source = decision.as_ref().map(|decision| decision.source);
+        if let Some(Decision { rule_at, subset_at, cookie, .. }) = decision {
+            self.decided = Some((rule_at, subset_at));
+            self.cookie = cookie;
+        }
+        self.counts = true;
+        active.count(self.decided, Counted::Request(source));
+        Action::Continue
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
+        if self.counts {
+            let status = response_header(":status").as_deref().and_then(number).unwrap_or(0);
+            self.active.count(self.decided, Counted::Response(CodeClass::of(status)));
+            if let Some(cookie) = self.cookie.take()
+                && may_set_cookie(status, cookie.https, || response_header("location"))
+            {
+                // `add`: `set` would destroy the application's cookies.
+                let _ = hostcalls::add_map_value(MapType::HttpResponseHeaders, "set-cookie", &cookie.header);
+            }
+        }
+        Action::Continue
+    }
+}
+
+/// The request's headers, each asked for at most once: a value costs ten times as much as anything that we do with it.
+#[derive(Default)]
+struct RequestHeaders<'c> {
+    asked: Vec<(&'c str, Option<Vec<u8>>)>,
+}
+
+impl<'c> Request<'c> for RequestHeaders<'c> {
+    fn header(&mut self, name: &'c str) -> Option<&[u8]> {
+        let known = self.asked.iter().position(|(asked, _)| *asked == name);
+        let at = known.unwrap_or_else(|| {
+            self.asked.push((name, hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten()));
+            self.asked.len() - 1
+        });
+        self.asked.get(at).and_then(|(_, value)| value.as_deref())
+    }
+}
+
+fn response_header(name: &str) -> Option<Vec<u8>> {
+    hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, name).ok().flatten()
+}
+
+fn number(digits: &[u8]) -> Option<u16> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+fn now() -> Minutes {
+    let time = hostcalls::get_current_time().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    Minutes::of_seconds(time.map_or(0, |time| time.as_secs()))
+}

@@ -1,0 +1,68 @@
+//! What is counted, and how it is called.
+//!
+//! Labels stand in the name in the form that Istio's `extraStatTags` turns into real ones (`subset=.=v2;.;`). All of them
+//! come from the config, never from a request: the number of stats is bounded.
+
+use crate::decide::Source;
+
+/// Counter: faults in configs, once per fault and config.
+pub const CONFIG_ERRORS: &str = "canary_config_errors_total";
+
+/// Why a rule is in force, or that it is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleState {
+    /// As the config says.
+    Active,
+    /// As the last config said in which it was good.
+    LastGood,
+    /// Not in force.
+    Off,
+}
+
+/// Gauge: the rules in this state.
+pub fn config_rules(state: RuleState) -> String {
+    let state = match state {
+        RuleState::Active => "active",
+        RuleState::LastGood => "last_good",
+        RuleState::Off => "off",
+    };
+    format!("state=.={state};.;canary_config_rules")
+}
+
+/// Counter: requests by what was decided; without a rule all labels but the source are empty.
+pub fn requests(rule: &str, subset: &str, source: Option<Source>) -> String {
+    let source = match source {
+        Some(Source::Fixed) => "fixed",
+        Some(Source::Fresh) => "fresh",
+        Some(Source::Cookie) => "cookie",
+        None => "none",
+    };
+    format!("rule=.={rule};.;subset=.={subset};.;source=.={source};.;canary_requests_total")
+}
+
+/// Counter: final responses by subset and class of their status.
+pub fn responses(rule: &str, subset: &str, class: CodeClass) -> String {
+    format!("rule=.={rule};.;subset=.={subset};.;code_class=.={}xx;.;canary_responses_total", class.0)
+}
+
+/// The first digit of a status, 1 to 5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodeClass(u8);
+
+impl CodeClass {
+    /// How many there are.
+    pub const COUNT: usize = 5;
+
+    /// 0 to 4.
+    pub fn index(self) -> usize {
+        usize::from(self.0) - 1
+    }
+
+    /// The class of a status; what is none counts as a server's error.
+    pub fn of(status: u16) -> CodeClass {
+        match status {
+            100..=599 => CodeClass((status / 100) as u8),
+            _ => CodeClass(5),
+        }
+    }
+}

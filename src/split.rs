@@ -1,0 +1,244 @@
+//! A draw → a subset, by weight.
+//!
+//! The 2³² draws are laid out so that an edit of the weights moves as few of them as possible. Every canary grows from an
+//! anchor of its own in one direction; stable is whatever nobody has taken. The space is cut into *segments* (a power of
+//! two, at least two); in each, one canary grows from the bottom upwards and one from the top downwards. Segments halve
+//! as canaries are appended and nobody's anchor moves by that: 0↑, ½↑, ½↓, 1↓, ¼↓, ¾↓, ¼↑, ¾↑, ⅛↓, …
+//!
+//! What does not fit a canary's segment goes on into the free middle of the others, always away from whoever grows there.
+//!
+//! Knows nothing of HTTP, of configuration or of where a draw comes from.
+
+use xxhash_rust::xxh64::xxh64;
+
+/// The number of draws: 2³².
+const SPACE: u64 = 1 << 32;
+
+/// A uniformly distributed 32-bit number: what decides between the subsets of a split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Draw(pub u32);
+
+/// What makes two rules' draws independent: a keyed bijection of the draws.
+///
+/// Being a bijection, it costs no exactness: a set of `n` positions is always the image of `n` draws. It is a two-round
+/// Even–Mansour construction over the 32-bit finalizer of MurmurHash3, keyed by the xxHash64 (seed 0) of the salt's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Salt {
+    before: u32,
+    between: u32,
+}
+
+impl Salt {
+    /// The salt of these bytes.
+    pub fn new(bytes: &[u8]) -> Salt {
+        let key = xxh64(bytes, 0);
+        Salt { before: (key & 0xffff_ffff) as u32, between: (key >> 32) as u32 }
+    }
+
+    /// Where in the space this draw stands under this salt.
+    pub fn position(self, draw: Draw) -> u32 {
+        mix(mix(draw.0 ^ self.before) ^ self.between)
+    }
+}
+
+/// MurmurHash3's fmix32 (Austin Appleby, public domain): each step is a bijection of the 32-bit numbers.
+fn mix(mut x: u32) -> u32 {
+    x ^= x >> 16;
+    x = x.wrapping_mul(0x85eb_ca6b);
+    x ^= x >> 13;
+    x = x.wrapping_mul(0xc2b2_ae35);
+    x ^ (x >> 16)
+}
+
+/// Why weights make no split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SplitError {
+    /// There is no weight at all, or all are 0.
+    Nothing,
+    /// The weights add up to this, which is more than `u32::MAX`.
+    TooMuch(u64),
+    /// There are more than [`MAX_SUBSETS`] weights.
+    TooMany,
+}
+
+/// The weighted list of subsets, laid out: answers by the subset's index in the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// `(first position, subset)`, ascending, without gaps; a run ends where the next begins, the last at the end.
+    runs: Box<[(u32, u8)]>,
+}
+
+/// The most subsets that a split may have.
+pub const MAX_SUBSETS: usize = 64;
+
+impl Split {
+    /// The split of these weights; the first is stable's.
+    ///
+    /// Each canary owns exactly ⌊2³² · weight ∕ sum⌋ positions and stable the rest; if stable's weight is 0, the rest goes to
+    /// the last canary that has a weight.
+    ///
+    /// # Errors
+    ///
+    /// If the weights add up to 0 or to more than `u32::MAX`, or if there are more than [`MAX_SUBSETS`].
+    pub fn new(weights: &[u32]) -> Result<Split, SplitError> {
+        if weights.len() > MAX_SUBSETS {
+            return Err(SplitError::TooMany);
+        }
+        let shares = shares(weights)?;
+        Ok(Split { runs: lay_out(shares.get(1..).unwrap_or_default()) })
+    }
+
+    /// The index of the subset that owns a position.
+    pub fn pick(&self, position: u32) -> usize {
+        let after = self.runs.partition_point(|&(first, _)| first <= position);
+        after.checked_sub(1).and_then(|i| self.runs.get(i)).map_or(0, |&(_, subset)| usize::from(subset))
+    }
+
+    /// The runs of positions of one subset, as `(first position, subset)`; each ends where the next begins.
+    pub fn runs(&self) -> &[(u32, u8)] {
+        &self.runs
+    }
+}
+
+/// How many positions each subset owns; they add up to 2³².
+fn shares(weights: &[u32]) -> Result<Vec<u64>, SplitError> {
+    let sum: u64 = weights.iter().map(|&w| u64::from(w)).sum();
+    if sum > u64::from(u32::MAX) {
+        return Err(SplitError::TooMuch(sum));
+    }
+    let floor = |&w: &u32| (u64::from(w) * SPACE).checked_div(sum).ok_or(SplitError::Nothing);
+    let mut shares = weights.iter().map(floor).collect::<Result<Vec<u64>, _>>()?;
+    let heir = match weights.first() {
+        Some(0) => weights.iter().rposition(|&w| w > 0),
+        _ => Some(0),
+    };
+    let rest = SPACE - shares.iter().sum::<u64>();
+    match heir.and_then(|heir| shares.get_mut(heir)) {
+        Some(share) => *share += rest,
+        None => return Err(SplitError::Nothing),
+    }
+    Ok(shares)
+}
+
+/// A stretch of the space: one canary grows from its bottom, one from its top.
+struct Segment {
+    up: Option<usize>,
+    down: Option<usize>,
+    /// What nobody has taken yet: `free_from..free_to`.
+    free_from: u64,
+    free_to: u64,
+}
+
+/// Lays out what the canaries own (`owned[i]` is that of subset `i + 1`); stable gets what is left between.
+fn lay_out(owned: &[u64]) -> Box<[(u32, u8)]> {
+    let count = owned.len().div_ceil(2).next_power_of_two().max(2);
+    let size = SPACE >> count.ilog2();
+    let mut segments: Vec<Segment> = (0..count as u64)
+        .map(|i| Segment { up: None, down: None, free_from: i * size, free_to: (i + 1) * size })
+        .collect();
+    let homes: Vec<usize> = (0..owned.len())
+        .map(|canary| {
+            let (home, up) = home(canary, count);
+            if let Some(segment) = segments.get_mut(home) {
+                *(if up { &mut segment.up } else { &mut segment.down }) = Some(canary);
+            }
+            home
+        })
+        .collect();
+
+    let mut taken = Taken { stretches: Vec::new(), left: owned.to_vec() };
+    // At home each takes what it needs; where two need more than there is, each is sure of one half.
+    for segment in &mut segments {
+        let need = |canary: Option<usize>| canary.and_then(|c| owned.get(c)).copied().unwrap_or(0);
+        let (up, down) = (need(segment.up), need(segment.down));
+        let for_up = up.min(size - down.min(size / 2));
+        let for_down = down.min(size - for_up);
+        if let Some(canary) = segment.up {
+            taken.take(segment, canary, for_up, true);
+        }
+        if let Some(canary) = segment.down {
+            taken.take(segment, canary, for_down, false);
+        }
+    }
+    // The overflow, nearest segment first; it grows from the side that has no owner, else from the top.
+    for (canary, home) in homes.iter().enumerate() {
+        for distance in 1..count {
+            if let Some(segment) = segments.get_mut(home ^ distance) {
+                let from_bottom = segment.up.is_none() && segment.down.is_some();
+                taken.take(segment, canary, SPACE, from_bottom);
+            }
+        }
+    }
+    taken.stretches.sort_unstable();
+    runs(&taken.stretches)
+}
+
+/// The segment (of `count`) where a canary has its anchor, and whether it grows upwards from there.
+///
+/// Canaries 0…3 stand at 0↑, ½↑, ½↓, 1↓. From then on each power of two brings the odd multiples of a finer fraction, in
+/// the order of bit reversal: first all downwards, then all upwards.
+fn home(canary: usize, count: usize) -> (usize, bool) {
+    // The anchor is numerator ∕ 2^level of the space.
+    let (numerator, level, up) = match canary {
+        0 => (0, 0, true),
+        1 => (1, 1, true),
+        2 => (1, 1, false),
+        3 => (1, 0, false),
+        _ => {
+            let level = canary.ilog2();
+            let place = canary - (1 << level);
+            let up = place >> (level - 1) == 1;
+            let nth = (0..level - 1).fold(0, |bits, bit| bits << 1 | (place >> bit & 1));
+            (2 * nth + 1, level, up)
+        }
+    };
+    let anchor = (numerator * count) >> level;
+    (if up { anchor } else { anchor - 1 }, up)
+}
+
+/// Who has taken which stretch, and what each still has to get.
+struct Taken {
+    /// `(from, to, subset)`
+    stretches: Vec<(u64, u64, u8)>,
+    left: Vec<u64>,
+}
+
+impl Taken {
+    /// Gives a canary what it still has to get, but at most `limit` and at most what the segment has free.
+    fn take(&mut self, segment: &mut Segment, canary: usize, limit: u64, from_bottom: bool) {
+        let Some(left) = self.left.get_mut(canary) else { return };
+        let amount = limit.min(*left).min(segment.free_to - segment.free_from);
+        if amount == 0 {
+            return;
+        }
+        *left -= amount;
+        let (from, to) = if from_bottom {
+            segment.free_from += amount;
+            (segment.free_from - amount, segment.free_from)
+        } else {
+            segment.free_to -= amount;
+            (segment.free_to, segment.free_to + amount)
+        };
+        self.stretches.push((from, to, canary as u8 + 1));
+    }
+}
+
+/// Sorted stretches `(from, to, subset)` → runs without gaps; the gaps are stable's.
+fn runs(stretches: &[(u64, u64, u8)]) -> Box<[(u32, u8)]> {
+    let mut runs: Vec<(u32, u8)> = Vec::new();
+    let mut begin = |at: u64, subset: u8| {
+        if at < SPACE && runs.last().is_none_or(|&(_, last)| last != subset) {
+            runs.push((at as u32, subset));
+        }
+    };
+    let mut end = 0;
+    for &(from, to, subset) in stretches {
+        if from > end {
+            begin(end, 0);
+        }
+        begin(from, subset);
+        end = to;
+    }
+    begin(end, 0);
+    runs.into_boxed_slice()
+}

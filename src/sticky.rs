@@ -1,0 +1,235 @@
+//! What sticks to the visitor: a draw read from our cookie, a cookie written for a draw.
+//!
+//! The value is a format that we keep: `1.DDDDDDDD.MMMMMMM`: the version, the draw in 8 hex digits and when the cookie was
+//! made, in minutes since 1970, in 7 hex digits. A later setting may append `.SUBSET.CCCCCCCCCCCCCCCC` (a subset and its
+//! seal); such a cookie is read here for its draw. Lower case, at most 99 bytes. Anything else is no cookie.
+
+use crate::cookie;
+use crate::split::Draw;
+use std::fmt::Write;
+
+/// Minutes since 1970, as far as seven hex digits reach (the year 2480).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Minutes(pub u32);
+
+impl Minutes {
+    /// The minute of a time in seconds since 1970.
+    pub fn of_seconds(seconds: u64) -> Minutes {
+        Minutes((seconds / 60).min(0x0fff_ffff) as u32)
+    }
+}
+
+/// What makes a rule's decisions stick.
+#[derive(Clone, Debug)]
+pub struct Sticky {
+    /// Our own cookie.
+    pub cookie: Cookie,
+}
+
+/// When a cookie gets the attribute `Secure`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secure {
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+    /// Where the request came over https.
+    WhenHttps,
+}
+
+/// Our cookie: how it is called and written, how long it lives.
+#[derive(Clone, Debug)]
+pub struct Cookie {
+    /// Its name.
+    pub name: String,
+    /// How long a browser keeps it, in seconds; 0: as long as the browser's session.
+    pub ttl: u32,
+    /// Whether a cookie older than half its ttl is given out again.
+    pub renew: bool,
+    /// When it gets the attribute `Secure`.
+    pub secure: Secure,
+    /// All other attributes as they are written, beginning with `; Path=`.
+    pub attributes: String,
+}
+
+/// What a visitor's cookie says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The visitor's draw.
+    pub draw: Draw,
+    /// When the cookie was made.
+    pub made: Minutes,
+}
+
+impl Cookie {
+    /// The first valid value of this cookie in a `Cookie` header.
+    pub fn read(&self, header: &[u8]) -> Option<Held> {
+        cookie::values(header, &self.name).find_map(Held::parse)
+    }
+
+    /// Whether a visitor who holds this should get it anew: it is older than half the ttl, or of the future.
+    pub fn is_due(&self, held: Held, now: Minutes) -> bool {
+        let age = u64::from(now.0.saturating_sub(held.made.0)) * 60;
+        self.can_be_due() && (held.made > now || age * 2 > u64::from(self.ttl))
+    }
+
+    /// Whether a cookie is ever given out again; if not, nobody needs to look at the clock for one.
+    pub fn can_be_due(&self) -> bool {
+        self.renew && self.ttl > 0
+    }
+
+    /// The value of the `set-cookie` header that gives a visitor this draw.
+    pub fn write(&self, draw: Draw, now: Minutes, https: bool) -> String {
+        let mut header = String::with_capacity(self.name.len() + self.attributes.len() + 32);
+        header.push_str(&self.name);
+        // Writing into a String cannot fail.
+        let _ = write!(header, "=1.{:08x}.{:07x}", draw.0, now.0 & 0x0fff_ffff);
+        header.push_str(&self.attributes);
+        if self.secure == Secure::Always || (self.secure == Secure::WhenHttps && https) {
+            header.push_str("; Secure");
+        }
+        header
+    }
+}
+
+impl Held {
+    /// Reads a cookie's value; `None` if it is not exactly of our format.
+    pub fn parse(value: &[u8]) -> Option<Held> {
+        let mut parts = value.split(|&b| b == b'.');
+        let mut part = || parts.next();
+        let (version, draw, made) = (part()?, part()?, part()?);
+        if version != b"1" {
+            return None;
+        }
+        let held = Held { draw: Draw(hex(draw, 8)?), made: Minutes(hex(made, 7)?) };
+        let Some(subset) = part() else { return Some(held) };
+        let seal = part()?;
+        let whole = is_label(subset) && hex(seal.get(..8)?, 8).is_some() && hex(seal.get(8..)?, 8).is_some();
+        (whole && part().is_none()).then_some(held)
+    }
+}
+
+/// Exactly this many lower-case hex digits (at most 8).
+fn hex(digits: &[u8], length: usize) -> Option<u32> {
+    if digits.len() != length {
+        return None;
+    }
+    digits.iter().try_fold(0_u32, |value, &digit| match digit {
+        b'0'..=b'9' => Some(value << 4 | u32::from(digit - b'0')),
+        b'a'..=b'f' => Some(value << 4 | u32::from(digit - b'a' + 10)),
+        _ => None,
+    })
+}
+
+/// Whether this is a DNS label in lower case: `[a-z0-9]([-a-z0-9]*[a-z0-9])?`, 1 to 63 bytes. Subsets and rules are named so.
+pub fn is_label(name: &[u8]) -> bool {
+    let edge = |b: Option<&u8>| b.is_some_and(|&b| b != b'-');
+    (1..=63).contains(&name.len())
+        && name.iter().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        && edge(name.first())
+        && edge(name.last())
+}
+
+/// Whether a new cookie may go out with a final response.
+///
+/// Not with an interim response (other than 101, which is final for an upgrade), and not over http on a redirect to https:
+/// the visitor is about to come back over https, where the cookie can be `Secure`.
+pub fn may_set_cookie(status: u16, https: bool, location: impl FnOnce() -> Option<Vec<u8>>) -> bool {
+    match status {
+        101 => true,
+        100..=199 => false,
+        300..=399 if !https => {
+            !location().is_some_and(|to| to.get(..8).is_some_and(|s| s.eq_ignore_ascii_case(b"https://")))
+        }
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cookie() -> Cookie {
+        Cookie {
+            name: "c".to_owned(),
+            ttl: 7200,
+            renew: true,
+            secure: Secure::WhenHttps,
+            attributes: "; Path=/".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_format_is_kept() {
+        let long = format!("1.00000000.0000000.{}.0123456789abcdef", "a".repeat(63));
+        assert_eq!(long.len(), 99);
+        let table: &[(&str, Option<(u32, u32)>)] = &[
+            ("1.00000000.0000000", Some((0, 0))),
+            ("1.ffffffff.fffffff", Some((u32::MAX, 0x0fff_ffff))),
+            ("1.89abcdef.1c9d3a4", Some((0x89ab_cdef, 0x01c9_d3a4))),
+            ("1.89abcdef.1c9d3a4.v2.0123456789abcdef", Some((0x89ab_cdef, 0x01c9_d3a4))),
+            (&long, Some((0, 0))),
+            ("", None),
+            ("1", None),
+            ("1.89abcdef", None),
+            ("1.89abcdef.", None),
+            ("1.89ABCDEF.1c9d3a4", None),
+            ("2.89abcdef.1c9d3a4", None),
+            ("01.89abcdef.1c9d3a4", None),
+            ("1.89abcde.1c9d3a4", None),
+            ("1.89abcdef0.1c9d3a4", None),
+            ("1.+9abcdef.1c9d3a4", None),
+            ("1.89abcdef.1c9d3a4.", None),
+            ("1.89abcdef.1c9d3a4.v2", None),
+            ("1.89abcdef.1c9d3a4.v2.0123456789abcde", None),
+            ("1.89abcdef.1c9d3a4.v2.0123456789abcdeF", None),
+            ("1.89abcdef.1c9d3a4.-v2.0123456789abcdef", None),
+            ("1.89abcdef.1c9d3a4..0123456789abcdef", None),
+            ("1.89abcdef.1c9d3a4.v2.0123456789abcdef.", None),
+            (" 1.89abcdef.1c9d3a4", None),
+        ];
+        for &(value, expected) in table {
+            let held = Held::parse(value.as_bytes()).map(|held| (held.draw.0, held.made.0));
+            assert_eq!(held, expected, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        let written = cookie().write(Draw(0x0000_beef), Minutes(0x1c9_d3a4), true);
+        assert_eq!(written, "c=1.0000beef.1c9d3a4; Path=/; Secure");
+        let held = cookie().read(b"c=1.0000beef.1c9d3a4").unwrap();
+        assert_eq!((held.draw, held.made), (Draw(0x0000_beef), Minutes(0x1c9_d3a4)));
+    }
+
+    #[test]
+    fn of_several_the_first_valid_one_counts() {
+        let held =
+            cookie().read(b"c=x; cc=1.00000001.0000000; c=\"1.00000002.0000000\"; c=1.00000003.0000000").unwrap();
+        assert_eq!(held.draw, Draw(2));
+    }
+
+    #[test]
+    fn a_cookie_is_due_after_half_its_ttl_or_if_it_is_of_the_future() {
+        let due = |cookie: &Cookie, made: u32, now: u32| {
+            cookie.is_due(Held { draw: Draw(0), made: Minutes(made) }, Minutes(now))
+        };
+        assert!(!due(&cookie(), 100, 160));
+        assert!(due(&cookie(), 100, 161));
+        assert!(due(&cookie(), 101, 100));
+        assert!(!due(&Cookie { renew: false, ..cookie() }, 100, 1000));
+        assert!(!due(&Cookie { ttl: 0, ..cookie() }, 101, 100));
+    }
+
+    #[test]
+    fn no_cookie_goes_out_with_interim_responses_or_on_the_way_to_https() {
+        let to = |location: &'static str| move || Some(location.as_bytes().to_vec());
+        assert!(may_set_cookie(101, false, to("https://x")));
+        assert!(!may_set_cookie(103, true, || None));
+        assert!(!may_set_cookie(301, false, to("HTTPS://x/")));
+        assert!(may_set_cookie(301, true, to("https://x/")));
+        assert!(may_set_cookie(302, false, to("/login")));
+        assert!(may_set_cookie(304, false, || None));
+        assert!(may_set_cookie(503, false, || None));
+    }
+}

@@ -214,7 +214,7 @@ impl<'p> Scanner<'p> {
         }
         if self.chars.next_if(|&(_, c)| c == '<').is_some() {
             self.out.push('<');
-            while let Some((at, c)) = self.chars.next() {
+            for (at, c) in self.chars.by_ref() {
                 self.out.push(c);
                 match c {
                     '>' => return Ok(true),
@@ -226,7 +226,7 @@ impl<'p> Scanner<'p> {
             return Err("a ( without a )".to_owned());
         }
         let mut negative = false;
-        while let Some((at, c)) = self.chars.next() {
+        for (at, c) in self.chars.by_ref() {
             self.out.push(c);
             match c {
                 ':' => return Ok(true),

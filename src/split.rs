@@ -94,9 +94,16 @@ impl Split {
         after.checked_sub(1).and_then(|i| self.runs.get(i)).map_or(0, |&(_, subset)| usize::from(subset))
     }
 
-    /// The runs of positions of one subset, as `(first position, subset)`; each ends where the next begins.
-    pub fn runs(&self) -> &[(u32, u8)] {
-        &self.runs
+    /// How many positions belong to one subset here and to another there: `(here, there, positions)`, exact.
+    ///
+    /// Some pairs come more than once; together they make up all 2³².
+    pub fn overlap(&self, there: &Split) -> impl Iterator<Item = (usize, usize, u64)> {
+        let first = |run: &(u32, u8)| run.0;
+        let mut starts: Vec<u32> = self.runs.iter().chain(&there.runs).map(first).collect();
+        starts.sort_unstable();
+        starts.dedup();
+        let ends = starts.iter().skip(1).map(|&start| u64::from(start)).chain([SPACE]).collect::<Vec<_>>();
+        starts.into_iter().zip(ends).map(|(from, to)| (self.pick(from), there.pick(from), to - u64::from(from)))
     }
 }
 

@@ -1,0 +1,52 @@
+# Thin targets; what they need is installed by tests/setup.sh, which names what it cannot install.
+WASM := target/wasm32-wasip1/release/canary_split.wasm
+PYTHON := .venv/bin/python
+DEMO_ENVOY := 1.39.3
+
+.PHONY: help build demo test test-fast test-envoy test-manifests lint image tool simulate setup clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+
+build: ## the module: target/wasm32-wasip1/release/canary_split.wasm
+	tests/setup.sh rust
+	cargo build --locked --release --lib --target wasm32-wasip1
+
+demo: build ## a whole canary on this machine: Envoy, v1, v2 (DEMO_EXIT=1 ends by itself)
+	tests/setup.sh demo $(DEMO_ENVOY)
+	$(PYTHON) tests/demo/demo.py
+
+setup: ## everything that `make test` needs
+	tests/setup.sh all
+
+test: setup build ## every test
+	cargo test --locked --all-features
+	$(PYTHON) -m pytest -q tests/manifests tests/envoy tests/demo
+
+test-fast: build ## native tests and the built module in the fake host
+	cargo test --locked --all-features
+
+test-envoy: setup build ## the built module in every supported Envoy (ENVOY=1.39.3 for one)
+	$(PYTHON) -m pytest -q tests/envoy
+
+test-manifests: setup build ## what we ship renders and says what we mean
+	$(PYTHON) -m pytest -q tests/manifests
+
+lint: ## formatting, clippy for both targets (with the lints against panics), documentation
+	tests/setup.sh rust
+	cargo fmt --check
+	cargo clippy --locked --all-features --all-targets -- -D warnings
+	cargo clippy --locked --lib --target wasm32-wasip1 -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --quiet
+
+image: build ## an OCI layout and a tarball of the module in .image/, without a Docker daemon
+	python3 wasmplugin/image.py
+
+tool: ## the native tool: target/release/canary-split
+	cargo build --locked --release --features cli --bin canary-split
+
+simulate: ## who moves when weights are edited: this split beside others
+	cargo run --locked --quiet --release --features cli -- simulate
+
+clean: ## what was built and installed here
+	rm -rf target .venv .image

@@ -1,0 +1,153 @@
+//! Which rules are in force, whatever the order in which the VMs are given the configs.
+
+use canary_split::reload::{Claim, Evaluation, State};
+
+/// A list of rules in which each letter is a rule: good in lower case, broken in upper case; `!` is no config at all.
+fn config(rules: &str) -> String {
+    if rules == "!" {
+        return "!".to_owned();
+    }
+    let rule = |c: char| match c.is_ascii_lowercase() {
+        true => format!(r#"{{"name":"{c}","subset":"v1"}}"#),
+        false => format!(r#"{{"name":"{}","subset":"V1"}}"#, c.to_ascii_lowercase()),
+    };
+    format!(r#"{{"rules":[{}]}}"#, rules.chars().map(rule).collect::<Vec<_>>().join(","))
+}
+
+fn in_force(evaluation: &Evaluation) -> String {
+    evaluation.config.rules.iter().map(|rule| rule.name.as_str()).collect()
+}
+
+/// One config after the other, as one VM is given them. Returns what is in force after each, with its counts.
+fn play(configs: &[&str]) -> Vec<(String, [usize; 3])> {
+    let mut state = State::default();
+    let step = |rules: &&str| {
+        let evaluation = state.evaluate(config(rules).as_bytes());
+        state = state.after(&evaluation);
+        (in_force(&evaluation), [evaluation.counts.active, evaluation.counts.last_good, evaluation.counts.off])
+    };
+    configs.iter().map(step).collect()
+}
+
+#[test]
+fn a_rule_stands_or_falls_alone() {
+    let table: &[(&[&str], &[(&str, [usize; 3])])] = &[
+        (&["ab"], &[("ab", [2, 0, 0])]),
+        (&["aB"], &[("a", [1, 0, 1])]),
+        (&["ab", "aB", "AB"], &[("ab", [2, 0, 0]), ("ab", [1, 1, 0]), ("ab", [0, 2, 0])]),
+        (&["ab", "b", "Ab"], &[("ab", [2, 0, 0]), ("b", [1, 0, 0]), ("b", [1, 0, 1])]),
+        (&["!", "a", "!", "A"], &[("", [0, 0, 0]), ("a", [1, 0, 0]), ("a", [0, 1, 0]), ("a", [0, 1, 0])]),
+        (&["aa"], &[("a", [1, 0, 1])]),
+        (&["a", "Aa"], &[("a", [1, 0, 0]), ("a", [0, 1, 1])]),
+        (&["a", "", "A"], &[("a", [1, 0, 0]), ("", [0, 0, 0]), ("", [0, 0, 1])]),
+    ];
+    for (configs, expected) in table {
+        let expected: Vec<_> = expected.iter().map(|(rules, counts)| (rules.to_string(), *counts)).collect();
+        assert_eq!(play(configs), expected, "{configs:?}");
+    }
+}
+
+#[test]
+fn evaluation_is_idempotent() {
+    let configs = ["", "a", "A", "ab", "aB", "Ab", "AB", "ba", "aa", "Aa", "!"];
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut state = State::default();
+    for _ in 0..2_000 {
+        let text = config(configs[random.usize(..configs.len())]);
+        let first = state.evaluate(text.as_bytes());
+        let after = state.after(&first);
+        let again = after.evaluate(text.as_bytes());
+        assert_eq!((in_force(&again), &again.faults, again.counts), (in_force(&first), &first.faults, first.counts));
+        state = after;
+    }
+}
+
+#[test]
+fn the_state_survives_being_stored() {
+    let mut state = State::default();
+    for text in ["!", r#"{"header":"x-v","seal":"0123456789abcdef","rules":[{"name":"a","subset":"v1"}]}"#, "{}"] {
+        state = state.after(&state.evaluate(text.as_bytes()));
+        assert_eq!(State::from_bytes(&state.to_bytes()), state);
+    }
+    for bytes in [&b""[..], b"{", b"[]", b"\xff", b"{\"generation\":-1,\"rules\":7}"] {
+        assert_eq!(State::from_bytes(bytes), State::default());
+    }
+}
+
+#[test]
+fn only_the_first_vm_that_is_given_a_config_claims_it() {
+    let mut state = State::default();
+    let (a, b) = (config("a"), config("b"));
+    assert_eq!(state.claim(a.as_bytes(), None), Claim::New);
+    state = state.after(&state.evaluate(a.as_bytes()));
+    assert_eq!(state.claim(a.as_bytes(), None), Claim::Newest);
+    assert_eq!(state.claim(b.as_bytes(), Some(1)), Claim::New);
+    state = state.after(&state.evaluate(b.as_bytes()));
+    assert_eq!(state.generation, 2);
+
+    // A worker that comes late with the older config, or a new VM that is given it, changes nothing.
+    assert_eq!(state.claim(a.as_bytes(), Some(1)), Claim::Late);
+    assert_eq!(state.claim(a.as_bytes(), None), Claim::Late);
+    // One that has had the newer one already is given a decision to go back.
+    assert_eq!(state.claim(a.as_bytes(), Some(2)), Claim::New);
+}
+
+#[test]
+fn a_fault_says_what_follows_from_it() {
+    let lines = |state: &State, text: &str| {
+        state.evaluate(text.as_bytes()).faults.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let label = "is no DNS label: 1 to 63 of a-z, 0-9 and -, with no - at the ends";
+    let empty = State::default();
+    let broken = config("A");
+    assert_eq!(lines(&empty, &broken), [format!(r#"rules[0].subset: "V1" {label} (rule a is off)"#)]);
+    assert_eq!(
+        lines(&empty, "[]"),
+        ["a list, not an object (config refused; no rule is in force, x-canary-subset is removed from every request)"]
+    );
+    assert_eq!(
+        lines(&empty, r#"{"header":"x-v","rules":7}"#),
+        ["rules: a number, not a list (config refused; no rule is in force, x-v is removed from every request)"]
+    );
+    assert_eq!(
+        lines(&empty, r#"{"extra":1,"rules":[]}"#),
+        ["extra: unknown field; known are header, seal, rules (ignored; the rules take effect)"]
+    );
+    let good = empty.after(&empty.evaluate(config("a").as_bytes()));
+    assert_eq!(
+        lines(&good, &broken),
+        [format!(r#"rules[0].subset: "V1" {label} (rule a keeps its last good version)"#)]
+    );
+    assert_eq!(lines(&good, "[]"), ["a list, not an object (config refused; the last good one stays in force)"]);
+}
+
+#[test]
+fn no_secret_is_in_any_error() {
+    let secret = "s3cr3t-s3cr3t-s3cr3t!";
+    let text = format!(
+        r#"{{"seal":"{secret}","rules":[{{"name":"a","subset":"v1","match":[{{"headers":{{"x-a":"{secret}","x-b":{{"regex":"{secret}("}},
+        "x-c":{{"exact":["{secret}"]}},"x-d":{{"exact":"{secret}","prefix":"{secret}"}}}},"cookies":{{"c":{{"regex":"{secret}{{"}}}}}}]}}]}}"#
+    );
+    let faults = State::default().evaluate(text.as_bytes()).faults;
+    assert_eq!(faults.len(), 6);
+    for fault in faults {
+        assert!(!fault.to_string().contains("s3cr3t"), "{fault}");
+    }
+}
+
+#[test]
+fn what_changed_is_said_by_name() {
+    let after = |state: &State, text: &str| {
+        let evaluation = state.evaluate(text.as_bytes());
+        (state.after(&evaluation), evaluation.changes)
+    };
+    let (state, changes) = after(&State::default(), &config("ab"));
+    assert_eq!(changes, "first config");
+    let (state, changes) = after(&state, &config("ac").replace("v1", "v2").replacen("v2", "v1", 1));
+    assert_eq!(changes, "new: c; gone: b");
+    let (state, changes) = after(&state, &config("ac").replace("v1", "v9"));
+    assert_eq!(changes, "changed: a, c");
+    let (state, changes) = after(&state, &config("ca").replace("v1", "v9"));
+    assert_eq!(changes, "order of the rules");
+    assert_eq!(after(&state, &config("ca").replace("v1", "v9")).1, "nothing");
+}

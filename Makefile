@@ -2,6 +2,8 @@
 WASM := target/wasm32-wasip1/release/canary_split.wasm
 PYTHON := .venv/bin/python
 DEMO_ENVOY := 1.39.3
+# The module names no path of the machine that built it: the same source gives the same bytes.
+export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/canary-split
 
 .PHONY: help build demo test test-fast test-envoy test-manifests lint image tool simulate setup clean
 

@@ -196,7 +196,9 @@ impl Drop for Plugin {
 fn take_effect(name: &str, text: &[u8]) -> (Evaluation, Claim) {
     let key = format!("{STATE_KEY}{name}");
     let seen = VM.with_borrow(|vm| vm.seen.get(name).copied());
-    for _ in 0..TRIES {
+    let mut tries = 0;
+    loop {
+        tries += 1;
         let (state, cas) = shared(&key);
         let state = state.map(|bytes| State::from_bytes(&bytes)).unwrap_or_default();
         let evaluation = state.evaluate(text);
@@ -206,17 +208,17 @@ fn take_effect(name: &str, text: &[u8]) -> (Evaluation, Claim) {
             Claim::Newest => state.generation,
             Claim::New => {
                 let after = state.after(&evaluation);
-                if hostcalls::set_shared_data(&key, Some(&after.to_bytes()), Some(cas)) == Err(Status::CasMismatch) {
-                    continue;
+                match hostcalls::set_shared_data(&key, Some(&after.to_bytes()), Some(cas)) {
+                    Err(Status::CasMismatch) if tries < TRIES => continue,
+                    // The others have kept on changing the state; one of them reports.
+                    Err(Status::CasMismatch) => return (evaluation, Claim::Late),
+                    _ => after.generation,
                 }
-                after.generation
             }
         };
         VM.with_borrow_mut(|vm| vm.seen.insert(name.to_owned(), generation));
         return (evaluation, claim);
     }
-    // The others have kept on changing the state: one of them reports.
-    (State::default().evaluate(text), Claim::Late)
 }
 
 /// Logs and counts what a new config comes to.

@@ -915,7 +915,11 @@ fn known<'j>(json: &'j Json, place: &Place<'_>, names: &[&str], errors: &mut Err
 
 fn object<'j>(json: &'j Json, place: &Place<'_>, errors: &mut Errors) -> Option<Fields<'j>> {
     match json {
-        Json::Object(fields) if fields.len() <= MAX_ENTRIES => Some(Fields(fields)),
+        Json::Object(fields) if fields.len() <= MAX_ENTRIES => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_by_key(|(name, _)| name);
+            Some(Fields(fields))
+        }
         Json::Object(fields) => {
             errors.add(place, format!("{} fields are more than {MAX_ENTRIES}", fields.len()));
             None
@@ -927,32 +931,32 @@ fn object<'j>(json: &'j Json, place: &Place<'_>, errors: &mut Errors) -> Option<
     }
 }
 
-/// The fields of an object; one that is `null` is absent.
-#[derive(Clone, Copy)]
-struct Fields<'j>(&'j [(String, Json)]);
+/// The fields of an object by name: protobuf keeps no order, and errors should not depend on it. One that is `null` is
+/// absent.
+struct Fields<'j>(Vec<&'j (String, Json)>);
 
 impl<'j> Fields<'j> {
-    fn given(self) -> impl Iterator<Item = (&'j str, &'j Json)> {
+    fn given(&self) -> impl Iterator<Item = (&'j str, &'j Json)> {
         self.0.iter().filter(|(_, value)| *value != Json::Null).map(|(name, value)| (name.as_str(), value))
     }
 
-    fn get(self, name: &str) -> Option<&'j Json> {
+    fn get(&self, name: &str) -> Option<&'j Json> {
         self.given().find(|(n, _)| *n == name).map(|(_, value)| value)
     }
 
-    fn is_empty(self) -> bool {
+    fn is_empty(&self) -> bool {
         self.given().next().is_none()
     }
 
-    fn check_unknown(self, names: &[&str], place: &Place, errors: &mut Errors) {
-        for (name, _) in self.0 {
+    fn check_unknown(&self, names: &[&str], place: &Place, errors: &mut Errors) {
+        for (name, _) in &self.0 {
             if !names.contains(&name.as_str()) {
                 errors.add(&place.field(name), format!("unknown field; known are {}", names.join(", ")));
             }
         }
     }
 
-    fn check_twice(self, names: &[&str], place: &Place, errors: &mut Errors) {
+    fn check_twice(&self, names: &[&str], place: &Place, errors: &mut Errors) {
         for name in names {
             if self.0.iter().filter(|(n, _)| n == name).count() > 1 {
                 errors.add(&place.field(name), "given twice");

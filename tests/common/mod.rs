@@ -1,0 +1,208 @@
+//! Reads the case table and checks what a runner has seen against it. The format stands in `tests/cases/README.md`.
+
+use serde_json::Value;
+use std::path::Path;
+
+/// A case: its phases in order, each a config and the requests under it.
+pub type Case = Vec<Phase>;
+
+pub struct Phase {
+    /// The case's name, and which phase of it.
+    pub name: String,
+    /// The text of `pluginConfig`.
+    pub config: Vec<u8>,
+    /// All errors, in order.
+    pub errors: Vec<String>,
+    /// The rules that are active, on their last good version, and off.
+    pub rules: Option<[usize; 3]>,
+    /// The header that carries the subset.
+    #[allow(dead_code, reason = "only runners that have headers look at it")]
+    pub header: String,
+    pub requests: Vec<Expected>,
+}
+
+/// A request of the table, and what must come of it.
+pub struct Expected(Value);
+
+/// A request as it is sent, and the application's response.
+pub struct Sent {
+    /// Pseudo-headers first; names in lower case.
+    pub headers: Vec<(String, Vec<u8>)>,
+    pub status: u16,
+    pub response_headers: Vec<(String, Vec<u8>)>,
+}
+
+/// What a runner has seen of one request.
+#[derive(Debug)]
+pub struct Observed {
+    /// The subset header as the application sees it.
+    pub subset: Option<Vec<u8>>,
+    /// The rule that decided; empty: none.
+    pub rule: String,
+    /// What the decision rests on.
+    pub source: String,
+    /// The cookie that the filter added.
+    pub set_cookie: Option<String>,
+}
+
+/// All cases of `tests/cases/*.yaml`.
+pub fn cases() -> Vec<Case> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut files: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    files.sort();
+    files.iter().flat_map(|path| read(path)).collect()
+}
+
+fn read(path: &Path) -> Vec<Case> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let cases: Vec<Value> = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    cases.iter().map(case).collect()
+}
+
+fn case(case: &Value) -> Case {
+    let name = case["name"].as_str().expect("a case has a name");
+    known(case, &["name", "config", "configText", "errors", "rules", "requests", "then", "header"], name);
+    let phases = std::iter::once(case).chain(case["then"].as_array().into_iter().flatten()).enumerate();
+    phases
+        .map(|(nth, phase)| read_phase(phase, if nth == 0 { name.to_owned() } else { format!("{name}, then {nth}") }))
+        .collect()
+}
+
+fn read_phase(phase: &Value, name: String) -> Phase {
+    known(phase, &["name", "config", "configText", "errors", "rules", "requests", "then", "header"], &name);
+    let config = match phase["configText"].as_str() {
+        Some(text) => bytes(text),
+        None => {
+            phase["config"].as_object().map(|_| phase["config"].to_string().into_bytes()).expect("config or configText")
+        }
+    };
+    let strings =
+        |value: &Value| value.as_array().into_iter().flatten().map(|s| s.as_str().unwrap().to_owned()).collect();
+    let count = |state: &str| phase["rules"][state].as_u64().expect("a count for each state") as usize;
+    Phase {
+        errors: strings(&phase["errors"]),
+        rules: phase["rules"].is_object().then(|| ["active", "last_good", "off"].map(count)),
+        header: [&phase["header"], &phase["config"]["header"]]
+            .into_iter()
+            .find_map(Value::as_str)
+            .filter(|header| header.starts_with("x-") && !header.starts_with("x-forwarded"))
+            .unwrap_or("x-canary-subset")
+            .to_owned(),
+        requests: phase["requests"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|request| read_request(request, &name))
+            .collect(),
+        config,
+        name,
+    }
+}
+
+fn read_request(request: &Value, name: &str) -> Expected {
+    let fields =
+        ["method", "scheme", "host", "path", "headers", "response", "subset", "oneOf", "source", "rule", "setCookie"];
+    known(request, &fields, name);
+    let asked = request.get("subset").is_some() != request.get("oneOf").is_some();
+    assert!(asked, "{name}: a request says subset or oneOf");
+    Expected(request.clone())
+}
+
+/// A misspelt field would be a test that cannot fail.
+fn known(value: &Value, fields: &[&str], name: &str) {
+    for field in value.as_object().expect("an object").keys() {
+        assert!(fields.contains(&field.as_str()), "{name}: unknown field {field}");
+    }
+}
+
+impl Expected {
+    /// The request as it is sent at this minute.
+    pub fn sent(&self, now: u32) -> Sent {
+        let text = |field: &str, default: &str| bytes(self.0[field].as_str().unwrap_or(default));
+        let mut headers = vec![
+            (":method".to_owned(), text("method", "GET")),
+            (":scheme".to_owned(), text("scheme", "https")),
+            (":authority".to_owned(), text("host", "canary.example.com")),
+            (":path".to_owned(), text("path", "/")),
+        ];
+        headers.extend(pairs(&self.0["headers"], now));
+        let response = &self.0["response"];
+        Sent {
+            headers,
+            status: response["status"].as_u64().unwrap_or(200) as u16,
+            response_headers: pairs(&response["headers"], now),
+        }
+    }
+
+    /// The request of a visitor who comes back with the cookie that this one drew; `None` if none was drawn.
+    pub fn returning(&self, observed: &Observed, now: u32) -> Option<Sent> {
+        self.0["setCookie"].as_str().filter(|template| template.contains("{draw}"))?;
+        let cookie = observed.set_cookie.as_ref()?.split(';').next()?.to_owned();
+        let mut sent = self.sent(now);
+        sent.headers.retain(|(name, _)| name != "cookie");
+        sent.headers.push(("cookie".to_owned(), cookie.into_bytes()));
+        Some(sent)
+    }
+
+    #[track_caller]
+    pub fn check(&self, observed: &Observed, now: u32, name: &str) {
+        let context = || format!("{name}: {} gave {observed:?}", self.0);
+        let subset = observed.subset.as_deref();
+        match (&self.0["subset"], self.0["oneOf"].as_array()) {
+            (_, Some(subsets)) => {
+                let one_of = subsets.iter().any(|one| one.as_str().map(str::as_bytes) == subset);
+                assert!(one_of, "{}", context());
+            }
+            (expected, None) => assert_eq!(subset, expected.as_str().map(str::as_bytes), "{}", context()),
+        }
+        for (field, seen) in [("source", &observed.source), ("rule", &observed.rule)] {
+            if let Some(expected) = self.0[field].as_str() {
+                assert_eq!(seen, expected, "{}", context());
+            }
+        }
+        match (self.0["setCookie"].as_str(), &observed.set_cookie) {
+            (None, None) => {}
+            (Some(template), Some(cookie)) => assert!(fits(template, cookie, now), "{}", context()),
+            _ => panic!("{}", context()),
+        }
+    }
+}
+
+/// Whether a cookie is what a template with `{draw}` and `{now}` says.
+fn fits(template: &str, cookie: &str, now: u32) -> bool {
+    let Some((before, after)) = template.split_once("{draw}") else {
+        return cookie == template.replace("{now}", &format!("{now:07x}"));
+    };
+    let Some((draw, rest)) = cookie.strip_prefix(before).and_then(|rest| rest.split_at_checked(8)) else {
+        return false;
+    };
+    draw.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        && rest == after.replace("{now}", &format!("{now:07x}"))
+}
+
+fn pairs(list: &Value, now: u32) -> Vec<(String, Vec<u8>)> {
+    let pair = |pair: &Value| {
+        let (name, value) = (pair[0].as_str().unwrap(), pair[1].as_str().unwrap());
+        (name.to_ascii_lowercase(), bytes(&with_minutes(value, now)))
+    };
+    list.as_array().into_iter().flatten().map(pair).collect()
+}
+
+/// `{now}`, `{now-90}` and `{now+5}` as the cookie writes minutes.
+fn with_minutes(text: &str, now: u32) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{now") {
+        let (offset, after) = after.split_once('}').expect("{now…} ends with }");
+        let offset: i64 = if offset.is_empty() { 0 } else { offset.parse().unwrap() };
+        out.push_str(&format!("{before}{:07x}", i64::from(now) + offset));
+        rest = after;
+    }
+    out + rest
+}
+
+/// A character U+0000…U+00FF is one byte.
+fn bytes(text: &str) -> Vec<u8> {
+    text.chars().map(|c| u8::try_from(u32::from(c)).expect("no character beyond U+00FF")).collect()
+}

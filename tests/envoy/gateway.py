@@ -1,0 +1,421 @@
+"""A real Envoy, configured as Istio configures its ingress gateway, and everything that a test wants to know of it."""
+
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WASM = ROOT / "target/wasm32-wasip1/release/canary_split.wasm"
+HEADER = "x-canary-subset"
+PATIENCE = 30  # seconds until something that was awaited counts as failed
+
+EXTENSIONS = "type.googleapis.com/envoy.extensions."
+HCM = "filters.network.http_connection_manager.v3.HttpConnectionManager"
+
+
+class Failed(Exception):
+    """Envoy did not do what was asked of it."""
+
+
+def versions():
+    """Every version in versions.txt; ENVOY=VERSION limits them to one."""
+    lines = (Path(__file__).parent / "versions.txt").read_text().splitlines()
+    known = [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
+    only = os.environ.get("ENVOY")
+    if only and only not in known:
+        raise Failed(f"ENVOY={only} is none of {', '.join(known)} (tests/envoy/versions.txt)")
+    return [only] if only else known
+
+
+def binary(version):
+    """Where setup.sh has put this version."""
+    path = ROOT / ".venv/envoy" / version / "envoy/_bin/envoy"
+    if not path.exists():
+        raise Failed(f"Envoy {version} is not installed; run tests/setup.sh all")
+    return path
+
+
+def until(condition, what, patience=PATIENCE):
+    """Waits until the condition holds (for what has no event to wait for) and returns its value."""
+    deadline = time.monotonic() + patience
+    pause = 0.001
+    while True:
+        if value := condition():
+            return value
+        if time.monotonic() > deadline:
+            raise Failed(f"still waiting after {patience} s: {what() if callable(what) else what}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)
+
+
+# ---- processes -------------------------------------------------------------------------------------------------------
+
+
+def die_with_parent():
+    """Asks Linux to end this process if whoever started it is killed and cannot clean up."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def spawn(command, log, **options):
+    """A process in a group of its own: it is ended by us, not by the terminal's Ctrl-C."""
+    return subprocess.Popen(
+        [str(part) for part in command],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=die_with_parent,
+        **options,
+    )
+
+
+def end(process):
+    """Ends a process and all of its group."""
+    for how, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(process.pid, how)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(patience)
+            # Whatever the leader has left behind.
+            os.killpg(process.pid, signal.SIGKILL)
+        except subprocess.TimeoutExpired:
+            continue
+        except ProcessLookupError:
+            break
+    process.wait()
+
+
+class Envoy:
+    """One Envoy process. Ports are chosen by the system: ask `port(listener)`."""
+
+    def __init__(self, version, bootstrap, concurrency=1):
+        self.version = version
+        self.process = None
+        self.directory = Path(tempfile.mkdtemp(prefix="canary-envoy-"))
+        self.log_file = self.directory / "log"
+        self.bootstrap = bootstrap
+        self.concurrency = concurrency
+
+    def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        admin_file = self.directory / "admin"
+        config_file = self.directory / "bootstrap.json"
+        self.bootstrap["admin"] = {"address": address("127.0.0.1", 0)}
+        config_file.write_text(json.dumps(self.bootstrap, indent=1))
+        command = [binary(self.version), "-c", config_file, "--admin-address-path", admin_file]
+        command += ["--concurrency", self.concurrency, "--disable-hot-restart"]
+        # The level and the logger first, then the message with line ends escaped: one line is one message.
+        command += ["--log-format", "%l|%n|%v", "--log-format-escaped"]
+        command += ["-l", "warning", "--component-log-level", "wasm:info"]
+        with self.log_file.open("wb") as log:
+            self.process = spawn(command, log)
+        until(lambda: admin_file.exists() and admin_file.read_text(), self.explain("its admin port"))
+        self.admin_address = admin_file.read_text()
+        until(lambda: self.alive() and self.admin("/ready", quiet=True) == "LIVE\n", self.explain("LIVE"))
+        return self
+
+    def stop(self):
+        if self.process:
+            end(self.process)
+            self.process = None
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def alive(self):
+        if self.process.poll() is not None:
+            raise Failed(f"Envoy {self.version} ended with {self.process.returncode}:\n{self.log_tail()}")
+        return True
+
+    def explain(self, what):
+        return lambda: f"Envoy {self.version}: {what}\n{self.log_tail()}"
+
+    # What it says.
+
+    def log(self, start=0):
+        """The log's messages as (level, logger, text), from this byte of the file on."""
+        with self.log_file.open("rb") as file:
+            file.seek(start)
+            lines = file.read().splitlines()
+        # What is escaped is bytes, in octal.
+        lines = [line.decode("unicode_escape").encode("latin-1").decode("utf-8", "replace") for line in lines]
+        return [tuple(line.split("|", 2)) for line in lines if line.count("|") >= 2]
+
+    def log_size(self):
+        return self.log_file.stat().st_size
+
+    def log_tail(self, lines=30):
+        if not self.log_file.exists():
+            return "(no log)"
+        return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
+
+    def plugin_log(self, plugin, start=0):
+        """What a plugin has logged, as (level, text). Envoy names it by its root id alone."""
+        prefix = f"wasm log {plugin.root_id}: "
+        return [(level, text.removeprefix(prefix)) for level, _, text in self.log(start) if text.startswith(prefix)]
+
+    def admin(self, path, post=False, quiet=False):
+        request = urllib.request.Request(f"http://{self.admin_address}{path}", method="POST" if post else "GET")
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+                return response.read().decode()
+        except urllib.error.HTTPError as error:
+            if quiet:
+                return error.read().decode()
+            raise
+
+    def stats(self, prefix=""):
+        """All counters and gauges whose name starts so."""
+        text = self.admin("/stats?filter=" + urllib.parse.quote("^" + re.escape(prefix)))
+        pairs = (line.rpartition(": ") for line in text.splitlines())
+        return {name: int(value) for name, _, value in pairs if value.isdigit()}
+
+    def stat(self, name):
+        return self.stats(name).get(name, 0)
+
+    def port(self, listener, wait=True):
+        """The port of a listener that is ready to be used."""
+
+        def find():
+            self.alive()
+            for status in json.loads(self.admin("/listeners?format=json")).get("listener_statuses", []):
+                if status["name"] == listener:
+                    return status["local_address"]["socket_address"]["port_value"]
+            return None
+
+        return until(find, self.explain(f"listener {listener}")) if wait else find()
+
+
+# ---- plugins ---------------------------------------------------------------------------------------------------------
+
+
+def replace(path, text):
+    """Writes a file in one step; Envoy watches for the rename."""
+    path = Path(path)
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    part.rename(path)
+
+
+class Plugin:
+    """The filter as an extension that Envoy subscribes to, as Istio delivers a WasmPlugin; from a file here."""
+
+    def __init__(self, name, directory, root_id="canary-split", wasm=WASM):
+        self.name = name  # Istio: NAMESPACE.NAME
+        self.root_id = root_id  # Istio: spec.pluginName
+        self.wasm = wasm
+        self.file = Path(directory) / f"ecds-{name}.json"
+        self.version = 0
+        self.config = None
+
+    def filter(self):
+        """The filter's entry in a connection manager."""
+        return {
+            "name": self.name,
+            "config_discovery": {
+                "config_source": {
+                    "path_config_source": {
+                        "path": str(self.file),
+                        "watched_directory": {"path": str(self.file.parent)},
+                    },
+                    "resource_api_version": "V3",
+                    # Istio's: the listener is not ready before the plugin is.
+                    "initial_fetch_timeout": "0s",
+                },
+                "type_urls": [f"{EXTENSIONS}filters.http.wasm.v3.Wasm"],
+            },
+        }
+
+    def write(self, config):
+        """Puts a config in force: text as it is, anything else as JSON. Use `update` where Envoy runs already."""
+        if not isinstance(config, str):
+            config = json.dumps(config)
+        self.config = config
+        self.version += 1
+        # Of an absent pluginConfig Istio makes an empty Any.
+        string = {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": config}
+        resource = {
+            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+            "name": self.name,
+            "typed_config": {
+                "@type": f"{EXTENSIONS}filters.http.wasm.v3.Wasm",
+                "config": {
+                    "name": self.name,
+                    "root_id": self.root_id,
+                    "failure_policy": "FAIL_OPEN",
+                    "configuration": string if config.strip() not in ("", "{}") else {},
+                    # No vm_id, as in Istio: all plugins share one VM per worker.
+                    "vm_config": {
+                        "runtime": "envoy.wasm.runtime.v8",
+                        "code": {"local": {"filename": str(self.wasm)}},
+                    },
+                },
+            },
+        }
+        replace(self.file, json.dumps({"version_info": str(self.version), "resources": [resource]}))
+
+    def update(self, envoy, config):
+        """Puts another config in force and waits until every worker has it."""
+        if not isinstance(config, str):
+            config = json.dumps(config)
+        if config == self.config:
+            return  # Envoy would take no notice of it.
+        prefix = f"extension_config_discovery.http_filter.{self.name}."
+        before = envoy.stat(prefix + "config_reload")
+        self.write(config)
+
+        def done():
+            envoy.alive()
+            if envoy.stat(prefix + "config_fail"):
+                raise Failed(f"Envoy refused a config of {self.name}:\n{envoy.log_tail()}")
+            return envoy.stat(prefix + "config_reload") > before
+
+        until(done, envoy.explain(f"config {self.version} of {self.name}"))
+
+
+# ---- parts of a configuration ----------------------------------------------------------------------------------------
+
+
+def address(host, port):
+    return {"socket_address": {"address": host, "port_value": port}}
+
+
+def pipe(path):
+    return {"pipe": {"path": str(path)}}
+
+
+def cluster(name, where, **more):
+    """An application (a port on loopback, or the path of a socket), in HTTP/1.1 as Istio speaks to a port of no named protocol."""
+    where = address("127.0.0.1", where) if isinstance(where, int) else pipe(where)
+    many = {"max_connections": 10000, "max_pending_requests": 10000, "max_requests": 10000}
+    return {
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": where}}]}]},
+        "circuit_breakers": {"thresholds": [many]},
+        **more,
+    }
+
+
+def header_match(name, **string_match):
+    return {"name": name, "string_match": string_match}
+
+
+def route(target, prefix="/", headers=(), **more):
+    """A route; the target is a cluster's name or an action (`direct_response`, `redirect`)."""
+    action = {"route": {"cluster": target, "timeout": "0s"}} if isinstance(target, str) else target
+    return {"match": {"prefix": prefix, "headers": list(headers)}, **action, **more}
+
+
+def subset_routes(header=HEADER, v2="v2", v1="v1"):
+    """What the shipped VirtualService says: v2 where the header says so, else v1."""
+    return [route(v2, headers=[header_match(header, exact="v2")]), route(v1)]
+
+
+def connection_manager(stat_prefix, filters, routes, **more):
+    """As Istio writes it for a gateway."""
+    names = ["grpc_stats.v3.FilterConfig", "fault.v3.HTTPFault", "cors.v3.Cors", "router.v3.Router"]
+    after = [
+        {"name": "envoy.filters.http." + name.split(".")[0], "typed_config": {"@type": f"{EXTENSIONS}filters.http.{name}"}}
+        for name in names
+    ]
+    virtual_host = {"name": stat_prefix, "domains": ["*"], "routes": routes}
+    return {
+        "name": "envoy.filters.network.http_connection_manager",
+        "typed_config": {
+            "@type": EXTENSIONS + HCM,
+            "stat_prefix": stat_prefix,
+            "use_remote_address": True,
+            "normalize_path": True,
+            "forward_client_cert_details": "SANITIZE_SET",
+            "stream_idle_timeout": "0s",
+            "upgrade_configs": [{"upgrade_type": "websocket"}],
+            "route_config": {
+                "name": stat_prefix,
+                "ignore_port_in_host_matching": True,
+                "virtual_hosts": [virtual_host],
+                "validate_clusters": False,
+            },
+            "http_filters": [*filters, *after],
+            **more,
+        },
+    }
+
+
+def tls(certificate):
+    """The downstream side of TLS with (certificate chain, key), files in PEM."""
+    chain, key = certificate
+    pair = {"certificate_chain": {"filename": str(chain)}, "private_key": {"filename": str(key)}}
+    context = {"alpn_protocols": ["h2", "http/1.1"], "tls_certificates": [pair]}
+    return {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": f"{EXTENSIONS}transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": context,
+        },
+    }
+
+
+def listener(name, manager, certificate=None, where=0):
+    """A listener; with a certificate it speaks TLS to those who do and plain HTTP to all others."""
+    chains = [{"filters": [manager]}]
+    inspectors = []
+    if certificate:
+        secure = {"filter_chain_match": {"transport_protocol": "tls"}, "transport_socket": tls(certificate)}
+        plain = {"filter_chain_match": {"transport_protocol": "raw_buffer"}}
+        chains = [{**secure, **chains[0]}, {**plain, **chains[0]}]
+        inspector = f"{EXTENSIONS}filters.listener.tls_inspector.v3.TlsInspector"
+        inspectors.append({"name": "envoy.filters.listener.tls_inspector", "typed_config": {"@type": inspector}})
+    where = address("127.0.0.1", where) if isinstance(where, int) else pipe(where)
+    return {
+        "name": name,
+        "stat_prefix": name,
+        "address": where,
+        # All workers get connections, not by chance.
+        "connection_balance_config": {"exact_balance": {}},
+        "listener_filters": inspectors,
+        "filter_chains": chains,
+    }
+
+
+def echo_listener(name, where, header=HEADER):
+    """An application within Envoy itself, for many requests: it answers who it is and which subset header it saw."""
+
+    def answer(key, value):
+        return {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+
+    say = [answer("x-seen", f"%REQ({header})%"), answer("x-served-by", name)]
+    routes = [route({"direct_response": {"status": 200}}, response_headers_to_add=say)]
+    return listener(name, connection_manager(name, [], routes), where=where)
+
+
+def bootstrap(listeners=(), clusters=(), **dynamic):
+    config = {
+        "node": {"id": "gateway", "cluster": "gateway"},
+        "static_resources": {"listeners": list(listeners), "clusters": list(clusters)},
+    }
+    if dynamic:
+        config["dynamic_resources"] = dynamic
+    return config

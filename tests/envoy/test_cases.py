@@ -1,0 +1,232 @@
+"""The case table (tests/cases) through the built module in a real Envoy."""
+
+import json
+import re
+import time
+
+import pytest
+import yaml
+from client import Connection
+from gateway import HEADER, ROOT, Envoy, Plugin, bootstrap, cluster, connection_manager, header_match, listener, replace, route
+from upstream import Answer
+
+CASE = {"name", "config", "configText", "errors", "rules", "header", "requests", "then"}
+REQUEST = {"method", "scheme", "host", "path", "headers", "response", "subset", "oneOf", "source", "rule", "setCookie"}
+# All cases share one Envoy, as two WasmPlugins share a gateway; on listeners of their own they do not disturb each other.
+RIVAL = re.compile(r"another plugin, .*, writes .* too: the later one undoes what the earlier one decides")
+
+
+class Yaml(yaml.SafeLoader):
+    """YAML 1.2, as the other runners read it: `off` is a word."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":timestamp"))]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+Yaml.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), list("tf"))
+
+
+def read_cases():
+    cases = []
+    for path in sorted((ROOT / "tests/cases").glob("*.yaml")):
+        for case in yaml.load(path.read_text(), Yaml):
+            cases.append(pytest.param(case, id=f"{path.stem}: {case['name']}"))
+    names = [case.values[0]["name"] for case in cases]
+    assert names and len(set(names)) == len(names), "no cases, or two of one name"
+    return cases
+
+
+class Gateway:
+    """One Envoy that gets a listener of its own for each case while it runs."""
+
+    def __init__(self, version, directory, upstream, certificate):
+        self.directory = directory
+        self.certificate = certificate
+        self.listeners = []
+        self.file = directory / "lds.json"
+        self.write()
+        source = {"path": str(self.file), "watched_directory": {"path": str(directory)}}
+        clusters = [cluster(name, port) for name, port in upstream.ports.items()]
+        config = bootstrap([], clusters, lds_config={"path_config_source": source, "resource_api_version": "V3"})
+        self.envoy = Envoy(version, config, concurrency=2)
+
+    def write(self):
+        kind = "type.googleapis.com/envoy.config.listener.v3.Listener"
+        resources = [{"@type": kind, **entry} for entry in self.listeners]
+        replace(self.file, json.dumps({"version_info": str(len(self.listeners)), "resources": resources}))
+
+    def add(self, name, headers, config):
+        """A listener with a plugin of this config; the route follows any of the headers."""
+        plugin = Plugin(f"istio-system.{name}", self.directory, root_id=name)
+        plugin.write(config)
+        routes = [route("v2", headers=[header_match(header, prefix="v2")]) for header in headers]
+        # Without this Envoy answers methods that it does not know itself.
+        http1 = {"allow_custom_methods": True}
+        manager = connection_manager(name, [plugin.filter()], [*routes, route("v1")], http_protocol_options=http1)
+        self.listeners.append(listener(name, manager, self.certificate))
+        self.write()
+        return plugin, self.envoy.port(name)
+
+
+@pytest.fixture(scope="module")
+def gateway(version, tmp_path_factory, upstream, certificate):
+    gateway = Gateway(version, tmp_path_factory.mktemp("lds"), upstream, certificate)
+    with gateway.envoy:
+        yield gateway
+
+
+@pytest.mark.parametrize("case", read_cases())
+def test_case(gateway, upstream, case):
+    phases = [case, *case.get("then", [])]
+    name = f"case-{len(gateway.listeners)}"
+    plugin = port = None
+    for number, phase in enumerate(phases):
+        unknown = phase.keys() - (CASE if number == 0 else CASE - {"name", "then"})
+        assert not unknown, f"the runner does not know {unknown}"
+        assert ("config" in phase) != ("configText" in phase), "config or configText"
+        config = phase.get("config", phase.get("configText"))
+        log, faults = gateway.envoy.log_size(), fault_count(gateway.envoy)
+        if plugin is None:
+            plugin, port = gateway.add(name, {header_of(p) for p in phases}, config)
+        else:
+            plugin.update(gateway.envoy, config)
+        check_report(gateway.envoy, plugin, log, faults, phase)
+        with Connection(port) as plain, Connection(port, tls=True) as tls:
+            for at, request in enumerate(phase["requests"]):
+                connection = tls if request.get("scheme", "https") == "https" else plain
+                visit = Visit(gateway.envoy, upstream, connection, header_of(phase))
+                try:
+                    visit.check(request)
+                except AssertionError as error:
+                    error.add_note(f"phase {number}, request {at}: {request}")
+                    raise
+
+
+def header_of(phase):
+    """Where the subset is looked for. A config whose header is not valid says itself that another one is meant."""
+    config = phase.get("config")
+    configured = config.get("header") if isinstance(config, dict) else None
+    valid = isinstance(configured, str) and re.fullmatch(r"x-(?!forwarded)[-a-z0-9]+", configured)
+    return phase.get("header") or (configured if valid else HEADER)
+
+
+def fault_count(envoy):
+    return envoy.stat("wasmcustom.canary_config_errors_total")
+
+
+def check_report(envoy, plugin, log, faults_before, phase):
+    """A fault is one error line and one increment, however many workers there are; the gauge is the rules'."""
+    said = envoy.plugin_log(plugin, log)
+    errors = [text for level, text in said if level != "info" and not RIVAL.match(text)]
+    expected = phase.get("errors", [])
+    assert len(errors) == len(expected), errors
+    for text, start in zip(errors, expected):
+        assert text.startswith(start + " (") and text.endswith(")"), f"{text!r} is not {start!r} (…)"
+    assert fault_count(envoy) - faults_before == len(expected)
+    assert [level for level, _ in said].count("info") == 1, said
+    if "rules" in phase:
+        gauges = {state: envoy.stat(f"wasmcustom.state=.={state};.;canary_config_rules") for state in phase["rules"]}
+        assert gauges == phase["rules"]
+
+
+def counters(envoy):
+    """The counters of requests and responses, by name and labels."""
+    found = {}
+    for name, value in envoy.stats("wasmcustom.rule=").items():
+        *labels, kind = name.removeprefix("wasmcustom.").split(";.;")
+        found[kind, *(label.split("=.=")[1] for label in labels)] = value
+    return found
+
+
+class Visit:
+    """One request of a case and, where it draws, the next one of the same visitor."""
+
+    def __init__(self, envoy, upstream, connection, header):
+        self.envoy = envoy
+        self.upstream = upstream
+        self.connection = connection
+        self.header = header
+
+    def check(self, request):
+        unknown = request.keys() - REQUEST
+        assert not unknown, f"the runner does not know {unknown}"
+        assert ("subset" in request) != ("oneOf" in request), "subset or oneOf"
+        headers = [(name, at_minute(value)) for name, value in request.get("headers", [])]
+        subset, source, cookie = self.ask(request, headers, request.get("setCookie"))
+        if "oneOf" in request:
+            assert subset in request["oneOf"]
+        else:
+            assert subset == request["subset"]
+        if "source" in request:
+            assert source == request["source"]
+        if cookie and "{draw}" in request["setCookie"]:
+            name, value = cookie.split(";")[0].split("=", 1)
+            again, source, _ = self.ask(request, with_cookie(headers, name, value), None)
+            assert (again, source) == (subset, "cookie"), "the next request of the same visitor"
+
+    def ask(self, request, headers, expected_cookie):
+        """What the application saw as subset, what it rests on, and the filter's cookie."""
+        response = {"status": 200, "headers": []} | request.get("response", {})
+        self.upstream.answer = Answer(response["status"], response["headers"])
+        self.upstream.take()
+        before, start = counters(self.envoy), time.time()
+        got = self.connection.request(
+            request.get("method", "GET"),
+            path=request.get("path", "/"),
+            host=request.get("host", "canary.example.com"),
+            headers=headers,
+        )
+        minutes = range(int(start // 60), int(time.time() // 60) + 1)
+        assert got.status == response["status"], got
+        (seen,) = self.upstream.take()
+
+        values = seen.values(self.header)
+        assert len(values) <= 1, f"{self.header} reached the application more than once: {values}"
+        subset = values[0].decode("latin-1") if values else None
+        plain = subset.split(".")[0] if subset else ""
+        assert seen.server == ("v2" if plain.startswith("v2") else "v1"), "the route follows the header"
+
+        # Every request counts exactly once, and so does its response.
+        after = counters(self.envoy)
+        grown = {key: value - before.get(key, 0) for key, value in after.items() if value != before.get(key, 0)}
+        assert sorted(grown.values()) == [1, 1], grown
+        (rule, counted, source) = next(key[1:] for key in grown if key[0] == "canary_requests_total")
+        assert ("canary_responses_total", rule, counted, f"{response['status'] // 100}xx") in grown, grown
+        assert counted == plain
+        if "rule" in request:
+            assert rule == (request["rule"] or "")
+
+        own = [value for name, value in response["headers"] if name == "set-cookie"]
+        cookies = got.values("set-cookie")
+        assert cookies[: len(own)] == own, "the application's own cookies"
+        ours = cookies[len(own) :]
+        if expected_cookie is None:
+            assert ours == []
+            return subset, source, None
+        pattern = re.escape(expected_cookie).replace(r"\{draw\}", "[0-9a-f]{8}")
+        now = "|".join(f"{minute:07x}" for minute in minutes)
+        assert len(ours) == 1, ours
+        assert re.fullmatch(pattern.replace(r"\{now\}", f"(?:{now})"), ours[0]), f"{ours[0]} is not {expected_cookie}"
+        return subset, source, ours[0]
+
+
+def at_minute(value):
+    """`{now}`, `{now-90}` and `{now+5}` as the cookie writes a minute."""
+
+    def write(match):
+        return f"{int(time.time() // 60) + int(match[1] or 0):07x}"
+
+    return re.sub(r"\{now([-+]\d+)?\}", write, value)
+
+
+def with_cookie(headers, name, value):
+    """The same headers, with this cookie in place of any other of its name."""
+    kept, pairs = [], []
+    for key, line in headers:
+        if key.lower() == "cookie":
+            pairs += [pair for pair in line.split(";") if pair.split("=")[0].strip() != name]
+        else:
+            kept.append((key, line))
+    return [*kept, ("cookie", "; ".join([*(pair.strip() for pair in pairs), f"{name}={value}"]))]

@@ -1,0 +1,130 @@
+"""What a config can do to a gateway: nothing bad."""
+
+import json
+import random
+
+import pytest
+from client import Connection
+from gateway import HEADER, Envoy, Plugin, bootstrap, cluster, connection_manager, listener, subset_routes
+from upstream import Answer
+
+GOOD = {
+    "seal": "7d1f4c0a9b3e52d8",
+    "rules": [
+        {"name": "testers", "hosts": ["canary.example.com"], "match": [{"headers": {"x-key": {"exact": "k"}}}], "subset": "v2"},
+        {
+            "name": "httpbin",
+            "hosts": ["*.example.com", "[::1]"],
+            "match": [{"uri": {"regex": "/a|/b.*"}, "cookies": {"c": {"prefix": "d"}}}, {"method": {"exact": "GET"}}],
+            "split": [{"subset": "v1", "weight": 80}, {"subset": "v2", "weight": 20}],
+            "sticky": {"salt": "s", "cookie": {"ttl": "720h", "sameSite": "Lax", "domain": "example.com", "path": "/"}},
+        },
+    ],
+}
+V2 = {"rules": [{"name": "t", "subset": "v2"}]}
+
+
+class Gateway:
+    """A fresh Envoy with the filter once or more often on one listener."""
+
+    def __init__(self, version, directory, upstream, *configs):
+        self.upstream = upstream
+        names = ["canary", "other"][: len(configs)]
+        self.plugins = [Plugin(f"istio-system.{name}", directory, root_id=name) for name in names]
+        for plugin, config in zip(self.plugins, configs):
+            plugin.write(config)
+        manager = connection_manager("http", [plugin.filter() for plugin in self.plugins], subset_routes())
+        clusters = [cluster(name, port) for name, port in upstream.ports.items()]
+        self.envoy = Envoy(version, bootstrap([listener("http", manager)], clusters), concurrency=2)
+
+    def __enter__(self):
+        self.envoy.__enter__()
+        return self
+
+    def __exit__(self, *_):
+        self.envoy.__exit__()
+
+    def ask(self, *headers):
+        """Which subset header the application saw, and which subset's server it was."""
+        self.upstream.answer = Answer()
+        self.upstream.take()
+        with Connection(self.envoy.port("http")) as connection:
+            assert connection.request(headers=headers).status == 200
+        (seen,) = self.upstream.take()
+        return seen.values(HEADER), seen.server
+
+    def errors(self, plugin=0):
+        return [text for level, text in self.envoy.plugin_log(self.plugins[plugin]) if level == "error"]
+
+    def refused(self):
+        stats = self.envoy.stats("extension_config_discovery.http_filter.")
+        return sum(value for name, value in stats.items() if name.endswith((".config_fail", ".update_rejected")))
+
+
+@pytest.mark.parametrize("config", ["7", "[]", '"v2"', "true", "{", "\x00", "rules", '{"rules":{}}', '{"header":"x-a"}', '{"rules":[],"seal":"s"}'])
+def test_a_fresh_gateway_serves_whatever_the_config_is(version, tmp_path, upstream, config):
+    with Gateway(version, tmp_path, upstream, config) as gateway:
+        stripped = "x-a" if "x-a" in config else HEADER
+        if stripped == HEADER:
+            assert gateway.ask((HEADER, "v2")) == ([], "v1")
+        assert gateway.ask() == ([], "v1")
+        assert len(gateway.errors()) == 1 and gateway.errors()[0].endswith(f"{stripped} is removed from every request)")
+        gateway.plugins[0].update(gateway.envoy, V2)
+        assert gateway.ask((HEADER, "v1")) == ([b"v2"], "v2")
+        assert gateway.refused() == 0
+
+
+def test_a_bad_rule_on_update_keeps_its_last_good_version(version, tmp_path, upstream):
+    with Gateway(version, tmp_path, upstream, V2) as gateway:
+        (plugin,) = gateway.plugins
+        for bad in ({"rules": [{"name": "t", "subset": "V1"}]}, "7", "{", {"rules": 1}):
+            plugin.update(gateway.envoy, bad)
+            assert gateway.ask() == ([b"v2"], "v2"), bad
+        assert gateway.envoy.stat("wasmcustom.state=.=last_good;.;canary_config_rules") == 1
+        plugin.update(gateway.envoy, {"rules": [{"name": "t", "subset": "v1"}]})
+        assert gateway.ask() == ([b"v1"], "v1")
+        assert len(gateway.errors()) == 4 and gateway.refused() == 0
+
+
+def test_a_gateway_that_starts_with_a_bad_rule_keeps_the_others(version, tmp_path, upstream):
+    with Gateway(version, tmp_path, upstream, {"rules": [{"name": "bad"}, *V2["rules"]]}) as gateway:
+        assert gateway.ask() == ([b"v2"], "v2")
+        assert gateway.errors() == ["rules[0]: neither subset nor split is given (rule bad is off)"]
+
+
+def test_two_plugins_with_one_header_are_told_apart_in_an_error(version, tmp_path, upstream):
+    with Gateway(version, tmp_path, upstream, V2, V2) as gateway:
+        rivals = [text for plugin in (0, 1) for text in gateway.errors(plugin) if text.startswith("another plugin, ")]
+        assert len(rivals) == 1 and HEADER in rivals[0], rivals
+    with Gateway(version, tmp_path, upstream, V2, V2 | {"header": "x-other"}) as gateway:
+        assert gateway.errors(0) == gateway.errors(1) == []
+        assert gateway.ask(("x-other", "v1")) == ([b"v2"], "v2")
+
+
+def test_no_config_is_refused(version, tmp_path, upstream):
+    """Broken in a hundred places: each is taken, and the gateway serves."""
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    text = json.dumps(GOOD)
+    with Gateway(version, tmp_path, upstream, GOOD) as gateway:
+        (plugin,) = gateway.plugins
+        for _ in range(100):
+            plugin.update(gateway.envoy, broken(text, rng))
+            gateway.ask()
+        plugin.update(gateway.envoy, V2)
+        assert gateway.ask() == ([b"v2"], "v2")
+        assert gateway.refused() == 0
+        loud = [entry for entry in gateway.envoy.log() if "panicked" in entry[2] or entry[0] == "critical"]
+        assert loud == []
+
+
+def broken(text, rng):
+    """The text with one to three places cut out, doubled or overwritten."""
+    for _ in range(rng.randint(1, 3)):
+        start = rng.randrange(len(text))
+        end = min(len(text), start + rng.choice([1, 1, 1, 2, 5, 20]))
+        part = text[start:end]
+        new = rng.choice(["", part * 2, "-1", "1e9", "null", "{", "]", '"', "\\", "\\ud800", "\u00ff", "\x01", "9" * 30, "[" * 300])
+        text = text[:start] + new + text[end:]
+    return text

@@ -1,0 +1,153 @@
+"""Many visitors: who stays, how many go where, and that a change of weights disturbs nobody."""
+
+import math
+import threading
+import time
+
+import pytest
+from client import Connection, request_bytes
+from gateway import Envoy, Plugin, bootstrap, cluster, connection_manager, echo_listener, listener, subset_routes, until
+
+VISITORS = 200
+ROUNDS = 20
+
+
+def split(v1, v2, **more):
+    return {"rules": [{"name": "httpbin", "split": [{"subset": "v1", "weight": v1}, {"subset": "v2", "weight": v2}], **more}]}
+
+
+def sticky(v1, v2):
+    return split(v1, v2, sticky={"cookie": {}})
+
+
+@pytest.fixture(scope="module")
+def gateway(version, tmp_path_factory, certificate):
+    """Two workers; the applications are listeners of the same Envoy."""
+    directory = tmp_path_factory.mktemp("plugin")
+    plugins = [Plugin(f"istio-system.{name}", directory, root_id=name) for name in ("sticky", "fresh")]
+    for plugin in plugins:
+        plugin.write(sticky(80, 20))
+    listeners = [
+        listener(plugin.root_id, connection_manager(plugin.root_id, [plugin.filter()], subset_routes()), certificate)
+        for plugin in plugins
+    ]
+    sockets = {name: directory / name for name in ("v1", "v2")}
+    listeners += [echo_listener(name, path) for name, path in sockets.items()]
+    with Envoy(version, bootstrap(listeners, [cluster(*each) for each in sockets.items()]), concurrency=2) as envoy:
+        yield envoy, *plugins
+
+
+def ask_all(connections, requests):
+    """All requests, spread over the connections, many on the way at once; the responses in their order."""
+    for at, connection in enumerate(connections):
+        connection.send(b"".join(requests[at :: len(connections)]))
+    responses = [None] * len(requests)
+    for at, connection in enumerate(connections):
+        for number in range(at, len(requests), len(connections)):
+            responses[number] = connection.response()
+    return responses
+
+
+def subset(response):
+    """Where the request went: both the route and the header say so."""
+    assert response.status == 200, response
+    assert response.value("x-seen") == response.value("x-served-by")
+    return response.value("x-served-by")
+
+
+def within_5_sigma(hits, total, share):
+    return abs(hits - total * share) <= 5 * math.sqrt(total * share * (1 - share))
+
+
+@pytest.fixture
+def connections(gateway):
+    envoy, plugin, _ = gateway
+    open_ones = [Connection(envoy.port(plugin.root_id)) for _ in range(8)]
+    yield open_ones
+    for connection in open_ones:
+        connection.close()
+
+
+def test_a_visitor_stays(gateway, connections):
+    envoy, plugin, _ = gateway
+    plugin.update(envoy, sticky(80, 20))
+    first = ask_all(connections, [request_bytes()] * VISITORS)
+    homes = [subset(response) for response in first]
+    jars = [("cookie", f"canary-httpbin={response.cookies()['canary-httpbin']}") for response in first]
+    assert within_5_sigma(homes.count("v2"), VISITORS, 0.2)
+    changes = 0
+    for round in range(ROUNDS):
+        # Another connection each time, and so another worker.
+        at = range(round, round + VISITORS)
+        again = ask_all(connections, [request_bytes(headers=[jars[visitor % VISITORS]]) for visitor in at])
+        changes += sum(subset(response) != homes[visitor % VISITORS] for visitor, response in zip(at, again))
+        assert not any(response.values("set-cookie") for response in again)
+    assert changes == 0
+    assert used_workers(envoy, plugin) == 2
+
+
+def used_workers(envoy, plugin):
+    stats = envoy.stats(f"listener.{plugin.root_id}.worker_")
+    return sum(value > 0 for name, value in stats.items() if name.endswith(".downstream_cx_total"))
+
+
+@pytest.mark.parametrize("v1, v2", [(80, 20), (50, 50), (99, 1), (0, 1), (1, 0)])
+def test_a_thousand_requests_share_as_the_weights_say(gateway, v1, v2):
+    envoy, _, plugin = gateway
+    plugin.update(envoy, split(v1, v2))
+    with Connection(envoy.port(plugin.root_id)) as connection:
+        served = [subset(response) for response in ask_all([connection], [request_bytes()] * 1000)]
+    assert within_5_sigma(served.count("v2"), 1000, v2 / (v1 + v2)), served.count("v2")
+
+
+def test_a_change_of_weights_under_load_fails_no_request(gateway):
+    envoy, plugin, _ = gateway
+    plugin.update(envoy, sticky(80, 20))
+    port = envoy.port(plugin.root_id)
+    counts, faults, stop = [0, 0], [], threading.Event()
+
+    def load(worker):
+        with Connection(port) as connection:
+            while not stop.is_set():
+                try:
+                    subset(connection.request())
+                    counts[worker] += 1
+                except Exception as fault:
+                    faults.append(fault)
+                    return
+
+    threads = [threading.Thread(target=load, args=(worker,)) for worker in range(len(counts))]
+    for thread in threads:
+        thread.start()
+    try:
+        for weights in ((50, 50), (0, 100), (100, 0), (80, 20)) * 3:
+            before = list(counts)
+            # Each change comes while requests are on their way, and requests see each of them.
+            until(lambda: faults or all(now > was + 20 for now, was in zip(counts, before)), "requests")
+            plugin.update(envoy, sticky(*weights))
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert faults == []
+    assert sum(counts) > 400
+
+
+def test_who_moves(gateway, connections):
+    """80/20 to 50/50: only from v1 to v2, as many as it takes; and back again the same."""
+    envoy, plugin, _ = gateway
+    now = int(time.time() // 60)
+    # Draws that lie evenly, so that chance plays no part.
+    visitors = [("cookie", f"canary-httpbin=1.{(number * 0x9E3779B1) % 2**32:08x}.{now:07x}") for number in range(1000)]
+    requests = [request_bytes(headers=[visitor]) for visitor in visitors]
+    homes = {}
+    for weights in ((80, 20), (50, 50), (80, 20)):
+        plugin.update(envoy, sticky(*weights))
+        served = [subset(response) for response in ask_all(connections, requests)]
+        homes.setdefault(weights, []).append(served)
+        assert within_5_sigma(served.count("v2"), 1000, weights[1] / 100)
+    (narrow, again), (wide,) = homes[80, 20], homes[50, 50]
+    assert narrow == again
+    moves = [(old, new) for old, new in zip(narrow, wide) if old != new]
+    assert set(moves) == {("v1", "v2")}
+    assert len(moves) == wide.count("v2") - narrow.count("v2")

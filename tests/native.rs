@@ -1,0 +1,77 @@
+//! The case table through the decision as a Rust function. The format stands in `tests/cases/README.md`.
+
+mod common;
+
+use canary_split::config::Config;
+use canary_split::decide::{Source, decide};
+use canary_split::reload::State;
+use canary_split::rule::Request;
+use canary_split::split::Draw;
+use canary_split::sticky::{Minutes, may_set_cookie};
+use common::{Observed, Phase, Sent};
+
+const NOW: u32 = 0x1c8_9b43;
+
+/// A request's headers as the filter sees them.
+struct Headers(Vec<(String, Vec<u8>)>);
+
+impl Request<'_> for Headers {
+    fn header(&mut self, name: &str) -> Option<&[u8]> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_slice())
+    }
+}
+
+fn observe(config: &Config, sent: &Sent, fresh: u32) -> Observed {
+    let mut headers = Headers(sent.headers.clone());
+    let decision = decide(config, &mut headers, || Draw(fresh), || Minutes(NOW));
+    let location = || sent.response_headers.iter().find(|(name, _)| name == "location").map(|(_, value)| value.clone());
+    Observed {
+        subset: decision.as_ref().map(|d| d.subset.header_value.clone().into_bytes()),
+        rule: decision.as_ref().map(|d| d.rule.name.clone()).unwrap_or_default(),
+        source: match decision.as_ref().map(|d| d.source) {
+            Some(Source::Fixed) => "fixed",
+            Some(Source::Fresh) => "fresh",
+            Some(Source::Cookie) => "cookie",
+            None => "none",
+        }
+        .to_owned(),
+        set_cookie: decision
+            .and_then(|d| d.cookie)
+            .filter(|cookie| may_set_cookie(sent.status, cookie.https, location))
+            .map(|cookie| cookie.header),
+    }
+}
+
+fn run(phase: &Phase, state: &mut State) {
+    let evaluation = state.evaluate(&phase.config);
+    *state = state.after(&evaluation);
+    let errors: Vec<String> = evaluation.faults.iter().map(|fault| fault.error.to_string()).collect();
+    assert_eq!(errors, phase.errors, "{}", phase.name);
+    if let Some(rules) = phase.rules {
+        let counts = evaluation.counts;
+        assert_eq!([counts.active, counts.last_good, counts.off], rules, "{}: active, last_good, off", phase.name);
+    }
+    for request in &phase.requests {
+        for fresh in [0, 0xfeed_face, 0x600d_f00d, u32::MAX] {
+            let observed = observe(&evaluation.config, &request.sent(NOW), fresh);
+            request.check(&observed, NOW, &phase.name);
+            // The first page is the next page.
+            if let Some(returning) = request.returning(&observed, NOW) {
+                let again = observe(&evaluation.config, &returning, !fresh);
+                assert_eq!((again.subset, again.set_cookie), (observed.subset, None), "{}: the next page", phase.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_case_table_holds_natively() {
+    let cases = common::cases();
+    assert!(cases.len() > 60, "{} cases", cases.len());
+    for case in cases {
+        let mut state = State::default();
+        for phase in &case {
+            run(phase, &mut state);
+        }
+    }
+}

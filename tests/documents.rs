@@ -1,0 +1,76 @@
+//! Every config that we ship or print is one that the filter takes.
+
+use canary_split::config::Config;
+use canary_split::rule::Target;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All files below a folder with this extension.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| if path.is_dir() { files(&path, extension) } else { vec![path] })
+        .filter(|path| path.extension().is_some_and(|e| e == extension))
+        .collect()
+}
+
+/// The fenced blocks of a Markdown text in this language.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    text.split("```")
+        .skip(1)
+        .step_by(2)
+        .filter_map(|block| block.strip_prefix(&format!("{language}\n")))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[track_caller]
+fn assert_taken(config: &Value, place: &str) -> Config {
+    Config::from_json(config.to_string().as_bytes()).unwrap_or_else(|errors| {
+        panic!("{place}: {}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    })
+}
+
+#[test]
+fn every_block_of_the_documents_is_a_config_that_is_taken() {
+    let mut taken = 0;
+    for file in ["README.md", "wasmplugin/README.md", "manifests/README.md"] {
+        let text = std::fs::read_to_string(top().join(file)).unwrap();
+        for block in blocks(&text, "yaml") {
+            let value: Value = serde_saphyr::from_str(&block).unwrap_or_else(|e| panic!("{file}: {e}\n{block}"));
+            let config = if value.get("spec").is_some() { &value["spec"]["pluginConfig"] } else { &value };
+            assert_taken(config, file);
+            taken += 1;
+        }
+        for block in blocks(&text, "json") {
+            assert_taken(&serde_json::from_str(&block).unwrap_or_else(|e| panic!("{file}: {e}\n{block}")), file);
+        }
+    }
+    assert!(taken > 0);
+}
+
+#[test]
+fn every_shipped_wasmplugin_has_a_config_that_is_taken() {
+    let mut overlays = 0;
+    for folder in ["wasmplugin", "manifests"] {
+        for file in files(&top().join(folder), "yaml") {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let documents: Vec<Value> =
+                serde_saphyr::from_multiple(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+            for document in documents.iter().filter(|document| document["kind"] == "WasmPlugin") {
+                let config = assert_taken(&document["spec"]["pluginConfig"], &file.display().to_string());
+                overlays += usize::from(!config.rules.is_empty());
+                for rule in &config.rules {
+                    if let Target::Split(split) = &rule.target {
+                        assert_eq!(split.subsets[0].name, "v1", "{}: stable comes first", file.display());
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(overlays, 5);
+}

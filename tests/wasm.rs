@@ -1,0 +1,395 @@
+//! The built module in a strict fake of Envoy.
+
+mod common;
+#[path = "wasm/host.rs"]
+mod host;
+
+use canary_split::sticky::Minutes;
+use common::{Observed, Phase, Sent};
+use host::{Headers, Program, Shared, Worker};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+const NOW: u64 = 1_800_000_000;
+
+/// An Envoy with one plugin: a main thread and two workers; every new config is first tried in a VM that is thrown away.
+struct Gateway {
+    program: Program,
+    shared: Rc<RefCell<Shared>>,
+    workers: Vec<Worker>,
+    turn: usize,
+    vms: u64,
+}
+
+impl Gateway {
+    fn new(program: &Program) -> Gateway {
+        let shared = Rc::new(RefCell::new(Shared::at(NOW)));
+        let mut gateway = Gateway { program: program.clone(), shared, workers: Vec::new(), turn: 0, vms: 0 };
+        gateway.workers = (0..3).map(|_| gateway.vm()).collect();
+        gateway
+    }
+
+    fn vm(&mut self) -> Worker {
+        self.vms += 1;
+        Worker::new(&self.program, &self.shared, self.vms)
+    }
+
+    fn configure(&mut self, config: &[u8]) {
+        self.vm().configure("canary", config);
+        for worker in &mut self.workers {
+            worker.configure("canary", config);
+        }
+    }
+
+    fn send(&mut self, sent: &Sent, header: &str) -> Observed {
+        let before = self.shared.borrow().stats.clone();
+        let mut response = vec![(":status".to_owned(), sent.status.to_string().into_bytes())];
+        response.extend(sent.response_headers.clone());
+        self.turn += 1;
+        let worker = 1 + self.turn % (self.workers.len() - 1);
+        let exchange = self.workers[worker].exchange("canary", sent.headers.clone(), response.clone());
+
+        let [kept @ .., last] = exchange.response.as_slice() else { panic!("a response has a status") };
+        let added = exchange.response.len() > response.len();
+        assert_eq!(if added { kept } else { &exchange.response }, response, "the application's own headers");
+        let counted = counted(&before, &self.shared.borrow().stats);
+        Observed {
+            subset: value(&exchange.request, header),
+            rule: label(&counted, "rule"),
+            source: label(&counted, "source"),
+            set_cookie: added.then(|| String::from_utf8(last.1.clone()).unwrap()),
+        }
+    }
+}
+
+fn value(headers: &Headers, name: &str) -> Option<Vec<u8>> {
+    let mut values = headers.iter().filter(|(n, _)| n == name).map(|(_, value)| value.clone());
+    let first = values.next();
+    assert_eq!(values.next(), None, "one {name} at most");
+    first
+}
+
+/// The one request counter that this request has increased.
+fn counted(before: &BTreeMap<String, i64>, after: &BTreeMap<String, i64>) -> String {
+    let more = |suffix: &str| {
+        let increased: Vec<&String> = after
+            .iter()
+            .filter(|(name, value)| name.ends_with(suffix) && **value != before.get(*name).copied().unwrap_or(0))
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(increased.len(), 1, "{suffix}: {increased:?}");
+        increased[0].clone()
+    };
+    more("canary_responses_total");
+    more("canary_requests_total")
+}
+
+fn label(stat: &str, name: &str) -> String {
+    let (_, rest) = stat.split_once(&format!("{name}=.=")).unwrap();
+    rest.split_once(";.;").unwrap().0.to_owned()
+}
+
+fn run(gateway: &mut Gateway, phase: &Phase) {
+    let faults = gateway.shared.borrow().stat("canary_config_errors_total");
+    gateway.shared.borrow_mut().take_errors();
+    gateway.configure(&phase.config);
+    let lines = gateway.shared.borrow_mut().take_errors();
+    assert_eq!(
+        lines.len(),
+        phase.errors.len(),
+        "{}: one line for each fault, from one VM alone: {lines:#?}",
+        phase.name
+    );
+    for (line, error) in lines.iter().zip(&phase.errors) {
+        assert!(line.starts_with(&format!("{error} (")), "{}: {line}", phase.name);
+    }
+    let counted = gateway.shared.borrow().stat("canary_config_errors_total") - faults;
+    assert_eq!(counted, phase.errors.len() as i64, "{}: faults counted", phase.name);
+    if let Some(rules) = phase.rules {
+        let gauge =
+            |state: &str| gateway.shared.borrow().stat(&format!("state=.={state};.;canary_config_rules")) as usize;
+        assert_eq!(["active", "last_good", "off"].map(gauge), rules, "{}", phase.name);
+    }
+    let now = Minutes::of_seconds(NOW).0;
+    for request in &phase.requests {
+        let observed = gateway.send(&request.sent(now), &phase.header);
+        request.check(&observed, now, &phase.name);
+        if let Some(returning) = request.returning(&observed, now) {
+            let again = gateway.send(&returning, &phase.header);
+            assert_eq!((again.subset, again.set_cookie), (observed.subset, None), "{}: the next page", phase.name);
+        }
+    }
+}
+
+#[test]
+fn the_case_table_holds_in_the_module() {
+    let program = Program::load();
+    for case in common::cases() {
+        let mut gateway = Gateway::new(&program);
+        for phase in &case {
+            run(&mut gateway, phase);
+        }
+    }
+}
+
+const GOOD: &[u8] = br#"{"rules":[{"name":"a","subset":"v1"},{"name":"b","subset":"v1"}]}"#;
+const BROKEN: &[u8] = br#"{"rules":[{"name":"a","subset":"V1"},{"name":"b","subset":"v2"}]}"#;
+
+#[test]
+fn late_and_repeated_configs_are_reported_once() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    gateway.configure(GOOD);
+    gateway.shared.borrow_mut().take_errors();
+
+    // The main thread is ahead of a worker, which is given both configs late.
+    gateway.workers[0].configure("canary", BROKEN);
+    gateway.workers[1].configure("canary", BROKEN);
+    gateway.workers[0].configure("canary", b"{}");
+    gateway.workers[1].configure("canary", b"{}");
+    let mut late = gateway.vm();
+    for config in [GOOD, BROKEN, b"{}"] {
+        late.configure("canary", config);
+        gateway.workers[2].configure("canary", config);
+    }
+    assert_eq!(gateway.shared.borrow_mut().take_errors().len(), 1);
+    assert_eq!(gateway.shared.borrow().stat("canary_config_errors_total"), 1);
+    assert_eq!(gateway.shared.borrow().stat("state=.=active;.;canary_config_rules"), 0);
+
+    // The same texts again, as somebody goes back and forth: each time a new config.
+    gateway.configure(BROKEN);
+    gateway.configure(b"{}");
+    assert_eq!(gateway.shared.borrow_mut().take_errors().len(), 1);
+    assert_eq!(gateway.shared.borrow().stat("canary_config_errors_total"), 2);
+}
+
+#[test]
+fn the_last_good_rules_survive_the_vm() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    gateway.configure(GOOD);
+    let mut fresh = gateway.vm();
+    fresh.configure("canary", BROKEN);
+    let request = vec![(":authority".to_owned(), b"a".to_vec())];
+    let exchange = fresh.exchange("canary", request, vec![(":status".to_owned(), b"200".to_vec())]);
+    assert_eq!(value(&exchange.request, "x-canary-subset").as_deref(), Some(&b"v1"[..]));
+}
+
+#[test]
+fn on_configure_is_true_whatever_it_is_given() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    let mut worker = gateway.vm();
+    let rules = |n: usize| {
+        let rule =
+            |i| format!(r#"{{"name":"r{i}","hosts":["h{i}.example.com"],"split":[{{"subset":"v1","weight":1}}]}}"#);
+        format!(r#"{{"rules":[{}]}}"#, (0..n).map(rule).collect::<Vec<_>>().join(","))
+    };
+    let fixed = [
+        String::new(),
+        "\u{0}".to_owned(),
+        "{\"rules\":[1e400]}".to_owned(),
+        "[".repeat(50_000),
+        "{\"rules\":".repeat(50_000),
+        format!(r#"{{"header":"{}","rules":[]}}"#, "a".repeat(1_000_000)),
+        rules(10_000),
+        rules(10_001),
+    ];
+    for config in fixed {
+        worker.configure("canary", config.as_bytes());
+    }
+    let mut random = fastrand::Rng::with_seed(7);
+    let seeds = common::cases();
+    for _ in 0..500 {
+        let case = &seeds[random.usize(..seeds.len())];
+        let mut text = case[0].config.clone();
+        for _ in 0..random.usize(..4) {
+            let at = random.usize(..=text.len());
+            text.insert(at, random.u8(..));
+            text.truncate(random.usize(at..=text.len()));
+        }
+        worker.configure("canary", &text);
+    }
+}
+
+/// Everything that the filter may look at.
+const CURIOUS: &[u8] = br#"{"rules":[
+    {"name":"m","hosts":["*.example.com","a"],"match":[
+        {"uri":{"regex":"/(a|b)*"},"method":{"prefix":"P"},"headers":{"x-a":{"regex":"[a-z]+"}},"withoutHeaders":{"x-b":{"exact":"1"}}},
+        {"queryParams":{"q":{"regex":".*"}},"cookies":{"c":{"prefix":"1"}}}],"subset":"v2"},
+    {"name":"httpbin","split":[{"subset":"v1","weight":80},{"subset":"v2","weight":20}],"sticky":{"cookie":{}}}]}"#;
+
+#[test]
+fn no_request_traps_and_no_client_byte_reaches_a_response() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    gateway.configure(CURIOUS);
+    let mut random = fastrand::Rng::with_seed(7);
+    let names = [":authority", ":path", ":method", ":scheme", "cookie", "x-a", "x-b", "origin", "x-canary-subset"];
+    let pieces: [&[u8]; 12] = [
+        b"canary-httpbin=",
+        b"1.",
+        b"feedface.",
+        b"1c89b43",
+        b"; ",
+        b"=",
+        b"\"",
+        b"q=",
+        b"/a?",
+        b"\xff\xfe",
+        b"example.com",
+        b":",
+    ];
+    for _ in 0..20_000 {
+        let mut request = Headers::new();
+        for _ in 0..random.usize(..8) {
+            let mut value = Vec::new();
+            for _ in 0..random.usize(..8) {
+                match random.bool() {
+                    true => value.extend(pieces[random.usize(..pieces.len())]),
+                    false => value.extend((0..random.usize(..5)).map(|_| random.u8(..))),
+                }
+            }
+            request.push((names[random.usize(..names.len())].to_owned(), value));
+        }
+        let status = [&b"200"[..], b"101", b"301", b"503", b"", b"x", b"99999"][random.usize(..7)];
+        let turn = random.usize(1..3);
+        let worker = &mut gateway.workers[turn];
+        let exchange = worker.exchange("canary", request, vec![(":status".to_owned(), status.to_vec())]);
+        if let Some((_, cookie)) = exchange.response.get(1) {
+            let cookie = std::str::from_utf8(cookie).unwrap();
+            let (value, rest) = cookie.split_once(';').unwrap();
+            assert!(
+                canary_split::sticky::Held::parse(value["canary-httpbin=".len()..].as_bytes()).is_some(),
+                "{cookie}"
+            );
+            assert!(
+                [
+                    " Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax",
+                    " Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax; Secure"
+                ]
+                .contains(&rest),
+                "{cookie}"
+            );
+        }
+        let subset = value(&exchange.request, "x-canary-subset").unwrap();
+        assert!(subset == b"v1" || subset == b"v2");
+    }
+}
+
+/// What one request costs: the host calls of its request phase, and the headers that it asks for.
+fn cost(gateway: &mut Gateway, headers: &[(&str, &str)]) -> (BTreeMap<String, usize>, Vec<String>) {
+    let mut request: Headers =
+        headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
+    request.push((":scheme".to_owned(), b"https".to_vec()));
+    let response = vec![(":status".to_owned(), b"200".to_vec())];
+    // The first of its kind defines its counters.
+    gateway.workers[1].exchange("canary", request.clone(), response.clone());
+    gateway.shared.borrow_mut().calls.clear();
+    gateway.shared.borrow_mut().asked.clear();
+    gateway.workers[1].exchange("canary", request, response);
+    let mut shared = gateway.shared.borrow_mut();
+    (std::mem::take(&mut shared.calls), std::mem::take(&mut shared.asked))
+}
+
+#[test]
+fn rules_for_other_hosts_cost_no_host_call() {
+    let program = Program::load();
+    let of = |rules: usize| {
+        let mut gateway = Gateway::new(&program);
+        let rule = |i| {
+            format!(r#"{{"name":"r{i}","hosts":["h{i}.test"],"match":[{{"headers":{{"x-{i}":{{}}}}}}],"subset":"v1"}}"#)
+        };
+        let rules: Vec<String> = (0..rules).map(rule).collect();
+        let last =
+            r#"{"name":"httpbin","hosts":["a.test"],"split":[{"subset":"v1","weight":1}],"sticky":{"cookie":{}}}"#;
+        gateway.configure(format!(r#"{{"rules":[{}]}}"#, [rules, vec![last.to_owned()]].concat().join(",")).as_bytes());
+        cost(&mut gateway, &[(":authority", "a.test"), ("cookie", "canary-httpbin=1.feedface.1c9c380")])
+    };
+    let (calls, asked) = of(1000);
+    assert_eq!(asked, [":authority", "cookie"]);
+    assert_eq!((calls, asked), of(0));
+}
+
+#[test]
+fn each_header_is_asked_for_at_most_once() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    let rule = |i| {
+        format!(
+            r#"{{"name":"r{i}","match":[{{"uri":{{"prefix":"/{i}"}},"headers":{{"x-a":{{"exact":"{i}"}}}},"cookies":{{"c":{{"exact":"{i}"}}}}}},{{"headers":{{"x-a":{{"exact":"no"}}}}}}],"subset":"v1"}}"#
+        )
+    };
+    let sticky = r#"{"name":"httpbin","split":[{"subset":"v1","weight":1}],"sticky":{"cookie":{}}}"#.to_owned();
+    let rules: Vec<String> = (0..100).map(rule).chain([sticky]).collect();
+    gateway.configure(format!(r#"{{"rules":[{}]}}"#, rules.join(",")).as_bytes());
+    let (_, mut asked) =
+        cost(&mut gateway, &[(":authority", "a"), (":path", "/"), (":method", "GET"), ("cookie", "c=x"), ("x-a", "y")]);
+    asked.sort();
+    assert_eq!(asked, [":method", ":path", ":scheme", "cookie", "x-a"]);
+}
+
+#[test]
+fn a_returning_visitor_costs_few_host_calls() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    gateway.configure(
+        br#"{"rules":[{"name":"httpbin","hosts":["a"],"split":[{"subset":"v1","weight":1}],"sticky":{"cookie":{}}}]}"#,
+    );
+    let (calls, _) = cost(&mut gateway, &[(":authority", "a"), ("cookie", "canary-httpbin=1.feedface.1c9c380")]);
+    let expected = [
+        ("proxy_get_current_time_nanoseconds", 1), // is the cookie due?
+        ("proxy_get_header_map_value", 3),         // :authority, cookie; :status of the response
+        ("proxy_increment_metric", 2),
+        ("proxy_replace_header_map_value", 1),
+    ];
+    assert_eq!(calls, expected.map(|(name, n)| (name.to_owned(), n)).into());
+}
+
+#[test]
+fn memory_does_not_grow_with_requests_or_configs() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    let request = |i: usize| -> Headers {
+        vec![
+            (":authority".to_owned(), b"a".to_vec()),
+            ("cookie".to_owned(), vec![b'x'; i % 5000]),
+            (":path".to_owned(), vec![b'/'; i % 3000]),
+        ]
+    };
+    let status = || vec![(":status".to_owned(), b"200".to_vec())];
+    gateway.configure(CURIOUS);
+    let worker = &mut gateway.workers[1];
+    let mut rounds = |requests: usize| {
+        for i in 0..requests {
+            worker.exchange("canary", request(i), status());
+            if i % 100 == 0 {
+                worker.configure("canary", if i % 200 == 0 { GOOD } else { CURIOUS });
+            }
+        }
+        worker.memory()
+    };
+    let warm = rounds(2_000);
+    assert_eq!(rounds(10_000), warm);
+}
+
+#[test]
+fn two_live_plugins_with_one_header_are_told() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    let with =
+        |header: &str, subset: &str| format!(r#"{{"header":"{header}","rules":[{{"name":"a","subset":"{subset}"}}]}}"#);
+    let mut other = gateway.vm();
+    other.configure("one", with("x-a", "v1").as_bytes());
+    other.configure("two", with("x-b", "v1").as_bytes());
+    assert_eq!(gateway.shared.borrow_mut().take_errors(), [""; 0]);
+
+    other.configure("two", with("x-a", "v1").as_bytes());
+    let lines = gateway.shared.borrow_mut().take_errors();
+    assert!(lines.len() == 1 && lines[0].starts_with("another plugin, one/, writes x-a too"), "{lines:?}");
+
+    other.unload("one");
+    other.configure("two", with("x-a", "v2").as_bytes());
+    assert_eq!(gateway.shared.borrow_mut().take_errors(), [""; 0]);
+}

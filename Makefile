@@ -1,7 +1,6 @@
 # Thin targets; what they need is installed by tests/setup.sh, which names what it cannot install.
 WASM := target/wasm32-wasip1/release/canary_split.wasm
 PYTHON := .venv/bin/python
-DEMO_ENVOY := 1.39.3
 # The module names no path of the machine that built it: the same source gives the same bytes.
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/canary-split
 
@@ -15,7 +14,7 @@ build: ## the module: target/wasm32-wasip1/release/canary_split.wasm
 	cargo build --locked --release --lib --target wasm32-wasip1
 
 demo: build ## a whole canary on this machine: Envoy, v1, v2 (DEMO_EXIT=1 ends by itself)
-	tests/setup.sh demo $(DEMO_ENVOY)
+	tests/setup.sh demo
 	$(PYTHON) tests/demo/demo.py
 
 setup: ## everything that `make test` needs
@@ -41,8 +40,8 @@ lint: ## formatting, clippy for both targets (with the lints against panics), do
 	cargo clippy --locked --lib --target wasm32-wasip1 -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --quiet
 
-image: build ## an OCI layout and a tarball of the module in .image/, without a Docker daemon
-	python3 wasmplugin/image.py
+image: build ## OCI layout and tarball in .image/; URL=REGISTRY/NAME or URL=in-cluster sets it in the WasmPlugin
+	python3 wasmplugin/image.py $(if $(URL),--url $(URL))
 
 tool: ## the native tool: target/release/canary-split
 	cargo build --locked --release --features cli --bin canary-split

@@ -818,7 +818,7 @@ fn seconds(text: &str) -> Result<u32, String> {
     if text.is_empty() {
         return Err(wrong());
     }
-    if total % 1_000_000_000 != 0 {
+    if !total.is_multiple_of(1_000_000_000) {
         return Err("is not a whole number of seconds".to_owned());
     }
     match total / 1_000_000_000 {

@@ -162,7 +162,8 @@ def gateway_servers(gateway, hosts, certificate):
         if (protocol, number) == ("HTTP", 80):
             redirects = bool(redirect)
         elif (protocol, number, mode) == ("HTTPS", 443, "SIMPLE"):
-            names, _, secret = only("Certificate", certificate["spec"], "dnsNames", "issuerRef", "secretName")
+            known = ("dnsNames", "secretName", "issuerRef", "subject")
+            names, secret, *_ = only("Certificate", certificate["spec"], *known)
             secure = credential == secret and names == hosts
         else:
             raise NotUnderstood(f"Gateway.servers {server}")

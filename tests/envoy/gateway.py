@@ -1,6 +1,7 @@
 """A real Envoy, configured as Istio configures its ingress gateway, and everything that a test wants to know of it."""
 
 import ctypes
+import http.client
 import json
 import os
 import re
@@ -10,9 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,16 +77,15 @@ def die_with_parent():
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-def spawn(command, log, **options):
+def spawn(command, log, stdout=None):
     """A process in a group of its own: it is ended by us, not by the terminal's Ctrl-C."""
     return subprocess.Popen(
         [str(part) for part in command],
         stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
+        stdout=stdout or log,
+        stderr=log,
         start_new_session=True,
         preexec_fn=die_with_parent,
-        **options,
     )
 
 
@@ -144,7 +142,7 @@ class Envoy:
             self.process = spawn(command, log)
         until(lambda: admin_file.exists() and admin_file.read_text(), self.explain("its admin port"))
         self.admin_address = admin_file.read_text()
-        until(lambda: self.alive() and self.admin("/ready", quiet=True) == "LIVE\n", self.explain("LIVE"))
+        until(lambda: self.alive() and self.admin("/ready") == "LIVE\n", self.explain("LIVE"))
         return self
 
     def stop(self):
@@ -185,15 +183,14 @@ class Envoy:
         prefix = f"wasm log {plugin.root_id}: "
         return [(level, text.removeprefix(prefix)) for level, _, text in self.log(start) if text.startswith(prefix)]
 
-    def admin(self, path, post=False, quiet=False):
-        request = urllib.request.Request(f"http://{self.admin_address}{path}", method="POST" if post else "GET")
+    def admin(self, path):
+        # Not by urllib: that would ask a proxy if the environment names one.
+        connection = http.client.HTTPConnection(self.admin_address, timeout=PATIENCE)
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE) as response:
-                return response.read().decode()
-        except urllib.error.HTTPError as error:
-            if quiet:
-                return error.read().decode()
-            raise
+            connection.request("GET", path)
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
 
     def stats(self, prefix=""):
         """All counters and gauges whose name starts so."""
@@ -346,13 +343,14 @@ def subset_routes(header=HEADER, v2="v2", v1="v1"):
 
 
 def connection_manager(stat_prefix, filters, routes, **more):
-    """As Istio writes it for a gateway."""
+    """As Istio writes it for a gateway; the routes are a list, or `{"rds": …}` says where they come from."""
     names = ["grpc_stats.v3.FilterConfig", "fault.v3.HTTPFault", "cors.v3.Cors", "router.v3.Router"]
     after = [
         {"name": "envoy.filters.http." + name.split(".")[0], "typed_config": {"@type": f"{EXTENSIONS}filters.http.{name}"}}
         for name in names
     ]
-    virtual_host = {"name": stat_prefix, "domains": ["*"], "routes": routes}
+    if isinstance(routes, list):
+        routes = {"route_config": route_config(stat_prefix, routes)}
     return {
         "name": "envoy.filters.network.http_connection_manager",
         "typed_config": {
@@ -363,15 +361,19 @@ def connection_manager(stat_prefix, filters, routes, **more):
             "forward_client_cert_details": "SANITIZE_SET",
             "stream_idle_timeout": "0s",
             "upgrade_configs": [{"upgrade_type": "websocket"}],
-            "route_config": {
-                "name": stat_prefix,
-                "ignore_port_in_host_matching": True,
-                "virtual_hosts": [virtual_host],
-                "validate_clusters": False,
-            },
             "http_filters": [*filters, *after],
+            **routes,
             **more,
         },
+    }
+
+
+def route_config(name, routes, domains=("*",)):
+    return {
+        "name": name,
+        "ignore_port_in_host_matching": True,
+        "virtual_hosts": [{"name": name, "domains": list(domains), "routes": routes}],
+        "validate_clusters": False,
     }
 
 

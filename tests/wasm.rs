@@ -1,5 +1,15 @@
 //! The built module in a strict fake of Envoy.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by a panic"
+)]
+
 mod common;
 #[path = "wasm/host.rs"]
 mod host;
@@ -261,7 +271,7 @@ fn no_request_traps_and_no_client_byte_reaches_a_response() {
             let cookie = std::str::from_utf8(cookie).unwrap();
             let (value, rest) = cookie.split_once(';').unwrap();
             assert!(
-                canary_split::sticky::Held::parse(value["canary-httpbin=".len()..].as_bytes()).is_some(),
+                canary_split::sticky::Held::parse(&value.as_bytes()["canary-httpbin=".len()..]).is_some(),
                 "{cookie}"
             );
             assert!(

@@ -1,0 +1,169 @@
+//! How the parts of a config are read: an object's fields, the place of an error, and all errors so far.
+
+use super::{ConfigError, MAX_ENTRIES, MAX_STRING};
+use crate::json::Json;
+use std::fmt;
+
+pub(super) fn string<'j>(json: &'j Json, place: &Place, errors: &mut Errors) -> Option<&'j str> {
+    match json {
+        Json::String(text) if text.len() <= MAX_STRING => Some(text),
+        Json::String(text) => {
+            errors.add(place, format!("{} bytes are more than {MAX_STRING}", text.len()));
+            None
+        }
+        _ => {
+            errors.kind(place, json, "a string");
+            None
+        }
+    }
+}
+
+pub(super) fn boolean(json: &Json, place: &Place, errors: &mut Errors) -> Option<bool> {
+    if let Json::Bool(value) = json {
+        return Some(*value);
+    }
+    errors.kind(place, json, "true or false");
+    None
+}
+
+pub(super) fn list<'j>(json: &'j Json, place: &Place, errors: &mut Errors) -> Option<&'j [Json]> {
+    match json {
+        Json::List(items) if items.len() <= MAX_ENTRIES => Some(items),
+        Json::List(items) => {
+            errors.add(place, format!("{} entries are more than {MAX_ENTRIES}", items.len()));
+            None
+        }
+        _ => {
+            errors.kind(place, json, "a list");
+            None
+        }
+    }
+}
+
+/// A list where an empty one would say nothing, or something else than a reader may think.
+pub(super) fn filled_list<'j>(json: &'j Json, place: &Place, errors: &mut Errors) -> Option<&'j [Json]> {
+    let items = list(json, place, errors)?;
+    if items.is_empty() {
+        errors.add(place, "empty; leave it out if all are meant");
+    }
+    Some(items)
+}
+
+/// An object of which only these fields are known, each given at most once.
+pub(super) fn known<'j>(json: &'j Json, place: &Place<'_>, names: &[&str], errors: &mut Errors) -> Option<Fields<'j>> {
+    let fields = object(json, place, errors)?;
+    fields.check_unknown(names, place, errors);
+    fields.check_twice(names, place, errors);
+    Some(fields)
+}
+
+pub(super) fn object<'j>(json: &'j Json, place: &Place<'_>, errors: &mut Errors) -> Option<Fields<'j>> {
+    match json {
+        Json::Object(fields) if fields.len() <= MAX_ENTRIES => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_by_key(|(name, _)| name);
+            Some(Fields(fields))
+        }
+        Json::Object(fields) => {
+            errors.add(place, format!("{} fields are more than {MAX_ENTRIES}", fields.len()));
+            None
+        }
+        _ => {
+            errors.kind(place, json, "an object");
+            None
+        }
+    }
+}
+
+/// The fields of an object by name: protobuf keeps no order, and errors should not depend on it. One that is `null` is
+/// absent.
+pub(super) struct Fields<'j>(Vec<&'j (String, Json)>);
+
+impl<'j> Fields<'j> {
+    pub(super) fn given(&self) -> impl Iterator<Item = (&'j str, &'j Json)> {
+        self.0.iter().filter(|(_, value)| *value != Json::Null).map(|(name, value)| (name.as_str(), value))
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&'j Json> {
+        self.given().find(|(n, _)| *n == name).map(|(_, value)| value)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.given().next().is_none()
+    }
+
+    pub(super) fn check_unknown(&self, names: &[&str], place: &Place, errors: &mut Errors) {
+        for (name, _) in &self.0 {
+            if !names.contains(&name.as_str()) {
+                errors.add(&place.field(name), format!("unknown field; known are {}", names.join(", ")));
+            }
+        }
+    }
+
+    pub(super) fn check_twice(&self, names: &[&str], place: &Place, errors: &mut Errors) {
+        for name in names {
+            if self.0.iter().filter(|(n, _)| n == name).count() > 1 {
+                errors.add(&place.field(name), "given twice");
+            }
+        }
+    }
+}
+
+/// All that is wrong so far.
+#[derive(Default)]
+pub(super) struct Errors(pub(super) Vec<ConfigError>);
+
+impl Errors {
+    pub(super) fn add(&mut self, place: &Place<'_>, problem: impl Into<String>) {
+        self.0.push(ConfigError { place: place.to_string(), problem: problem.into() });
+    }
+
+    pub(super) fn kind(&mut self, place: &Place<'_>, json: &Json, wanted: &str) {
+        self.add(place, format!("{}, not {wanted}", json.kind()));
+    }
+}
+
+/// Where in the config; made into text only where there is an error.
+#[derive(Clone, Copy)]
+pub(super) enum Place<'p> {
+    Root,
+    Field(&'p Place<'p>, &'p str),
+    Index(&'p Place<'p>, usize),
+}
+
+impl<'p> Place<'p> {
+    pub(super) fn field(&'p self, name: &'p str) -> Place<'p> {
+        Place::Field(self, name)
+    }
+
+    pub(super) fn index(&'p self, index: usize) -> Place<'p> {
+        Place::Index(self, index)
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Root => Ok(()),
+            Place::Index(parent, index) => write!(f, "{parent}[{index}]"),
+            Place::Field(parent, name) => {
+                let plain = !name.is_empty()
+                    && name.len() <= 64
+                    && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+                match (parent, plain) {
+                    (Place::Root, true) => f.write_str(name),
+                    (_, true) => write!(f, "{parent}.{name}"),
+                    (_, false) => write!(f, "{parent}[{}]", quoted(name)),
+                }
+            }
+        }
+    }
+}
+
+/// A value as it is shown in an error: quoted, escaped, not longer than a line.
+pub(super) fn quoted(value: &str) -> String {
+    match value.char_indices().nth(64) {
+        Some((end, _)) => format!("{:?}…", value.get(..end).unwrap_or_default()),
+        None => format!("{value:?}"),
+    }
+}

@@ -1,0 +1,213 @@
+//! `sticky`: the salt and the cookie.
+
+use super::fields::{Errors, Place, boolean, known, quoted, string};
+use super::names::{host_pattern, is_token, why_no_token};
+use crate::json::Json;
+use crate::rule::HostPattern;
+use crate::split::Salt;
+use crate::sticky::{Cookie, Secure, Sticky};
+
+const MAX_SALT: usize = 253;
+const MAX_COOKIE_NAME: usize = 64;
+const MAX_COOKIE_ATTRIBUTE: usize = 1024;
+/// Browsers keep no cookie longer than 400 days (RFC 6265bis).
+const MAX_TTL: u64 = 400 * 86_400;
+const DEFAULT_TTL: u32 = 720 * 3600;
+
+pub(super) fn read_sticky(
+    json: &Json,
+    rule: Option<&str>,
+    place: &Place,
+    errors: &mut Errors,
+) -> (Salt, Option<Sticky>) {
+    let by_name = Salt::new(rule.unwrap_or_default().as_bytes());
+    let Some(fields) = known(json, place, &["cookie", "salt"], errors) else { return (by_name, None) };
+    let salt = fields.get("salt").and_then(|salt| {
+        let place = place.field("salt");
+        let salt = string(salt, &place, errors)?;
+        if salt.is_empty() || salt.len() > MAX_SALT {
+            errors.add(&place, format!("a salt of {} bytes; it has 1 to {MAX_SALT}", salt.len()));
+        }
+        Some(Salt::new(salt.as_bytes()))
+    });
+    let sticky = match fields.get("cookie") {
+        Some(cookie) => read_cookie(cookie, rule, &place.field("cookie"), errors).map(|cookie| Sticky { cookie }),
+        None => {
+            errors.add(place, "needs a cookie; write cookie: {} for one with the defaults");
+            None
+        }
+    };
+    (salt.unwrap_or(by_name), sticky)
+}
+
+pub(super) fn read_cookie(json: &Json, rule: Option<&str>, place: &Place, errors: &mut Errors) -> Option<Cookie> {
+    let fields = known(
+        json,
+        place,
+        &["name", "ttl", "path", "domain", "sameSite", "secure", "httpOnly", "partitioned", "renew"],
+        errors,
+    )?;
+    let text = |field: &'static str, errors: &mut Errors| {
+        fields.get(field).and_then(|json| string(json, &place.field(field), errors))
+    };
+    let name = text("name", errors);
+    let ttl = text("ttl", errors);
+    let path = text("path", errors);
+    let domain = text("domain", errors);
+    let same_site = text("sameSite", errors);
+    let flag = |field: &'static str, errors: &mut Errors| {
+        fields.get(field).and_then(|json| boolean(json, &place.field(field), errors))
+    };
+    let secure = flag("secure", errors);
+    let http_only = flag("httpOnly", errors).unwrap_or(true);
+    let partitioned = flag("partitioned", errors).unwrap_or(false);
+    let renew = flag("renew", errors).unwrap_or(true);
+
+    if let Some(name) = name {
+        let place = place.field("name");
+        if name.len() > MAX_COOKIE_NAME {
+            errors.add(&place, format!("{} has {} bytes, more than {MAX_COOKIE_NAME}", quoted(name), name.len()));
+        } else if !is_token(name) {
+            errors.add(&place, format!("{} is not a cookie name: {}", quoted(name), why_no_token(name)));
+        }
+    }
+    let ttl = match ttl.map(seconds) {
+        None => DEFAULT_TTL,
+        Some(Ok(seconds)) => seconds,
+        Some(Err(problem)) => {
+            errors.add(&place.field("ttl"), format!("{} {problem}", quoted(ttl.unwrap_or_default())));
+            0
+        }
+    };
+    if let Some(path) = path {
+        let place = place.field("path");
+        if !path.starts_with('/') {
+            errors.add(&place, format!("{} does not start with /", quoted(path)));
+        } else if !path.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b';') {
+            errors.add(
+                &place,
+                format!("{} has a character that no cookie path can have: only visible ASCII without ;", quoted(path)),
+            );
+        }
+        too_long(path, &place, errors);
+    }
+    if let Some(domain) = domain {
+        let place = place.field("domain");
+        if !matches!(host_pattern(&domain.strip_prefix('.').unwrap_or(domain).to_ascii_lowercase()), Ok(HostPattern::Exact(host)) if !host.starts_with('['))
+        {
+            errors.add(&place, format!("{} is not a domain", quoted(domain)));
+        }
+    }
+    if let Some(other) = same_site.filter(|s| !matches!(*s, "Lax" | "Strict" | "None")) {
+        errors.add(&place.field("sameSite"), format!("{} is none of Lax, Strict, None", quoted(other)));
+    }
+    let same_site = same_site.unwrap_or("Lax");
+    let path = path.unwrap_or("/");
+
+    // What browsers accept over https only, or refuse otherwise (RFC 6265bis §4.1.2.7, §4.1.3, CHIPS).
+    let prefix =
+        |prefix: &str| name.and_then(|n| n.get(..prefix.len())).is_some_and(|n| n.eq_ignore_ascii_case(prefix));
+    let host_only = prefix("__Host-");
+    let needs_secure = [
+        (host_only, "a name with __Host-"),
+        (prefix("__Secure-"), "a name with __Secure-"),
+        (same_site == "None", "sameSite: None"),
+        (partitioned, "partitioned: true"),
+    ];
+    for (_, what) in needs_secure.iter().filter(|(needs, _)| *needs && secure == Some(false)) {
+        errors.add(&place.field("secure"), format!("false, but browsers refuse {what} without Secure"));
+    }
+    if host_only && domain.is_some() {
+        errors.add(&place.field("domain"), "a name with __Host- excludes a domain");
+    }
+    if host_only && path != "/" {
+        errors.add(&place.field("path"), format!("{}, but a name with __Host- needs the path /", quoted(path)));
+    }
+
+    let mut attributes = format!("; Path={path}");
+    if ttl > 0 {
+        attributes.push_str(&format!("; Max-Age={ttl}"));
+    }
+    if let Some(domain) = domain {
+        attributes.push_str(&format!("; Domain={domain}"));
+    }
+    if http_only {
+        attributes.push_str("; HttpOnly");
+    }
+    attributes.push_str(&format!("; SameSite={same_site}"));
+    if partitioned {
+        attributes.push_str("; Partitioned");
+    }
+    Some(Cookie {
+        name: name.map_or_else(|| format!("canary-{}", rule.unwrap_or_default()), str::to_owned),
+        ttl,
+        renew,
+        secure: match secure {
+            Some(true) => Secure::Always,
+            Some(false) => Secure::Never,
+            None if needs_secure.iter().any(|(needs, _)| *needs) => Secure::Always,
+            None => Secure::WhenHttps,
+        },
+        attributes,
+    })
+}
+
+/// Browsers ignore longer attributes (RFC 6265bis §5.6).
+pub(super) fn too_long(value: &str, place: &Place, errors: &mut Errors) {
+    if value.len() > MAX_COOKIE_ATTRIBUTE {
+        errors.add(
+            place,
+            format!("{} bytes are more than {MAX_COOKIE_ATTRIBUTE}, the most that browsers take", value.len()),
+        );
+    }
+}
+
+/// A Go duration in whole seconds, at most 400 days. The error goes on after the value.
+pub(super) fn seconds(text: &str) -> Result<u32, String> {
+    const UNITS: [(&str, u64); 7] = [
+        ("ms", 1_000_000),
+        ("us", 1_000),
+        ("µs", 1_000),
+        ("ns", 1),
+        ("h", 3_600_000_000_000),
+        ("m", 60_000_000_000),
+        ("s", 1_000_000_000),
+    ];
+    let wrong = || "is not a duration; write numbers with the units h, m and s, such as 720h or 1h30m".to_owned();
+    if text == "0" {
+        return Ok(0);
+    }
+    if text.starts_with('-') {
+        return Err("is less than 0s".to_owned());
+    }
+    let mut rest = text;
+    let mut total: u64 = 0;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
+        let (number, tail) = rest.split_at_checked(end).ok_or_else(wrong)?;
+        let (unit, nanoseconds) = UNITS.iter().find(|(unit, _)| tail.starts_with(unit)).ok_or_else(wrong)?;
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        if whole.len() + fraction.len() == 0 || fraction.contains('.') {
+            return Err(wrong());
+        }
+        let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(u64::MAX) };
+        total = total.saturating_add(whole.saturating_mul(*nanoseconds));
+        let mut digit_worth = *nanoseconds;
+        for digit in fraction.bytes() {
+            // A fraction finer than a nanosecond adds nothing, as in Go.
+            digit_worth /= 10;
+            total = total.saturating_add(u64::from(digit - b'0') * digit_worth);
+        }
+        rest = tail.strip_prefix(unit).ok_or_else(wrong)?;
+    }
+    if text.is_empty() {
+        return Err(wrong());
+    }
+    if !total.is_multiple_of(1_000_000_000) {
+        return Err("is not a whole number of seconds".to_owned());
+    }
+    match total / 1_000_000_000 {
+        seconds if seconds <= MAX_TTL => Ok(seconds as u32),
+        _ => Err("is more than 9600h (400 days), the longest that browsers keep a cookie".to_owned()),
+    }
+}

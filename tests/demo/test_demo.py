@@ -1,0 +1,205 @@
+"""The demo shows what is shipped, says when that is not so, and leaves nothing behind."""
+
+import contextlib
+import copy
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import istio
+import pytest
+
+DEMO = Path(__file__).parent / "demo.py"
+PATIENCE = 120
+
+
+class Run:
+    """A demo in a session of its own, with a mark that all its processes inherit."""
+
+    def __init__(self, *arguments, terminal=False, **environment):
+        self.mark = f"DEMO_MARK={uuid.uuid4()}"
+        key, value = self.mark.split("=")
+        environment = {**os.environ, key: value, "PYTHONUTF8": "1", **environment}
+        self.output = b""
+        ours, theirs = pty.openpty() if terminal else os.pipe()
+        self.terminal = ours
+        self.process = subprocess.Popen(
+            [sys.executable, *(arguments or [DEMO])],
+            stdin=theirs if terminal else subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=theirs,
+            env=environment,
+            start_new_session=True,
+        )
+        os.close(theirs)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        os.close(self.terminal)
+
+    def more(self):
+        """Waits for output; False at its end."""
+        ready, _, _ = select.select([self.terminal], [], [], PATIENCE)
+        assert ready, f"nothing for {PATIENCE} s after: {self.text()[-500:]}"
+        try:
+            data = os.read(self.terminal, 65536)
+        except OSError:  # what a terminal says when nobody is at its other end
+            data = b""
+        self.output += data
+        return bool(data)
+
+    def until(self, text):
+        while text not in self.text():
+            assert self.more(), f"it ended before {text!r}: {self.text()}"
+
+    def wait(self):
+        """The exit code, and everything that was said."""
+        while self.more():
+            pass
+        return self.process.wait(PATIENCE), self.text()
+
+    def text(self):
+        return re.sub(r"\x1b\[\d*m", "", self.output.decode(errors="replace"))
+
+    def interrupt(self):
+        """As a terminal does it: to the whole group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def left(self):
+        """The command lines of its processes that still run."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if entry.name.isdigit() and self.mark.encode() in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        return found
+
+
+def test_it_shows_that_all_is_as_it_should_be_also_where_its_ports_are_taken():
+    with contextlib.ExitStack() as stack:
+        for port in (8443, 8080):
+            taken = stack.enter_context(socket.socket())
+            with contextlib.suppress(OSError):  # taken already, which is as good
+                taken.bind(("127.0.0.1", port))
+                taken.listen()
+        with Run(DEMO_EXIT="1") as run:
+            run.until("while a thousand visitors")
+            assert len(run.left()) >= 4, "the demo, Envoy, v1 and v2"
+            code, text = run.wait()
+            assert code == 0 and "All as it should be." in text, text
+            assert "✗" not in text
+            assert re.search(r"Port 8443 \(https\) is taken; \d+ is used\.", text), text
+            assert re.search(r"Port 8080 \(http\) is taken; \d+ is used\.", text), text
+            assert run.left() == []
+
+
+@pytest.mark.parametrize(
+    "breakage",
+    [
+        "demo.TITLES['v2'] = 'another title'",
+        "demo.share_of = lambda config: 0.3",
+        "demo.config_text = lambda config: '{}'",
+    ],
+)
+def test_it_says_so_if_something_is_wrong(breakage):
+    code = f"import sys; sys.path.insert(0, {str(DEMO.parent)!r}); import demo; {breakage}; sys.exit(demo.main())"
+    with Run("-c", code, DEMO_EXIT="1") as run:
+        code, text = run.wait()
+        assert code == 1, text
+        assert "All as it should be." not in text
+        assert run.left() == []
+
+
+@pytest.mark.parametrize("moment", ["", "A stock Envoy", "2. The ten", "3. The same", "before:"])
+def test_ctrl_c_leaves_no_process_behind(moment):
+    with Run() as run:
+        if moment:
+            run.until(moment)
+        else:
+            # As early as there is a child.
+            deadline = time.monotonic() + PATIENCE
+            while len(run.left()) < 2:
+                assert time.monotonic() < deadline and run.process.poll() is None
+        run.interrupt()
+        code, text = run.wait()
+        assert code == 130, text
+        assert run.left() == []
+
+
+def test_on_a_terminal_it_stays_up_until_ctrl_c():
+    with Run(terminal=True, DEMO_EXIT="") as run:
+        run.until("Ctrl-C ends it.")
+        url = re.search(r"It is running: (https://\S+)", run.text())[1]
+        home = re.search(r"export CURL_HOME=(\S+);", run.text())[1]
+
+        def page():
+            curl = subprocess.run(["curl", "-s", "--fail", url], env={**os.environ, "CURL_HOME": home}, capture_output=True)
+            return curl.stdout.decode()
+
+        for weight, title in (("100", "tornado WebSocket example"), ("0", "httpbin.org")):
+            os.write(run.terminal, f"{weight}\n".encode())
+            run.until(f"v2 {weight}\r\n")
+            assert f"<title>{title}</title>" in page()
+        os.write(run.terminal, b"\x03")
+        code, text = run.wait()
+        assert code == 0, text
+        assert run.left() == [] and not Path(home).exists()
+
+
+def test_nothing_outlives_a_demo_that_is_killed():
+    with Run() as run:
+        run.until("2. The ten")
+        run.process.kill()
+        run.process.wait()
+        deadline = time.monotonic() + PATIENCE
+        while run.left():
+            assert time.monotonic() < deadline, run.left()
+
+
+# ---- the translation -------------------------------------------------------------------------------------------------
+
+OVERLAYS = sorted(path.name for path in (istio.ROOT / "manifests/overlays").iterdir())
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_overlay_is_understood(overlay):
+    manifests = istio.translate(istio.render(istio.ROOT / "manifests/overlays" / overlay))
+    assert sorted(manifests.clusters.values()) == ["v1", "v2"]
+    assert manifests.redirects and manifests.plugin["failure_policy"] == "FAIL_OPEN"
+
+
+ADDITIONS = [
+    ("VirtualService", lambda spec: spec["http"][0].update(mirror={})),
+    ("VirtualService", lambda spec: spec["http"][0]["match"][0].update(authority={"exact": "a"})),
+    ("VirtualService", lambda spec: spec["http"][0]["match"][0]["headers"].update(x={"regex": "a"})),
+    ("VirtualService", lambda spec: spec["http"][0]["route"].append({})),
+    ("VirtualService", lambda spec: spec.update(exportTo=["."])),
+    ("DestinationRule", lambda spec: spec.update(trafficPolicy={})),
+    ("Gateway", lambda spec: spec["servers"][0].update(bind="0.0.0.0")),
+    ("Certificate", lambda spec: spec.update(secretName="another")),
+    ("WasmPlugin", lambda spec: spec.update(vmConfig={})),
+    ("WasmPlugin", lambda spec: spec["selector"].update(matchLabels={"istio": "another"})),
+    ("Service", lambda spec: spec.update(type="NodePort")),
+]
+
+
+@pytest.mark.parametrize("kind, add", ADDITIONS)
+def test_what_is_not_understood_is_an_error(kind, add):
+    objects = copy.deepcopy(istio.render(istio.ROOT / "manifests/overlays/sticky"))
+    (thing,) = [thing for thing in objects if thing["kind"] == kind]
+    add(thing["spec"])
+    with pytest.raises(istio.NotUnderstood):
+        istio.translate(objects)

@@ -1,0 +1,368 @@
+"""What we ship renders, agrees with itself and respects what Istio, cert-manager and Kubernetes ask for."""
+
+import re
+import shlex
+
+import pytest
+import yaml
+from shipped import TOP
+
+APP, GATEWAY = "canary", "istio-system"
+FQDN = "httpbin.canary.svc.cluster.local"
+CANARIES = [f"manifests/overlays/{name}" for name in ("prepared", "weighted", "sticky", "testers", "sealed")]
+WORLDS = ["manifests/base", *CANARIES]
+EVERYTHING = ["wasmplugin", "wasmplugin/in-cluster", *WORLDS]
+SETTINGS = "manifests/settings/settings.yaml"
+PART = {"app.kubernetes.io/part-of": "canary-split"}
+READMES = ["manifests/README.md", "wasmplugin/README.md"]
+
+
+def kustomizations():
+    """Every kustomization that can be applied, as it is in the repository."""
+    for path in sorted(TOP.glob("manifests/**/kustomization.yaml")) + sorted(TOP.glob("wasmplugin/**/kustomization.yaml")):
+        if yaml.safe_load(path.read_text())["kind"] == "Kustomization":
+            yield str(path.parent.relative_to(TOP))
+
+
+def test_no_kustomization_is_left_out():
+    assert set(kustomizations()) == set(EVERYTHING)
+
+
+@pytest.mark.parametrize("folder", EVERYTHING)
+def test_it_renders_without_a_warning(shipped, folder):
+    assert shipped.objects(folder)
+
+
+# ---- each setting has one place ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder", WORLDS)
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("host: canary.example.com", "host: shop.example.org"),
+        ("gatewayNamespace: istio-system", "gatewayNamespace: istio-ingress"),
+        ("gatewayLabel: ingressgateway", "gatewayLabel: edge"),
+    ],
+)
+def test_a_setting_has_one_place(tree, folder, old, new):
+    before = tree.render(folder)
+    tree.edit(SETTINGS, old, new)
+    old, new = (text.split(": ")[1] for text in (old, new))
+    after = tree.render(folder)
+    assert old in before
+    # As whole words: a name may end in one of them.
+    assert not re.search(rf"(?<![-\w.]){re.escape(old)}(?![-\w.])", after)
+    assert after == re.sub(rf"(?<![-\w.]){re.escape(old)}(?![-\w.])", new, before)
+
+
+@pytest.mark.parametrize("folder", CANARIES)
+def test_the_module_has_one_place(tree, folder):
+    url = tree.objects("wasmplugin").one("WasmPlugin")["spec"]["url"]
+    tree.edit("wasmplugin/wasmplugin.yaml", url, "oci://other.example.com/x@sha256:" + "1" * 64)
+    assert tree.objects(folder).one("WasmPlugin")["spec"]["url"] == "oci://other.example.com/x@sha256:" + "1" * 64
+
+
+def test_the_seal_has_one_place(tree):
+    seal = tree.objects("manifests/overlays/sealed").one("WasmPlugin")["spec"]["pluginConfig"]["seal"]
+    tree.edit("manifests/overlays/sealed/wasmplugin.yaml", seal, "0123456789abcdef")
+    after = tree.render("manifests/overlays/sealed")
+    assert seal not in after and "exact: v2.0123456789abcdef" in after
+
+
+def test_the_issuer_has_one_place(tree):
+    file = tree.top / "manifests/base/certificate.yaml"
+    changed, found = re.subn(r"(?m)^    name: .*# your ACME issuer.*$", "    name: letsencrypt", file.read_text())
+    assert found == 1
+    file.write_text(changed)
+    certificate = tree.objects("manifests/base").one("Certificate")
+    assert certificate["spec"]["issuerRef"] == {"kind": "ClusterIssuer", "name": "letsencrypt"}
+
+
+# ---- what Istio and the others ask for -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder", EVERYTHING)
+def test_kinds_are_of_a_served_version(shipped, folder):
+    versions = {
+        "Gateway": "networking.istio.io/v1",
+        "VirtualService": "networking.istio.io/v1",
+        "DestinationRule": "networking.istio.io/v1",
+        "WasmPlugin": "extensions.istio.io/v1alpha1",
+        "Certificate": "cert-manager.io/v1",
+        "ClusterIssuer": "cert-manager.io/v1",
+        "Deployment": "apps/v1",
+        "Namespace": "v1",
+        "Service": "v1",
+        "ConfigMap": "v1",
+    }
+    for o in shipped.objects(folder):
+        assert o["apiVersion"] == versions[o["kind"]]
+
+
+@pytest.mark.parametrize("folder", WORLDS)
+def test_objects_are_in_their_namespaces(shipped, folder):
+    at_the_gateway, of_the_cluster = {"WasmPlugin", "Certificate"}, {"Namespace", "ClusterIssuer"}
+    for o in shipped.objects(folder):
+        expected = GATEWAY if o["kind"] in at_the_gateway else None if o["kind"] in of_the_cluster else APP
+        assert o["metadata"].get("namespace") == expected, o["kind"]
+        assert o["metadata"]["name"] != "settings", "the settings are for kustomize only"
+
+
+@pytest.mark.parametrize("folder", ["wasmplugin", *CANARIES])
+def test_the_wasmplugin_loads_on_the_gateway_and_fails_open(shipped, folder):
+    spec = shipped.objects(folder).one("WasmPlugin")["spec"]
+    assert spec["selector"] == {"matchLabels": {"istio": "ingressgateway"}}
+    assert spec["failStrategy"] == "FAIL_OPEN"
+    # The digest pins the image; sha256 would have to say the same again. Phase and ports are right by default.
+    assert re.fullmatch(r"oci://[^@]+@sha256:[0-9a-f]{64}", spec["url"])
+    assert set(spec) == {"selector", "url", "failStrategy", "pluginConfig"}
+
+
+def test_the_committed_module_is_a_placeholder(shipped):
+    url = (TOP / "wasmplugin/wasmplugin.yaml").read_text()
+    assert "url: oci://registry.example.com/canary-split@sha256:" + "0" * 64 in url
+
+
+@pytest.mark.parametrize("folder", WORLDS)
+def test_every_destination_is_complete_and_has_pods(shipped, folder):
+    objects = shipped.objects(folder)
+    service = objects.one("Service")
+    ports = {p["port"]: p for p in service["spec"]["ports"]}
+    rule = objects.one("DestinationRule")
+    assert rule["spec"]["host"] == FQDN == f"{service['metadata']['name']}.{APP}.svc.cluster.local"
+    assert rule["metadata"]["namespace"] == service["metadata"]["namespace"]
+    subsets = {s["name"]: s["labels"] for s in rule["spec"]["subsets"]}
+    assert subsets == {"v1": {"version": "v1"}, "v2": {"version": "v2"}}
+    for route in objects.one("VirtualService")["spec"]["http"]:
+        assert "timeout" not in route, "it would end websockets"
+        (only,) = route["route"]
+        destination = only["destination"]
+        assert destination["host"] == FQDN
+        wanted = service["spec"]["selector"] | subsets[destination["subset"]]
+        templates = [d["spec"]["template"] for d in objects.all("Deployment")]
+        pods = [t for t in templates if wanted.items() <= t["metadata"]["labels"].items()]
+        assert len(pods) == 1, f"{len(pods)} Deployments have the pods of {destination}"
+        (container,) = pods[0]["spec"]["containers"]
+        assert ports[destination["port"]["number"]]["targetPort"] in [p["containerPort"] for p in container["ports"]]
+        assert "readinessProbe" in container, "without it a rollout is over too early"
+
+
+@pytest.mark.parametrize("folder", [*WORLDS, "wasmplugin/in-cluster"])
+def test_services_and_deployments_fit(shipped, folder):
+    objects = shipped.objects(folder)
+    for service in objects.all("Service"):
+        for port in service["spec"]["ports"]:
+            # Else `istioctl validate` refuses it: Istio reads the protocol from the name.
+            assert re.match(r"http(-|$)", port["name"])
+    for deployment in objects.all("Deployment"):
+        spec = deployment["spec"]
+        assert spec["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items()
+        # A label of the whole must not get into a selector: it could never be taken away again.
+        assert PART.keys().isdisjoint(spec["selector"]["matchLabels"])
+
+
+@pytest.mark.parametrize("folder", WORLDS)
+def test_the_gateway_terminates_tls_and_redirects(shipped, folder):
+    objects = shipped.objects(folder)
+    gateway, certificate = objects.one("Gateway"), objects.one("Certificate")["spec"]
+    http, https = gateway["spec"]["servers"]
+    assert (http["port"]["number"], http["port"]["protocol"], http["tls"]) == (80, "HTTP", {"httpsRedirect": True})
+    assert (https["port"]["number"], https["port"]["protocol"]) == (443, "HTTPS")
+    assert https["tls"] == {"mode": "SIMPLE", "credentialName": "httpbin-ingress-cert"}
+    assert certificate["secretName"] == https["tls"]["credentialName"]
+    assert objects.one("ClusterIssuer")["metadata"]["name"] == certificate["issuerRef"]["name"]
+    assert certificate["issuerRef"]["kind"] == "ClusterIssuer"
+    virtual = objects.one("VirtualService")["spec"]
+    assert virtual["gateways"] == [f"{gateway['metadata']['namespace']}/{gateway['metadata']['name']}"]
+    assert virtual["hosts"] == http["hosts"] == https["hosts"] == certificate["dnsNames"] == ["canary.example.com"]
+
+
+def test_the_base_is_v1_alone(shipped):
+    objects = shipped.objects("manifests/base")
+    assert objects.one("Namespace")["metadata"] == {"name": APP, "labels": {"istio-injection": "enabled"}}
+    deployment = objects.one("Deployment")
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "docker.io/kennethreitz/httpbin"
+    ports = [(p["port"], p["targetPort"]) for p in objects.one("Service")["spec"]["ports"]]
+    assert ports == [(8000, 80), (8001, 8888)]
+    (route,) = objects.one("VirtualService")["spec"]["http"]
+    # The subset makes it safe beside v2's pods, which the Service selects too.
+    assert "match" not in route
+    assert route["route"] == [{"destination": {"host": FQDN, "port": {"number": 8000}, "subset": "v1"}}]
+    assert not objects.all("WasmPlugin")
+
+
+# ---- the filter's config and the routes say the same ---------------------------------------------------------------------
+
+
+def httpbin_rule(config):
+    (rule,) = [r for r in config["rules"] if r["name"] == "httpbin"]
+    return rule
+
+
+@pytest.mark.parametrize("folder", CANARIES)
+def test_config_and_routes_agree(shipped, folder):
+    objects = shipped.objects(folder)
+    config = objects.one("WasmPlugin")["spec"]["pluginConfig"]
+    virtual = objects.one("VirtualService")["spec"]
+    header = config.get("header", "x-canary-subset")
+    seal = f".{config['seal']}" if "seal" in config else ""
+    assert "_" not in header
+
+    subsets = {s["subset"] for rule in config["rules"] for s in rule.get("split", [rule])}
+    stable = httpbin_rule(config)["split"][0]["subset"]
+    *canaries, default = virtual["http"]
+    assert "match" not in default and default["route"][0]["destination"]["subset"] == stable, "stable is last and for all"
+    for route in canaries:
+        subset = route["route"][0]["destination"]["subset"]
+        assert route["match"] == [{"headers": {header: {"exact": subset + seal}}}]
+    assert {r["route"][0]["destination"]["subset"] for r in virtual["http"]} == subsets
+    assert subsets == {s["name"] for s in objects.one("DestinationRule")["spec"]["subsets"]}
+    for rule in config["rules"]:
+        assert rule["hosts"] == virtual["hosts"]
+    ports = [(r["route"][0]["destination"]["subset"], r["route"][0]["destination"]["port"]["number"]) for r in virtual["http"]]
+    assert ports == [("v2", 8001), ("v1", 8000)]
+    assert objects.one("Deployment", "httpbin-v2")["spec"]["template"]["spec"]["containers"][0]["image"].endswith(
+        "psibi/tornado-websocket:v0.3"
+    )
+
+
+@pytest.mark.parametrize(
+    ("overlay", "weights", "sticky", "rules"),
+    [
+        ("prepared", [100, 0], False, ["httpbin"]),
+        ("weighted", [80, 20], False, ["httpbin"]),
+        ("sticky", [80, 20], True, ["httpbin"]),
+        ("testers", [100, 0], False, ["testers", "httpbin"]),
+        ("sealed", [80, 20], True, ["httpbin"]),
+    ],
+)
+def test_an_overlay_does_what_its_name_says(shipped, overlay, weights, sticky, rules):
+    config = shipped.objects(f"manifests/overlays/{overlay}").one("WasmPlugin")["spec"]["pluginConfig"]
+    rule = httpbin_rule(config)
+    assert [(s["subset"], s["weight"]) for s in rule["split"]] == list(zip(["v1", "v2"], weights))
+    assert ("cookie" in rule.get("sticky", {})) == sticky
+    assert [r["name"] for r in config["rules"]] == rules
+    assert ("seal" in config) == (overlay == "sealed")
+
+
+def test_testers_need_the_key(shipped):
+    config = shipped.objects("manifests/overlays/testers").one("WasmPlugin")["spec"]["pluginConfig"]
+    rule = config["rules"][0]
+    assert rule["subset"] == "v2"
+    ((match,),) = [rule["match"]]
+    assert list(match) == ["headers"] and list(match["headers"]) == ["x-canary-key"]
+    assert list(match["headers"]["x-canary-key"]) == ["exact"]
+
+
+def test_sealed_shows_the_seal_to_no_application(shipped):
+    objects = shipped.objects("manifests/overlays/sealed")
+    assert re.fullmatch(r"[A-Za-z0-9_-]{16,128}", objects.one("WasmPlugin")["spec"]["pluginConfig"]["seal"])
+    for route in objects.one("VirtualService")["spec"]["http"]:
+        assert route["headers"] == {"request": {"remove": ["x-canary-subset"]}}
+
+
+# ---- the commands of the READMEs -----------------------------------------------------------------------------------------
+
+
+def commands(readme):
+    """(comment line before it, command) of every shell block."""
+    for block in re.findall(r"(?ms)^```sh\n(.*?)^```", (TOP / readme).read_text()):
+        comment = None
+        for line in block.splitlines():
+            if line.startswith("# "):
+                comment = line[2:]
+            elif line.strip():
+                yield comment, line.split("  #")[0].strip()
+                comment = None
+
+
+PATCHES = [c for readme in READMES for c in commands(readme) if " patch " in c[1]]
+
+
+def test_there_are_patches():
+    assert [comment for comment, _ in PATCHES] == ["v1 95, v2 5", "v1 50, v2 50", "v1 0, v2 100", "v1 100, v2 0"]
+
+
+def patch_locally(tree, command, plugin):
+    kubectl, *arguments = shlex.split(command)
+    assert kubectl == "kubectl"
+    at = arguments.index("wasmplugin")
+    # The same command on the object as it is rendered instead of as the API server has it.
+    assert arguments[at - 1] == "patch" and arguments[at + 1] == plugin["metadata"]["name"]
+    assert arguments[arguments.index("-n") + 1] == plugin["metadata"]["namespace"]
+    del arguments[at : at + 2]
+    return tree.run(*arguments, "--local", "-f", "-", "-o", "yaml", stdin=yaml.safe_dump(plugin))
+
+
+@pytest.mark.parametrize("folder", CANARIES)
+@pytest.mark.parametrize(("comment", "command"), PATCHES, ids=[comment for comment, _ in PATCHES])
+def test_a_patch_moves_the_weights_that_it_says(shipped, folder, comment, command):
+    plugin = shipped.objects(folder).one("WasmPlugin")
+    if folder.endswith("testers"):
+        refused = patch_locally(shipped, command, plugin)
+        assert refused.returncode != 0 and "test failed" in refused.stderr, "it must not hit the wrong rule"
+        command = command.replace("rules/0", "rules/1")
+    done = patch_locally(shipped, command, plugin)
+    assert (done.returncode, done.stderr) == (0, "")
+    patched = yaml.safe_load(done.stdout)
+    split = httpbin_rule(patched["spec"]["pluginConfig"])["split"]
+    assert ", ".join(f"{s['subset']} {s['weight']}" for s in split) == comment
+    for entry, old in zip(split, httpbin_rule(plugin["spec"]["pluginConfig"])["split"]):
+        entry["weight"] = old["weight"]
+    assert patched == plugin, "something else changed too"
+
+
+def test_folders_and_deployments_in_commands_are_there(shipped):
+    folders, deployments = set(), set()
+    for readme in READMES:
+        for _, command in commands(readme):
+            folders |= set(re.findall(r" -k (\S+)", command))
+            deployments |= set(re.findall(r"-n (\S+) rollout status deployment/(\S+)", command))
+    assert folders == {"manifests/base", "manifests/overlays/prepared", "manifests/overlays/weighted", "wasmplugin/in-cluster"}
+    objects = [o for folder in EVERYTHING for o in shipped.objects(folder).all("Deployment")]
+    known = {(o["metadata"]["namespace"], o["metadata"]["name"]) for o in objects}
+    assert deployments == {("canary", "httpbin-v2"), ("istio-system", "canary-split-module")}
+    assert deployments <= known
+
+
+def test_weights_are_raised_after_the_rollout():
+    lines = [command for _, command in commands("manifests/README.md")]
+    at = [next(i for i, line in enumerate(lines) if wanted in line) for wanted in ("base", "prepared", "rollout", "weighted")]
+    assert at == sorted(at)
+
+
+@pytest.mark.parametrize("folder", CANARIES)
+def test_the_way_back_leaves_the_base(shipped, folder):
+    """Applying base and deleting by label leaves exactly what base alone would have made."""
+
+    def key(o):
+        return o["kind"].lower(), o["metadata"].get("namespace"), o["metadata"]["name"]
+
+    lines = [command for _, command in commands("manifests/README.md")]
+    deletes = [i for i, line in enumerate(lines) if " delete " in line]
+    assert "kubectl apply -k manifests/base" in lines[deletes[0] - 1], "the routes come first"
+    deleted = set()
+    for line in (lines[i] for i in deletes):
+        namespace, kinds, label = re.fullmatch(r"kubectl -n (\S+) delete (\S+) -l (\S+)", line).groups()
+        assert dict([label.split("=")]) == PART
+        deleted |= {(kind, namespace) for kind in kinds.split(",")}
+
+    base = shipped.objects("manifests/base")
+    assert not any(PART.items() <= o["metadata"].get("labels", {}).items() for o in base)
+    added = [o for o in shipped.objects(folder) if key(o) not in map(key, base)] + shipped.objects("wasmplugin/in-cluster")
+    for o in added:
+        assert PART.items() <= o["metadata"].get("labels", {}).items(), key(o)
+        assert key(o)[:2] in deleted, key(o)
+    # Nothing of base but the routes is changed by a canary.
+    changed = [o for o in base if o not in shipped.objects(folder)]
+    assert [o["kind"] for o in changed] == ["VirtualService"]
+
+
+def test_links_lead_somewhere():
+    for readme in READMES:
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (TOP / readme).read_text()):
+            assert (TOP / readme).parent.joinpath(link).exists(), f"{readme}: {link}"
+        for file, anchor in re.findall(r"\]\(([^)#:]+)#([^)]+)\)", (TOP / readme).read_text()):
+            headings = re.findall(r"(?m)^#+ (.+)$", (TOP / readme).parent.joinpath(file).read_text())
+            assert anchor in [h.lower().replace(" ", "-") for h in headings], f"{readme}: {file}#{anchor}"

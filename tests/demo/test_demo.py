@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import fcntl
 import os
 import pty
 import re
@@ -10,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 import uuid
 from pathlib import Path
@@ -38,6 +40,8 @@ class Run:
             stderr=theirs,
             env=environment,
             start_new_session=True,
+            # Its keys are then signals, as on any terminal.
+            preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if terminal else None,
         )
         os.close(theirs)
 

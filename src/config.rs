@@ -11,7 +11,7 @@ use crate::hosts::HostIndex;
 use crate::json::Json;
 use crate::re2::Re2;
 use crate::rule::{Condition, Match, Rule, StringMatch, Subset, Target, WeightedSubsets};
-use crate::split::{MAX_SUBSETS, Salt, Split, SplitError};
+use crate::split::{MAX_SUBSETS, Salt, Split};
 use crate::sticky::is_label;
 use fields::{Errors, Place, filled_list, known, list, object, quoted, string};
 use names::{check_header, header_problem, is_token, label, read_hosts, why_no_token};
@@ -297,18 +297,8 @@ impl<'j> General<'j> {
         if weights.len() != items.len() || subsets.len() != items.len() {
             return None;
         }
-        match Split::new(&weights) {
-            Ok(split) => Some((subsets, split)),
-            Err(SplitError::Nothing) => {
-                errors.add(place, "the weights add up to 0; at least one must be positive");
-                None
-            }
-            Err(SplitError::TooMuch(sum)) => {
-                errors.add(place, format!("the weights add up to {sum}, which is more than {}", u32::MAX));
-                None
-            }
-            Err(SplitError::TooMany) => None,
-        }
+        let split = Split::new(&weights).map_err(|error| errors.add(place, error.to_string())).ok()?;
+        Some((subsets, split))
     }
 
     fn read_matches(&self, json: &Json, place: &Place, errors: &mut Errors) -> Vec<Match> {

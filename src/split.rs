@@ -9,6 +9,7 @@
 //!
 //! Knows nothing of HTTP, of configuration or of where a draw comes from.
 
+use std::fmt;
 use xxhash_rust::xxh64::xxh64;
 
 /// The number of draws: 2³².
@@ -59,6 +60,16 @@ pub enum SplitError {
     TooMuch(u64),
     /// There are more than [`MAX_SUBSETS`] weights.
     TooMany,
+}
+
+impl fmt::Display for SplitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SplitError::Nothing => f.write_str("the weights add up to 0; at least one must be positive"),
+            SplitError::TooMuch(sum) => write!(f, "the weights add up to {sum}, which is more than {}", u32::MAX),
+            SplitError::TooMany => write!(f, "more than {MAX_SUBSETS} subsets"),
+        }
+    }
 }
 
 /// The weighted list of subsets, laid out: answers by the subset's index in the list.

@@ -313,6 +313,14 @@ def test_a_patch_moves_the_weights_that_it_says(shipped, folder, comment, comman
     assert patched == plugin, "something else changed too"
 
 
+def test_the_main_readme_has_no_commands_of_its_own():
+    """Those that change a cluster are the ones that are tried here."""
+    tried = {command for readme in READMES for _, command in commands(readme)}
+    for _, command in commands("README.md"):
+        if re.search(r"^kubectl .*(patch|delete|rollout|apply)", command) and "overlays" not in command:
+            assert command in tried
+
+
 def test_folders_and_deployments_in_commands_are_there(shipped):
     folders, deployments = set(), set()
     for readme in READMES:

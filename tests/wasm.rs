@@ -13,6 +13,8 @@
 mod common;
 #[path = "wasm/host.rs"]
 mod host;
+#[path = "wasm/vms.rs"]
+mod vms;
 
 use canary_split::sticky::Minutes;
 use common::{Observed, Phase, Sent};
@@ -60,10 +62,15 @@ impl Gateway {
         let worker = 1 + self.turn % (self.workers.len() - 1);
         let exchange = self.workers[worker].exchange("canary", sent.headers.clone(), response.clone());
 
+        assert_eq!(exchange.written, header, "the subset header alone is written");
         let [kept @ .., last] = exchange.response.as_slice() else { panic!("a response has a status") };
         let added = exchange.response.len() > response.len();
         assert_eq!(if added { kept } else { &exchange.response }, response, "the application's own headers");
-        let counted = counted(&before, &self.shared.borrow().stats);
+        let (counted, response) = counted(&before, &self.shared.borrow().stats);
+        assert_eq!(label(&response, "code_class"), format!("{}xx", sent.status / 100));
+        for name in ["rule", "subset"] {
+            assert_eq!(label(&response, name), label(&counted, name), "the response counts where the request did");
+        }
         Observed {
             subset: value(&exchange.request, header),
             rule: label(&counted, "rule"),
@@ -80,19 +87,18 @@ fn value(headers: &Headers, name: &str) -> Option<Vec<u8>> {
     first
 }
 
-/// The one request counter that this request has increased.
-fn counted(before: &BTreeMap<String, i64>, after: &BTreeMap<String, i64>) -> String {
+/// The one counter of requests and the one of responses that this request has increased.
+fn counted(before: &BTreeMap<String, i64>, after: &BTreeMap<String, i64>) -> (String, String) {
     let more = |suffix: &str| {
         let increased: Vec<&String> = after
             .iter()
-            .filter(|(name, value)| name.ends_with(suffix) && **value != before.get(*name).copied().unwrap_or(0))
+            .filter(|(name, value)| name.ends_with(suffix) && **value == before.get(*name).copied().unwrap_or(0) + 1)
             .map(|(name, _)| name)
             .collect();
         assert_eq!(increased.len(), 1, "{suffix}: {increased:?}");
         increased[0].clone()
     };
-    more("canary_responses_total");
-    more("canary_requests_total")
+    (more("canary_requests_total"), more("canary_responses_total"))
 }
 
 fn label(stat: &str, name: &str) -> String {
@@ -104,6 +110,9 @@ fn run(gateway: &mut Gateway, phase: &Phase) {
     let faults = gateway.shared.borrow().stat("canary_config_errors_total");
     gateway.shared.borrow_mut().take_errors();
     gateway.configure(&phase.config);
+    let infos: Vec<String> =
+        gateway.shared.borrow().log.iter().filter(|line| line.0 < 3).map(|l| l.1.clone()).collect();
+    assert!(infos.len() == 1 && infos[0].starts_with("canary-split "), "{}: one info line: {infos:?}", phase.name);
     let lines = gateway.shared.borrow_mut().take_errors();
     assert_eq!(
         lines.len(),
@@ -206,8 +215,19 @@ fn on_configure_is_true_whatever_it_is_given() {
         rules(10_000),
         rules(10_001),
     ];
+    // Whatever it is, each fault is one line and counts once.
+    let mut configure = |config: &[u8]| {
+        let before = gateway.shared.borrow().stat("canary_config_errors_total");
+        worker.configure("canary", config);
+        let lines = gateway.shared.borrow_mut().take_errors();
+        let counted = gateway.shared.borrow().stat("canary_config_errors_total") - before;
+        assert_eq!(lines.len() as i64, counted, "{lines:?}");
+        assert!(!lines.iter().any(|line| line.contains("7d1f4c0a9b3e52d8")), "a seal is shown: {lines:?}");
+        let exchange = worker.exchange("canary", Headers::new(), vec![(":status".to_owned(), b"200".to_vec())]);
+        assert!(exchange.written.starts_with("x-"), "{}", exchange.written);
+    };
     for config in fixed {
-        worker.configure("canary", config.as_bytes());
+        configure(config.as_bytes());
     }
     let mut random = fastrand::Rng::with_seed(7);
     let seeds = common::cases();
@@ -219,7 +239,11 @@ fn on_configure_is_true_whatever_it_is_given() {
             text.insert(at, random.u8(..));
             text.truncate(random.usize(at..=text.len()));
         }
-        worker.configure("canary", &text);
+        configure(&text);
+    }
+    for _ in 0..200 {
+        let length = random.usize(..200);
+        configure(&(0..length).map(|_| random.u8(..)).collect::<Vec<_>>());
     }
 }
 
@@ -304,22 +328,32 @@ fn cost(gateway: &mut Gateway, headers: &[(&str, &str)]) -> (BTreeMap<String, us
 }
 
 #[test]
-fn rules_for_other_hosts_cost_no_host_call() {
-    let program = Program::load();
+fn rules_for_other_hosts_cost_neither_a_host_call_nor_time() {
+    let program = Program::metered();
     let of = |rules: usize| {
         let mut gateway = Gateway::new(&program);
         let rule = |i| {
-            format!(r#"{{"name":"r{i}","hosts":["h{i}.test"],"match":[{{"headers":{{"x-{i}":{{}}}}}}],"subset":"v1"}}"#)
+            format!(
+                r#"{{"name":"r{i}","hosts":["h{i}.test","*.h{i}.test"],"match":[{{"headers":{{"x-{i}":{{}}}}}}],"subset":"v1"}}"#
+            )
         };
         let rules: Vec<String> = (0..rules).map(rule).collect();
         let last =
             r#"{"name":"httpbin","hosts":["a.test"],"split":[{"subset":"v1","weight":1}],"sticky":{"cookie":{}}}"#;
         gateway.configure(format!(r#"{{"rules":[{}]}}"#, [rules, vec![last.to_owned()]].concat().join(",")).as_bytes());
-        cost(&mut gateway, &[(":authority", "a.test"), ("cookie", "canary-httpbin=1.feedface.1c9c380")])
+        let request = [(":authority", "a.test"), ("cookie", "canary-httpbin=1.feedface.1c9c380")];
+        let calls = cost(&mut gateway, &request);
+        let before = gateway.workers[1].fuel();
+        let again = cost(&mut gateway, &request);
+        assert_eq!(again, calls);
+        (calls, before - gateway.workers[1].fuel())
     };
-    let (calls, asked) = of(1000);
-    assert_eq!(asked, [":authority", "cookie"]);
-    assert_eq!((calls, asked), of(0));
+    // One rule, so that both have an index.
+    let (few, many) = (of(1), of(1000));
+    assert_eq!(many.0, few.0);
+    assert_eq!(many.0.1, [":authority", "cookie"]);
+    // A hash map's collisions are a matter of chance.
+    assert!(many.1 < few.1 * 5 / 4, "{} instructions with 1000 rules, {} with one", many.1, few.1);
 }
 
 #[test]

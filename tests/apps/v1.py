@@ -1,4 +1,4 @@
-"""v1: httpbin, on a port of the system's choice (or the first argument); it prints the port when it is ready."""
+"""v1: httpbin. Its port is the first argument or the system's choice; it prints it when it is ready."""
 
 import sys
 

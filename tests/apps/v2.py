@@ -1,4 +1,4 @@
-"""v2: a page with a websocket, on a port of the system's choice (or the first argument); it prints the port when it is ready.
+"""v2: a page with a websocket. Its port is the first argument or the system's choice; it prints it when it is ready.
 
 A small chat: what one sends, all get, the sender too.
 """

@@ -24,8 +24,9 @@ from pathlib import Path
 import tornado.httpclient
 import tornado.websocket
 import trustme
-from istio import ROOT, NotUnderstood, config_text, envoy, render, translate  # this sets the path for the next one
-from client import Closed, Connection, request_bytes  # isort: skip
+from istio import ROOT, NotUnderstood, config_text, envoy, render, translate
+
+from client import Closed, Connection, request_bytes  # isort: skip, it is found by what istio does to the path
 
 # Browsers and curl know that this is here; the shipped canary.example.com is a placeholder.
 HOST = "canary.localhost"
@@ -147,7 +148,9 @@ class Demo:
 
     def start_gateway(self, stack):
         first = self.manifests["weighted"]
-        if any((each.host, each.plugin, each.redirects) != (HOST, first.plugin, True) for each in self.manifests.values()):
+        if any(
+            (each.host, each.plugin, each.redirects) != (HOST, first.plugin, True) for each in self.manifests.values()
+        ):
             raise NotUnderstood("the overlays differ in host, redirect or the plugin's name")
         authority = trustme.CA()
         authority.cert_pem.write_to_path(self.directory / "ca.pem")
@@ -250,7 +253,10 @@ class Demo:
             say(paint(f"\n{number}. {step.__doc__}", "bold"))
             step()
         say()
-        self.check(not self.faults(), "neither Envoy nor the filter has complained" + "".join(f"\n    {f}" for f in self.faults()))
+        self.check(
+            not self.faults(),
+            "neither Envoy nor the filter has complained" + "".join(f"\n    {f}" for f in self.faults()),
+        )
         if self.wrong:
             say(paint(f"\n{self.wrong} of the things shown are not as they should be.", "bad"))
         else:
@@ -275,7 +281,10 @@ class Demo:
         for title in found:
             subset = subset_of(title)
             say("  " + paint(f"<title>{title}</title>", subset or "bad"))
-        self.check(len(found) == 10 and all(map(subset_of, found)), "ten pages (how many of each is chance: one run in ten has no v2)")
+        self.check(
+            len(found) == 10 and all(map(subset_of, found)),
+            "ten pages (how many of each is chance: one run in ten has no v2)",
+        )
 
     def thousand_requests(self):
         """The same a thousand times"""
@@ -300,7 +309,10 @@ class Demo:
                 cookies += re.findall(r"(?im)^set-cookie: (.*?)\r?$", page)
                 seen += [subset_of(title) for title in titles(page)]
             say(f"  visitor {visitor}: " + " ".join(paint(str(subset), subset or "bad") for subset in seen))
-            self.check(len(seen) == 10 and len(set(seen)) == 1 and None not in seen and len(cookies) == 1, "ten visits, one version, one cookie")
+            self.check(
+                len(seen) == 10 and len(set(seen)) == 1 and None not in seen and len(cookies) == 1,
+                "ten visits, one version, one cookie",
+            )
 
     def tester(self):
         """A tester's header leads to v2 while its weight is 0"""
@@ -361,7 +373,10 @@ class Demo:
         bars(count(after))
         moves = [(before[visitor], after[visitor]) for visitor in after if before[visitor] != after[visitor]]
         least = count(after)["v2"] - count(before)["v2"]
-        say(f"  {crowd.requests:,} requests, {len(crowd.faults)} failed; {len(moves)} of {VISITORS:,} visitors moved, the least possible is {least}")
+        moved = f"{len(moves)} of {VISITORS:,} visitors moved, the least possible is {least}"
+        say(
+            f"  {crowd.requests:,} requests, {len(crowd.faults)} failed; {moved}"
+        )
         for fault in crowd.faults[:3]:
             say(f"    {fault}")
         self.check(not crowd.faults, "no request failed")

@@ -26,10 +26,11 @@ PATIENCE = 120
 class Run:
     """A demo in a session of its own, with a mark that all its processes inherit."""
 
-    def __init__(self, *arguments, terminal=False, **environment):
+    def __init__(self, directory, *arguments, terminal=False, **environment):
+        self.directory = directory  # for its temporary files
         self.mark = f"DEMO_MARK={uuid.uuid4()}"
         key, value = self.mark.split("=")
-        environment = {**os.environ, key: value, "PYTHONUTF8": "1", **environment}
+        environment = {**os.environ, key: value, "PYTHONUTF8": "1", "TMPDIR": str(directory), **environment}
         self.output = b""
         ours, theirs = pty.openpty() if terminal else os.pipe()
         self.terminal = ours
@@ -83,7 +84,11 @@ class Run:
         os.killpg(self.process.pid, signal.SIGINT)
 
     def left(self):
-        """The command lines of its processes that still run."""
+        """What it has left behind: processes that still run, and files."""
+        return self.running() + [path.name for path in self.directory.iterdir()]
+
+    def running(self):
+        """The command lines of its processes."""
         found = []
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
@@ -92,16 +97,16 @@ class Run:
         return found
 
 
-def test_it_shows_that_all_is_as_it_should_be_also_where_its_ports_are_taken():
+def test_it_shows_that_all_is_as_it_should_be_also_where_its_ports_are_taken(tmp_path):
     with contextlib.ExitStack() as stack:
         for port in (8443, 8080):
             taken = stack.enter_context(socket.socket())
             with contextlib.suppress(OSError):  # taken already, which is as good
                 taken.bind(("127.0.0.1", port))
                 taken.listen()
-        with Run(DEMO_EXIT="1") as run:
+        with Run(tmp_path, DEMO_EXIT="1") as run:
             run.until("while a thousand visitors")
-            assert len(run.left()) >= 4, "the demo, Envoy, v1 and v2"
+            assert len(run.running()) >= 4, "the demo, Envoy, v1 and v2"
             code, text = run.wait()
             assert code == 0 and "All as it should be." in text, text
             assert "✗" not in text
@@ -114,28 +119,27 @@ def test_it_shows_that_all_is_as_it_should_be_also_where_its_ports_are_taken():
     "breakage",
     [
         "demo.TITLES['v2'] = 'another title'",
-        "demo.share_of = lambda config: 0.3",
         "demo.config_text = lambda config: '{}'",
     ],
 )
-def test_it_says_so_if_something_is_wrong(breakage):
+def test_it_says_so_if_something_is_wrong(tmp_path, breakage):
     code = f"import sys; sys.path.insert(0, {str(DEMO.parent)!r}); import demo; {breakage}; sys.exit(demo.main())"
-    with Run("-c", code, DEMO_EXIT="1") as run:
+    with Run(tmp_path, "-c", code, DEMO_EXIT="1") as run:
         code, text = run.wait()
         assert code == 1, text
         assert "All as it should be." not in text
         assert run.left() == []
 
 
-@pytest.mark.parametrize("moment", ["", "A stock Envoy", "2. The ten", "3. The same", "before:"])
-def test_ctrl_c_leaves_no_process_behind(moment):
-    with Run() as run:
+@pytest.mark.parametrize("moment", ["", "A stock Envoy", "3. The same", "before:"])
+def test_ctrl_c_leaves_nothing_behind(tmp_path, moment):
+    with Run(tmp_path) as run:
         if moment:
             run.until(moment)
         else:
             # As early as there is a child.
             deadline = time.monotonic() + PATIENCE
-            while len(run.left()) < 2:
+            while len(run.running()) < 2:
                 assert time.monotonic() < deadline and run.process.poll() is None
         run.interrupt()
         code, text = run.wait()
@@ -143,14 +147,16 @@ def test_ctrl_c_leaves_no_process_behind(moment):
         assert run.left() == []
 
 
-def test_on_a_terminal_it_stays_up_until_ctrl_c():
-    with Run(terminal=True, DEMO_EXIT="") as run:
+def test_on_a_terminal_it_stays_up_until_ctrl_c(tmp_path):
+    with Run(tmp_path, terminal=True, DEMO_EXIT="") as run:
         run.until("Ctrl-C ends it.")
         url = re.search(r"It is running: (https://\S+)", run.text())[1]
         home = re.search(r"export CURL_HOME=(\S+);", run.text())[1]
 
         def page():
-            curl = subprocess.run(["curl", "-s", "--fail", url], env={**os.environ, "CURL_HOME": home}, capture_output=True)
+            curl = subprocess.run(
+                ["curl", "-s", "--fail", url], env={**os.environ, "CURL_HOME": home}, capture_output=True
+            )
             return curl.stdout.decode()
 
         for weight, title in (("100", "tornado WebSocket example"), ("0", "httpbin.org")):
@@ -160,17 +166,17 @@ def test_on_a_terminal_it_stays_up_until_ctrl_c():
         os.write(run.terminal, b"\x03")
         code, text = run.wait()
         assert code == 0, text
-        assert run.left() == [] and not Path(home).exists()
+        assert run.left() == []
 
 
-def test_nothing_outlives_a_demo_that_is_killed():
-    with Run() as run:
+def test_no_process_outlives_a_demo_that_is_killed(tmp_path):
+    with Run(tmp_path) as run:
         run.until("2. The ten")
         run.process.kill()
         run.process.wait()
         deadline = time.monotonic() + PATIENCE
-        while run.left():
-            assert time.monotonic() < deadline, run.left()
+        while running := run.running():
+            assert time.monotonic() < deadline, running
 
 
 # ---- the translation -------------------------------------------------------------------------------------------------

@@ -314,7 +314,7 @@ def pipe(path):
 
 
 def cluster(name, where, **more):
-    """An application (a port on loopback, or the path of a socket), in HTTP/1.1 as Istio speaks to a port of no named protocol."""
+    """An application, on a port of loopback or at the path of a socket; HTTP/1.1, as Istio speaks to `http-…` ports."""
     where = address("127.0.0.1", where) if isinstance(where, int) else pipe(where)
     many = {"max_connections": 10000, "max_pending_requests": 10000, "max_requests": 10000}
     return {
@@ -346,7 +346,10 @@ def connection_manager(stat_prefix, filters, routes, **more):
     """As Istio writes it for a gateway; the routes are a list, or `{"rds": …}` says where they come from."""
     names = ["grpc_stats.v3.FilterConfig", "fault.v3.HTTPFault", "cors.v3.Cors", "router.v3.Router"]
     after = [
-        {"name": "envoy.filters.http." + name.split(".")[0], "typed_config": {"@type": f"{EXTENSIONS}filters.http.{name}"}}
+        {
+            "name": "envoy.filters.http." + name.split(".")[0],
+            "typed_config": {"@type": f"{EXTENSIONS}filters.http.{name}"},
+        }
         for name in names
     ]
     if isinstance(routes, list):

@@ -7,7 +7,19 @@ import time
 import pytest
 import yaml
 from client import Connection
-from gateway import HEADER, ROOT, Envoy, Plugin, bootstrap, cluster, connection_manager, header_match, listener, replace, route
+from gateway import (
+    HEADER,
+    ROOT,
+    Envoy,
+    Plugin,
+    bootstrap,
+    cluster,
+    connection_manager,
+    header_match,
+    listener,
+    replace,
+    route,
+)
 from upstream import Answer
 
 CASE = {"name", "config", "configText", "errors", "rules", "header", "requests", "then"}
@@ -100,8 +112,7 @@ def test_case(gateway, upstream, case):
                 try:
                     visit.check(request)
                 except AssertionError as error:
-                    error.add_note(f"phase {number}, request {at}: {request}")
-                    raise
+                    raise AssertionError(f"phase {number}, request {at}: {request}\n{error}") from error
 
 
 def header_of(phase):
@@ -136,7 +147,7 @@ def counters(envoy):
     found = {}
     for name, value in envoy.stats("wasmcustom.rule=").items():
         *labels, kind = name.removeprefix("wasmcustom.").split(";.;")
-        found[kind, *(label.split("=.=")[1] for label in labels)] = value
+        found[(kind, *(label.split("=.=")[1] for label in labels))] = value
     return found
 
 

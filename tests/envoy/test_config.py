@@ -11,7 +11,12 @@ from upstream import Answer
 GOOD = {
     "seal": "7d1f4c0a9b3e52d8",
     "rules": [
-        {"name": "testers", "hosts": ["canary.example.com"], "match": [{"headers": {"x-key": {"exact": "k"}}}], "subset": "v2"},
+        {
+            "name": "testers",
+            "hosts": ["canary.example.com"],
+            "match": [{"headers": {"x-key": {"exact": "k"}}}],
+            "subset": "v2",
+        },
         {
             "name": "httpbin",
             "hosts": ["*.example.com", "[::1]"],
@@ -61,7 +66,10 @@ class Gateway:
         return sum(value for name, value in stats.items() if name.endswith((".config_fail", ".update_rejected")))
 
 
-@pytest.mark.parametrize("config", ["7", "[]", '"v2"', "true", "{", "\x00", "rules", '{"rules":{}}', '{"header":"x-a"}', '{"rules":[],"seal":"s"}'])
+@pytest.mark.parametrize(
+    "config",
+    ["7", "[]", '"v2"', "true", "{", "\x00", "rules", '{"rules":{}}', '{"header":"x-a"}', '{"rules":[],"seal":"s"}'],
+)
 def test_a_fresh_gateway_serves_whatever_the_config_is(version, tmp_path, upstream, config):
     with Gateway(version, tmp_path, upstream, config) as gateway:
         stripped = "x-a" if "x-a" in config else HEADER
@@ -125,6 +133,8 @@ def broken(text, rng):
         start = rng.randrange(len(text))
         end = min(len(text), start + rng.choice([1, 1, 1, 2, 5, 20]))
         part = text[start:end]
-        new = rng.choice(["", part * 2, "-1", "1e9", "null", "{", "]", '"', "\\", "\\ud800", "\u00ff", "\x01", "9" * 30, "[" * 300])
+        new = rng.choice(
+            ["", part * 2, "-1", "1e9", "null", "{", "]", '"', "\\", "\\ud800", "\u00ff", "\x01", "9" * 30, "[" * 300]
+        )
         text = text[:start] + new + text[end:]
     return text

@@ -19,7 +19,12 @@ CONNECTIONS = 4
 
 CONFIG = {
     "rules": [
-        {"name": "testers", "hosts": ["canary.example.com"], "match": [{"headers": {"x-key": {"exact": "k"}}}], "subset": "v2"},
+        {
+            "name": "testers",
+            "hosts": ["canary.example.com"],
+            "match": [{"headers": {"x-key": {"exact": "k"}}}],
+            "subset": "v2",
+        },
         {"name": "nowhere", "hosts": ["*.test", "[::1]"], "match": [{"uri": {"prefix": "/none"}}], "subset": "v1"},
         {
             "name": "many",
@@ -50,10 +55,40 @@ NAMES = {"date", "server", "content-length", "content-type", "connection", "set-
 NAMES |= {"transfer-encoding", "x-envoy-upstream-service-time", "location"}
 
 METHODS = ["GET"] * 6 + ["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"]
-HOSTS = ["canary.example.com", "CANARY.example.com:8443", "a.b.example.com.", "example.org", "x.test", "[::1]:80", "127.0.0.1"]
+HOSTS = [
+    "canary.example.com",
+    "CANARY.example.com:8443",
+    "a.b.example.com.",
+    "example.org",
+    "x.test",
+    "[::1]:80",
+    "127.0.0.1",
+]
 PATHS = ["/", "/a/b?c=d", "/aab/x", "/none", "/?q=%zz&q", "//../%2e%2E/a?=&&=", "/x;y?q=%", "/?"]
-COOKIES = ["canary-rest=1.feedface.{now}", "m=1.00000001.{now}", "beta=1", "m=1.0000000", "m=\"1.00000001.{now}\"", "=", ";", "m", "beta", "a=b"]
-HEADERS = ["x-a", "x-b", "x-c", "x-key", "x-canary-subset", "X-Canary-Subset", "origin", "access-control-request-method", "referer", "te"]
+COOKIES = [
+    "canary-rest=1.feedface.{now}",
+    "m=1.00000001.{now}",
+    "beta=1",
+    "m=1.0000000",
+    'm="1.00000001.{now}"',
+    "=",
+    ";",
+    "m",
+    "beta",
+    "a=b",
+]
+HEADERS = [
+    "x-a",
+    "x-b",
+    "x-c",
+    "x-key",
+    "x-canary-subset",
+    "X-Canary-Subset",
+    "origin",
+    "access-control-request-method",
+    "referer",
+    "te",
+]
 # What a header's value may hold, and what Envoy is to refuse.
 VALID = bytes([9, *range(32, 127), *range(128, 256)])
 TO_VALID = bytes(VALID[byte % len(VALID)] for byte in range(256))
@@ -125,7 +160,12 @@ def check(response):
     assert {name for name, _ in response.headers} <= NAMES
     assert all(OURS.fullmatch(line) for line in response.values("set-cookie"))
     if response.status == 200:
-        assert (response.value("x-seen"), response.value("x-served-by")) in (("v1", "v1"), ("v2", "v2"), ("-", "v1"), (None, "v1"))
+        assert (response.value("x-seen"), response.value("x-served-by")) in (
+            ("v1", "v1"),
+            ("v2", "v2"),
+            ("-", "v1"),
+            (None, "v1"),
+        )
 
 
 def test_random_bytes(version, gateway):
@@ -147,8 +187,8 @@ def test_random_bytes(version, gateway):
                 try:
                     check(response)
                 except AssertionError as error:
-                    error.add_note(f"SEED={seed}, the request was {request!r}, the response {response}")
-                    raise
+                    said = f"SEED={seed}, the request was {request!r}, the response {response}"
+                    raise AssertionError(f"{said}\n{error}") from error
     counts = {key: sum(getattr(pipe, key) for pipe in pipes) for key in ("answered", "refused", "closed")}
     print(f"{version}: {counts}")
     assert counts["answered"] + counts["closed"] == total

@@ -74,9 +74,19 @@ KINDS = [
     Kind("500 of the application", 500, answer=Answer(500, OWN)),
     Kind("HEAD", 200, method="HEAD"),
     Kind("POST", 200, method="POST", headers=[("content-length", "0")]),
-    Kind("101 websocket", 101, headers=WEBSOCKET, answer=Answer(101, [("upgrade", "websocket"), ("connection", "upgrade"), *OWN])),
+    Kind(
+        "101 websocket",
+        101,
+        headers=WEBSOCKET,
+        answer=Answer(101, [("upgrade", "websocket"), ("connection", "upgrade"), *OWN]),
+    ),
     Kind("200 after 103", 200, answer=Answer(200, OWN, early=[("link", "</style.css>")])),
-    Kind("gRPC error of the application", 200, headers=GRPC, answer=Answer(200, [("content-type", "application/grpc"), ("grpc-status", "5"), *OWN])),
+    Kind(
+        "gRPC error of the application",
+        200,
+        headers=GRPC,
+        answer=Answer(200, [("content-type", "application/grpc"), ("grpc-status", "5"), *OWN]),
+    ),
     Kind("direct response", 200, "/direct", own=False),
     Kind("redirect", 301, "/redirect", own=False),
     Kind("no route", 404, "/none", own=False),
@@ -180,7 +190,11 @@ SPOOFS = [
     [("connection", f"keep-alive, {HEADER}")],
     [("connection", HEADER), (HEADER, "v2")],
 ]
-H1_SPOOFS = [[("X-Canary-Subset", "v2"), ("X-CANARY-SUBSET", "v2")], [("x-canary-SUBSET ", "v2")], [(HEADER, "v2\r\n v1")]]
+H1_SPOOFS = [
+    [("X-Canary-Subset", "v2"), ("X-CANARY-SUBSET", "v2")],
+    [("x-canary-SUBSET ", "v2")],
+    [(HEADER, "v2\r\n v1")],
+]
 
 
 @pytest.mark.parametrize("ruled", [True, False], ids=["by a rule", "no rule"])

@@ -13,7 +13,11 @@ ROUNDS = 20
 
 
 def split(v1, v2, **more):
-    return {"rules": [{"name": "httpbin", "split": [{"subset": "v1", "weight": v1}, {"subset": "v2", "weight": v2}], **more}]}
+    return {
+        "rules": [
+            {"name": "httpbin", "split": [{"subset": "v1", "weight": v1}, {"subset": "v2", "weight": v2}], **more}
+        ]
+    }
 
 
 def sticky(v1, v2):

@@ -34,6 +34,8 @@ pub struct Shared {
     pub calls: BTreeMap<String, usize>,
     /// Which request headers were asked for, since the test last looked.
     pub asked: Vec<String>,
+    /// Happens just before the next write of shared data: another VM that is faster.
+    pub before_next_write: Option<Box<dyn FnOnce()>>,
 }
 
 impl Shared {
@@ -50,6 +52,14 @@ impl Shared {
     pub fn stat(&self, name: &str) -> i64 {
         self.stats.get(name).copied().unwrap_or(0)
     }
+
+    /// Replaces all shared data by this, as if something else had written it.
+    pub fn overwrite_data(&mut self, bytes: &[u8]) {
+        for (value, cas) in self.data.values_mut() {
+            self.cas += 1;
+            (*value, *cas) = (bytes.to_vec(), self.cas);
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -58,8 +68,10 @@ enum Phase {
     Configure,
     Request,
     Response,
-    /// Contexts come and go; nothing of a request can be reached.
+    /// Streams come and go; nothing of a request can be reached.
     Between,
+    /// A config is no longer in use.
+    Unload,
 }
 
 struct Vm {
@@ -71,8 +83,11 @@ struct Vm {
     configuration: Vec<u8>,
     request: Headers,
     response: Headers,
-    /// Writes to the request headers, and lines added to the response's.
-    writes: usize,
+    /// Headers that were written in this phase, and those that were asked for.
+    written: Vec<String>,
+    asked: Vec<String>,
+    /// Stats that this VM has defined.
+    defined: Vec<String>,
     random: u64,
 }
 
@@ -82,12 +97,27 @@ type Result<T> = std::result::Result<T, wasmi::Error>;
 pub struct Worker {
     store: Store<Vm>,
     instance: Instance,
+    /// The config in use of each plugin.
     roots: HashMap<String, u32>,
+    /// Streams by config, where there are any.
+    streams: HashMap<u32, usize>,
     contexts: u32,
+}
+
+/// A request whose response is still to come.
+#[must_use = "a stream ends by a response or by a reset"]
+pub struct Stream {
+    plugin: String,
+    root: u32,
+    context: u32,
+    request: Headers,
+    written: String,
 }
 
 /// What came of one request.
 pub struct Exchange {
+    /// The request header that was written.
+    pub written: String,
     /// The request's headers as the application sees them.
     pub request: Headers,
     /// The response's headers as the client sees them.
@@ -101,20 +131,35 @@ pub struct Program(Module);
 impl Program {
     /// Loads the built module; fails if it is missing or older than its sources.
     pub fn load() -> Program {
-        let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let path = top.join("target/wasm32-wasip1/release/canary_split.wasm");
+        Program::of(&wasmi::Config::default())
+    }
+
+    /// The same, with a count of the instructions that are run.
+    pub fn metered() -> Program {
+        Program::of(wasmi::Config::default().consume_fuel(true))
+    }
+
+    fn of(config: &wasmi::Config) -> Program {
+        // Beside what Cargo gives tests, wherever the target directory is.
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("wasm32-wasip1/release/canary_split.wasm");
         let built = path
             .metadata()
             .and_then(|m| m.modified())
             .unwrap_or_else(|_| panic!("{} is not there: make build", path.display()));
-        let sources: Vec<PathBuf> = top.join("src").read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
-        for source in sources.iter().filter(|source| source.is_file()) {
+        for source in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
             let changed = source.metadata().unwrap().modified().unwrap();
             assert!(changed <= built, "the module is older than {}: make build", source.display());
         }
         let bytes = std::fs::read(&path).unwrap();
-        Program(Module::new(&Engine::default(), &bytes).unwrap())
+        Program(Module::new(&Engine::new(config), &bytes).unwrap())
     }
+}
+
+/// The files below a folder that the module is made of: all but the tool's.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries =
+        folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).filter(|path| !path.ends_with("src/bin"));
+    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
 }
 
 impl Worker {
@@ -129,63 +174,101 @@ impl Worker {
             configuration: Vec::new(),
             request: Headers::new(),
             response: Headers::new(),
-            writes: 0,
+            written: Vec::new(),
+            asked: Vec::new(),
+            defined: Vec::new(),
             random: seed,
         };
         let mut store = Store::new(program.0.engine(), vm);
+        // Refused where nobody counts.
+        let _ = store.set_fuel(u64::MAX);
         let linker = linker(&mut store, &program.0);
         let instance = linker.instantiate_and_start(&mut store, &program.0).unwrap();
         store.data_mut().memory = instance.get_memory(&store, "memory");
         store.data_mut().allocate = instance.get_func(&store, "proxy_on_memory_allocate");
-        let mut worker = Worker { store, instance, roots: HashMap::new(), contexts: 0 };
+        let mut worker = Worker { store, instance, roots: HashMap::new(), streams: HashMap::new(), contexts: 0 };
         assert!(worker.instance.get_func(&worker.store, "proxy_abi_version_0_2_1").is_some(), "the ABI that re-routes");
         worker.call("_initialize", &[]);
         worker
     }
 
-    /// Gives the VM a config of a plugin; an older one of that plugin ends, as its last request has ended.
+    /// Gives the VM a config of a plugin; an older one of that plugin ends with its last stream.
     pub fn configure(&mut self, plugin: &str, configuration: &[u8]) {
-        let root = self.context(Phase::Start, 0);
-        self.store.data_mut().plugin = plugin.to_owned();
         self.store.data_mut().configuration = configuration.to_vec();
+        let root = self.context(Phase::Start, plugin, 0);
         assert_eq!(self.call("proxy_on_vm_start", &[root, 0]), Some(1));
         self.store.data_mut().phase = Phase::Configure;
         let size = u32::try_from(configuration.len()).unwrap();
         let good = self.call("proxy_on_configure", &[root, size]);
         assert_eq!(good, Some(1), "on_configure must always be true");
         if let Some(old) = self.roots.insert(plugin.to_owned(), root) {
-            self.end(old);
+            self.unload_unused(plugin, old);
         }
     }
 
     /// Ends a plugin: its WasmPlugin is gone.
     pub fn unload(&mut self, plugin: &str) {
         let root = self.roots.remove(plugin).unwrap();
-        self.end(root);
+        self.unload_unused(plugin, root);
+    }
+
+    fn unload_unused(&mut self, plugin: &str, root: u32) {
+        if self.roots.get(plugin) != Some(&root) && !self.streams.contains_key(&root) {
+            self.end(Phase::Unload, plugin, root);
+        }
     }
 
     /// One request and its response.
     pub fn exchange(&mut self, plugin: &str, request: Headers, response: Headers) -> Exchange {
-        let root = self.roots[plugin];
-        let stream = self.context(Phase::Between, root);
-        let vm = self.store.data_mut();
-        let lines = u32::try_from(request.len()).unwrap();
-        (vm.request, vm.response, vm.phase, vm.writes) = (request, Headers::new(), Phase::Request, 0);
-        assert_eq!(
-            self.call("proxy_on_request_headers", &[stream, lines, 1]),
-            Some(0),
-            "the filter never holds a request"
-        );
-        assert_eq!(self.store.data().writes, 1, "exactly one write of a request header");
+        let stream = self.open(plugin, request);
+        self.respond(stream, response)
+    }
 
+    /// A request passes the filter.
+    pub fn open(&mut self, plugin: &str, request: Headers) -> Stream {
+        let root = self.roots[plugin];
+        *self.streams.entry(root).or_default() += 1;
+        let context = self.context(Phase::Between, plugin, root);
+        let lines = u32::try_from(request.len()).unwrap();
+        self.store.data_mut().request = request;
+        self.enter(Phase::Request, plugin);
+        let action = self.call("proxy_on_request_headers", &[context, lines, 1]);
+        assert_eq!(action, Some(0), "the filter never holds a request");
         let vm = self.store.data_mut();
+        let [written] = vm.written.as_slice() else { panic!("not exactly one write, but {:?}", vm.written) };
+        let (written, request) = (written.clone(), std::mem::take(&mut vm.request));
+        Stream { plugin: plugin.to_owned(), root, context, request, written }
+    }
+
+    /// The response to a request passes the filter.
+    pub fn respond(&mut self, stream: Stream, response: Headers) -> Exchange {
         let lines = u32::try_from(response.len()).unwrap();
-        (vm.response, vm.phase, vm.writes) = (response, Phase::Response, 0);
-        assert_eq!(self.call("proxy_on_response_headers", &[stream, lines, 1]), Some(0), "nor a response");
-        assert!(self.store.data().writes <= 1, "at most one line is added to a response");
-        self.end(stream);
+        self.store.data_mut().response = response;
+        self.enter(Phase::Response, &stream.plugin);
+        let action = self.call("proxy_on_response_headers", &[stream.context, lines, 1]);
+        assert_eq!(action, Some(0), "the filter never holds a response");
         let vm = self.store.data_mut();
-        Exchange { request: std::mem::take(&mut vm.request), response: std::mem::take(&mut vm.response) }
+        assert!(vm.written.len() <= 1, "at most one line is added to a response");
+        let response = std::mem::take(&mut vm.response);
+        let exchange = Exchange { written: stream.written.clone(), request: stream.request.clone(), response };
+        self.reset(stream);
+        exchange
+    }
+
+    /// A stream ends, with or without a response.
+    pub fn reset(&mut self, stream: Stream) {
+        self.end(Phase::Between, &stream.plugin, stream.context);
+        let streams = self.streams.get_mut(&stream.root).unwrap();
+        *streams -= 1;
+        if *streams == 0 {
+            self.streams.remove(&stream.root);
+            self.unload_unused(&stream.plugin, stream.root);
+        }
+    }
+
+    /// How many instructions a metered program can still run.
+    pub fn fuel(&self) -> u64 {
+        self.store.get_fuel().unwrap()
     }
 
     /// The size of the VM's memory in bytes.
@@ -193,19 +276,29 @@ impl Worker {
         self.store.data().memory.unwrap().data_size(&self.store)
     }
 
-    fn context(&mut self, phase: Phase, parent: u32) -> u32 {
-        self.store.data_mut().phase = phase;
+    fn enter(&mut self, phase: Phase, plugin: &str) {
+        let vm = self.store.data_mut();
+        vm.phase = phase;
+        plugin.clone_into(&mut vm.plugin);
+        vm.written.clear();
+        vm.asked.clear();
+    }
+
+    fn context(&mut self, phase: Phase, plugin: &str, parent: u32) -> u32 {
+        self.enter(phase, plugin);
         self.contexts += 1;
         self.call("proxy_on_context_create", &[self.contexts, parent]);
         self.contexts
     }
 
-    fn end(&mut self, context: u32) {
-        self.store.data_mut().phase = Phase::Between;
+    fn end(&mut self, phase: Phase, plugin: &str, context: u32) {
+        self.enter(phase, plugin);
+        // Envoy calls what is exported; of a config it logs nothing.
+        let logs = phase == Phase::Between;
         for callback in ["proxy_on_done", "proxy_on_log", "proxy_on_delete"] {
-            // Envoy calls what is exported.
-            if self.instance.get_func(&self.store, callback).is_some() {
-                self.call(callback, &[context]);
+            if (logs || callback != "proxy_on_log") && self.instance.get_func(&self.store, callback).is_some() {
+                let answer = self.call(callback, &[context]);
+                assert!(callback != "proxy_on_done" || answer == Some(1), "Envoy would wait for the filter");
             }
         }
     }
@@ -242,9 +335,12 @@ fn write_u32(caller: &mut Caller<'_, Vm>, at: u32, value: u32) -> Result<()> {
 /// Hands bytes over as Envoy does: in memory that the module allots.
 fn give(caller: &mut Caller<'_, Vm>, bytes: &[u8], at: u32, size: u32) -> Result<u32> {
     let length = u32::try_from(bytes.len()).expect("fits the memory");
+    // Of nothing Envoy gives a null pointer.
     let mut results = [Val::I32(0)];
-    let allocate = caller.data().allocate.expect("host calls come after instantiation");
-    allocate.call(caller.as_context_mut(), &[Val::I32(length.cast_signed())], &mut results)?;
+    if length > 0 {
+        let allocate = caller.data().allocate.expect("host calls come after instantiation");
+        allocate.call(caller.as_context_mut(), &[Val::I32(length.cast_signed())], &mut results)?;
+    }
     let pointer = results[0].i32().expect("a pointer").cast_unsigned();
     let memory = memory(caller);
     memory.write(caller.as_context_mut(), pointer as usize, bytes).map_err(|e| wasmi::Error::new(e.to_string()))?;
@@ -276,14 +372,15 @@ fn name(caller: &Caller<'_, Vm>, at: u32, length: u32) -> Result<String> {
 }
 
 fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
-    use Phase::{Between, Configure, Request, Response, Start};
+    use Phase::{Configure, Request, Response, Start, Unload};
     let mut linker = Linker::new(module.engine());
     let l = &mut linker;
 
     l.func_wrap("env", "proxy_log", |c: Caller<'_, Vm>, level: u32, at: u32, length: u32| -> Result<u32> {
-        enter(&c, "proxy_log", &[Start, Configure, Between])?;
         let line = String::from_utf8(read(&c, at, length)?).map_err(|e| wasmi::Error::new(e.to_string()))?;
+        // Before it is refused: a panic of the filter says so here.
         c.data().shared.borrow_mut().log.push((level, line));
+        enter(&c, "proxy_log", &[Configure])?;
         Ok(OK)
     })
     .unwrap();
@@ -299,7 +396,6 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
             let bytes = c.data().configuration.clone();
             let (from, most) = (from as usize, most as usize);
             match bytes.get(from..(from + most).min(bytes.len())) {
-                Some([]) => Ok(NOT_FOUND),
                 Some(bytes) => give(&mut c, bytes, at, size),
                 None => Ok(BAD_ARGUMENT),
             }
@@ -326,7 +422,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         "env",
         "proxy_get_shared_data",
         |mut c: Caller<'_, Vm>, key: u32, length: u32, at: u32, size: u32, cas_at: u32| -> Result<u32> {
-            enter(&c, "proxy_get_shared_data", &[Configure, Between])?;
+            enter(&c, "proxy_get_shared_data", &[Configure, Unload])?;
             let key = read(&c, key, length)?;
             let found = c.data().shared.borrow().data.get(&key).cloned();
             let Some((bytes, cas)) = found else { return Ok(NOT_FOUND) };
@@ -340,8 +436,16 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         "env",
         "proxy_set_shared_data",
         |c: Caller<'_, Vm>, key: u32, length: u32, at: u32, size: u32, cas: u32| -> Result<u32> {
-            enter(&c, "proxy_set_shared_data", &[Configure, Between])?;
+            enter(&c, "proxy_set_shared_data", &[Configure, Unload])?;
             let (key, bytes) = (read(&c, key, length)?, read(&c, at, size)?);
+            if !key.starts_with(b"canary-split/") {
+                // All plugins of a proxy share one namespace.
+                return Err(wasmi::Error::new(format!("shared data {:?}", String::from_utf8_lossy(&key))));
+            }
+            let faster = c.data().shared.borrow_mut().before_next_write.take();
+            if let Some(faster) = faster {
+                faster();
+            }
             let mut shared = c.data().shared.borrow_mut();
             if shared.data.get(&key).is_some_and(|&(_, current)| cas != 0 && cas != current) {
                 return Ok(CAS_MISMATCH);
@@ -360,6 +464,10 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         |mut c: Caller<'_, Vm>, map: u32, key: u32, length: u32, at: u32, size: u32| -> Result<u32> {
             enter(&c, "proxy_get_header_map_value", &[Request, Response])?;
             let name = name(&c, key, length)?;
+            if c.data().asked.contains(&name) {
+                return Err(wasmi::Error::new(format!("{name} is asked for twice")));
+            }
+            c.data_mut().asked.push(name.clone());
             if c.data().phase == Request {
                 c.data().shared.borrow_mut().asked.push(name.clone());
             }
@@ -378,7 +486,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         |mut c: Caller<'_, Vm>, map: u32, key: u32, length: u32, at: u32, size: u32| -> Result<u32> {
             enter(&c, "proxy_replace_header_map_value", &[Request])?;
             let (name, value) = (name(&c, key, length)?, read(&c, at, size)?);
-            c.data_mut().writes += 1;
+            c.data_mut().written.push(name.clone());
             let Some(headers) = headers(&mut c, map) else { return Ok(BAD_ARGUMENT) };
             headers.retain(|(n, _)| *n != name);
             headers.push((name, value));
@@ -393,7 +501,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         |mut c: Caller<'_, Vm>, map: u32, key: u32, length: u32| -> Result<u32> {
             enter(&c, "proxy_remove_header_map_value", &[Request])?;
             let name = name(&c, key, length)?;
-            c.data_mut().writes += 1;
+            c.data_mut().written.push(name.clone());
             let Some(headers) = headers(&mut c, map) else { return Ok(BAD_ARGUMENT) };
             headers.retain(|(n, _)| *n != name);
             Ok(OK)
@@ -410,7 +518,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
             if name != "set-cookie" {
                 return Err(wasmi::Error::new(format!("{name} is added to a response")));
             }
-            c.data_mut().writes += 1;
+            c.data_mut().written.push(name.clone());
             let Some(headers) = headers(&mut c, map) else { return Ok(BAD_ARGUMENT) };
             headers.push((name, value));
             Ok(OK)
@@ -424,6 +532,10 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         |mut c: Caller<'_, Vm>, _kind: u32, at: u32, length: u32, id_at: u32| -> Result<u32> {
             enter(&c, "proxy_define_metric", &[Configure, Request, Response])?;
             let name = String::from_utf8(read(&c, at, length)?).map_err(|e| wasmi::Error::new(e.to_string()))?;
+            if c.data().defined.contains(&name) {
+                return Err(wasmi::Error::new(format!("{name} is defined twice in one VM, each time with a new id")));
+            }
+            c.data_mut().defined.push(name.clone());
             let id = {
                 let mut shared = c.data().shared.borrow_mut();
                 shared.stats.entry(name.clone()).or_default();
@@ -458,6 +570,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
     .unwrap();
 
     l.func_wrap("wasi_snapshot_preview1", "random_get", |mut c: Caller<'_, Vm>, at: u32, length: u32| -> Result<u32> {
+        enter(&c, "random_get", &[Start, Configure, Request])?;
         let mut random = fastrand::Rng::with_seed(c.data().random);
         let bytes: Vec<u8> = (0..length).map(|_| random.u8(..)).collect();
         c.data_mut().random = random.u64(..);
@@ -469,6 +582,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
 
     for size in ["environ_sizes_get", "environ_get"] {
         l.func_wrap("wasi_snapshot_preview1", size, |mut c: Caller<'_, Vm>, count: u32, bytes: u32| -> Result<u32> {
+            enter(&c, "the environment", &[Start])?;
             write_u32(&mut c, count, 0)?;
             write_u32(&mut c, bytes, 0)?;
             Ok(OK)

@@ -1,0 +1,244 @@
+//! Several VMs, plugins and streams at a time.
+
+use crate::host::{Headers, Program, Worker};
+use crate::{BROKEN, GOOD, Gateway, value};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+const HEADER: &str = "x-canary-subset";
+
+fn headers(list: &[(&str, &str)]) -> Headers {
+    list.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
+}
+
+fn ok() -> Headers {
+    headers(&[(":status", "200")])
+}
+
+fn fixed(subset: &str) -> String {
+    format!(r#"{{"rules":[{{"name":"a","subset":"{subset}"}}]}}"#)
+}
+
+fn sticky(rule: &str) -> String {
+    format!(
+        r#"{{"rules":[{{"name":"{rule}","split":[{{"subset":"v1","weight":4}},{{"subset":"v2","weight":1}}],"sticky":{{"cookie":{{}}}}}}]}}"#
+    )
+}
+
+/// The subset of a plain request.
+fn subset(worker: &mut Worker) -> Option<String> {
+    let exchange = worker.exchange("canary", headers(&[(HEADER, "v9")]), ok());
+    value(&exchange.request, HEADER).map(|subset| String::from_utf8(subset).unwrap())
+}
+
+#[test]
+fn of_two_vms_that_race_for_a_config_one_reports() {
+    let program = Program::load();
+    let table = [
+        ((BROKEN, BROKEN), 1, ("v2", "v2")),
+        // The slow one sees in the end that rule `a` has been good.
+        ((BROKEN, GOOD), 1, ("v1", "v1")),
+        ((GOOD, BROKEN), 1, ("v1", "v2")),
+        ((GOOD, GOOD), 0, ("v1", "v1")),
+    ];
+    for ((slow_gets, fast_gets), faults, (slow_has, fast_has)) in table {
+        let mut gateway = Gateway::new(&program);
+        let fast = Rc::new(RefCell::new(gateway.vm()));
+        let faster = Rc::clone(&fast);
+        // Between reading and writing what the VMs share.
+        gateway.shared.borrow_mut().before_next_write =
+            Some(Box::new(move || faster.borrow_mut().configure("canary", fast_gets)));
+        gateway.workers[0].configure("canary", slow_gets);
+        assert!(gateway.shared.borrow().before_next_write.is_none(), "there was a race");
+        assert_eq!(gateway.shared.borrow_mut().take_errors().len(), faults);
+        assert_eq!(gateway.shared.borrow().stat("canary_config_errors_total"), faults as i64);
+        assert_eq!(subset(&mut gateway.workers[0]).as_deref(), Some(slow_has));
+        assert_eq!(subset(&mut fast.borrow_mut()).as_deref(), Some(fast_has));
+    }
+}
+
+/// The main thread is given each config first; workers follow at their own pace, some get a config again, and new VMs join.
+#[test]
+fn whatever_the_pace_of_the_vms_each_fault_is_reported_once() {
+    let program = Program::load();
+    for seed in 0..40 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut gateway = Gateway::new(&program);
+        let configs: Vec<(String, i64)> = (0..random.usize(2..8))
+            .map(|i| match random.u8(..4) {
+                0 => (format!(r#"{{"rules":[{{"name":"a","subset":"V{i}"}},{{"name":"b{i}"}}]}}"#), 2),
+                1 => (format!("no JSON {i}"), 1),
+                _ => (fixed(&format!("v{i}")), 0),
+            })
+            .collect();
+        let mut given = vec![0; gateway.workers.len()];
+        while given.iter().any(|&given| given < configs.len()) {
+            let turn = random.usize(..gateway.workers.len());
+            let ahead = given[0];
+            if turn == 0 && ahead < configs.len() {
+                // As Envoy does: in a VM to throw away first.
+                gateway.vm().configure("canary", configs[ahead].0.as_bytes());
+            }
+            let again = given[turn] > 0 && random.u8(..4) == 0;
+            if turn != 0 && !again && given[turn] == ahead {
+                continue;
+            }
+            if again {
+                given[turn] -= 1;
+            }
+            if given[turn] < configs.len() {
+                gateway.workers[turn].configure("canary", configs[given[turn]].0.as_bytes());
+                given[turn] += 1;
+            }
+            if random.u8(..16) == 0 && given.len() < 6 {
+                let vm = gateway.vm();
+                gateway.workers.push(vm);
+                given.push(ahead.saturating_sub(1));
+            }
+        }
+        let faults: i64 = configs.iter().map(|(_, faults)| faults).sum();
+        let lines = gateway.shared.borrow_mut().take_errors();
+        assert_eq!(lines.len() as i64, faults, "seed {seed}: {configs:#?} {lines:#?}");
+        assert_eq!(gateway.shared.borrow().stat("canary_config_errors_total"), faults, "seed {seed}: {configs:?}");
+        let in_force: Vec<_> = gateway.workers.iter_mut().map(subset).collect();
+        assert!(in_force.iter().all(|subset| *subset == in_force[0]), "seed {seed}: {in_force:?} {configs:?}");
+    }
+}
+
+#[test]
+fn a_worker_that_is_late_on_the_way_back_and_forth_reports_nothing() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    gateway.configure(GOOD);
+    // All but one worker go to the broken config and back.
+    for config in [BROKEN, GOOD] {
+        gateway.vm().configure("canary", config);
+        gateway.workers[0].configure("canary", config);
+        gateway.workers[1].configure("canary", config);
+    }
+    assert_eq!(gateway.shared.borrow_mut().take_errors().len(), 1);
+    gateway.workers[2].configure("canary", BROKEN);
+    gateway.workers[2].configure("canary", GOOD);
+    assert_eq!(gateway.shared.borrow_mut().take_errors(), [""; 0]);
+    assert_eq!(gateway.shared.borrow().stat("canary_config_errors_total"), 1);
+    assert_eq!(gateway.shared.borrow().stat("state=.=active;.;canary_config_rules"), 2);
+}
+
+#[test]
+fn shared_data_that_is_not_ours_to_read_is_no_trouble() {
+    let program = Program::load();
+    let long = [b'['; 10_000];
+    for bytes in [&b""[..], b"\0", b"{", b"[]", b"\xff\xfe", b"{\"generation\":1e99,\"rules\":[7]}", &long] {
+        let mut gateway = Gateway::new(&program);
+        gateway.configure(GOOD);
+        gateway.shared.borrow_mut().overwrite_data(bytes);
+        gateway.configure(b"{");
+        // What was good is lost; nothing else is.
+        assert_eq!(subset(&mut gateway.workers[1]), None);
+        gateway.configure(GOOD);
+        assert_eq!(subset(&mut gateway.workers[1]).as_deref(), Some("v1"));
+    }
+}
+
+#[test]
+fn a_request_in_flight_ends_under_the_config_under_which_it_began() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    gateway.configure(sticky("old").as_bytes());
+    let begun = gateway.workers[1].open("canary", headers(&[(":scheme", "http")]));
+    gateway.configure(sticky("new").as_bytes());
+    gateway.configure(b"{");
+    let other = gateway.workers[1].exchange("canary", headers(&[(":scheme", "http")]), ok());
+    let ended = gateway.workers[1].respond(begun, ok());
+    let cookie = |headers: &Headers| String::from_utf8(value(headers, "set-cookie").unwrap()).unwrap();
+    assert!(cookie(&ended.response).starts_with("canary-old=1."), "{}", cookie(&ended.response));
+    assert!(cookie(&other.response).starts_with("canary-new=1."), "{}", cookie(&other.response));
+    let stats = gateway.shared.borrow().stats.clone();
+    let count = |rule: &str, suffix: &str| -> i64 {
+        let of = |name: &str| name.starts_with(&format!("rule=.={rule};.;")) && name.ends_with(suffix);
+        stats.iter().filter(|(name, _)| of(name)).map(|(_, value)| value).sum()
+    };
+    for rule in ["old", "new"] {
+        assert_eq!((count(rule, "canary_requests_total"), count(rule, "canary_responses_total")), (1, 1), "{rule}");
+    }
+}
+
+#[test]
+fn a_stream_that_is_reset_counts_no_response_and_leaves_nothing() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    gateway.configure(sticky("a").as_bytes());
+    let worker = &mut gateway.workers[1];
+    let mut rounds = |requests: usize| {
+        for _ in 0..requests {
+            let (one, two) = (worker.open("canary", Headers::new()), worker.open("canary", Headers::new()));
+            worker.reset(one);
+            worker.reset(two);
+        }
+        worker.memory()
+    };
+    let warm = rounds(100);
+    assert_eq!(rounds(5_000), warm);
+    let shared = gateway.shared.borrow();
+    assert!(!shared.stats.keys().any(|name| name.ends_with("canary_responses_total")), "{:?}", shared.stats);
+}
+
+#[test]
+fn two_plugins_in_one_vm_do_not_mix() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    let mut worker = gateway.vm();
+    worker.configure("one", sticky("one").replace(r#"{"rules""#, r#"{"header":"x-one","rules""#).as_bytes());
+    worker.configure("two", fixed("v7").replace(r#"{"rules""#, r#"{"header":"x-two","rules""#).as_bytes());
+    for _ in 0..50 {
+        // Both see the same request, one after the other.
+        let one = worker.open("one", headers(&[("x-one", "x"), ("x-two", "x")]));
+        let two = worker.open("two", headers(&[("x-one", "x"), ("x-two", "x")]));
+        let (two, one) = (worker.respond(two, ok()), worker.respond(one, ok()));
+        assert_eq!((one.written.as_str(), two.written.as_str()), ("x-one", "x-two"));
+        assert_eq!(value(&two.request, "x-two").as_deref(), Some(&b"v7"[..]));
+        assert_eq!(value(&two.response, "set-cookie"), None);
+        assert!(value(&one.response, "set-cookie").is_some());
+    }
+    // A config that cannot be used leaves the other's last good one alone.
+    worker.configure("one", b"{");
+    worker.configure("two", b"{");
+    let one = worker.exchange("one", headers(&[("x-one", "x")]), ok());
+    let two = worker.exchange("two", headers(&[("x-two", "x")]), ok());
+    assert_ne!(value(&one.request, "x-one").as_deref(), Some(&b"x"[..]));
+    assert_eq!(value(&two.request, "x-two").as_deref(), Some(&b"v7"[..]));
+}
+
+#[test]
+fn each_vm_draws_for_itself_and_as_the_weights_say() {
+    const REQUESTS: usize = 4_000;
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    gateway.configure(sticky("a").replace(r#","sticky":{"cookie":{}}"#, "").as_bytes());
+    // The clock stands still; only the host's random source can tell VMs apart.
+    let mut draws = |worker: usize| -> Vec<bool> {
+        (0..REQUESTS).map(|_| subset(&mut gateway.workers[worker]).as_deref() == Some("v2")).collect()
+    };
+    let (one, two) = (draws(1), draws(2));
+    assert_ne!(one, two);
+    for drawn in [one, two] {
+        let v2 = drawn.iter().filter(|&&v2| v2).count();
+        // 800 ± 5 σ
+        assert!((673..=927).contains(&v2), "{v2} of {REQUESTS}");
+    }
+}
+
+#[test]
+fn a_new_version_of_the_module_takes_over_where_the_old_one_was() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    gateway.configure(fixed("v1").as_bytes());
+    let mut new: Vec<Worker> = (0..3).map(|_| gateway.vm()).collect();
+    for worker in &mut new {
+        worker.configure("canary", b"{");
+    }
+    for worker in &mut gateway.workers {
+        worker.unload("canary");
+    }
+    assert_eq!(subset(&mut new[1]).as_deref(), Some("v1"));
+}

@@ -47,9 +47,10 @@ thread_local! {
 
 #[derive(Default)]
 struct Vm {
+    id: Option<u64>,
     /// Stats by name; each `define_metric` would make a new id.
     stats: HashMap<String, u32>,
-    /// The newest generation that this VM has been given, by plugin.
+    /// The generation of the config that this VM was given last, by plugin.
     seen: HashMap<String, u64>,
     /// How many configs of a plugin are alive here; an old one ends with its last request.
     alive: HashMap<String, usize>,
@@ -147,12 +148,12 @@ impl RootContext for Plugin {
     fn on_configure(&mut self, size: usize) -> bool {
         let text = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default();
         let name = plugin_name();
-        let (evaluation, claim) = take_effect(&name, &text);
+        let (evaluation, is_new) = take_effect(&name, &text);
         if self.name.is_none() {
             VM.with_borrow_mut(|vm| *vm.alive.entry(name.clone()).or_default() += 1);
         }
-        let others = update_plugins(|plugins| plugins.insert(&name, &evaluation.config.header));
-        if claim == Claim::New {
+        let others = update_plugins(|plugins| plugins.insert(&name, &evaluation.config.header, vm_id()));
+        if is_new {
             report(&evaluation);
             if let Some(other) = others.and_then(|plugins| plugins.rival(&name)) {
                 log::error!(
@@ -185,38 +186,36 @@ impl Drop for Plugin {
             *alive == 0
         });
         if last {
-            update_plugins(|plugins| plugins.remove(&name));
+            update_plugins(|plugins| plugins.remove(&name, vm_id()));
         }
     }
 }
 
-/// Evaluates a config; the first VM that is given a new one also stores what is now in force.
-fn take_effect(name: &str, text: &[u8]) -> (Evaluation, Claim) {
+/// Evaluates a config; the first VM that is given a new one also stores what is now in force. Returns whether it is new.
+fn take_effect(name: &str, text: &[u8]) -> (Evaluation, bool) {
     let key = format!("{STATE_KEY}{name}");
-    let seen = VM.with_borrow(|vm| vm.seen.get(name).copied());
+    let seen = VM.with_borrow(|vm| vm.seen.get(name).copied()).unwrap_or(0);
     let mut tries = 0;
-    loop {
+    let (evaluation, generation, is_new) = loop {
         tries += 1;
         let (state, cas) = shared(&key);
         let state = state.map(|bytes| State::from_bytes(&bytes)).unwrap_or_default();
         let evaluation = state.evaluate(text);
-        let claim = state.claim(text, seen);
-        let generation = match claim {
-            Claim::Late => return (evaluation, claim),
-            Claim::Newest => state.generation,
+        match state.claim(text, seen) {
+            Claim::Known(generation) => break (evaluation, generation, false),
             Claim::New => {
                 let after = state.after(&evaluation);
                 match hostcalls::set_shared_data(&key, Some(&after.to_bytes()), Some(cas)) {
-                    Err(Status::CasMismatch) if tries < TRIES => continue,
+                    Err(Status::CasMismatch) if tries < TRIES => {}
                     // The others have kept on changing the state; one of them reports.
-                    Err(Status::CasMismatch) => return (evaluation, Claim::Late),
-                    _ => after.generation,
+                    Err(Status::CasMismatch) => break (evaluation, seen, false),
+                    _ => break (evaluation, after.generation, true),
                 }
             }
-        };
-        VM.with_borrow_mut(|vm| vm.seen.insert(name.to_owned(), generation));
-        return (evaluation, claim);
-    }
+        }
+    };
+    VM.with_borrow_mut(|vm| vm.seen.insert(name.to_owned(), generation));
+    (evaluation, is_new)
 }
 
 /// Logs and counts what a new config comes to.
@@ -280,6 +279,11 @@ fn update_plugins(change: impl Fn(&mut Plugins) -> bool) -> Option<Plugins> {
         }
     }
     None
+}
+
+/// A number by which this VM knows its own entries again.
+fn vm_id() -> u64 {
+    VM.with_borrow_mut(|vm| *vm.id.get_or_insert_with(|| RANDOM.with_borrow_mut(|random| random.u64(..))))
 }
 
 /// What Envoy calls this plugin; the same in all VMs and over all configs.

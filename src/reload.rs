@@ -11,7 +11,7 @@ use crate::json::Json;
 use std::collections::HashMap;
 use xxhash_rust::xxh64::xxh64;
 
-/// The state keeps this many configs' hashes, to know a late one by.
+/// The state keeps the hashes of this many generations, to know a late config by.
 const HASHES: usize = 32;
 
 /// What the VMs of a plugin share: what is in force, and of which configs it came.
@@ -19,7 +19,7 @@ const HASHES: usize = 32;
 pub struct State {
     /// How many configs have taken effect.
     pub generation: u64,
-    /// xxHash64 of the last configs' texts, the newest first.
+    /// xxHash64 of the last configs' texts, one for each generation, the newest first.
     hashes: Vec<u64>,
     /// What is in force; `None`: nothing has ever been.
     in_force: Option<InForce>,
@@ -76,36 +76,31 @@ impl std::fmt::Display for Fault {
     }
 }
 
-/// What a VM that was given a config should do about the shared state.
+/// What a VM that is given a config has to do about the shared state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// The config is new: store the new state, then log and count.
     New,
-    /// It is the newest one already: another VM has done all that.
-    Newest,
-    /// It is an older one, and this VM has not yet been given the newest.
-    Late,
+    /// It is the config of this generation, the newest or a late one: another VM has done all that.
+    Known(u64),
 }
 
 impl State {
     /// Whether this config is new to all VMs.
     ///
-    /// `seen` is the newest generation that this very VM has been given. An older text is a late delivery, unless the VM
-    /// has had the newest config already: then somebody has put the old text in force again.
-    pub fn claim(&self, text: &[u8], seen: Option<u64>) -> Claim {
+    /// `seen` is the generation of the config that this very VM was given last; 0 if it was given none. A VM is never given
+    /// an older one again, so an old text that it cannot be late for is somebody's decision to go back.
+    pub fn claim(&self, text: &[u8], seen: u64) -> Claim {
         let hash = hash(text);
-        if self.hashes.first() == Some(&hash) {
-            Claim::Newest
-        } else if self.hashes.contains(&hash) && seen != Some(self.generation) {
-            Claim::Late
-        } else {
-            Claim::New
-        }
+        let oldest = self.generation.saturating_sub(self.hashes.len() as u64);
+        let from_oldest = (oldest + 1..).zip(self.hashes.iter().rev());
+        let mut since = from_oldest.filter(|(generation, _)| *generation >= seen);
+        since.find(|(_, known)| **known == hash).map_or(Claim::New, |(generation, _)| Claim::Known(generation))
     }
 
     /// The state after this evaluation has taken effect.
     pub fn after(&self, evaluation: &Evaluation) -> State {
-        let older = self.hashes.iter().copied().filter(|&hash| hash != evaluation.hash);
+        let older = self.hashes.iter().copied();
         State {
             generation: self.generation + 1,
             hashes: std::iter::once(evaluation.hash).chain(older).take(HASHES).collect(),

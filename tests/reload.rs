@@ -89,18 +89,30 @@ fn the_state_survives_being_stored() {
 fn only_the_first_vm_that_is_given_a_config_claims_it() {
     let mut state = State::default();
     let (a, b) = (config("a"), config("b"));
-    assert_eq!(state.claim(a.as_bytes(), None), Claim::New);
-    state = state.after(&state.evaluate(a.as_bytes()));
-    assert_eq!(state.claim(a.as_bytes(), None), Claim::Newest);
-    assert_eq!(state.claim(b.as_bytes(), Some(1)), Claim::New);
-    state = state.after(&state.evaluate(b.as_bytes()));
-    assert_eq!(state.generation, 2);
-
-    // A worker that comes late with the older config, or a new VM that is given it, changes nothing.
-    assert_eq!(state.claim(a.as_bytes(), Some(1)), Claim::Late);
-    assert_eq!(state.claim(a.as_bytes(), None), Claim::Late);
-    // One that has had the newer one already is given a decision to go back.
-    assert_eq!(state.claim(a.as_bytes(), Some(2)), Claim::New);
+    let mut give = |text: &str, seen: u64| {
+        let claim = state.claim(text.as_bytes(), seen);
+        if claim == Claim::New {
+            state = state.after(&state.evaluate(text.as_bytes()));
+        }
+        claim
+    };
+    // The text, the generation that the VM was given last, and what it has to do.
+    let deliveries = [
+        (&a, 0, Claim::New),      // the VM that is thrown away
+        (&a, 0, Claim::Known(1)), // all others
+        (&a, 1, Claim::Known(1)), // again, with another listener
+        (&b, 0, Claim::New),
+        (&b, 1, Claim::Known(2)),
+        (&a, 0, Claim::Known(1)), // a worker that comes late, or a new VM
+        (&a, 2, Claim::New),      // somebody goes back
+        (&a, 0, Claim::Known(1)), // a worker that has slept through all of it
+        (&b, 1, Claim::Known(2)),
+        (&a, 2, Claim::Known(3)),
+        (&b, 3, Claim::New),
+    ];
+    for (nth, (text, seen, expected)) in deliveries.into_iter().enumerate() {
+        assert_eq!(give(text, seen), expected, "delivery {nth}");
+    }
 }
 
 #[test]

@@ -27,28 +27,33 @@ stop_if_missing() {
     [ -z "$missing" ] || exit 1
 }
 
-rust() {
+check_rust() {
     need cargo "install Rust by rustup (https://rustup.rs)"
     need rustc "install Rust by rustup (https://rustup.rs)"
     need make "install it with your package manager (apt-get install make)"
-    stop_if_missing
+}
+
+rust() {
     # The directory is there only if the target's standard library is.
     if ! [ -d "$(rustc --print target-libdir --target $TARGET)" ]; then
-        need rustup "Rust has no target $TARGET here; install Rust by rustup (https://rustup.rs), or the target by what Rust came with"
+        need rustup "Rust has no target $TARGET here; install Rust by rustup (https://rustup.rs), or that target"
         stop_if_missing
         rustup target add $TARGET
     fi
 }
 
-python() {
-    need python3 "install Python 3.10 or newer (apt-get install python3 python3-venv)"
+check_python() {
     need curl "install it with your package manager (apt-get install curl)"
-    stop_if_missing
-    python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+    if ! command -v python3 >/dev/null 2>&1; then
+        complain "python3 is missing: install Python 3.10 or newer (apt-get install python3 python3-venv)"
+    elif ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
         complain "$(python3 --version) is too old: install Python 3.10 or newer"
-    python3 -c 'import venv, ensurepip' 2>/dev/null ||
+    elif ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
         complain "Python's venv is missing: install it with your package manager (apt-get install python3-venv)"
-    stop_if_missing
+    fi
+}
+
+python() {
     # The copy is written last: after a failure everything is tried again.
     if ! "$VENV/bin/python" -c '' 2>/dev/null || ! cmp -s tests/requirements.txt "$VENV/requirements.txt"; then
         echo "setup: Python packages"
@@ -90,19 +95,24 @@ envoy() {
 
 case ${1-} in
 rust)
+    check_rust
+    stop_if_missing
     rust
     ;;
-demo)
+demo | all)
+    what=$1
     shift
-    [ $# -gt 0 ] || set -- "$(sed -n '/-dev$/d; s/ *#.*//p' tests/envoy/versions.txt | sed '/^$/d' | tail -n 1)"
+    if [ "$what" = all ]; then
+        set -- $(versions)
+    elif [ $# -eq 0 ]; then
+        set -- "$(grep -v -e '-dev$' tests/envoy/versions.txt | sed 's/ *#.*//; /^$/d' | tail -n 1)"
+    fi
+    check_rust
+    check_python
+    stop_if_missing
     rust
     python
     for version; do envoy "$version"; done
-    ;;
-all)
-    rust
-    python
-    for version in $(versions); do envoy "$version"; done
     ;;
 *)
     usage

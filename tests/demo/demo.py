@@ -374,9 +374,7 @@ class Demo:
         moves = [(before[visitor], after[visitor]) for visitor in after if before[visitor] != after[visitor]]
         least = count(after)["v2"] - count(before)["v2"]
         moved = f"{len(moves)} of {VISITORS:,} visitors moved, the least possible is {least}"
-        say(
-            f"  {crowd.requests:,} requests, {len(crowd.faults)} failed; {moved}"
-        )
+        say(f"  {crowd.requests:,} requests, {len(crowd.faults)} failed; {moved}")
         for fault in crowd.faults[:3]:
             say(f"    {fault}")
         self.check(not crowd.faults, "no request failed")

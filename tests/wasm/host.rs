@@ -16,6 +16,8 @@ const REQUEST_HEADERS: u32 = 0;
 const RESPONSE_HEADERS: u32 = 2;
 const PLUGIN_CONFIGURATION: u32 = 7;
 
+const CRITICAL: u32 = 5;
+
 pub type Headers = Vec<(String, Vec<u8>)>;
 
 /// What all VMs of a process share.
@@ -378,9 +380,11 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
 
     l.func_wrap("env", "proxy_log", |c: Caller<'_, Vm>, level: u32, at: u32, length: u32| -> Result<u32> {
         let line = String::from_utf8(read(&c, at, length)?).map_err(|e| wasmi::Error::new(e.to_string()))?;
-        // Before it is refused: a panic of the filter says so here.
         c.data().shared.borrow_mut().log.push((level, line));
-        enter(&c, "proxy_log", &[Configure])?;
+        // The text of a panic comes just before the trap.
+        if level < CRITICAL {
+            enter(&c, "proxy_log", &[Configure])?;
+        }
         Ok(OK)
     })
     .unwrap();

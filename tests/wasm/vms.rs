@@ -242,3 +242,35 @@ fn a_new_version_of_the_module_takes_over_where_the_old_one_was() {
     }
     assert_eq!(subset(&mut new[1]).as_deref(), Some("v1"));
 }
+
+#[test]
+fn a_plugin_that_a_new_module_has_taken_over_is_still_known() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    gateway.configure(fixed("v1").as_bytes());
+    let mut new: Vec<Worker> = (0..3).map(|_| gateway.vm()).collect();
+    for worker in &mut new {
+        worker.configure("canary", fixed("v1").as_bytes());
+    }
+    for worker in &mut gateway.workers {
+        worker.unload("canary");
+    }
+    new[1].configure("other", fixed("v1").as_bytes());
+    assert_eq!(gateway.shared.borrow_mut().take_errors().len(), 1);
+}
+
+#[test]
+fn a_worker_that_has_slept_through_the_way_there_and_back_reports_nothing() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    for config in [GOOD, BROKEN, GOOD] {
+        gateway.vm().configure("canary", config);
+        gateway.workers[0].configure("canary", config);
+    }
+    assert_eq!(gateway.shared.borrow_mut().take_errors().len(), 1);
+    for config in [GOOD, BROKEN, GOOD] {
+        gateway.workers[1].configure("canary", config);
+    }
+    assert_eq!(gateway.shared.borrow_mut().take_errors(), [""; 0]);
+    assert_eq!(gateway.shared.borrow().stat("canary_config_errors_total"), 1);
+}

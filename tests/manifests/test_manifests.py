@@ -116,7 +116,7 @@ def test_the_wasmplugin_loads_on_the_gateway_and_fails_open(shipped, folder):
     assert spec["failStrategy"] == "FAIL_OPEN"
     # The digest pins the image; sha256 would have to say the same again. Phase and ports are right by default.
     assert re.fullmatch(r"oci://[^@]+@sha256:[0-9a-f]{64}", spec["url"])
-    assert set(spec) == {"selector", "url", "failStrategy", "pluginConfig"}
+    assert set(spec) == {"selector", "url", "failStrategy", "pluginName", "pluginConfig"}
 
 
 def test_the_committed_module_is_a_placeholder(shipped):

@@ -21,6 +21,18 @@
 //!
 //! Everything but `host` is pure: no clock, no chance, no log, no globals.
 
+// A panic in the filter kills the VM of that worker and every request in flight there.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
+
 pub mod config;
 pub mod cookie;
 pub mod decide;

@@ -1,15 +1,5 @@
 //! The limits of the config, at the limit and just beyond it. What else can be wrong stands in `tests/cases/errors.yaml`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unreachable,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "a test fails by a panic"
-)]
-
 use canary_split::config::Config;
 use canary_split::sticky::Secure;
 

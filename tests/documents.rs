@@ -1,15 +1,5 @@
 //! Every config that we ship or print is one that the filter takes.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unreachable,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "a test fails by a panic"
-)]
-
 use canary_split::config::Config;
 use canary_split::rule::Target;
 use serde_json::Value;

@@ -1,15 +1,5 @@
 //! The case table through the decision as a Rust function. The format stands in `tests/cases/README.md`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unreachable,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "a test fails by a panic"
-)]
-
 mod common;
 
 use canary_split::config::Config;

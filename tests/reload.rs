@@ -1,15 +1,5 @@
 //! Which rules are in force, whatever the order in which the VMs are given the configs.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unreachable,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "a test fails by a panic"
-)]
-
 use canary_split::reload::{Claim, Evaluation, State};
 
 /// A list of rules in which each letter is a rule: good in lower case, broken in upper case; `!` is no config at all.

@@ -1,7 +1,5 @@
 //! The tool's table of who moves, as people see it.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
-
 use std::process::{Command, Output};
 
 fn simulate(arguments: &[&str]) -> Output {

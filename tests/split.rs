@@ -1,15 +1,5 @@
 //! The split's promises: exact shares, and nobody moves without need.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unreachable,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "a test fails by a panic"
-)]
-
 use canary_split::split::{Draw, Salt, Split, SplitError};
 use std::collections::BTreeMap;
 

@@ -1,15 +1,5 @@
 //! The built module in a strict fake of Envoy.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unreachable,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "a test fails by a panic"
-)]
-
 mod common;
 #[path = "wasm/host.rs"]
 mod host;

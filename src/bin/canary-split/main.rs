@@ -1,5 +1,7 @@
 //! `canary-split`: the tool beside the filter.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
+
 mod schemes;
 mod simulate;
 

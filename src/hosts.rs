@@ -51,7 +51,9 @@ impl HostIndex {
         if let Some(host) = host.as_deref() {
             lists.extend(self.exact.get(host).map(Vec::as_slice));
             if !self.below.is_empty() {
-                let domains = host.match_indices('.').filter_map(|(dot, _)| host.get(dot + 1..));
+                // As in Envoy, the * stands for something.
+                let dots = host.match_indices('.').filter(|&(dot, _)| dot > 0);
+                let domains = dots.filter_map(|(dot, _)| host.get(dot + 1..));
                 lists.extend(domains.filter_map(|domain| self.below.get(domain)).map(Vec::as_slice));
             }
         }
@@ -133,7 +135,7 @@ mod tests {
             ("x.a.example.com", &[0, 1, 2, 4, 5]),
             ("example.com", &[2, 3, 5]),
             ("xexample.com", &[2, 5]),
-            (".example.com", &[0, 1, 2, 5]),
+            (".example.com", &[2, 5]),
             ("[::1]", &[2, 3, 5]),
             ("[::1]:443", &[2, 3, 5]),
             ("", &[2, 5]),

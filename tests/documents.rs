@@ -74,3 +74,33 @@ fn every_shipped_wasmplugin_has_a_config_that_is_taken() {
     }
     assert_eq!(overlays, 5);
 }
+
+/// What a heading is linked by.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim_start_matches('#').trim().to_lowercase();
+    kept.chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let documents = ["README.md", "manifests/README.md", "wasmplugin/README.md", "tests/cases/README.md"];
+    for file in documents.map(|file| top().join(file)) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.starts_with("http")) {
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let mut target = if path.is_empty() { file.clone() } else { file.parent().unwrap().join(path) };
+            assert!(target.exists(), "{}: {link}", file.display());
+            if target.is_dir() {
+                target.push("README.md");
+            }
+            let headings = || std::fs::read_to_string(&target).unwrap();
+            let known =
+                heading.is_empty() || headings().lines().any(|line| line.starts_with('#') && anchor(line) == heading);
+            assert!(known, "{}: {link}", file.display());
+        }
+    }
+}

@@ -1,0 +1,97 @@
+package translation
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	k8syaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
+)
+
+// overlays are the kustomizations that put a canary on the gateway; base is the world without one.
+const base = "manifests/base"
+
+var overlays = sync.OnceValue(func() []string {
+	found, err := filepath.Glob(filepath.Join(top(), "manifests/overlays/*/kustomization.yaml"))
+	if err != nil || len(found) == 0 {
+		panic(fmt.Sprint("no overlays: ", err))
+	}
+	for i, path := range found {
+		found[i], _ = filepath.Rel(top(), filepath.Dir(path))
+	}
+	slices.Sort(found)
+	return found
+})
+
+var (
+	rendered   = map[string]string{}
+	renderedMu sync.Mutex
+)
+
+// render is what `kubectl kustomize` prints for a folder of the repository.
+func render(folder string) (string, error) {
+	renderedMu.Lock()
+	defer renderedMu.Unlock()
+	if text, ok := rendered[folder]; ok {
+		return text, nil
+	}
+	disk := withModule{filesys.MakeFsOnDisk()}
+	objects, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, filepath.Join(top(), folder))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", folder, err)
+	}
+	text, err := objects.AsYaml()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", folder, err)
+	}
+	rendered[folder] = string(text)
+	return rendered[folder], nil
+}
+
+// withModule stands for a tree in which `make image` has been run: the file that it writes is no part of the repository.
+type withModule struct{ filesys.FileSystem }
+
+func (w withModule) ReadFile(path string) ([]byte, error) {
+	data, err := w.FileSystem.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && filepath.Base(path) == "canary_split.wasm.gz" {
+		return []byte{0x1f, 0x8b}, nil
+	}
+	return data, err
+}
+
+// parse reads YAML documents as kubectl does with strict validation: a key that stands twice is an error.
+func parse(text string) ([]*unstructured.Unstructured, error) {
+	var objects []*unstructured.Unstructured
+	documents := k8syaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text)))
+	for {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			return objects, nil
+		} else if err != nil {
+			return nil, err
+		}
+		if len(bytes.TrimSpace(document)) == 0 {
+			continue
+		}
+		js, err := yaml.YAMLToJSONStrict(document)
+		if err != nil {
+			return nil, err
+		}
+		object := &unstructured.Unstructured{}
+		if err := object.UnmarshalJSON(js); err != nil {
+			return nil, err
+		}
+		objects = append(objects, object)
+	}
+}

@@ -1,0 +1,122 @@
+package translation
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+// spoiled is an entry of tests/cases/spoiled.yaml, where the fields are explained.
+type spoiled struct {
+	Mistake string `json:"mistake"`
+	Overlay string `json:"overlay"`
+	Edits   []struct {
+		Object string `json:"object"`
+		Old    string `json:"old"`
+		New    string `json:"new"`
+	} `json:"edits"`
+	Caught []string `json:"caught"`
+	Unseen []string `json:"unseen"`
+	Says   string   `json:"says"`
+}
+
+func spoiledOnes(t *testing.T) (table []spoiled) {
+	text, err := os.ReadFile(filepath.Join(top(), "tests/cases/spoiled.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.UnmarshalStrict(text, &table); err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// apply edits the rendered manifests.
+func (s *spoiled) apply() (*world, error) {
+	text, err := render("manifests/overlays/" + s.Overlay)
+	if err != nil {
+		return nil, err
+	}
+	documents := strings.Split(text, "\n---\n")
+	for _, edit := range s.Edits {
+		kind, name, _ := strings.Cut(edit.Object, "/")
+		var at []int
+		for i, document := range documents {
+			objects, err := parse(document)
+			if err != nil {
+				return nil, err
+			}
+			if objects[0].GetKind() == kind && (name == "" || objects[0].GetName() == name) {
+				at = append(at, i)
+			}
+		}
+		if len(at) != 1 {
+			return nil, fmt.Errorf("%d objects are %s", len(at), edit.Object)
+		}
+		document := &documents[at[0]]
+		if count := strings.Count(*document, edit.Old); count != 1 {
+			return nil, fmt.Errorf("%s has %q %d times:\n%s", edit.Object, edit.Old, count, *document)
+		}
+		*document = strings.Replace(*document, edit.Old, edit.New, 1)
+	}
+	return worldOf(strings.Join(documents, "\n---\n"))
+}
+
+func TestEveryMistakeIsCaughtByTheChecksThatTheTableNames(t *testing.T) {
+	ours := map[string]bool{}
+	for _, check := range checks() {
+		ours[check.name] = check.ours
+	}
+	unseen := 0
+	for _, s := range spoiledOnes(t) {
+		t.Run(s.Mistake, func(t *testing.T) {
+			w, err := s.apply()
+			if err != nil {
+				t.Fatal(err)
+			}
+			faults := w.faults()
+			var seen, notSeen []string
+			for _, name := range names(faults) {
+				if ours[name] {
+					notSeen = append(notSeen, name)
+				} else {
+					seen = append(seen, name)
+				}
+			}
+			if !slices.Equal(seen, s.Caught) || !slices.Equal(notSeen, s.Unseen) {
+				t.Errorf("caught by %q and %q, the table says %q and %q:\n%v", seen, notSeen, s.Caught, s.Unseen, faults)
+			}
+			if !strings.Contains(fmt.Sprint(faults), s.Says) {
+				t.Errorf("nobody says %q: %v", s.Says, faults)
+			}
+			t.Logf("%s: %s", strings.Join(append(seen, notSeen...), ", "), s.Mistake)
+		})
+		if len(s.Caught) == 0 {
+			unseen++
+		}
+	}
+	t.Logf("%d of these mistakes are accepted by every cluster", unseen)
+}
+
+// Whoever makes a mistake that no cluster reports looks for the symptom.
+func TestTheReadmeListsEveryMistakeThatNoClusterReports(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(top(), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(text), "\n## Troubleshooting\n")
+	if !found {
+		t.Fatal("the README has no section Troubleshooting")
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	for _, s := range spoiledOnes(t) {
+		if len(s.Caught) == 0 && !strings.Contains(section, s.Mistake) {
+			t.Errorf("not in the troubleshooting: %s", s.Mistake)
+		}
+	}
+}

@@ -40,8 +40,8 @@ lint: ## formatting, clippy for both targets (with the lints against panics), do
 	cargo clippy --locked --lib --target wasm32-wasip1 -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --quiet
 
-image: build ## OCI layout and tarball in .image/; URL=REGISTRY/NAME or URL=in-cluster sets it in the WasmPlugin
-	python3 wasmplugin/image.py $(if $(URL),--url $(URL))
+image: build ## OCI layout and tarball in .image/; URL=REGISTRY/NAME or URL=in-cluster sets it in the WasmPlugin; FORM=artifact
+	python3 wasmplugin/image.py $(if $(FORM),--form $(FORM)) $(if $(URL),--url $(URL))
 
 tool: ## the native tool: target/release/canary-split
 	cargo build --locked --release --features cli --bin canary-split

@@ -42,13 +42,27 @@ def tar(files: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def layout(module: bytes, version: str) -> tuple[dict[str, bytes], str]:
-    """The files of an OCI layout with one image, and the digest of its manifest.
+def compat(module: bytes) -> list[tuple[str, bytes, str]]:
+    """An image for every registry and tool: one gzipped layer that holds plugin.wasm."""
+    layer = tar({"plugin.wasm": module})
+    return [("vnd.oci.image.layer.v1.tar+gzip", gzip.compress(layer, 9, mtime=0), sha256(layer))]
 
-    One gzipped layer that holds plugin.wasm: what Istio's agent takes from an image.
-    """
-    layer_tar = tar({"plugin.wasm": module})
-    layer = gzip.compress(layer_tar, 9, mtime=0)
+
+def artifact(module: bytes) -> list[tuple[str, bytes, str]]:
+    """An artifact with media types of its own: the module as it is, beside what it runs on."""
+    runtime = compact({"type": "envoy_proxy", "abiVersions": ["v0-2-1"]})
+    return [
+        ("vnd.module.wasm.config.v1+json", runtime, sha256(runtime)),
+        ("vnd.module.wasm.content.layer.v1+wasm", module, sha256(module)),
+    ]
+
+
+# The two forms that Istio's agent takes (https://github.com/solo-io/wasm/tree/master/spec), as (media type, blob, diff id).
+FORMS = {"compat": compat, "artifact": artifact}
+
+
+def layout(layers: list[tuple[str, bytes, str]], version: str) -> tuple[dict[str, bytes], str]:
+    """The files of an OCI layout with one image of these layers, and the digest of its manifest."""
     labels = {
         "org.opencontainers.image.title": "canary-split",
         "org.opencontainers.image.version": version,
@@ -59,22 +73,22 @@ def layout(module: bytes, version: str) -> tuple[dict[str, bytes], str]:
         "architecture": "wasm",
         "os": "wasip1",
         "config": {"Labels": labels},
-        "rootfs": {"type": "layers", "diff_ids": [sha256(layer_tar)]},
+        "rootfs": {"type": "layers", "diff_ids": [diff_id for _, _, diff_id in layers]},
     })
 
     def descriptor(kind: str, data: bytes) -> dict:
-        return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": sha256(data), "size": len(data)}
+        return {"mediaType": f"application/{kind}", "digest": sha256(data), "size": len(data)}
 
     manifest = compact({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": descriptor("config.v1+json", config),
-        "layers": [descriptor("layer.v1.tar+gzip", layer)],
+        "config": descriptor("vnd.oci.image.config.v1+json", config),
+        "layers": [descriptor(kind, blob) for kind, blob, _ in layers],
         "annotations": labels,
     })
-    index = compact({"schemaVersion": 2, "manifests": [descriptor("manifest.v1+json", manifest)]})
+    index = compact({"schemaVersion": 2, "manifests": [descriptor("vnd.oci.image.manifest.v1+json", manifest)]})
     files = {"oci-layout": compact({"imageLayoutVersion": "1.0.0"}), "index.json": index}
-    for blob in (layer, config, manifest):
+    for blob in (*(blob for _, blob, _ in layers), config, manifest):
         files["blobs/" + sha256(blob).replace(":", "/")] = blob
     return files, sha256(manifest)
 
@@ -96,6 +110,7 @@ def main() -> None:
     parser.add_argument("--module", type=Path, default=MODULE, help="the built module")
     parser.add_argument("--out", type=Path, default=TOP / ".image", help="where the image goes")
     parser.add_argument("--wasmplugin", type=Path, default=TOP / "wasmplugin", help="the folder of the WasmPlugin")
+    parser.add_argument("--form", choices=FORMS, default="compat", help="an image for every tool, or an artifact")
     parser.add_argument("--url", help="REGISTRY/NAME that you push to, or in-cluster: set it in wasmplugin.yaml")
     options = parser.parse_args()
     # A tag beside the digest would say nothing, and the digest is ours to say.
@@ -108,7 +123,7 @@ def main() -> None:
         sys.exit(f"{options.module} is no WebAssembly module; build it again: make build")
     version = re.search(r'^version = "(.+)"', (TOP / "Cargo.toml").read_text(), re.M).group(1)
 
-    files, digest = layout(module, version)
+    files, digest = layout(FORMS[options.form](module), version)
     # Only what is ours: a blob of an earlier build would stay in the layout.
     shutil.rmtree(options.out / "oci", ignore_errors=True)
     for name, data in files.items():
@@ -123,7 +138,7 @@ def main() -> None:
     in_cluster = options.wasmplugin / "in-cluster"
     (in_cluster / "canary_split.wasm.gz").write_bytes(zipped)
 
-    print(f"image   {options.out / 'canary-split.tar'}  (and oci/ beside it)")
+    print(f"image   {options.out / 'canary-split.tar'}  (and oci/ beside it; {options.form})")
     print(f"digest  {digest}")
     print(f"module  sha256:{hashlib.sha256(module).hexdigest()}, {len(module)} bytes")
     if options.url == "in-cluster":

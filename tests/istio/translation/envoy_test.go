@@ -1,0 +1,328 @@
+package translation
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"istio.io/istio/pilot/pkg/features"
+	"istio.io/istio/pilot/pkg/model"
+	v3 "istio.io/istio/pilot/pkg/xds/v3"
+	"istio.io/istio/pilot/test/xds"
+	"istio.io/istio/pkg/security"
+	"istio.io/istio/pkg/spiffe"
+	"istio.io/istio/pkg/test"
+	"istio.io/istio/pkg/wasm"
+)
+
+const patience = 30 * time.Second
+
+// until waits for what has no event to wait for.
+func until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for pause := time.Millisecond; !holds(); pause = min(pause*2, 50*time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("still waiting after %v: %s", patience, what)
+		}
+		time.Sleep(pause)
+	}
+}
+
+// envoyVersions are those of tests/envoy/versions.txt; ENVOY=VERSION limits them to one.
+func envoyVersions(t *testing.T) (versions []string) {
+	text, err := os.ReadFile(filepath.Join(top(), "tests/envoy/versions.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(string(text), "\n") {
+		line, _, _ = strings.Cut(line, "#")
+		if version := strings.TrimSpace(line); version != "" {
+			versions = append(versions, version)
+		}
+	}
+	if only := os.Getenv("ENVOY"); only != "" {
+		if !strings.Contains(string(text), only) {
+			t.Fatalf("ENVOY=%s is none of %v", only, versions)
+		}
+		return []string{only}
+	}
+	return versions
+}
+
+// gateway is istiod, a stock Envoy that is its ingress gateway, and the applications.
+type gateway struct {
+	t      *testing.T
+	istiod *xds.FakeDiscoveryServer
+	admin  string
+	cache  string // where the agent keeps modules
+	logs   journal
+	envoy  *exec.Cmd
+	exited chan struct{}
+}
+
+// journal is a log that is read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(part []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(part)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+// agent is what pilot-agent does on the way from istiod to Envoy: it fetches the module and writes where it lies.
+type agent struct {
+	model.XdsResourceGenerator
+	cache wasm.Cache
+}
+
+func (a agent) Generate(proxy *model.Proxy, watched *model.WatchedResource, request *model.PushRequest) (model.Resources, model.XdsLogDetails, error) {
+	resources, details, err := a.XdsResourceGenerator.Generate(proxy, watched, request)
+	if err != nil || resources == nil {
+		return nil, details, err // nil is "nothing to push", which an empty list is not
+	}
+	converted := make([]*anypb.Any, len(resources))
+	for i, resource := range resources {
+		converted[i] = resource.Resource
+	}
+	if err := wasm.MaybeConvertWasmExtensionConfig(converted, a.cache); err != nil {
+		return nil, details, err
+	}
+	out := make(model.Resources, len(resources))
+	for i := range resources {
+		out[i] = &discovery.Resource{Name: resources[i].Name, Resource: converted[i]}
+	}
+	return out, details, nil
+}
+
+// gatewayIdentity takes whoever dials for the gateway; a token has been checked by the time that this is asked.
+type gatewayIdentity struct{}
+
+func (gatewayIdentity) AuthenticatorType() string { return "test" }
+
+func (gatewayIdentity) Authenticate(security.AuthContext) (*security.Caller, error) {
+	id := spiffe.Identity{TrustDomain: "cluster.local", Namespace: gatewayNamespace, ServiceAccount: gatewayAccount}
+	return &security.Caller{AuthSource: security.AuthSourceIDToken, Identities: []string{id.String()}}, nil
+}
+
+// forStockEnvoy leaves out what only Istio's build of Envoy has, and what only an agent can serve.
+func forStockEnvoy(t test.Failer, options *xds.FakeOptions) {
+	test.SetForTest(t, &features.ALPNFilter, false)
+	test.SetForTest(t, &features.MetadataExchange, false)
+	test.SetForTest(t, &security.AuthPlaintext, true)
+	options.MeshConfig.EnableAutoMtls = wrapperspb.Bool(false)
+	options.ListenerBuilder = func() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
+}
+
+// serve starts it all.
+func serve(t *testing.T, version string, w *world) *gateway {
+	g := &gateway{t: t, admin: "127.0.0.1:19000", cache: t.TempDir(), exited: make(chan struct{})}
+	w.setURL(imageURL(t))
+	g.istiod = istiod(t, w, func(options *xds.FakeOptions) { forStockEnvoy(t, options) })
+	g.istiod.Discovery.Authenticators = []security.Authenticator{gatewayIdentity{}}
+	cache := wasm.NewLocalFileCache(g.cache, wasm.Options{HTTPRequestTimeout: patience, HTTPRequestMaxRetries: 1})
+	t.Cleanup(cache.Cleanup)
+	kind := v3.ExtensionConfigurationType
+	g.istiod.Discovery.Generators[kind] = agent{g.istiod.Discovery.Generators[kind], cache}
+
+	running, err := w.running()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range running {
+		if pod, ok := object.(*corev1.Pod); ok && pod.Namespace != gatewayNamespace {
+			startApplication(t, pod)
+		}
+	}
+	g.startEnvoy(version, gatewayPod(running))
+	return g
+}
+
+const bootstrap = `
+node:
+  id: router~%[1]s~%[2]s.%[3]s~%[3]s.svc.cluster.local
+  cluster: istio-ingressgateway.%[3]s
+  metadata: {NAMESPACE: %[3]s, CLUSTER_ID: Kubernetes, ISTIO_VERSION: 1.32.0, SERVICE_ACCOUNT: %[4]s, LABELS: {app: istio-ingressgateway, istio: ingressgateway}}
+admin: {address: {socket_address: {address: 127.0.0.1, port_value: 19000}}}
+dynamic_resources:
+  # As the agent: delta, one stream for all.
+  ads_config:
+    api_type: DELTA_GRPC
+    transport_api_version: V3
+    set_node_on_first_message_only: true
+    grpc_services: [{envoy_grpc: {cluster_name: istiod}}]
+  lds_config: {ads: {}, resource_api_version: V3, initial_fetch_timeout: 0s}
+  cds_config: {ads: {}, resource_api_version: V3, initial_fetch_timeout: 0s}
+static_resources:
+  clusters:
+  - name: istiod
+    type: STATIC
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        explicit_http_config: {http2_protocol_options: {}}
+    load_assignment:
+      cluster_name: istiod
+      endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %[5]d}}}}]}]
+`
+
+func (g *gateway) startEnvoy(version string, pod *corev1.Pod) {
+	t := g.t
+	binary := filepath.Join(top(), ".venv/envoy", version, "envoy/_bin/envoy")
+	if _, err := os.Stat(binary); err != nil {
+		t.Fatalf("Envoy %s is not installed (%v); run: tests/setup.sh all", version, err)
+	}
+	config := filepath.Join(t.TempDir(), "bootstrap.yaml")
+	port := g.istiod.Listener.Addr().(*net.TCPAddr).Port
+	text := fmt.Sprintf(bootstrap, pod.Status.PodIP, pod.Name, pod.Namespace, gatewayAccount, port)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.envoy = exec.Command(binary, "-c", config, "--concurrency", "2", "--disable-hot-restart", "-l", "warning",
+		// misc: fields that the newer Envoys deprecate, in every route that Istio writes.
+		"--component-log-level", "wasm:info,misc:error")
+	g.envoy.Stdout, g.envoy.Stderr = &g.logs, &g.logs
+	g.envoy.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := g.envoy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(g.exited)
+		_ = g.envoy.Wait()
+	}()
+	t.Cleanup(func() {
+		g.check()
+		_ = g.envoy.Process.Kill()
+		<-g.exited
+		if t.Failed() {
+			t.Log(g.logs.String())
+		}
+	})
+	until(t, "Envoy to be ready", func() bool { return strings.HasPrefix(g.ask("/ready"), "LIVE") })
+}
+
+// ask is Envoy's admin interface; an Envoy that has ended is an error.
+func (g *gateway) ask(path string) string {
+	select {
+	case <-g.exited:
+		g.t.Fatalf("Envoy has ended:\n%s", g.logs.String())
+	default:
+	}
+	response, err := http.Get("http://" + g.admin + path)
+	if err != nil {
+		return ""
+	}
+	defer response.Body.Close()
+	body, _ := io.ReadAll(response.Body)
+	return string(body)
+}
+
+var refusals = "/stats?filter=" + `(update_rejected|update_failure|config_fail|config_conflict|wasm.*(trap|crash|fail))`
+
+// check: Envoy is alive and has refused nothing.
+func (g *gateway) check() {
+	g.t.Helper()
+	if ready := g.ask("/ready"); !strings.HasPrefix(ready, "LIVE") {
+		g.t.Errorf("Envoy is not ready: %q", ready)
+	}
+	stats := g.ask(refusals)
+	if !strings.Contains(stats, "lds.update_rejected: 0") {
+		g.t.Errorf("no statistics: %q", stats)
+	}
+	for _, line := range strings.Split(strings.TrimSpace(stats), "\n") {
+		if !strings.HasSuffix(line, ": 0") {
+			g.t.Errorf("refused: %s", line)
+		}
+	}
+}
+
+// runsTheModule: with FAIL_OPEN a gateway without it serves as well.
+func (g *gateway) runsTheModule() {
+	g.t.Helper()
+	if dump := g.ask("/config_dump?resource=ecds_filters"); !strings.Contains(dump, g.cache) {
+		g.t.Errorf("the module is not the one that the agent has fetched into %s:\n%s", g.cache, dump)
+	}
+}
+
+// apply is `kubectl apply` of another world.
+func (g *gateway) apply(w *world) {
+	g.t.Helper()
+	w.setURL(imageURL(g.t))
+	configs, err := w.configs()
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	for _, next := range configs {
+		old := g.istiod.Store().Get(next.GroupVersionKind, next.Name, next.Namespace)
+		if old == nil {
+			_, err = g.istiod.Store().Create(next)
+		} else {
+			next.ResourceVersion = old.ResourceVersion
+			_, err = g.istiod.Store().Update(next)
+		}
+		if err != nil {
+			g.t.Fatal(err)
+		}
+	}
+}
+
+func (w *world) setURL(url string) {
+	for _, object := range w.all("WasmPlugin") {
+		_ = unstructured.SetNestedField(object.Object, url, "spec", "url")
+	}
+}
+
+// withConfig is the same with another pluginConfig.
+func (w *world) withConfig(change func(string) string) (*world, error) {
+	var text strings.Builder
+	for _, object := range w.applied {
+		document, err := object.MarshalJSON()
+		if err != nil {
+			return nil, err
+		}
+		if object.GetKind() == "WasmPlugin" {
+			changed := change(string(document))
+			if changed == string(document) {
+				return nil, fmt.Errorf("nothing changed in %s", document)
+			}
+			document = []byte(changed)
+		}
+		fmt.Fprintf(&text, "%s\n---\n", document)
+	}
+	return worldOf(text.String())
+}
+
+var weights = regexp.MustCompile(`\{"subset":"v1","weight":\d+\},\{"subset":"v2","weight":\d+\}`)
+
+// weighing is the same with other weights.
+func (w *world) weighing(v1, v2 int) (*world, error) {
+	return w.withConfig(func(text string) string {
+		return weights.ReplaceAllString(text, fmt.Sprintf(`{"subset":"v1","weight":%d},{"subset":"v2","weight":%d}`, v1, v2))
+	})
+}

@@ -1,0 +1,93 @@
+package translation
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	v3 "istio.io/istio/pilot/pkg/xds/v3"
+	"istio.io/istio/pilot/test/xds"
+)
+
+var update = flag.Bool("update", false, "write tests/envoy/istio anew")
+
+// What istiod makes of each overlay lies in tests/envoy/istio, so that the tests of the filter, which need no Go, run on it.
+func TestTheFixturesAreWhatIstiodMakes(t *testing.T) {
+	for _, folder := range overlays() {
+		t.Run(folder, func(t *testing.T) {
+			made := generated(t, must(shipped(folder))(t))
+			path := filepath.Join(top(), "tests/envoy/istio", filepath.Base(folder)+".json")
+			if *update {
+				if err := os.WriteFile(path, made, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			kept, err := os.ReadFile(path)
+			if err != nil || !bytes.Equal(kept, made) {
+				t.Errorf("%s is stale (%v); renew it: make fixtures", path, err)
+			}
+		})
+	}
+}
+
+// The fake client takes the time for it.
+var resourceVersion = regexp.MustCompile(`("ISTIO_META_WASM_PLUGIN_RESOURCE_VERSION":) "[^"]*"`)
+
+// generated is all that a gateway without Istio's own extensions is sent, but for the certificate.
+func generated(t *testing.T, w *world) []byte {
+	s := istiod(t, w, func(options *xds.FakeOptions) { forStockEnvoy(t, options) })
+	running := must(w.running())(t)
+	proxy := s.SetupProxy(proxyOf(gatewayPod(running)))
+	x := &translation{listeners: s.Listeners(proxy)}
+	all := struct {
+		Listeners  []json.RawMessage `json:"listeners"`
+		Routes     []json.RawMessage `json:"routes"`
+		Clusters   []json.RawMessage `json:"clusters"`
+		Endpoints  []json.RawMessage `json:"endpoints"`
+		Extensions []json.RawMessage `json:"extensions"`
+	}{}
+	for _, resource := range generate(t, s, proxy, v3.ExtensionConfigurationType, x.pluginFilter()) {
+		all.Extensions = append(all.Extensions, asText(t, must(resource.Resource.UnmarshalNew())(t)))
+	}
+	add(t, &all.Listeners, x.listeners)
+	add(t, &all.Routes, s.Routes(proxy))
+	add(t, &all.Clusters, s.Clusters(proxy))
+	add(t, &all.Endpoints, s.Endpoints(proxy))
+	text := must(json.MarshalIndent(all, "", " "))(t)
+	return append(resourceVersion.ReplaceAll(text, []byte(`$1 "1"`)), '\n')
+}
+
+// add sorts them: istiod takes them from maps.
+func add[M proto.Message](t *testing.T, to *[]json.RawMessage, messages []M) {
+	messages = slices.SortedFunc(slices.Values(messages), func(a, b M) int {
+		return strings.Compare(nameOf(a), nameOf(b))
+	})
+	for _, message := range messages {
+		*to = append(*to, asText(t, message))
+	}
+}
+
+func nameOf(message proto.Message) string {
+	switch named := message.(type) {
+	case interface{ GetName() string }:
+		return named.GetName()
+	case interface{ GetClusterName() string }: // endpoints
+		return named.GetClusterName()
+	}
+	return ""
+}
+
+// asText is always the same for the same message: what protojson varies on purpose is white space.
+func asText(t *testing.T, message proto.Message) json.RawMessage {
+	return must(protojson.MarshalOptions{UseProtoNames: true}.Marshal(message))(t)
+}

@@ -1,0 +1,357 @@
+package translation
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/net/websocket"
+)
+
+// client is a browser: it knows the certificate that was issued, and finds the gateway under the host's name.
+type client struct {
+	*http.Client
+	transport *http.Transport
+}
+
+func newClient(t *testing.T, http2 bool) *client {
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			_, port, _ := net.SplitHostPort(address)
+			target := map[string]string{"80": "127.0.0.1:8080", "443": "127.0.0.1:8443"}[port]
+			return new(net.Dialer).DialContext(ctx, network, target)
+		},
+		TLSClientConfig:   trusting(t),
+		ForceAttemptHTTP2: http2,
+	}
+	t.Cleanup(transport.CloseIdleConnections)
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &client{&http.Client{Transport: transport, CheckRedirect: stay, Timeout: patience}, transport}
+}
+
+func trusting(t *testing.T) *tls.Config {
+	chain, _, err := selfSigned(host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(chain)
+	return &tls.Config{RootCAs: roots, ServerName: host}
+}
+
+type answer struct {
+	*http.Response
+	body string
+}
+
+// get asks the host over https; headers are NAME, VALUE, …
+func (c *client) get(headers ...string) (*answer, error) {
+	request, err := http.NewRequest(http.MethodGet, "https://"+host+"/", nil)
+	if err != nil {
+		return nil, err
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Add(headers[i], headers[i+1])
+	}
+	response, err := c.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", response.Status, body)
+	}
+	return &answer{response, string(body)}, err
+}
+
+// count asks this many times and says how often v2 answered.
+func (c *client) count(t *testing.T, total int, headers ...string) (v2 int) {
+	t.Helper()
+	for range total {
+		answer, err := c.get(headers...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.body == "v2" {
+			v2++
+		}
+	}
+	return v2
+}
+
+func near(hits, total int, share float64) bool {
+	return math.Abs(float64(hits)-float64(total)*share) <= 5*math.Sqrt(float64(total)*share*(1-share))
+}
+
+// load asks without end, over both protocols, until it is stopped, and says how many requests were answered.
+func load(t *testing.T) (stop func() (answered int64)) {
+	var answered atomic.Int64
+	var group sync.WaitGroup
+	done := make(chan struct{})
+	for worker := range 4 {
+		c := newClient(t, worker%2 == 0)
+		group.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if _, err := c.get(); err != nil {
+					t.Error("a request failed: ", err)
+					return
+				}
+				answered.Add(1)
+			}
+		})
+	}
+	until(t, "requests", func() bool { return answered.Load() > 50 || t.Failed() })
+	return func() int64 {
+		close(done)
+		group.Wait()
+		return answered.Load()
+	}
+}
+
+func TestAStockEnvoyDoesWhatTheManifestsSay(t *testing.T) {
+	for _, version := range envoyVersions(t) {
+		t.Run("Envoy "+version, func(t *testing.T) {
+			g := serve(t, version, must(shipped("manifests/overlays/prepared"))(t))
+			for _, step := range []struct {
+				rule string
+				test func(*testing.T, *gateway)
+			}{
+				{"prepared: nobody sees v2", preparedShowsNobody},
+				{"http is redirected to https", httpIsRedirected},
+				{"weighted: the split is as the weights say", weightedSplits},
+				{"a client's own subset header is worth nothing", spoofedHeaderIsWorthNothing},
+				{"a weight is moved without a failed request", weightMovesUnderLoad},
+				{"a broken rule keeps its last good version", brokenRuleKeepsLastGood},
+				{"sticky: a visitor stays", visitorStays},
+				{"testers: who knows the secret sees v2", testersSeeV2},
+				{"a websocket reaches v2", websocketReachesV2},
+				{"sealed: no application sees the header", sealedHeaderIsUnseen},
+				{"the way back leaves v1 without a failed request", wayBack},
+			} {
+				if !t.Run(step.rule, func(t *testing.T) {
+					g.t = t
+					step.test(t, g)
+				}) {
+					break // what follows builds on it
+				}
+			}
+			g.t = t
+		})
+	}
+}
+
+func must[T any](value T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+}
+
+func overlay(t *testing.T, name string) *world {
+	t.Helper()
+	return must(shipped("manifests/overlays/" + name))(t)
+}
+
+func preparedShowsNobody(t *testing.T, g *gateway) {
+	c := newClient(t, true)
+	if v2 := c.count(t, 200); v2 != 0 {
+		t.Errorf("%d of 200 see v2", v2)
+	}
+	g.runsTheModule()
+}
+
+func httpIsRedirected(t *testing.T, _ *gateway) {
+	response, err := newClient(t, false).Get("http://" + host + "/anything?q=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if to := response.Header.Get("location"); response.StatusCode != 301 || to != "https://"+host+"/anything?q=1" {
+		t.Errorf("%s to %q", response.Status, to)
+	}
+}
+
+func weightedSplits(t *testing.T, g *gateway) {
+	g.apply(overlay(t, "weighted"))
+	for _, http2 := range []bool{false, true} {
+		c := newClient(t, http2)
+		until(t, "v2", func() bool { return c.count(t, 20) > 0 })
+		const total = 1000
+		v2 := c.count(t, total)
+		if !near(v2, total, 0.2) {
+			t.Errorf("%d of %d see v2", v2, total)
+		}
+		answer := must(c.get())(t)
+		if want := map[bool]int{false: 1, true: 2}[http2]; answer.ProtoMajor != want {
+			t.Errorf("HTTP/%d was spoken, not HTTP/%d", answer.ProtoMajor, want)
+		}
+		t.Logf("%s: %d of %d see v2", answer.Proto, v2, total)
+	}
+}
+
+func spoofedHeaderIsWorthNothing(t *testing.T, _ *gateway) {
+	c := newClient(t, true)
+	const total = 500
+	if v2 := c.count(t, total, "X-Canary-Subset", "v2", "x-canary-subset", "v2"); !near(v2, total, 0.2) {
+		t.Errorf("%d of %d see v2", v2, total)
+	}
+	answer := must(c.get("x-canary-subset", "v3"))(t)
+	if seen := answer.Header.Get("x-seen"); seen != "["+answer.body+"]" {
+		t.Errorf("the application saw %s", seen)
+	}
+}
+
+func weightMovesUnderLoad(t *testing.T, g *gateway) {
+	c := newClient(t, true)
+	stop := load(t)
+	for _, weights := range [][2]int{{0, 100}, {100, 0}, {50, 50}, {0, 100}} {
+		start := time.Now()
+		g.apply(must(overlay(t, "weighted").weighing(weights[0], weights[1]))(t))
+		until(t, fmt.Sprint("weights ", weights), func() bool {
+			v2 := c.count(t, 40)
+			return map[int]bool{0: v2 == 0, 100: v2 == 40, 50: v2 > 8 && v2 < 32}[weights[1]]
+		})
+		t.Logf("%v: seen by all requests after %v", weights, time.Since(start).Round(time.Millisecond))
+	}
+	t.Logf("%d requests meanwhile", stop())
+	g.check()
+}
+
+// The last step has left 0/100 in force.
+func brokenRuleKeepsLastGood(t *testing.T, g *gateway) {
+	c := newClient(t, true)
+	broken := must(overlay(t, "weighted").withConfig(func(text string) string {
+		return strings.Replace(text, `"weight":20`, `"weight":"20"`, 1)
+	}))(t)
+	g.apply(broken)
+	says := `rules[0].split[1].weight: a string, not a number (rule httpbin keeps its last good version)`
+	until(t, says, func() bool { return strings.Contains(g.logs.String(), says) })
+	if v2 := c.count(t, 200); v2 != 200 {
+		t.Errorf("%d of 200 see v2: the last good weights were 0/100", v2)
+	}
+	g.apply(must(overlay(t, "weighted").weighing(100, 0))(t))
+	until(t, "the fix", func() bool { return c.count(t, 40) == 0 })
+}
+
+func visitorStays(t *testing.T, g *gateway) {
+	g.apply(overlay(t, "sticky"))
+	first := newClient(t, true)
+	until(t, "the cookie", func() bool { return len(must(first.get())(t).Cookies()) > 0 })
+	const visitors = 100
+	v2 := 0
+	for range visitors {
+		visitor := newClient(t, false)
+		visitor.Jar, _ = cookiejar.New(nil)
+		home := must(visitor.get())(t)
+		cookies := home.Cookies()
+		if len(cookies) != 1 || cookies[0].Name != "canary-httpbin" || !cookies[0].Secure || !cookies[0].HttpOnly {
+			t.Fatalf("%v", home.Header.Values("set-cookie"))
+		}
+		for range 5 {
+			if again := must(visitor.get())(t); again.body != home.body || len(again.Cookies()) != 0 {
+				t.Fatalf("%s became %s, cookies %v", home.body, again.body, again.Cookies())
+			}
+		}
+		if home.body == "v2" {
+			v2++
+		}
+		visitor.transport.CloseIdleConnections()
+	}
+	if !near(v2, visitors, 0.2) {
+		t.Errorf("%d of %d see v2", v2, visitors)
+	}
+}
+
+// The rule's own secret, as shipped.
+const testersKey = "replace-me-3fb1c2d4e5f60718"
+
+func testersSeeV2(t *testing.T, g *gateway) {
+	g.apply(overlay(t, "testers"))
+	c := newClient(t, true)
+	until(t, "the testers' rule", func() bool { return c.count(t, 20, "x-canary-key", testersKey) == 20 })
+	if v2 := c.count(t, 100, "x-canary-key", testersKey); v2 != 100 {
+		t.Errorf("%d of 100 testers see v2", v2)
+	}
+	if v2 := c.count(t, 100, "x-canary-key", "a guess", "x-canary-subset", "v2"); v2 != 0 {
+		t.Errorf("%d of 100 others see v2", v2)
+	}
+}
+
+func websocketReachesV2(t *testing.T, _ *gateway) {
+	config := must(websocket.NewConfig("wss://"+host+"/ws", "https://"+host))(t)
+	config.Header.Set("x-canary-key", testersKey)
+	raw := must(tls.Dial("tcp", "127.0.0.1:8443", trusting(t)))(t)
+	defer raw.Close()
+	socket := must(websocket.NewClient(config, raw))(t)
+	for _, turn := range []struct{ say, hear string }{{"", "this is v2"}, {"hello", "hello"}} {
+		if turn.say != "" {
+			must(socket.Write([]byte(turn.say)))(t)
+		}
+		heard := make([]byte, len(turn.hear))
+		if _, err := io.ReadFull(socket, heard); err != nil || string(heard) != turn.hear {
+			t.Fatalf("heard %q, not %q: %v", heard, turn.hear, err)
+		}
+	}
+}
+
+func sealedHeaderIsUnseen(t *testing.T, g *gateway) {
+	g.apply(overlay(t, "sealed"))
+	c := newClient(t, true)
+	until(t, "v2 with a seal", func() bool { return c.count(t, 20) > 0 && must(c.get())(t).Header.Get("x-seen") == "[]" })
+	const total = 300
+	v2 := 0
+	for range total {
+		answer := must(c.get("x-canary-subset", "v2"))(t)
+		if seen := answer.Header.Get("x-seen"); seen != "[]" {
+			t.Fatalf("%s saw %s", answer.body, seen)
+		}
+		if answer.body == "v2" {
+			v2++
+		}
+	}
+	if !near(v2, total, 0.2) {
+		t.Errorf("%d of %d see v2", v2, total)
+	}
+}
+
+func wayBack(t *testing.T, g *gateway) {
+	stop := load(t)
+	c := newClient(t, true)
+	g.apply(must(shipped(base))(t))
+	until(t, "v1 alone", func() bool { return c.count(t, 40) == 0 })
+	plugin := overlay(t, "weighted")
+	for _, config := range must(plugin.configs())(t) {
+		if config.GroupVersionKind.Kind == "WasmPlugin" {
+			if err := g.istiod.Store().Delete(config.GroupVersionKind, config.Name, config.Namespace, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	until(t, "a gateway without the filter", func() bool {
+		return !strings.Contains(g.ask("/config_dump?resource=dynamic_listeners"), "trafficextension")
+	})
+	t.Logf("%d requests meanwhile", stop())
+	if v2 := c.count(t, 100); v2 != 0 {
+		t.Errorf("%d of 100 see v2", v2)
+	}
+}

@@ -4,7 +4,11 @@ PYTHON := .venv/bin/python
 # The module names no path of the machine that built it: the same source gives the same bytes.
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/canary-split
 
-.PHONY: help build demo test test-fast test-envoy test-manifests lint image tool simulate setup clean
+# Istio's test library asks for these folders and uses them for nothing here.
+export TARGET_OUT := /tmp
+export LOCAL_OUT := /tmp
+
+.PHONY: help build demo test test-fast test-envoy test-manifests test-istio fixtures lint image tool simulate setup clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -23,6 +27,7 @@ setup: ## everything that `make test` needs
 test: setup build ## every test
 	cargo test --locked --all-features
 	$(PYTHON) -m pytest -q tests/manifests tests/envoy tests/demo
+	$(MAKE) test-istio
 
 test-fast: build ## native tests and the built module in the fake host
 	cargo test --locked --all-features
@@ -33,9 +38,23 @@ test-envoy: setup build ## the built module in every supported Envoy (ENVOY=1.39
 test-manifests: setup build ## what we ship renders and says what we mean
 	$(PYTHON) -m pytest -q tests/manifests
 
+test-istio: setup build target/istio/translation.test ## what Istio makes of the manifests, on every Envoy (ENVOY=1.39.3 for one)
+	cd tests/istio/translation && $(CURDIR)/target/istio/translation.test -test.v -test.failfast
+
+fixtures: target/istio/translation.test ## tests/envoy/istio anew: what Istio makes of the overlays
+	cd tests/istio/translation && $(CURDIR)/target/istio/translation.test -test.run Fixtures -update
+
+# Go knows what is stale, and does nothing if nothing is.
+.PHONY: target/istio/translation.test
+target/istio/translation.test:
+	tests/setup.sh go
+	cd tests/istio && go test -c -vet=off -o $(CURDIR)/$@ ./translation
+
 lint: ## formatting, clippy for both targets (with the lints against panics), documentation
 	tests/setup.sh rust
 	cargo fmt --check
+	tests/setup.sh go
+	@unformatted=$$(gofmt -l tests/istio); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }
 	cargo clippy --locked --all-features --all-targets -- -D warnings
 	cargo clippy --locked --lib --target wasm32-wasip1 -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --quiet

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Sets up what is missing, and names what it cannot install.
 #   tests/setup.sh rust             the compiler's target for the module
+#   tests/setup.sh go               nothing: it looks whether Go is there
 #   tests/setup.sh demo VERSION...  that, the Python packages and these Envoys (default: the newest released Istio's)
 #   tests/setup.sh all              that, with every Envoy of tests/envoy/versions.txt
 set -eu
@@ -39,6 +40,14 @@ rust() {
         need rustup "Rust has no target $TARGET here; install Rust by rustup (https://rustup.rs), or that target"
         stop_if_missing
         rustup target add $TARGET
+    fi
+}
+
+check_go() {
+    if ! command -v go >/dev/null 2>&1; then
+        complain "go is missing: install Go 1.26 or newer (https://go.dev/dl), for the tests with Istio"
+    elif ! go version | grep -qE 'go1\.(2[6-9]|[3-9][0-9])'; then
+        complain "$(go version) is too old: install Go 1.26 or newer (https://go.dev/dl)"
     fi
 }
 
@@ -99,6 +108,10 @@ rust)
     stop_if_missing
     rust
     ;;
+go)
+    check_go
+    stop_if_missing
+    ;;
 demo | all)
     what=$1
     shift
@@ -109,6 +122,7 @@ demo | all)
     fi
     check_rust
     check_python
+    [ "$what" = demo ] || check_go
     stop_if_missing
     rust
     python

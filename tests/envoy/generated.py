@@ -1,0 +1,110 @@
+"""What Istio makes of the overlays (istio/OVERLAY.json, written by tests/istio), placed on this machine.
+
+Only where things are is changed: istiod's streams become files, pods' addresses become sockets, the module is the built one.
+"""
+
+import json
+import re
+import zlib
+from pathlib import Path
+
+from gateway import Plugin, address, pipe, replace, until
+
+FIXTURES = Path(__file__).parent / "istio"
+OVERLAYS = sorted(path.stem for path in FIXTURES.glob("*.json"))
+HTTP, HTTPS = "0.0.0.0_8080", "0.0.0.0_8443"  # the listeners, as Istio calls them
+# The containers that listen, by the pods' addresses; another port of theirs stays as it is, and refuses.
+CONTAINERS = {("127.0.1.2", 80): "v1", ("127.0.1.3", 8888): "v2"}
+
+
+def fixture(overlay):
+    return json.loads((FIXTURES / f"{overlay}.json").read_text())
+
+
+def walk(value):
+    """Every object within, the inner ones too."""
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from walk(each)
+
+
+class Generated:
+    """Istio's listeners and clusters for a bootstrap; routes and pluginConfig follow by `apply`."""
+
+    def __init__(self, directory, sockets, certificate):
+        self.directory = Path(directory)
+        resources = fixture("prepared")
+        (extension,) = resources["extensions"]
+        wasm = extension["typed_config"]["config"]
+        self.plugin = Plugin("plugin", directory, wasm["root_id"], wasm["failure_policy"])
+        # Under Istio's name for it.
+        self.plugin.name = extension["name"]
+        self.listeners, self.clusters = resources["listeners"], resources["clusters"]
+        for endpoint in (each["endpoint"] for each in walk(resources["endpoints"]) if "endpoint" in each):
+            where = endpoint["address"]["socket_address"]
+            app = CONTAINERS.get((where["address"], where["port_value"]))
+            if app:
+                endpoint["address"] = pipe(sockets[app])
+        self._secret(certificate)
+        for endpoints in resources["endpoints"]:
+            self._write(endpoints["cluster_name"], "envoy.config.endpoint.v3.ClusterLoadAssignment", endpoints)
+        self._routes(resources)
+        self.plugin.write(self._config(resources))
+        for listener in self.listeners:
+            listener["address"] = address("127.0.0.1", 0)
+        # All these streams are istiod's; none may be left.
+        for each in walk([self.listeners, self.clusters]):
+            if "rds" in each:
+                each["rds"]["config_source"] = self._source(each["rds"]["route_config_name"])
+            if "config_discovery" in each:
+                each["config_discovery"]["config_source"] = self._source(self.plugin.file)
+            if "eds_config" in each:
+                each["eds_config"] = self._source(each["service_name"])
+            if "sds_config" in each:
+                each["sds_config"] = self._source(each["name"])
+        assert '"ads"' not in json.dumps([self.listeners, self.clusters])
+
+    def apply(self, envoy, overlay):
+        """Puts an overlay in force and waits until all of it is."""
+        resources = fixture(overlay)
+        versions = self._routes(resources)
+
+        def in_force():
+            envoy.alive()
+            routes = envoy.admin("/config_dump?resource=dynamic_route_configs")
+            return all(f'"version_info": "{version}"' in routes for version in versions)
+
+        until(in_force, envoy.explain(f"routes of {overlay}"))
+        self.plugin.update(envoy, self._config(resources))
+
+    @staticmethod
+    def _config(resources):
+        return resources["extensions"][0]["typed_config"]["config"]["configuration"]["value"]
+
+    def _routes(self, resources):
+        kind = "envoy.config.route.v3.RouteConfiguration"
+        return [self._write(routes["name"], kind, routes) for routes in resources["routes"]]
+
+    def _secret(self, certificate):
+        chain, key = ({"filename": str(file)} for file in certificate)
+        (name,) = {each["name"] for each in walk(self.listeners) if "sds_config" in each}
+        secret = {"name": name, "tls_certificate": {"certificate_chain": chain, "private_key": key}}
+        self._write(name, "envoy.extensions.transport_sockets.tls.v3.Secret", secret)
+
+    def _write(self, name, kind, resource):
+        """A file that Envoy watches; the version is what stands in it."""
+        resource = {"@type": f"type.googleapis.com/{kind}", **resource}
+        version = f"{zlib.crc32(json.dumps(resource).encode()):08x}"
+        replace(self._file(name), json.dumps({"version_info": version, "resources": [resource]}))
+        return version
+
+    def _file(self, name):
+        return self.directory / f"{re.sub('[^a-z0-9]+', '-', name)}.json"
+
+    def _source(self, of):
+        path = of if isinstance(of, Path) else self._file(of)
+        watched = {"path": str(self.directory)}
+        return {"path_config_source": {"path": str(path), "watched_directory": watched}, "resource_api_version": "V3"}

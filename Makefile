@@ -8,7 +8,7 @@ export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_
 export TARGET_OUT := /tmp
 export LOCAL_OUT := /tmp
 
-.PHONY: help build demo test test-fast test-envoy test-manifests test-istio fixtures lint image tool simulate setup clean
+.PHONY: help build demo test test-fast test-envoy test-manifests test-istio test-cluster fixtures lint image tool simulate setup clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -27,7 +27,7 @@ setup: ## everything that `make test` needs
 test: setup build ## every test
 	cargo test --locked --all-features
 	$(PYTHON) -m pytest -q tests/manifests tests/envoy tests/demo
-	$(MAKE) test-istio
+	$(MAKE) test-istio test-cluster
 
 test-fast: build ## native tests and the built module in the fake host
 	cargo test --locked --all-features
@@ -41,14 +41,21 @@ test-manifests: setup build ## what we ship renders and says what we mean
 test-istio: setup build target/istio/translation.test ## what Istio makes of the manifests, on every Envoy (ENVOY=1.39.3 for one)
 	cd tests/istio/translation && $(CURDIR)/target/istio/translation.test -test.v -test.failfast
 
+test-cluster: setup build target/istio/cluster.test ## the README in a cluster: API server, Istio, cert-manager, kubectl (ENVOY=1.38.2 for another)
+	cd tests/istio/cluster && $(CURDIR)/target/istio/cluster.test -test.v -test.failfast
+
 fixtures: target/istio/translation.test ## tests/envoy/istio anew: what Istio makes of the overlays
 	cd tests/istio/translation && $(CURDIR)/target/istio/translation.test -test.run Fixtures -update
 
-# Go knows what is stale, and does nothing if nothing is.
-.PHONY: target/istio/translation.test
-target/istio/translation.test:
+# Go knows what is stale, and does nothing if nothing is. The API server must know which version it is.
+KUBERNETES := k8s.io/component-base/version
+GOTEST := go test -c -vet=off -ldflags "-X $(KUBERNETES).gitVersion=v1.36.1 -X $(KUBERNETES).gitMajor=1 -X $(KUBERNETES).gitMinor=36"
+
+GOTESTS := target/istio/translation.test target/istio/cluster.test
+.PHONY: $(GOTESTS)
+$(GOTESTS): target/istio/%.test:
 	tests/setup.sh go
-	cd tests/istio && go test -c -vet=off -o $(CURDIR)/$@ ./translation
+	cd tests/istio && $(GOTEST) -o $(CURDIR)/$@ ./$*
 
 lint: ## formatting, clippy for both targets (with the lints against panics), documentation
 	tests/setup.sh rust

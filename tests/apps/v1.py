@@ -1,4 +1,4 @@
-"""v1: httpbin. Its port is the first argument or the system's choice; it prints it when it is ready."""
+"""v1: httpbin. Arguments: its port (default: the system's choice) and address; it prints the port when it is ready."""
 
 import sys
 
@@ -7,7 +7,7 @@ import waitress
 
 server = waitress.create_server(
     httpbin.app,
-    host="127.0.0.1",
+    host=sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1",
     port=int(sys.argv[1]) if len(sys.argv) > 1 else 0,
     threads=8,
     # Without it waitress would drop what the gateway says about the client.

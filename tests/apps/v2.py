@@ -1,6 +1,6 @@
-"""v2: a page with a websocket. Its port is the first argument or the system's choice; it prints it when it is ready.
+"""v2: a page with a websocket.
 
-A small chat: what one sends, all get, the sender too.
+Arguments: its port (default: the system's choice) and address; it prints the port when it is ready. A small chat: what one sends, all get, the sender too.
 """
 
 import asyncio
@@ -74,7 +74,8 @@ class Chat(tornado.websocket.WebSocketHandler):
 
 async def main():
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
-    sockets = tornado.netutil.bind_sockets(port, "127.0.0.1")
+    address = sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1"
+    sockets = tornado.netutil.bind_sockets(port, address)
     server = tornado.httpserver.HTTPServer(tornado.web.Application([("/", Page), ("/ws", Chat)]))
     server.add_sockets(sockets)
     print(sockets[0].getsockname()[1], flush=True)

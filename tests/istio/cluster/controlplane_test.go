@@ -1,0 +1,182 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.etcd.io/etcd/server/v3/embed"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	"k8s.io/kubernetes/cmd/kube-apiserver/app"
+	"k8s.io/kubernetes/pkg/controller/deployment"
+	"k8s.io/kubernetes/pkg/controller/endpointslice"
+	"k8s.io/kubernetes/pkg/controller/replicaset"
+	"k8s.io/kubernetes/pkg/controller/serviceaccount"
+)
+
+const apiPort = "6443"
+
+// controlPlane is Kubernetes without nodes.
+type controlPlane struct {
+	client     kubernetes.Interface
+	config     *rest.Config
+	kubeconfig string
+	informers  informers.SharedInformerFactory
+}
+
+const kubeconfigText = `
+apiVersion: v1
+kind: Config
+current-context: test
+contexts: [{name: test, context: {cluster: test, user: admin}}]
+clusters: [{name: test, cluster: {server: "https://127.0.0.1:%s", certificate-authority: %q}}]
+users: [{name: admin, user: {token: %q}}]
+`
+
+// startControlPlane starts etcd and the API server, and the controllers that turn Deployments into pods and Services into
+// endpoints.
+func startControlPlane(ctx context.Context, t *testing.T) *controlPlane {
+	folder := t.TempDir()
+	token := make([]byte, 16)
+	_, _ = rand.Read(token)
+	p := &controlPlane{kubeconfig: filepath.Join(folder, "kubeconfig")}
+	write(t, filepath.Join(folder, "tokens"), fmt.Sprintf("%x,admin,admin,\"system:masters\"\n", token))
+	write(t, filepath.Join(folder, "service-accounts.pem"), newKey(t))
+	certificate := filepath.Join(folder, "pki", "apiserver.crt") // the API server makes it
+	write(t, p.kubeconfig, fmt.Sprintf(kubeconfigText, apiPort, certificate, hex.EncodeToString(token)))
+
+	logs, err := os.Create(filepath.Join(folder, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), partVariable+"=control-plane")
+	cmd.Dir = folder
+	cmd.Stdout, cmd.Stderr = logs, logs
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("the API server's last words:\n%s", tail(logs.Name(), 20))
+		}
+	})
+
+	until(t, "the API server", func() bool {
+		if p.config, err = clientcmd.BuildConfigFromFlags("", p.kubeconfig); err != nil {
+			return false
+		}
+		p.config.QPS, p.config.Burst = 1000, 1000
+		if p.client, err = kubernetes.NewForConfig(p.config); err != nil {
+			return false
+		}
+		return p.client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error() == nil
+	})
+	p.startControllers(ctx, t)
+	return p
+}
+
+// newKey signs the tokens of service accounts.
+func newKey(t *testing.T) string {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+}
+
+// runControlPlane is the process of etcd and the API server; its folder is the working directory.
+func runControlPlane() error {
+	config := embed.NewConfig()
+	config.Dir = "etcd"
+	config.UnsafeNoFsync = true // it need not outlive the test
+	config.LogLevel = "error"
+	client, peer := url.URL{Scheme: "http", Host: "127.0.0.1:2379"}, url.URL{Scheme: "http", Host: "127.0.0.1:2380"}
+	config.ListenClientUrls, config.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
+	config.ListenPeerUrls, config.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
+	config.InitialCluster = config.InitialClusterFromName(config.Name)
+	etcd, err := embed.StartEtcd(config)
+	if err != nil {
+		return err
+	}
+	<-etcd.Server.ReadyNotify()
+
+	server := app.NewAPIServerCommand()
+	server.SetArgs([]string{
+		"--etcd-servers=" + client.String(),
+		"--bind-address=127.0.0.1", "--secure-port=" + apiPort, "--cert-dir=pki",
+		"--token-auth-file=tokens", "--authorization-mode=RBAC",
+		"--service-cluster-ip-range=" + serviceNetwork,
+		"--service-account-issuer=https://kubernetes.default.svc",
+		"--service-account-key-file=service-accounts.pem", "--service-account-signing-key-file=service-accounts.pem",
+		"--advertise-address=10.244.255.1", "--endpoint-reconciler-type=none", // there is no interface but lo
+	})
+	return server.Execute()
+}
+
+func (p *controlPlane) startControllers(ctx context.Context, t *testing.T) {
+	p.informers = informers.NewSharedInformerFactory(p.client, 0)
+	apps, core := p.informers.Apps().V1(), p.informers.Core().V1()
+	deployments, err := deployment.NewDeploymentController(ctx, apps.Deployments(), apps.ReplicaSets(), core.Pods(), p.client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replicaSets := replicaset.NewReplicaSetController(ctx, apps.ReplicaSets(), core.Pods(), p.client, 500)
+	endpoints := endpointslice.NewController(ctx, core.Pods(), core.Services(), core.Nodes(),
+		p.informers.Discovery().V1().EndpointSlices(), 100, p.client, 0)
+	accounts, err := serviceaccount.NewServiceAccountsController(klog.FromContext(ctx), core.ServiceAccounts(), core.Namespaces(), p.client,
+		serviceaccount.DefaultServiceAccountsControllerOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.informers.Start(ctx.Done())
+	p.informers.WaitForCacheSync(ctx.Done())
+	go deployments.Run(ctx, 2)
+	go replicaSets.Run(ctx, 2)
+	go endpoints.Run(ctx, 2)
+	go accounts.Run(ctx, 1)
+}
+
+// ---- small things that every part needs ------------------------------------------------------------------------------
+
+const patience = 30 * time.Second
+
+// until waits for what has no event to wait for.
+func until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for pause := time.Millisecond; !holds(); pause = min(pause*2, 50*time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("still waiting after %v: %s", patience, what)
+		}
+		time.Sleep(pause)
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

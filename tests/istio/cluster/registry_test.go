@@ -1,0 +1,64 @@
+package cluster
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+)
+
+// The registry of the shipped url.
+const (
+	registryHost    = "registry.example.com"
+	registryAddress = "192.0.2.20"
+)
+
+func startRegistry(t *testing.T) {
+	listener, err := net.Listen("tcp", registryAddress+":443")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	server.Listener = listener
+	server.StartTLS()
+	t.Cleanup(server.Close)
+}
+
+// push does what `crane push .image/oci REFERENCE` does.
+func push(t *testing.T, folder, reference string) {
+	index, err := layout.ImageIndexFromPath(filepath.Join(folder, "oci"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	descriptors, err := index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := index.Image(descriptors.Manifests[0].Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := name.ParseReference(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, registryAddress+":443")
+		},
+	}
+	if err := remote.Write(target, image, remote.WithTransport(transport)); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,110 @@
+package cluster
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// user is somebody at a terminal, in a copy of the repository.
+type user struct {
+	t       *testing.T
+	folder  string
+	env     []string
+	started time.Time
+}
+
+// newUser has the parts of the repository that he or she changes, the built module, and kubectl.
+func newUser(t *testing.T, p *controlPlane) *user {
+	u := &user{t: t, folder: t.TempDir(), started: time.Now()}
+	for _, part := range []string{"manifests", "wasmplugin"} {
+		if err := os.CopyFS(filepath.Join(u.folder, part), os.DirFS(filepath.Join(top(), part))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// image.py finds these from where it lies.
+	const module = "target/wasm32-wasip1/release/canary_split.wasm"
+	for _, file := range []string{"Cargo.toml", "README.md", module} {
+		text, err := os.ReadFile(filepath.Join(top(), file))
+		if err != nil {
+			t.Fatalf("%v (make build makes it)", err)
+		}
+		write(t, filepath.Join(u.folder, file), string(text))
+	}
+	kubectl := os.Getenv("KUBECTL")
+	if kubectl == "" {
+		kubectl = filepath.Join(top(), ".venv/bin/kubectl")
+	}
+	if _, err := os.Stat(kubectl); err != nil {
+		t.Fatalf("%v; run: tests/setup.sh all", err)
+	}
+	bin := filepath.Join(u.folder, "bin")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(kubectl, filepath.Join(bin, "kubectl")); err != nil {
+		t.Fatal(err)
+	}
+	u.env = append(os.Environ(), "KUBECONFIG="+p.kubeconfig, "PATH="+bin+":"+os.Getenv("PATH"), "GATEWAY="+loadBalancer)
+	return u
+}
+
+// try runs a line of shell and returns what it prints.
+func (u *user) try(line, input string) (string, error) {
+	cmd := exec.Command("sh", "-c", line)
+	cmd.Dir, cmd.Env = u.folder, u.env
+	cmd.Stdin = strings.NewReader(input)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	err := cmd.Run()
+	return strings.TrimSpace(output.String()), err
+}
+
+func (u *user) run(line string) string {
+	u.t.Helper()
+	output, err := u.try(line, "")
+	if err != nil {
+		u.t.Fatalf("$ %s\n%s\n%v", line, output, err)
+	}
+	u.say("$ %s", line)
+	return output
+}
+
+func (u *user) apply(manifests string) {
+	u.t.Helper()
+	if output, err := u.try("kubectl apply --server-side -f -", manifests); err != nil {
+		u.t.Fatalf("kubectl apply: %v\n%s", err, output)
+	}
+}
+
+// say is a line of the time line.
+func (u *user) say(format string, args ...any) {
+	u.t.Logf("%6.1f s  %s", time.Since(u.started).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// code is the code block after a text of a document, line by line, without comments.
+func (u *user) code(document, text string) (lines []string) {
+	u.t.Helper()
+	all, err := os.ReadFile(filepath.Join(u.folder, document))
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(all), text)
+	_, block, fenced := strings.Cut(rest, "```sh\n")
+	block, _, _ = strings.Cut(block, "```")
+	if !found || !fenced {
+		u.t.Fatalf("%s has no code after %q", document, text)
+	}
+	for _, line := range strings.Split(strings.TrimSpace(block), "\n") {
+		line, _, _ = strings.Cut(line, "  #")
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	return lines
+}

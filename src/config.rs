@@ -7,6 +7,7 @@ mod fields;
 mod names;
 mod sticky;
 
+use crate::claim::ClaimPath;
 use crate::hosts::HostIndex;
 use crate::json::Json;
 use crate::re2::Re2;
@@ -17,7 +18,6 @@ use fields::{Errors, Place, filled_list, known, list, object, quoted, string};
 use names::{check_header, header_problem, is_token, label, read_hosts, why_no_token};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use sticky::read_sticky;
 
 /// The request header that carries the subset unless the config says otherwise.
 pub const DEFAULT_HEADER: &str = "x-canary-subset";
@@ -30,6 +30,8 @@ const MAX_STRING: usize = 8192;
 pub struct Config {
     /// The request header that carries the subset.
     pub header: String,
+    /// The response header that names the subset.
+    pub response_header: Option<String>,
     /// Tried in order; the first that matches decides.
     pub rules: Vec<Rule>,
     /// Which of them speak about a host.
@@ -37,10 +39,15 @@ pub struct Config {
 }
 
 impl Config {
-    /// The rules under this header.
-    pub fn new(header: String, rules: Vec<Rule>) -> Config {
+    /// The rules under these headers.
+    pub fn new(headers: Headers, rules: Vec<Rule>) -> Config {
         let hosts = HostIndex::new(&rules);
-        Config { header, rules, hosts }
+        Config { header: headers.request, response_header: headers.response, rules, hosts }
+    }
+
+    /// Without any rule.
+    pub fn empty() -> Config {
+        Config::new(Headers::default(), Vec::new())
     }
 
     /// The config of this text, if nothing at all is wrong with it.
@@ -61,7 +68,22 @@ impl Config {
                 Err(more) => errors.extend(more),
             }
         }
-        if errors.is_empty() { Ok(Config::new(general.header, rules)) } else { Err(errors) }
+        if errors.is_empty() { Ok(Config::new(general.headers, rules)) } else { Err(errors) }
+    }
+}
+
+/// The headers that the filter writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Headers {
+    /// The request header that carries the subset.
+    pub request: String,
+    /// The response header that names it, if any.
+    pub response: Option<String>,
+}
+
+impl Default for Headers {
+    fn default() -> Self {
+        Headers { request: DEFAULT_HEADER.to_owned(), response: None }
     }
 }
 
@@ -95,8 +117,8 @@ pub fn read(text: &[u8]) -> Result<Json, ConfigError> {
 /// What a config says beside its rules.
 #[derive(Clone, Debug)]
 pub struct General<'j> {
-    /// The request header that carries the subset.
-    pub header: String,
+    /// The headers that the filter writes.
+    pub headers: Headers,
     /// The secret that is appended to the header's value.
     pub seal: Option<String>,
     rules: &'j [Json],
@@ -124,8 +146,8 @@ pub struct RuleEntry<'j> {
 
 impl<'j> General<'j> {
     /// What rules are read by, without any rules.
-    pub fn of(header: String, seal: Option<String>) -> General<'j> {
-        General { header, seal, rules: &[] }
+    pub fn of(headers: Headers, seal: Option<String>) -> General<'j> {
+        General { headers, seal, rules: &[] }
     }
 
     /// Reads what a config says beside its rules, and the errors that refuse nothing (unknown fields).
@@ -134,12 +156,12 @@ impl<'j> General<'j> {
     ///
     /// If the config cannot be used at all.
     pub fn parse(json: &'j Json) -> Result<(General<'j>, Vec<ConfigError>), Refused> {
-        const NAMES: [&str; 3] = ["header", "seal", "rules"];
+        const NAMES: [&str; 4] = ["header", "responseHeader", "seal", "rules"];
         let mut errors = Errors::default();
         let place = Place::Root;
         let header = json_header(json);
         if *json == Json::Null {
-            return Ok((General::of(DEFAULT_HEADER.to_owned(), None), Vec::new()));
+            return Ok((General::of(Headers::default(), None), Vec::new()));
         }
         let refused = |errors: Errors, header| Refused { errors: errors.0, header };
         let Some(fields) = object(json, &place, &mut errors) else { return Err(refused(errors, header)) };
@@ -150,6 +172,10 @@ impl<'j> General<'j> {
         if let Some(header) = fields.get("header") {
             check_header(header, &place.field("header"), &mut errors);
         }
+        let response = fields.get("responseHeader").and_then(|header| {
+            check_header(header, &place.field("responseHeader"), &mut errors);
+            if let Json::String(header) = header { Some(header.clone()) } else { None }
+        });
         let rules: &[Json] = match fields.get("rules") {
             Some(rules) => list(rules, &place.field("rules"), &mut errors).unwrap_or_default(),
             None if fields.is_empty() => &[],
@@ -158,7 +184,8 @@ impl<'j> General<'j> {
                 &[]
             }
         };
-        let general = General { header: header.clone().unwrap_or_else(|| DEFAULT_HEADER.to_owned()), seal, rules };
+        let request = header.clone().unwrap_or_else(|| DEFAULT_HEADER.to_owned());
+        let general = General { headers: Headers { request, response }, seal, rules };
         if errors.0.is_empty() {
             return Ok((general, unknown.0));
         }
@@ -241,7 +268,7 @@ impl<'j> General<'j> {
             }
             (None, Some(split)) => {
                 let split = self.read_split(split, &place.field("split"), errors);
-                let sticky = sticky.map(|sticky| read_sticky(sticky, name, &place.field("sticky"), errors));
+                let sticky = sticky.map(|sticky| self.read_sticky(sticky, name, &place.field("sticky"), errors));
                 split.map(|(subsets, split)| {
                     let (salt, sticky) = match sticky {
                         Some((salt, sticky)) => (salt, sticky),
@@ -311,7 +338,7 @@ impl<'j> General<'j> {
                 let fields = known(
                     item,
                     &place,
-                    &["uri", "method", "headers", "withoutHeaders", "queryParams", "cookies"],
+                    &["uri", "method", "headers", "withoutHeaders", "queryParams", "cookies", "claims"],
                     errors,
                 )?;
                 if fields.is_empty() {
@@ -337,6 +364,9 @@ impl<'j> General<'j> {
                         let matches = self.read_match_map(json, &place.field(field), field, errors);
                         conditions.extend(matches.into_iter().map(|(name, m)| make(name, m)));
                     }
+                }
+                if let Some(json) = fields.get("claims") {
+                    conditions.extend(read_claims(json, &place.field("claims"), errors));
                 }
                 Some(Match { conditions })
             })
@@ -370,7 +400,7 @@ impl<'j> General<'j> {
             } else if !is_token(&name) {
                 let what = if is_header { "a header name" } else { "a cookie name" };
                 errors.add(&place, format!("not {what}: {}", why_no_token(&name)));
-            } else if is_header && name == self.header {
+            } else if is_header && name == self.headers.request {
                 errors.add(&place, "the header that this filter writes says nothing about a request");
             }
             if !seen.insert(name.clone()) {
@@ -380,6 +410,34 @@ impl<'j> General<'j> {
         }
         matches
     }
+}
+
+/// `{CLAIM: {exact: …}}`
+fn read_claims(json: &Json, place: &Place, errors: &mut Errors) -> Vec<Condition> {
+    let Some(fields) = object(json, place, errors) else { return Vec::new() };
+    if fields.is_empty() {
+        errors.add(place, "empty; leave it out");
+    }
+    let mut conditions: Vec<Condition> = Vec::new();
+    for (text, json) in fields.given() {
+        let place = place.field(text);
+        let path = claim_path(text, &place, errors);
+        let value = read_string_match(json, &place, true, errors);
+        let (Some(path), Some(value)) = (path, value) else { continue };
+        if conditions.iter().any(|known| matches!(known, Condition::Claim(other, _) if *other == path)) {
+            errors.add(&place, "given twice");
+        }
+        conditions.push(Condition::Claim(path, value));
+    }
+    conditions
+}
+
+fn claim_path(text: &str, place: &Place, errors: &mut Errors) -> Option<ClaimPath> {
+    if text.len() > MAX_STRING {
+        errors.add(place, format!("a name of {} bytes is more than {MAX_STRING}", text.len()));
+        return None;
+    }
+    ClaimPath::parse(text).map_err(|problem| errors.add(place, format!("{} {problem}", quoted(text)))).ok()
 }
 
 /// The name of a rule, if it is a valid one.

@@ -1,9 +1,10 @@
 //! One request → one decision.
 
 use crate::config::Config;
-use crate::rule::{Request, Rule, Subset, Target};
+use crate::keys::client_draw;
+use crate::rule::{Request, Rule, Subset, Target, WeightedSubsets};
 use crate::split::Draw;
-use crate::sticky::{Cookie, Minutes};
+use crate::sticky::{Cookie, FirstDraw, Minutes, Sticky};
 
 /// Which subset a request belongs to, and why.
 #[derive(Clone, Debug)]
@@ -29,8 +30,12 @@ pub enum Source {
     Fixed,
     /// A draw for this request alone, or for a new cookie.
     Fresh,
+    /// The draw of a key.
+    Key,
     /// The draw in our cookie.
     Cookie,
+    /// A return under `keep`: the subset in our cookie, or the draw if it keeps none that we know.
+    Kept,
 }
 
 /// A cookie for the final response, if [`crate::sticky::may_set_cookie`] lets it.
@@ -40,6 +45,8 @@ pub struct NewCookie {
     pub header: String,
     /// Whether the request came over https.
     pub https: bool,
+    /// Whether it keeps a subset.
+    pub keeps: bool,
 }
 
 /// Decides by the first rule that matches; `None` if none does.
@@ -59,11 +66,10 @@ pub fn decide<'c>(
         }
         Target::Split(subsets) => subsets,
     };
-    let (draw, source, cookie) = match &subsets.sticky {
-        None => (fresh(), Source::Fresh, None),
-        Some(sticky) => visit(&sticky.cookie, request, fresh, now),
+    let (subset_at, source, cookie) = match &subsets.sticky {
+        None => (subsets.pick(fresh()), Source::Fresh, None),
+        Some(sticky) => visit(subsets, sticky, request, fresh, now),
     };
-    let subset_at = subsets.pick(draw);
     Some(Decision { rule, rule_at, subset: subsets.subsets.get(subset_at)?, subset_at, source, cookie })
 }
 
@@ -73,28 +79,79 @@ fn first_match<'c>(config: &'c Config, request: &mut impl Request<'c>) -> Option
     candidates.find_map(|at| Some((at, config.rules.get(at).filter(|rule| rule.matches(request))?)))
 }
 
-/// The draw of a visitor with or without our cookie.
+/// The subset of a visitor, by what sticks to him or her.
 fn visit<'c>(
-    cookie: &'c Cookie,
+    subsets: &'c WeightedSubsets,
+    sticky: &'c Sticky,
     request: &mut impl Request<'c>,
     fresh: impl FnOnce() -> Draw,
     now: impl FnOnce() -> Minutes,
-) -> (Draw, Source, Option<NewCookie>) {
-    let held = request.header("cookie").and_then(|header| cookie.read(header));
-    let (draw, source) = match held {
-        Some(held) => (held.draw, Source::Cookie),
+) -> (usize, Source, Option<NewCookie>) {
+    // Under `keep` what this browser has seen first wins over the key.
+    if sticky.keep.is_none()
+        && let Some(draw) = keyed(sticky, request)
+    {
+        return (subsets.pick(draw), Source::Key, None);
+    }
+    let Some(cookie) = &sticky.cookie else {
+        let draw = if is_preflight(request) { client_draw(request) } else { fresh() };
+        return (subsets.pick(draw), Source::Fresh, None);
+    };
+
+    if let Some(held) = request.header("cookie").and_then(|header| cookie.read(header)) {
+        let kept = sticky.keep.as_ref().and_then(|keep| keep.kept(&held, &subsets.subsets));
+        let (draw, made) = (held.draw, held.made);
+        let subset_at = kept.unwrap_or_else(|| subsets.pick(draw));
+        let source = if sticky.keep.is_some() { Source::Kept } else { Source::Cookie };
+        let is_whole = kept.is_some() || sticky.keep.is_none();
+        // One that is never given out again needs no clock.
+        if is_whole && !cookie.can_be_due() {
+            return (subset_at, source, None);
+        }
+        let now = now();
+        if is_whole && !cookie.is_due(made, now) || is_preflight(request) {
+            return (subset_at, source, None);
+        }
+        return (
+            subset_at,
+            source,
+            Some(new_cookie(cookie, kept_part(subsets, sticky, subset_at, draw), draw, now, request)),
+        );
+    }
+
+    let preflight = is_preflight(request);
+    let key = if sticky.keep.is_some() { keyed(sticky, request) } else { None };
+    let (draw, source) = match key {
+        Some(draw) => (draw, Source::Key),
+        None if preflight || cookie.draw == FirstDraw::Client => (client_draw(request), Source::Fresh),
         None => (fresh(), Source::Fresh),
     };
-    // A session cookie and one that is not renewed need no clock.
-    if held.is_some() && !cookie.can_be_due() {
-        return (draw, source, None);
+    let subset_at = subsets.pick(draw);
+    if preflight {
+        return (subset_at, source, None);
     }
-    let now = now();
-    if held.is_some_and(|held| !cookie.is_due(held, now)) || is_preflight(request) {
-        return (draw, source, None);
-    }
+    (subset_at, source, Some(new_cookie(cookie, kept_part(subsets, sticky, subset_at, draw), draw, now(), request)))
+}
+
+/// The draw of the first key that is present.
+fn keyed<'c>(sticky: &'c Sticky, request: &mut impl Request<'c>) -> Option<Draw> {
+    sticky.keys.iter().find_map(|key| key.draw(request))
+}
+/// What a cookie keeps of a decision under `keep`.
+fn kept_part<'c>(subsets: &'c WeightedSubsets, sticky: &Sticky, at: usize, draw: Draw) -> Option<(&'c str, u64)> {
+    let subset = &subsets.subsets.get(at)?.name;
+    Some((subset, sticky.keep.as_ref()?.seal(subset, draw)))
+}
+
+fn new_cookie<'c>(
+    cookie: &Cookie,
+    kept: Option<(&str, u64)>,
+    draw: Draw,
+    now: Minutes,
+    request: &mut impl Request<'c>,
+) -> NewCookie {
     let https = request.header(":scheme") == Some(b"https");
-    (draw, source, Some(NewCookie { header: cookie.write(draw, now, https), https }))
+    NewCookie { header: cookie.write(draw, now, kept, https), https, keeps: kept.is_some() }
 }
 
 /// A CORS preflight, as the Fetch standard defines it: it carries no cookies and must not set any.

@@ -4,6 +4,7 @@
 //! are read as bytes; request headers are touched in the request phase only, response headers in the response phase only
 //! (the SDK panics on the host's refusal); `on_configure` is always true, or Envoy would answer 500 to everything.
 
+use crate::claim::ClaimPath;
 use crate::config::Config;
 use crate::decide::{Decision, NewCookie, Source, decide};
 use crate::metrics::{self, CodeClass, RuleState};
@@ -73,7 +74,7 @@ struct Active {
 }
 
 /// Counters of one subset: requests by source, responses by class.
-const SOURCES: [Source; 3] = [Source::Fixed, Source::Fresh, Source::Cookie];
+const SOURCES: [Source; 5] = [Source::Fixed, Source::Fresh, Source::Key, Source::Cookie, Source::Kept];
 const PER_SUBSET: usize = SOURCES.len() + CodeClass::COUNT;
 
 /// What a counter counts.
@@ -85,7 +86,7 @@ enum Counted {
 
 impl Default for Active {
     fn default() -> Self {
-        Active::new(Config::new(crate::config::DEFAULT_HEADER.to_owned(), Vec::new()))
+        Active::new(Config::empty())
     }
 }
 
@@ -124,17 +125,18 @@ impl Active {
         }
     }
 
-    fn stat_name(&self, decided: Option<(usize, usize)>, what: Counted) -> String {
-        let names = || {
-            let (rule, subset) = decided?;
-            let rule = self.config.rules.get(rule)?;
-            let subset = match &rule.target {
-                Target::Fixed(fixed) => fixed,
-                Target::Split(split) => split.subsets.get(subset)?,
-            };
-            Some((rule.name.as_str(), subset.name.as_str()))
+    /// The names of a rule and a subset by their places.
+    fn names(&self, (rule, subset): (usize, usize)) -> Option<(&str, &str)> {
+        let rule = self.config.rules.get(rule)?;
+        let subset = match &rule.target {
+            Target::Fixed(fixed) => fixed,
+            Target::Split(split) => split.subsets.get(subset)?,
         };
-        let (rule, subset) = names().unwrap_or_default();
+        Some((&rule.name, &subset.name))
+    }
+
+    fn stat_name(&self, decided: Option<(usize, usize)>, what: Counted) -> String {
+        let (rule, subset) = decided.and_then(|decided| self.names(decided)).unwrap_or_default();
         match what {
             Counted::Request(source) => metrics::requests(rule, subset, source),
             Counted::Response(class) => metrics::responses(rule, subset, class),
@@ -288,8 +290,8 @@ fn vm_id() -> u64 {
 
 /// What Envoy calls this plugin; the same in all VMs and over all configs.
 fn plugin_name() -> String {
-    let property = |name: &str| hostcalls::get_property(vec![name]).ok().flatten().unwrap_or_default();
-    let (name, root) = (property("plugin_name"), property("plugin_root_id"));
+    let named = |name: &str| property(vec![name]).unwrap_or_default();
+    let (name, root) = (named("plugin_name"), named("plugin_root_id"));
     format!("{}/{}", String::from_utf8_lossy(&name), String::from_utf8_lossy(&root))
 }
 
@@ -308,8 +310,8 @@ impl Context for Stream {}
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
         let active = Rc::clone(&self.active);
-        let mut headers = RequestHeaders::default();
-        let decision = decide(&active.config, &mut headers, fresh, now);
+        let mut request = Asked::default();
+        let decision = decide(&active.config, &mut request, fresh, now);
         // Exactly one write on every request, so that no client says what the subset is. It also makes Envoy choose the
         // route again: Envoy does so by itself for plugins of this ABI (0.2.1), not for those of a newer one.
         let value = decision.as_ref().map(|decision| decision.subset.header_value.as_str());
@@ -329,31 +331,63 @@ impl HttpContext for Stream {
             let status = response_header(":status").as_deref().and_then(number).unwrap_or(0);
             self.active.count(self.decided, Counted::Response(CodeClass::of(status)));
             if let Some(cookie) = self.cookie.take()
-                && may_set_cookie(status, cookie.https, || response_header("location"))
+                && may_set_cookie(status, cookie.https, cookie.keeps, || response_header("location"))
             {
                 // `add`: `set` would destroy the application's cookies.
                 let _ = hostcalls::add_map_value(MapType::HttpResponseHeaders, "set-cookie", &cookie.header);
+            }
+            if let Some(header) = &self.active.config.response_header
+                && let Some((_, subset)) = self.decided.and_then(|decided| self.active.names(decided))
+            {
+                // `set`: an application's own would say something else.
+                let _ = hostcalls::set_map_value(MapType::HttpResponseHeaders, header, Some(subset));
             }
         }
         Action::Continue
     }
 }
 
-/// The request's headers, each asked for at most once: a value costs ten times as much as anything that we do with it.
+/// What the request says, each thing asked for at most once: a value costs ten times as much as anything that we do with it.
 #[derive(Default)]
-struct RequestHeaders<'c> {
-    asked: Vec<(&'c str, Option<Vec<u8>>)>,
+struct Asked<'c> {
+    headers: Vec<(&'c str, Option<Vec<u8>>)>,
+    claims: Vec<(&'c ClaimPath, Option<Vec<u8>>)>,
+    client_address: Option<Option<Vec<u8>>>,
 }
 
-impl<'c> Request<'c> for RequestHeaders<'c> {
+impl<'c> Request<'c> for Asked<'c> {
     fn header(&mut self, name: &'c str) -> Option<&[u8]> {
-        let known = self.asked.iter().position(|(asked, _)| *asked == name);
-        let at = known.unwrap_or_else(|| {
-            self.asked.push((name, hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten()));
-            self.asked.len() - 1
-        });
-        self.asked.get(at).and_then(|(_, value)| value.as_deref())
+        once(&mut self.headers, name, || {
+            hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten()
+        })
     }
+
+    fn claim(&mut self, path: &'c ClaimPath) -> Option<&[u8]> {
+        // Where Istio's RequestAuthentication lets Envoy leave the claims of a token that it has verified.
+        const PAYLOAD: [&str; 4] = ["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", "payload"];
+        once(&mut self.claims, path, || property(PAYLOAD.into_iter().chain(path.names()).collect()))
+    }
+
+    fn client_address(&mut self) -> Option<&[u8]> {
+        self.client_address.get_or_insert_with(|| property(vec!["source", "address"])).as_deref()
+    }
+}
+
+/// What was answered to this question, which is asked if it was not before.
+fn once<'a, Q: PartialEq>(
+    asked: &'a mut Vec<(Q, Option<Vec<u8>>)>,
+    question: Q,
+    ask: impl FnOnce() -> Option<Vec<u8>>,
+) -> Option<&'a [u8]> {
+    let at = asked.iter().position(|(known, _)| *known == question).unwrap_or_else(|| {
+        asked.push((question, ask()));
+        asked.len() - 1
+    });
+    asked.get(at).and_then(|(_, answer)| answer.as_deref())
+}
+
+fn property(path: Vec<&str>) -> Option<Vec<u8>> {
+    hostcalls::get_property(path).ok().flatten()
 }
 
 fn response_header(name: &str) -> Option<Vec<u8>> {

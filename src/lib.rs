@@ -11,8 +11,8 @@
 //! |---|---|
 //! | [`config`] (from [`json`]) | what do these lines of `pluginConfig` mean, and what is wrong with them? |
 //! | [`reload`] | which rules are in force after this config, given the one before? |
-//! | [`hosts`], [`rule`] (with [`re2`], [`cookie`]) | which rule speaks about this request? |
-//! | [`sticky`] | which draw does the visitor bring, and which cookie does he or she get? |
+//! | [`hosts`], [`rule`] (with [`re2`], [`cookie`], [`claim`]) | which rule speaks about this request? |
+//! | [`keys`], [`sticky`] (with [`keep`]) | which draw does the visitor bring, and which cookie does he or she get? |
 //! | [`split`] | which subset owns this draw? |
 //! | [`decide`] | all of that for one request |
 //! | [`metrics`] | how is what happens called in the statistics? |
@@ -33,11 +33,14 @@
     clippy::string_slice
 )]
 
+pub mod claim;
 pub mod config;
 pub mod cookie;
 pub mod decide;
 pub mod hosts;
 pub mod json;
+pub mod keep;
+pub mod keys;
 pub mod metrics;
 pub mod plugins;
 pub mod re2;

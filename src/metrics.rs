@@ -34,7 +34,9 @@ pub fn requests(rule: &str, subset: &str, source: Option<Source>) -> String {
     let source = match source {
         Some(Source::Fixed) => "fixed",
         Some(Source::Fresh) => "fresh",
+        Some(Source::Key) => "key",
         Some(Source::Cookie) => "cookie",
+        Some(Source::Kept) => "kept",
         None => "none",
     };
     format!("rule=.={rule};.;subset=.={subset};.;source=.={source};.;canary_requests_total")

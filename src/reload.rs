@@ -6,13 +6,16 @@
 //! Envoy gives every config to several VMs, in any order, and each may find the state as it was before that config or
 //! after it. So evaluation is idempotent: with the state that it leaves behind it gives the same answer again.
 
-use crate::config::{Config, ConfigError, DEFAULT_HEADER, General, read};
+use crate::config::{Config, ConfigError, General, Headers, read};
 use crate::json::Json;
 use std::collections::HashMap;
 use xxhash_rust::xxh64::xxh64;
 
 /// The state keeps the hashes of this many generations, to know a late config by.
 const HASHES: usize = 32;
+
+/// What a config changes that changes nothing.
+const NOTHING: &str = "nothing changed";
 
 /// What the VMs of a plugin share: what is in force, and of which configs it came.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,7 +31,7 @@ pub struct State {
 /// A config in which everything is good.
 #[derive(Clone, Debug, PartialEq)]
 struct InForce {
-    header: String,
+    headers: Headers,
     seal: Option<String>,
     /// The rules as the configs gave them, by name.
     rules: Vec<(String, Json)>,
@@ -156,10 +159,10 @@ impl State {
                 }
             }
         }
-        let in_force = InForce { header: general.header.clone(), seal: general.seal.clone(), rules: sources };
+        let in_force = InForce { headers: general.headers.clone(), seal: general.seal.clone(), rules: sources };
         Evaluation {
             changes: changes(before, &in_force),
-            config: Config::new(general.header, rules),
+            config: Config::new(general.headers, rules),
             faults,
             counts,
             in_force: Some(in_force),
@@ -171,27 +174,28 @@ impl State {
     fn refused(&self, errors: Vec<ConfigError>, header: Option<String>, hash: u64) -> Evaluation {
         let (config, consequence, last_good) = match &self.in_force {
             Some(before) => {
-                let general = General::of(before.header.clone(), before.seal.clone());
+                let general = General::of(before.headers.clone(), before.seal.clone());
                 let rules: Vec<_> = before.rules.iter().filter_map(|(_, json)| general.restore_rule(json)).collect();
                 let last_good = rules.len();
                 (
-                    Config::new(general.header, rules),
+                    Config::new(general.headers, rules),
                     "config refused; the last good one stays in force".to_owned(),
                     last_good,
                 )
             }
             None => {
-                let header = header.unwrap_or_else(|| DEFAULT_HEADER.to_owned());
+                let mut headers = Headers::default();
+                headers.request = header.unwrap_or(headers.request);
                 let consequence =
-                    format!("config refused; no rule is in force, {header} is removed from every request");
-                (Config::new(header, Vec::new()), consequence, 0)
+                    format!("config refused; no rule is in force, {} is removed from every request", headers.request);
+                (Config::new(headers, Vec::new()), consequence, 0)
             }
         };
         Evaluation {
             config,
             faults: faults(errors, &consequence),
             counts: Counts { last_good, ..Counts::default() },
-            changes: "nothing".to_owned(),
+            changes: NOTHING.to_owned(),
             in_force: self.in_force.clone(),
             hash,
         }
@@ -205,7 +209,9 @@ impl State {
             ("hashes".to_owned(), Json::List(self.hashes.iter().map(|&hash| Json::Unsigned(hash)).collect())),
         ];
         if let Some(in_force) = &self.in_force {
-            fields.push(("header".to_owned(), text(&in_force.header)));
+            fields.push(("header".to_owned(), text(&in_force.headers.request)));
+            let response = in_force.headers.response.as_deref();
+            fields.push(("responseHeader".to_owned(), response.map_or(Json::Null, text)));
             fields.push(("seal".to_owned(), in_force.seal.as_deref().map_or(Json::Null, text)));
             let rules = in_force.rules.iter().map(|(_, json)| json.clone()).collect();
             fields.push(("rules".to_owned(), Json::List(rules)));
@@ -217,7 +223,7 @@ impl State {
     pub fn from_bytes(bytes: &[u8]) -> State {
         let Ok(Json::Object(fields)) = Json::parse(bytes) else { return State::default() };
         let mut state = State::default();
-        let (mut header, mut seal, mut rules) = (None, None, None);
+        let (mut header, mut response, mut seal, mut rules) = (None, None, None, None);
         for (name, value) in fields {
             match (name.as_str(), value) {
                 ("generation", Json::Unsigned(generation)) => state.generation = generation,
@@ -227,14 +233,16 @@ impl State {
                     state.hashes = numbers.collect();
                 }
                 ("header", Json::String(text)) => header = Some(text),
+                ("responseHeader", Json::String(text)) => response = Some(text),
                 ("seal", Json::String(text)) => seal = Some(text),
                 ("rules", Json::List(list)) => rules = Some(list),
                 _ => {}
             }
         }
-        if let (Some(header), Some(rules)) = (header, rules) {
+        if let (Some(request), Some(rules)) = (header, rules) {
             let named = |json: Json| Some((crate::config::rule_name(&json)?.to_owned(), json));
-            state.in_force = Some(InForce { header, seal, rules: rules.into_iter().filter_map(named).collect() });
+            let headers = Headers { request, response };
+            state.in_force = Some(InForce { headers, seal, rules: rules.into_iter().filter_map(named).collect() });
         }
         state
     }
@@ -268,8 +276,11 @@ fn changes(before: Option<&InForce>, after: &InForce) -> String {
         _ => format!("{what}: {}", names.join(", ")),
     })
     .collect();
-    if before.header != after.header {
-        parts.push(format!("header: {}", after.header));
+    if before.headers.request != after.headers.request {
+        parts.push(format!("header: {}", after.headers.request));
+    }
+    if before.headers.response != after.headers.response {
+        parts.push(format!("responseHeader: {}", after.headers.response.as_deref().unwrap_or("none")));
     }
     if before.seal != after.seal {
         parts.push("seal".to_owned());
@@ -278,5 +289,5 @@ fn changes(before: Option<&InForce>, after: &InForce) -> String {
     if parts.is_empty() && order(before) != order(after) {
         parts.push("order of the rules".to_owned());
     }
-    if parts.is_empty() { "nothing".to_owned() } else { parts.join("; ") }
+    if parts.is_empty() { NOTHING.to_owned() } else { parts.join("; ") }
 }

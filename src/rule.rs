@@ -2,6 +2,7 @@
 //!
 //! Matches mean what they mean in a VirtualService. Values are bytes; of a repeated header the first value counts.
 
+use crate::claim::{self, ClaimPath};
 use crate::cookie;
 use crate::re2::Re2;
 use crate::split::{Draw, Salt, Split};
@@ -13,6 +14,10 @@ use crate::sticky::Sticky;
 pub trait Request<'c> {
     /// The first value of a header. `:authority`, `:path`, `:method` and `:scheme` are headers too.
     fn header(&mut self, name: &'c str) -> Option<&[u8]>;
+    /// A claim of a token that has been verified before; a list of strings in Envoy's format for pairs.
+    fn claim(&mut self, path: &'c ClaimPath) -> Option<&[u8]>;
+    /// The client's address as Envoy trusts it, with or without a port.
+    fn client_address(&mut self) -> Option<&[u8]>;
 }
 
 /// A name, a match, and a split or one fixed subset.
@@ -92,6 +97,8 @@ pub enum Condition {
     QueryParam(String, StringMatch),
     /// One cookie by name; of a repeated one the first counts.
     Cookie(String, StringMatch),
+    /// A claim of a verified token; of a list any item.
+    Claim(ClaimPath, StringMatch),
 }
 
 /// How a value is matched.
@@ -133,6 +140,10 @@ impl Condition {
             Condition::Cookie(name, m) => {
                 m.holds(request.header("cookie").and_then(|header| cookie::values(header, name).next()))
             }
+            Condition::Claim(path, m) => request.claim(path).is_some_and(|value| match claim::items(value) {
+                Some(mut items) => matches!(m, StringMatch::Present) || items.any(|item| m.holds(Some(item))),
+                None => m.holds(Some(value)),
+            }),
         }
     }
 }
@@ -155,7 +166,7 @@ fn split_query(path: &[u8]) -> (&[u8], Option<&[u8]>) {
 }
 
 /// The first value of a query parameter; without `=` it is empty.
-fn query_param<'p>(path: &'p [u8], name: &str) -> Option<&'p [u8]> {
+pub fn query_param<'p>(path: &'p [u8], name: &str) -> Option<&'p [u8]> {
     split_query(path).1?.split(|&b| b == b'&').find_map(|pair| {
         let mut parts = pair.splitn(2, |&b| b == b'=');
         (parts.next()? == name.as_bytes()).then(|| parts.next().unwrap_or_default())

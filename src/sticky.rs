@@ -1,10 +1,12 @@
 //! What sticks to the visitor: a draw read from our cookie, a cookie written for a draw.
 //!
 //! The value is a format that we keep: `1.DDDDDDDD.MMMMMMM`: the version, the draw in 8 hex digits and when the cookie was
-//! made, in minutes since 1970, in 7 hex digits. A later setting may append `.SUBSET.CCCCCCCCCCCCCCCC` (a subset and its
-//! seal); such a cookie is read here for its draw. Lower case, at most 99 bytes. Anything else is no cookie.
+//! made, in minutes since 1970, in 7 hex digits. Under `onWeightChange: keep` follows `.SUBSET.CCCCCCCCCCCCCCCC`, the subset
+//! and its seal ([`crate::keep`]). Lower case, at most 99 bytes. Anything else is no cookie.
 
 use crate::cookie;
+use crate::keep::Keep;
+use crate::keys::Key;
 use crate::split::Draw;
 use std::fmt::Write;
 
@@ -22,8 +24,21 @@ impl Minutes {
 /// What makes a rule's decisions stick.
 #[derive(Clone, Debug)]
 pub struct Sticky {
-    /// Our own cookie.
-    pub cookie: Cookie,
+    /// The first that is present is hashed into the draw.
+    pub keys: Vec<Key>,
+    /// Our own cookie, for visitors without any key; under `keep` for everybody.
+    pub cookie: Option<Cookie>,
+    /// `onWeightChange: keep`: the cookie keeps the subset, not only the draw. Never without a cookie.
+    pub keep: Option<Keep>,
+}
+
+/// Where the first draw of a visitor comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstDraw {
+    /// From chance.
+    Random,
+    /// From the client's address and user agent.
+    Client,
 }
 
 /// When a cookie gets the attribute `Secure`.
@@ -50,27 +65,31 @@ pub struct Cookie {
     pub secure: Secure,
     /// All other attributes as they are written, beginning with `; Path=`.
     pub attributes: String,
+    /// Where the draw of a new one comes from.
+    pub draw: FirstDraw,
 }
 
 /// What a visitor's cookie says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct Held<'h> {
     /// The visitor's draw.
     pub draw: Draw,
     /// When the cookie was made.
     pub made: Minutes,
+    /// The subset that it keeps, and its seal, as the cookie says.
+    pub kept: Option<(&'h [u8], u64)>,
 }
 
 impl Cookie {
     /// The first valid value of this cookie in a `Cookie` header.
-    pub fn read(&self, header: &[u8]) -> Option<Held> {
+    pub fn read<'h>(&self, header: &'h [u8]) -> Option<Held<'h>> {
         cookie::values(header, &self.name).find_map(Held::parse)
     }
 
-    /// Whether a visitor who holds this should get it anew: it is older than half the ttl, or of the future.
-    pub fn is_due(&self, held: Held, now: Minutes) -> bool {
-        let age = u64::from(now.0.saturating_sub(held.made.0)) * 60;
-        self.can_be_due() && (held.made > now || age * 2 > u64::from(self.ttl))
+    /// Whether a visitor who holds one made then should get it anew: it is older than half the ttl, or of the future.
+    pub fn is_due(&self, made: Minutes, now: Minutes) -> bool {
+        let age = u64::from(now.0.saturating_sub(made.0)) * 60;
+        self.can_be_due() && (made > now || age * 2 > u64::from(self.ttl))
     }
 
     /// Whether a cookie is ever given out again; if not, nobody needs to look at the clock for one.
@@ -78,12 +97,15 @@ impl Cookie {
         self.renew && self.ttl > 0
     }
 
-    /// The value of the `set-cookie` header that gives a visitor this draw.
-    pub fn write(&self, draw: Draw, now: Minutes, https: bool) -> String {
-        let mut header = String::with_capacity(self.name.len() + self.attributes.len() + 32);
+    /// The value of the `set-cookie` header that gives a visitor this draw, and keeps this subset under this seal.
+    pub fn write(&self, draw: Draw, now: Minutes, kept: Option<(&str, u64)>, https: bool) -> String {
+        let mut header = String::with_capacity(self.name.len() + self.attributes.len() + 112);
         header.push_str(&self.name);
         // Writing into a String cannot fail.
         let _ = write!(header, "=1.{:08x}.{:07x}", draw.0, now.0 & 0x0fff_ffff);
+        if let Some((subset, seal)) = kept {
+            let _ = write!(header, ".{subset}.{seal:016x}");
+        }
         header.push_str(&self.attributes);
         if self.secure == Secure::Always || (self.secure == Secure::WhenHttps && https) {
             header.push_str("; Secure");
@@ -92,20 +114,20 @@ impl Cookie {
     }
 }
 
-impl Held {
+impl<'h> Held<'h> {
     /// Reads a cookie's value; `None` if it is not exactly of our format.
-    pub fn parse(value: &[u8]) -> Option<Held> {
+    pub fn parse(value: &'h [u8]) -> Option<Held<'h>> {
         let mut parts = value.split(|&b| b == b'.');
         let mut part = || parts.next();
         let (version, draw, made) = (part()?, part()?, part()?);
         if version != b"1" {
             return None;
         }
-        let held = Held { draw: Draw(hex(draw, 8)?), made: Minutes(hex(made, 7)?) };
+        let held = Held { draw: Draw(hex(draw, 8)?), made: Minutes(hex(made, 7)?), kept: None };
         let Some(subset) = part() else { return Some(held) };
         let seal = part()?;
-        let whole = is_label(subset) && hex(seal.get(..8)?, 8).is_some() && hex(seal.get(8..)?, 8).is_some();
-        (whole && part().is_none()).then_some(held)
+        let seal = u64::from(hex(seal.get(..8)?, 8)?) << 32 | u64::from(hex(seal.get(8..)?, 8)?);
+        (is_label(subset) && part().is_none()).then_some(Held { kept: Some((subset, seal)), ..held })
     }
 }
 
@@ -133,11 +155,13 @@ pub fn is_label(name: &[u8]) -> bool {
 /// Whether a new cookie may go out with a final response.
 ///
 /// Not with an interim response (other than 101, which is final for an upgrade), and not over http on a redirect to https:
-/// the visitor is about to come back over https, where the cookie can be `Secure`.
-pub fn may_set_cookie(status: u16, https: bool, location: impl FnOnce() -> Option<Vec<u8>>) -> bool {
+/// the visitor is about to come back over https, where the cookie can be `Secure`. One that keeps a subset does not go out with
+/// a server's error: a broken version must not hold a visitor whom it never served.
+pub fn may_set_cookie(status: u16, https: bool, keeps: bool, location: impl FnOnce() -> Option<Vec<u8>>) -> bool {
     match status {
         101 => true,
         100..=199 => false,
+        0..=99 | 500.. if keeps => false,
         300..=399 if !https => {
             !location().is_some_and(|to| to.get(..8).is_some_and(|s| s.eq_ignore_ascii_case(b"https://")))
         }
@@ -156,6 +180,7 @@ mod tests {
             renew: true,
             secure: Secure::WhenHttps,
             attributes: "; Path=/".to_owned(),
+            draw: FirstDraw::Random,
         }
     }
 
@@ -196,10 +221,13 @@ mod tests {
 
     #[test]
     fn what_is_written_is_what_is_read() {
-        let written = cookie().write(Draw(0x0000_beef), Minutes(0x1c9_d3a4), true);
-        assert_eq!(written, "c=1.0000beef.1c9d3a4; Path=/; Secure");
-        let held = cookie().read(b"c=1.0000beef.1c9d3a4").unwrap();
-        assert_eq!((held.draw, held.made), (Draw(0x0000_beef), Minutes(0x1c9_d3a4)));
+        let (draw, made) = (Draw(0x0000_beef), Minutes(0x1c9_d3a4));
+        assert_eq!(cookie().write(draw, made, None, true), "c=1.0000beef.1c9d3a4; Path=/; Secure");
+        assert_eq!(cookie().read(b"c=1.0000beef.1c9d3a4"), Some(Held { draw, made, kept: None }));
+        let written = cookie().write(draw, made, Some(("v2", 0x00c0_ffee)), false);
+        assert_eq!(written, "c=1.0000beef.1c9d3a4.v2.0000000000c0ffee; Path=/");
+        let kept = Some((&b"v2"[..], 0x00c0_ffee));
+        assert_eq!(cookie().read(b"c=1.0000beef.1c9d3a4.v2.0000000000c0ffee"), Some(Held { draw, made, kept }));
     }
 
     #[test]
@@ -211,9 +239,7 @@ mod tests {
 
     #[test]
     fn a_cookie_is_due_after_half_its_ttl_or_if_it_is_of_the_future() {
-        let due = |cookie: &Cookie, made: u32, now: u32| {
-            cookie.is_due(Held { draw: Draw(0), made: Minutes(made) }, Minutes(now))
-        };
+        let due = |cookie: &Cookie, made: u32, now: u32| cookie.is_due(Minutes(made), Minutes(now));
         assert!(!due(&cookie(), 100, 160));
         assert!(due(&cookie(), 100, 161));
         assert!(due(&cookie(), 101, 100));
@@ -223,13 +249,24 @@ mod tests {
 
     #[test]
     fn no_cookie_goes_out_with_interim_responses_or_on_the_way_to_https() {
-        let to = |location: &'static str| move || Some(location.as_bytes().to_vec());
-        assert!(may_set_cookie(101, false, to("https://x")));
-        assert!(!may_set_cookie(103, true, || None));
-        assert!(!may_set_cookie(301, false, to("HTTPS://x/")));
-        assert!(may_set_cookie(301, true, to("https://x/")));
-        assert!(may_set_cookie(302, false, to("/login")));
-        assert!(may_set_cookie(304, false, || None));
-        assert!(may_set_cookie(503, false, || None));
+        let may = |status, https, location: Option<&str>| {
+            may_set_cookie(status, https, false, || location.map(|to| to.as_bytes().to_vec()))
+        };
+        assert!(may(101, false, Some("https://x")));
+        assert!(!may(103, true, None));
+        assert!(!may(301, false, Some("HTTPS://x/")));
+        assert!(may(301, true, Some("https://x/")));
+        assert!(may(302, false, Some("/login")));
+        assert!(may(304, false, None));
+        assert!(may(503, false, None));
+    }
+
+    #[test]
+    fn what_keeps_a_subset_does_not_go_out_with_a_servers_error() {
+        for (status, expected) in
+            [(101, true), (200, true), (304, true), (404, true), (500, false), (599, false), (0, false)]
+        {
+            assert_eq!(may_set_cookie(status, true, true, || None), expected, "{status}");
+        }
     }
 }

@@ -135,7 +135,7 @@ fn ttls_are_go_durations_in_whole_seconds() {
     for (text, seconds) in table {
         let config = Config::from_json(cookie(&format!(r#""ttl":"{text}""#)).as_bytes());
         let ttl = config.ok().map(|config| match &config.rules[0].target {
-            canary_split::rule::Target::Split(split) => split.sticky.as_ref().unwrap().cookie.ttl,
+            canary_split::rule::Target::Split(split) => split.sticky.as_ref().unwrap().cookie.as_ref().unwrap().ttl,
             canary_split::rule::Target::Fixed(_) => unreachable!(),
         });
         assert_eq!(ttl, seconds, "{text:?}");
@@ -157,7 +157,7 @@ fn secure_is_set_where_browsers_need_it() {
     for (fields, secure) in table {
         let config = Config::from_json(cookie(fields).as_bytes()).unwrap();
         let canary_split::rule::Target::Split(split) = &config.rules[0].target else { unreachable!() };
-        assert_eq!(split.sticky.as_ref().unwrap().cookie.secure, secure, "{fields}");
+        assert_eq!(split.sticky.as_ref().unwrap().cookie.as_ref().unwrap().secure, secure, "{fields}");
     }
 }
 

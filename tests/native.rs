@@ -2,6 +2,7 @@
 
 mod common;
 
+use canary_split::claim::ClaimPath;
 use canary_split::config::Config;
 use canary_split::decide::{Source, decide};
 use canary_split::reload::State;
@@ -12,32 +13,53 @@ use common::{Observed, Phase, Sent};
 
 const NOW: u32 = 0x1c8_9b43;
 
-/// A request's headers as the filter sees them.
-struct Headers(Vec<(String, Vec<u8>)>);
+/// A request as the filter sees it.
+struct Seen {
+    sent: Sent,
+    claim: Option<Vec<u8>>,
+}
 
-impl Request<'_> for Headers {
+impl Request<'_> for Seen {
     fn header(&mut self, name: &str) -> Option<&[u8]> {
-        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_slice())
+        self.sent.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_slice())
+    }
+
+    fn claim(&mut self, path: &ClaimPath) -> Option<&[u8]> {
+        self.claim = self.sent.visitor.claim(path.names());
+        self.claim.as_deref()
+    }
+
+    fn client_address(&mut self) -> Option<&[u8]> {
+        Some(self.sent.visitor.address.as_bytes())
     }
 }
 
 fn observe(config: &Config, sent: &Sent, fresh: u32) -> Observed {
-    let mut headers = Headers(sent.headers.clone());
-    let decision = decide(config, &mut headers, || Draw(fresh), || Minutes(NOW));
+    let mut request = Seen { sent: sent.clone(), claim: None };
+    let decision = decide(config, &mut request, || Draw(fresh), || Minutes(NOW));
     let location = || sent.response_headers.iter().find(|(name, _)| name == "location").map(|(_, value)| value.clone());
+    // What the glue does with it.
+    let mut response_headers = sent.response_headers.clone();
+    if let (Some(header), Some(decision)) = (&config.response_header, &decision) {
+        response_headers.retain(|(name, _)| name != header);
+        response_headers.push((header.clone(), decision.subset.name.clone().into_bytes()));
+    }
     Observed {
+        response_headers,
         subset: decision.as_ref().map(|d| d.subset.header_value.clone().into_bytes()),
         rule: decision.as_ref().map(|d| d.rule.name.clone()).unwrap_or_default(),
         source: match decision.as_ref().map(|d| d.source) {
             Some(Source::Fixed) => "fixed",
             Some(Source::Fresh) => "fresh",
+            Some(Source::Key) => "key",
             Some(Source::Cookie) => "cookie",
+            Some(Source::Kept) => "kept",
             None => "none",
         }
         .to_owned(),
         set_cookie: decision
             .and_then(|d| d.cookie)
-            .filter(|cookie| may_set_cookie(sent.status, cookie.https, location))
+            .filter(|cookie| may_set_cookie(sent.status, cookie.https, cookie.keeps, location))
             .map(|cookie| cookie.header),
     }
 }

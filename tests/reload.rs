@@ -124,7 +124,7 @@ fn a_fault_says_what_follows_from_it() {
     );
     assert_eq!(
         lines(&empty, r#"{"extra":1,"rules":[]}"#),
-        ["extra: unknown field; known are header, seal, rules (ignored; the rules take effect)"]
+        ["extra: unknown field; known are header, responseHeader, seal, rules (ignored; the rules take effect)"]
     );
     let good = empty.after(&empty.evaluate(config("a").as_bytes()));
     assert_eq!(
@@ -162,5 +162,5 @@ fn what_changed_is_said_by_name() {
     assert_eq!(changes, "changed: a, c");
     let (state, changes) = after(&state, &config("ca").replace("v1", "v9"));
     assert_eq!(changes, "order of the rules");
-    assert_eq!(after(&state, &config("ca").replace("v1", "v9")).1, "nothing");
+    assert_eq!(after(&state, &config("ca").replace("v1", "v9")).1, "nothing changed");
 }

@@ -1,11 +1,14 @@
-//! `sticky`: the salt and the cookie.
+//! `sticky`: the keys, the cookie, the salt, and what a change of weights does.
 
-use super::fields::{Errors, Place, boolean, known, quoted, string};
+use super::fields::{Errors, Place, boolean, known, list, quoted, string};
 use super::names::{host_pattern, is_token, why_no_token};
+use super::{General, claim_path};
 use crate::json::Json;
+use crate::keep::Keep;
+use crate::keys::Key;
 use crate::rule::HostPattern;
 use crate::split::Salt;
-use crate::sticky::{Cookie, Secure, Sticky};
+use crate::sticky::{Cookie, FirstDraw, Secure, Sticky};
 
 const MAX_SALT: usize = 253;
 const MAX_COOKIE_NAME: usize = 64;
@@ -14,37 +17,125 @@ const MAX_COOKIE_ATTRIBUTE: usize = 1024;
 const MAX_TTL: u64 = 400 * 86_400;
 const DEFAULT_TTL: u32 = 720 * 3600;
 
-pub(super) fn read_sticky(
-    json: &Json,
-    rule: Option<&str>,
-    place: &Place,
-    errors: &mut Errors,
-) -> (Salt, Option<Sticky>) {
-    let by_name = Salt::new(rule.unwrap_or_default().as_bytes());
-    let Some(fields) = known(json, place, &["cookie", "salt"], errors) else { return (by_name, None) };
-    let salt = fields.get("salt").and_then(|salt| {
-        let place = place.field("salt");
-        let salt = string(salt, &place, errors)?;
-        if salt.is_empty() || salt.len() > MAX_SALT {
-            errors.add(&place, format!("a salt of {} bytes; it has 1 to {MAX_SALT}", salt.len()));
+impl General<'_> {
+    pub(super) fn read_sticky(
+        &self,
+        json: &Json,
+        rule: Option<&str>,
+        place: &Place,
+        errors: &mut Errors,
+    ) -> (Salt, Option<Sticky>) {
+        let name = rule.unwrap_or_default();
+        let by_name = Salt::new(name.as_bytes());
+        let Some(fields) = known(json, place, &["keys", "cookie", "salt", "onWeightChange"], errors) else {
+            return (by_name, None);
+        };
+        let salt = fields.get("salt").and_then(|salt| {
+            let place = place.field("salt");
+            let salt = string(salt, &place, errors)?;
+            if salt.is_empty() || salt.len() > MAX_SALT {
+                errors.add(&place, format!("a salt of {} bytes; it has 1 to {MAX_SALT}", salt.len()));
+            }
+            Some(salt.as_bytes())
+        });
+        let salt = salt.unwrap_or(name.as_bytes());
+        let keys = fields.get("keys").map(|keys| self.read_keys(keys, &place.field("keys"), errors));
+        let cookie = fields.get("cookie").map(|cookie| read_cookie(cookie, rule, &place.field("cookie"), errors));
+        if keys.is_none() && cookie.is_none() {
+            errors.add(place, "needs keys or a cookie; write cookie: {} for one with the defaults");
         }
-        Some(Salt::new(salt.as_bytes()))
-    });
-    let sticky = match fields.get("cookie") {
-        Some(cookie) => read_cookie(cookie, rule, &place.field("cookie"), errors).map(|cookie| Sticky { cookie }),
-        None => {
-            errors.add(place, "needs a cookie; write cookie: {} for one with the defaults");
-            None
+        let keep = fields.get("onWeightChange").and_then(|json| {
+            let place = place.field("onWeightChange");
+            match string(json, &place, errors)? {
+                "rebalance" => None,
+                "keep" => {
+                    if cookie.is_none() {
+                        errors.add(&place, "keep, but only a cookie can keep; add cookie: {}");
+                    }
+                    Some(Keep::new(self.seal.as_deref(), salt, name))
+                }
+                other => {
+                    errors.add(&place, format!("{} is none of rebalance, keep", quoted(other)));
+                    None
+                }
+            }
+        });
+        let cookie = match cookie {
+            Some(None) => return (Salt::new(salt), None),
+            Some(cookie) => cookie,
+            None => None,
+        };
+        if let Some(Key::Cookie(_)) = keys
+            .iter()
+            .flatten()
+            .find(|key| matches!((key, &cookie), (Key::Cookie(name), Some(ours)) if *name == ours.name))
+        {
+            errors.add(&place.field("keys"), "the cookie of this rule cannot be its key");
         }
-    };
-    (salt.unwrap_or(by_name), sticky)
+        (Salt::new(salt), Some(Sticky { keys: keys.unwrap_or_default(), cookie, keep }))
+    }
+
+    fn read_keys(&self, json: &Json, place: &Place, errors: &mut Errors) -> Vec<Key> {
+        const KINDS: [&str; 5] = ["header", "claim", "queryParam", "cookie", "remoteIp"];
+        let Some(items) = list(json, place, errors) else { return Vec::new() };
+        if items.is_empty() {
+            errors.add(place, "empty; leave it out if only the cookie is meant");
+        }
+        let mut keys: Vec<Key> = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let place = place.index(index);
+            let Some(fields) = known(item, &place, &KINDS, errors) else { continue };
+            let mut given = fields.given();
+            let (Some((kind, json)), None) = (given.next(), given.next()) else {
+                errors.add(&place, format!("one of {} in each entry", KINDS.join(", ")));
+                continue;
+            };
+            let Some(key) = self.read_key(kind, json, &place.field(kind), errors) else { continue };
+            if let Some(first) = keys.iter().position(|known| *known == key) {
+                errors.add(&place, format!("the same as keys[{first}]"));
+            }
+            keys.push(key);
+        }
+        keys
+    }
+
+    fn read_key(&self, kind: &str, json: &Json, place: &Place, errors: &mut Errors) -> Option<Key> {
+        if kind == "remoteIp" {
+            if !boolean(json, place, errors)? {
+                errors.add(place, "false; leave it out");
+            }
+            return Some(Key::RemoteIp);
+        }
+        let text = string(json, place, errors)?;
+        match kind {
+            "claim" => claim_path(text, place, errors).map(Key::Claim),
+            "queryParam" => {
+                if text.is_empty() {
+                    errors.add(place, "a query parameter needs a name");
+                }
+                Some(Key::QueryParam(text.to_owned()))
+            }
+            _ if !is_token(text) => {
+                errors.add(place, format!("{} is not a {kind} name: {}", quoted(text), why_no_token(text)));
+                None
+            }
+            "header" => {
+                let name = text.to_ascii_lowercase();
+                if name == self.headers.request {
+                    errors.add(place, "the header that this filter writes says nothing about a request");
+                }
+                Some(Key::Header(name))
+            }
+            _ => Some(Key::Cookie(text.to_owned())),
+        }
+    }
 }
 
 pub(super) fn read_cookie(json: &Json, rule: Option<&str>, place: &Place, errors: &mut Errors) -> Option<Cookie> {
     let fields = known(
         json,
         place,
-        &["name", "ttl", "path", "domain", "sameSite", "secure", "httpOnly", "partitioned", "renew"],
+        &["name", "ttl", "path", "domain", "sameSite", "secure", "httpOnly", "partitioned", "renew", "draw"],
         errors,
     )?;
     let text = |field: &'static str, errors: &mut Errors| {
@@ -55,6 +146,7 @@ pub(super) fn read_cookie(json: &Json, rule: Option<&str>, place: &Place, errors
     let path = text("path", errors);
     let domain = text("domain", errors);
     let same_site = text("sameSite", errors);
+    let draw = text("draw", errors);
     let flag = |field: &'static str, errors: &mut Errors| {
         fields.get(field).and_then(|json| boolean(json, &place.field(field), errors))
     };
@@ -100,6 +192,9 @@ pub(super) fn read_cookie(json: &Json, rule: Option<&str>, place: &Place, errors
     }
     if let Some(other) = same_site.filter(|s| !matches!(*s, "Lax" | "Strict" | "None")) {
         errors.add(&place.field("sameSite"), format!("{} is none of Lax, Strict, None", quoted(other)));
+    }
+    if let Some(other) = draw.filter(|s| !matches!(*s, "random" | "client")) {
+        errors.add(&place.field("draw"), format!("{} is none of random, client", quoted(other)));
     }
     let same_site = same_site.unwrap_or("Lax");
     let path = path.unwrap_or("/");
@@ -149,6 +244,7 @@ pub(super) fn read_cookie(json: &Json, rule: Option<&str>, place: &Place, errors
             None => Secure::WhenHttps,
         },
         attributes,
+        draw: if draw == Some("client") { FirstDraw::Client } else { FirstDraw::Random },
     })
 }
 

@@ -25,11 +25,56 @@ pub struct Phase {
 pub struct Expected(Value);
 
 /// A request as it is sent, and the application's response.
+#[derive(Clone)]
 pub struct Sent {
     /// Pseudo-headers first; names in lower case.
     pub headers: Vec<(String, Vec<u8>)>,
     pub status: u16,
     pub response_headers: Vec<(String, Vec<u8>)>,
+    pub visitor: Visitor,
+}
+
+/// What Envoy knows of a client beside what the request says.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// The address, with a port.
+    pub address: String,
+    /// The claims of a verified token; null: there is none.
+    claims: Value,
+}
+
+impl Default for Visitor {
+    fn default() -> Self {
+        Visitor { address: "127.0.0.1:4711".to_owned(), claims: Value::Null }
+    }
+}
+
+impl Visitor {
+    /// A claim as Envoy hands it over: strings as they are, lists of strings as pairs, numbers as doubles.
+    pub fn claim<'n>(&self, names: impl Iterator<Item = &'n str>) -> Option<Vec<u8>> {
+        let mut claim = &self.claims;
+        for name in names {
+            claim = match claim {
+                Value::Array(items) => items.get(name.parse::<usize>().ok()?)?,
+                other => other.get(name)?,
+            };
+        }
+        match claim {
+            // The SDK does not tell an empty property from an absent one.
+            Value::String(text) => (!text.is_empty()).then(|| text.clone().into_bytes()),
+            Value::Bool(value) => Some(vec![u8::from(*value)]),
+            Value::Number(number) => Some(number.as_f64()?.to_le_bytes().to_vec()),
+            Value::Array(items) => {
+                let items: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+                let items = items?;
+                let mut bytes = (items.len() as u32).to_le_bytes().to_vec();
+                items.iter().for_each(|item| bytes.extend((item.len() as u64).to_le_bytes()));
+                items.iter().for_each(|item| bytes.extend([item.as_bytes(), &[0, 0]].concat()));
+                Some(bytes)
+            }
+            Value::Object(_) | Value::Null => None,
+        }
+    }
 }
 
 /// What a runner has seen of one request.
@@ -43,6 +88,8 @@ pub struct Observed {
     pub source: String,
     /// The cookie that the filter added.
     pub set_cookie: Option<String>,
+    /// The response's headers as the client sees them, without that cookie.
+    pub response_headers: Vec<(String, Vec<u8>)>,
 }
 
 /// All cases of `tests/cases/*.yaml`.
@@ -101,9 +148,9 @@ fn read_phase(phase: &Value, name: String) -> Phase {
 }
 
 fn read_request(request: &Value, name: &str) -> Expected {
-    let fields =
-        ["method", "scheme", "host", "path", "headers", "response", "subset", "oneOf", "source", "rule", "setCookie"];
-    known(request, &fields, name);
+    let sent = ["method", "scheme", "host", "path", "headers", "client", "claims", "response"];
+    let expected = ["subset", "oneOf", "source", "rule", "setCookie", "clientSees"];
+    known(request, &[&sent[..], &expected[..]].concat(), name);
     let asked = request.get("subset").is_some() != request.get("oneOf").is_some();
     assert!(asked, "{name}: a request says subset or oneOf");
     Expected(request.clone())
@@ -132,6 +179,12 @@ impl Expected {
             headers,
             status: response["status"].as_u64().unwrap_or(200) as u16,
             response_headers: pairs(&response["headers"], now),
+            visitor: Visitor {
+                address: self.0["client"].as_str().map_or(Visitor::default().address, |ip| {
+                    if ip.contains(':') { format!("[{ip}]:0") } else { format!("{ip}:0") }
+                }),
+                claims: self.0["claims"].clone(),
+            },
         }
     }
 
@@ -161,6 +214,10 @@ impl Expected {
                 assert_eq!(seen, expected, "{}", context());
             }
         }
+        for (name, value) in pairs(&self.0["clientSees"], now) {
+            let seen: Vec<_> = observed.response_headers.iter().filter(|(n, _)| *n == name).collect();
+            assert!(seen.len() == 1 && seen[0].1 == value, "{name}: {}", context());
+        }
         match (self.0["setCookie"].as_str(), &observed.set_cookie) {
             (None, None) => {}
             (Some(template), Some(cookie)) => assert!(fits(template, cookie, now), "{}", context()),
@@ -169,16 +226,18 @@ impl Expected {
     }
 }
 
-/// Whether a cookie is what a template with `{draw}` and `{now}` says.
+/// Whether a cookie is what a template with `{draw}`, `{now}` and `{kept}` says.
 fn fits(template: &str, cookie: &str, now: u32) -> bool {
-    let Some((before, after)) = template.split_once("{draw}") else {
-        return cookie == template.replace("{now}", &format!("{now:07x}"));
-    };
+    let template = template.replace("{now}", &format!("{now:07x}"));
+    let hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let Some((before, after)) = template.split_once("{draw}") else { return cookie == template };
     let Some((draw, rest)) = cookie.strip_prefix(before).and_then(|rest| rest.split_at_checked(8)) else {
         return false;
     };
-    draw.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-        && rest == after.replace("{now}", &format!("{now:07x}"))
+    let Some((before, after)) = after.split_once("{kept}") else { return hex(draw) && rest == after };
+    let kept =
+        rest.strip_prefix(before).and_then(|rest| rest.strip_suffix(after)).and_then(|kept| kept.split_once('.'));
+    kept.is_some_and(|(subset, seal)| hex(draw) && !subset.is_empty() && seal.len() == 16 && hex(seal))
 }
 
 fn pairs(list: &Value, now: u32) -> Vec<(String, Vec<u8>)> {

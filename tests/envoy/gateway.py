@@ -1,6 +1,8 @@
 """A real Envoy, configured as Istio configures its ingress gateway, and everything that a test wants to know of it."""
 
+import base64
 import ctypes
+import hmac
 import http.client
 import json
 import os
@@ -340,6 +342,37 @@ def route(target, prefix="/", headers=(), **more):
 def subset_routes(header=HEADER, v2="v2", v1="v1"):
     """What the shipped VirtualService says: v2 where the header says so, else v1."""
     return [route(v2, headers=[header_match(header, exact="v2")]), route(v1)]
+
+
+# Shared with who issues the tokens: in the tests, `token`.
+TOKEN_KEY = b"a key of the tests alone, 32 byte"
+
+
+def verified_tokens():
+    """What Istio makes of a RequestAuthentication: tokens are verified, and their claims put where filters find them."""
+    key = {"kty": "oct", "alg": "HS256", "k": base64url(TOKEN_KEY)}
+    provider = {
+        "issuer": "tests",
+        "local_jwks": {"inline_string": json.dumps({"keys": [key]})},
+        "payload_in_metadata": "payload",
+        "normalize_payload_in_metadata": {"space_delimited_claims": ["scope", "permission"]},
+    }
+    allowed = {"requires_any": {"requirements": [{"provider_name": "tests"}, {"allow_missing": {}}]}}
+    rules = [{"match": {"prefix": "/"}, "requires": allowed}]
+    config = {"providers": {"tests": provider}, "rules": rules}
+    kind = f"{EXTENSIONS}filters.http.jwt_authn.v3.JwtAuthentication"
+    return {"name": "envoy.filters.http.jwt_authn", "typed_config": {"@type": kind, **config}}
+
+
+def token(claims):
+    """A token with these claims (RFC 7519), signed with the key of the tests."""
+    parts = [{"alg": "HS256", "typ": "JWT"}, {"iss": "tests"} | claims]
+    signed = ".".join(base64url(json.dumps(part).encode()) for part in parts)
+    return f"{signed}.{base64url(hmac.digest(TOKEN_KEY, signed.encode(), 'sha256'))}"
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def connection_manager(stat_prefix, filters, routes, **more):

@@ -19,11 +19,14 @@ from gateway import (
     listener,
     replace,
     route,
+    token,
+    verified_tokens,
 )
 from upstream import Answer
 
 CASE = {"name", "config", "configText", "errors", "rules", "header", "requests", "then"}
-REQUEST = {"method", "scheme", "host", "path", "headers", "response", "subset", "oneOf", "source", "rule", "setCookie"}
+SENT = {"method", "scheme", "host", "path", "headers", "client", "claims", "response"}
+REQUEST = SENT | {"subset", "oneOf", "source", "rule", "setCookie", "clientSees"}
 # All cases share one Envoy, as two WasmPlugins share a gateway; on listeners of their own they do not disturb each other.
 RIVAL = re.compile(r"another plugin, .*, writes .* too: the later one undoes what the earlier one decides")
 
@@ -75,8 +78,8 @@ class Gateway:
         plugin.write(config)
         routes = [route("v2", headers=[header_match(header, prefix="v2")]) for header in headers]
         # Without this Envoy answers methods that it does not know itself.
-        http1 = {"allow_custom_methods": True}
-        manager = connection_manager(name, [plugin.filter()], [*routes, route("v1")], http_protocol_options=http1)
+        more = {"http_protocol_options": {"allow_custom_methods": True}, "xff_num_trusted_hops": 1}
+        manager = connection_manager(name, [verified_tokens(), plugin.filter()], [*routes, route("v1")], **more)
         self.listeners.append(listener(name, manager, self.certificate))
         self.write()
         return plugin, self.envoy.port(name)
@@ -165,6 +168,10 @@ class Visit:
         assert not unknown, f"the runner does not know {unknown}"
         assert ("subset" in request) != ("oneOf" in request), "subset or oneOf"
         headers = [(name, at_minute(value)) for name, value in request.get("headers", [])]
+        if "client" in request:
+            headers.append(("x-forwarded-for", request["client"]))
+        if "claims" in request:
+            headers.append(("authorization", f"Bearer {token(request['claims'])}"))
         subset, source, cookie = self.ask(request, headers, request.get("setCookie"))
         if "oneOf" in request:
             assert subset in request["oneOf"]
@@ -175,7 +182,7 @@ class Visit:
         if cookie and "{draw}" in request["setCookie"]:
             name, value = cookie.split(";")[0].split("=", 1)
             again, source, _ = self.ask(request, with_cookie(headers, name, value), None)
-            assert (again, source) == (subset, "cookie"), "the next request of the same visitor"
+            assert again == subset and source in ("cookie", "kept"), "the next request of the same visitor"
 
     def ask(self, request, headers, expected_cookie):
         """What the application saw as subset, what it rests on, and the filter's cookie."""
@@ -209,6 +216,9 @@ class Visit:
         if "rule" in request:
             assert rule == (request["rule"] or "")
 
+        for name, value in request.get("clientSees", []):
+            assert got.values(name) == [value]
+
         own = [value for name, value in response["headers"] if name == "set-cookie"]
         cookies = got.values("set-cookie")
         assert cookies[: len(own)] == own, "the application's own cookies"
@@ -217,6 +227,7 @@ class Visit:
             assert ours == []
             return subset, source, None
         pattern = re.escape(expected_cookie).replace(r"\{draw\}", "[0-9a-f]{8}")
+        pattern = pattern.replace(r"\{kept\}", r"[a-z0-9-]+\.[0-9a-f]{16}")
         now = "|".join(f"{minute:07x}" for minute in minutes)
         assert len(ours) == 1, ours
         assert re.fullmatch(pattern.replace(r"\{now\}", f"(?:{now})"), ours[0]), f"{ours[0]} is not {expected_cookie}"

@@ -1,6 +1,7 @@
 //! A strict fake of Envoy for the built module: it knows the host calls that the filter may make, in the phases in which
 //! it may make them, and answers each as Envoy does. Any other call, a wrong phase or a trap fails the test.
 
+use crate::common::Visitor;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -85,6 +86,7 @@ struct Vm {
     configuration: Vec<u8>,
     request: Headers,
     response: Headers,
+    visitor: Visitor,
     /// Headers that were written in this phase, and those that were asked for.
     written: Vec<String>,
     asked: Vec<String>,
@@ -176,6 +178,7 @@ impl Worker {
             configuration: Vec::new(),
             request: Headers::new(),
             response: Headers::new(),
+            visitor: Visitor::default(),
             written: Vec::new(),
             asked: Vec::new(),
             defined: Vec::new(),
@@ -220,6 +223,11 @@ impl Worker {
         }
     }
 
+    /// Whose requests follow.
+    pub fn visited_by(&mut self, visitor: Visitor) {
+        self.store.data_mut().visitor = visitor;
+    }
+
     /// One request and its response.
     pub fn exchange(&mut self, plugin: &str, request: Headers, response: Headers) -> Exchange {
         let stream = self.open(plugin, request);
@@ -250,7 +258,9 @@ impl Worker {
         let action = self.call("proxy_on_response_headers", &[stream.context, lines, 1]);
         assert_eq!(action, Some(0), "the filter never holds a response");
         let vm = self.store.data_mut();
-        assert!(vm.written.len() <= 1, "at most one line is added to a response");
+        let mut written = vm.written.clone();
+        written.dedup();
+        assert_eq!(written, vm.written, "each header of a response is written once at most");
         let response = std::mem::take(&mut vm.response);
         let exchange = Exchange { written: stream.written.clone(), request: stream.request.clone(), response };
         self.reset(stream);
@@ -411,12 +421,28 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         "env",
         "proxy_get_property",
         |mut c: Caller<'_, Vm>, path: u32, length: u32, at: u32, size: u32| -> Result<u32> {
-            enter(&c, "proxy_get_property", &[Configure])?;
+            enter(&c, "proxy_get_property", &[Configure, Request])?;
             let plugin = c.data().plugin.clone().into_bytes();
-            match read(&c, path, length)?.as_slice() {
-                b"plugin_name" => give(&mut c, &plugin, at, size),
-                b"plugin_root_id" => give(&mut c, b"", at, size),
-                other => Err(wasmi::Error::new(format!("property {:?}", String::from_utf8_lossy(other)))),
+            let path = read(&c, path, length)?;
+            let path: Vec<&[u8]> = path.split(|&b| b == 0).collect();
+            match (c.data().phase, path.as_slice()) {
+                (Configure, [b"plugin_name"]) => give(&mut c, &plugin, at, size),
+                (Configure, [b"plugin_root_id"]) => give(&mut c, b"", at, size),
+                (Request, [b"source", b"address"]) => {
+                    let address = c.data().visitor.address.clone();
+                    give(&mut c, address.as_bytes(), at, size)
+                }
+                (
+                    Request,
+                    [b"metadata", b"filter_metadata", b"envoy.filters.http.jwt_authn", b"payload", names @ ..],
+                ) => {
+                    let names: Vec<String> = names.iter().map(|n| String::from_utf8_lossy(n).into_owned()).collect();
+                    match c.data().visitor.claim(names.iter().map(String::as_str)) {
+                        Some(value) => give(&mut c, &value, at, size),
+                        None => Ok(NOT_FOUND),
+                    }
+                }
+                (phase, other) => Err(wasmi::Error::new(format!("property {other:?} in the phase {phase:?}"))),
             }
         },
     )
@@ -488,7 +514,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         "env",
         "proxy_replace_header_map_value",
         |mut c: Caller<'_, Vm>, map: u32, key: u32, length: u32, at: u32, size: u32| -> Result<u32> {
-            enter(&c, "proxy_replace_header_map_value", &[Request])?;
+            enter(&c, "proxy_replace_header_map_value", &[Request, Response])?;
             let (name, value) = (name(&c, key, length)?, read(&c, at, size)?);
             c.data_mut().written.push(name.clone());
             let Some(headers) = headers(&mut c, map) else { return Ok(BAD_ARGUMENT) };

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,8 +47,11 @@ func render(folder string) (string, error) {
 	if text, ok := rendered[folder]; ok {
 		return text, nil
 	}
-	disk := withModule{filesys.MakeFsOnDisk()}
-	objects, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, filepath.Join(top(), folder))
+	files, err := tree()
+	if err != nil {
+		return "", err
+	}
+	objects, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, "/"+folder)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", folder, err)
 	}
@@ -59,16 +63,30 @@ func render(folder string) (string, error) {
 	return rendered[folder], nil
 }
 
-// withModule stands for a tree in which `make image` has been run: the file that it writes is no part of the repository.
-type withModule struct{ filesys.FileSystem }
-
-func (w withModule) ReadFile(path string) ([]byte, error) {
-	data, err := w.FileSystem.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && filepath.Base(path) == "canary_split.wasm.gz" {
-		return []byte{0x1f, 0x8b}, nil
+// tree is what is shipped, as it is after `make image`, which writes a file that is no part of the repository.
+var tree = sync.OnceValues(func() (filesys.FileSystem, error) {
+	files := filesys.MakeFsInMemory()
+	for _, folder := range []string{"manifests", "wasmplugin"} {
+		err := filepath.WalkDir(filepath.Join(top(), folder), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			name, err := filepath.Rel(top(), path)
+			if err != nil {
+				return err
+			}
+			return files.WriteFile("/"+name, data)
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
-	return data, err
-}
+	return files, files.WriteFile("/wasmplugin/in-cluster/canary_split.wasm.gz", []byte{0x1f, 0x8b})
+})
 
 // parse reads YAML documents as kubectl does with strict validation: a key that stands twice is an error.
 func parse(text string) ([]*unstructured.Unstructured, error) {

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// spoiled is an entry of tests/cases/spoiled.yaml, where the fields are explained.
+// spoiled is an entry of tests/istio/spoiled.yaml, where the fields are explained.
 type spoiled struct {
 	Mistake string `json:"mistake"`
 	Overlay string `json:"overlay"`
@@ -26,7 +26,7 @@ type spoiled struct {
 }
 
 func spoiledOnes(t *testing.T) (table []spoiled) {
-	text, err := os.ReadFile(filepath.Join(top(), "tests/cases/spoiled.yaml"))
+	text, err := os.ReadFile(filepath.Join(top(), "tests/istio/spoiled.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

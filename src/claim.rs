@@ -1,0 +1,105 @@
+//! Claims of a token that Istio has verified.
+//!
+//! Istio's `jwt_authn` filter leaves them in the request's metadata; a path leads to one of them. What Envoy hands over for it
+//! is a string as it is (an empty one is absent), and a list of strings in its format for pairs.
+
+/// The way to a claim: the names of nested objects, the index of a list's item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimPath(Vec<String>);
+
+impl ClaimPath {
+    /// Reads it as Istio reads what follows `@request.auth.claims`: `realm.role`, or `[https://example.com/role][name]` where
+    /// names have dots.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text.
+    pub fn parse(text: &str) -> Result<ClaimPath, &'static str> {
+        let names: Vec<String> = match text.strip_prefix('[') {
+            Some(rest) => {
+                let inner = rest.strip_suffix(']').ok_or("begins with [ and does not end with ]")?;
+                inner.split("][").map(str::to_owned).collect()
+            }
+            None => text.split('.').map(str::to_owned).collect(),
+        };
+        if names.iter().any(String::is_empty) {
+            return Err("has an empty name");
+        }
+        if names.iter().any(|name| name.contains(['[', ']'])) {
+            return Err("has a bracket within; write all names with dots between them, or each in brackets");
+        }
+        Ok(ClaimPath(names))
+    }
+
+    /// The names, the outermost first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+/// The items of a claim that is a list of strings; `None` if it is none.
+///
+/// The format is proxy-wasm's for pairs: how many, the two lengths of each, then each with a zero byte behind either half; all
+/// numbers are 32 bits, little-endian. An item stands in the first half, the second is empty.
+pub fn items(value: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
+    let number = |at: usize| Some(u32::from_le_bytes(*value.get(at..)?.first_chunk()?) as usize);
+    let count = number(0)?;
+    let mut items = Vec::new();
+    let mut at = count.checked_mul(8)?.checked_add(4)?;
+    if at > value.len() {
+        return None;
+    }
+    for item in 0..count {
+        let (length, empty) = (number(4 + 8 * item)?, number(8 + 8 * item)?);
+        let end = at.checked_add(length)?;
+        items.push(value.get(at..end)?);
+        if empty != 0 || value.get(end..end.checked_add(2)?)? != [0, 0] {
+            return None;
+        }
+        at = end + 2;
+    }
+    (at == value.len()).then(|| items.into_iter())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_written_as_in_a_virtual_service() {
+        let path = |text: &str| ClaimPath::parse(text).map(|path| path.names().map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(path("sub").unwrap(), ["sub"]);
+        assert_eq!(path("realm.role").unwrap(), ["realm", "role"]);
+        assert_eq!(path("[https://example.com/role]").unwrap(), ["https://example.com/role"]);
+        assert_eq!(path("[a.b][c]").unwrap(), ["a.b", "c"]);
+        for wrong in ["", ".", "a.", "a..b", "[]", "[a", "[a]b", "[a][]", "a[b]"] {
+            assert!(path(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    fn listed(items: &[&str]) -> Vec<u8> {
+        let mut bytes = (items.len() as u32).to_le_bytes().to_vec();
+        for item in items {
+            bytes.extend((item.len() as u32).to_le_bytes());
+            bytes.extend(0_u32.to_le_bytes());
+        }
+        for item in items {
+            bytes.extend(item.bytes());
+            bytes.extend([0, 0]);
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_list_is_told_from_a_string() {
+        let read = |bytes: &[u8]| items(bytes).map(|items| items.map(<[u8]>::to_vec).collect::<Vec<_>>());
+        assert_eq!(read(&listed(&["beta", ""])), Some(vec![b"beta".to_vec(), Vec::new()]));
+        assert_eq!(read(&listed(&[])), Some(Vec::new()));
+        for no_list in [&b""[..], b"beta", b"\x01\0\0\0", &[0xff; 12], &[0xff; 4]] {
+            assert_eq!(read(no_list), None, "{no_list:?}");
+        }
+        let mut longer = listed(&["beta"]);
+        longer.push(0);
+        assert_eq!(read(&longer), None);
+    }
+}

@@ -39,6 +39,23 @@ fn an_edit_of_ones_own_is_simulated() {
 }
 
 #[test]
+fn a_plan_is_walked_by_visitors_who_come_back() {
+    // The plan and its scheme, then moved, least possible, back, canary to canary.
+    let rows = table(&["100,0", "50,50", "100,0", "0,0,100", "--visitors", "20000"]);
+    let numbers: Vec<Vec<f64>> =
+        rows.iter().map(|row| row[2..].iter().map(|cell| cell.parse().unwrap()).collect()).collect();
+    assert_eq!(rows.iter().map(|row| row[1].as_str()).next_back(), Some("canary-split, keep"));
+    let close = |a: f64, b: f64| (a - b).abs() < 2.0;
+    // Half go and come back, then all go to another one.
+    assert!(close(numbers[0][0], 200.0) && numbers[0][1] == 200.0 && close(numbers[0][2], 50.0), "{numbers:?}");
+    assert_eq!(numbers[0][3], 0.0);
+    assert_eq!(numbers[4], [0.0, 200.0, 0.0, 0.0], "keep moves nobody whose subset is there");
+    let evicted = table(&["50,0,50", "50,50", "50,50", "--visitors", "20000"]);
+    let last = evicted.last().unwrap();
+    assert!(close(last[2].parse().unwrap(), 50.0), "whose subset is gone must go: {last:?}");
+}
+
+#[test]
 fn nothing_moves_where_no_share_changes() {
     for row in [table(&["80,20", "8,2"]), table(&["1,1,1", "7,7,7"])].concat() {
         assert_eq!(row[3], "0.0 %", "{row:?}");

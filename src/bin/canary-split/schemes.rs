@@ -1,5 +1,6 @@
 //! How a visitor's draw is turned into a subset: by this filter, and by what others do.
 
+pub use canary_split::split::MAX_SUBSETS;
 use canary_split::split::{Draw, Salt, Split};
 use xxhash_rust::xxh64::xxh64;
 

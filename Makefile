@@ -1,6 +1,8 @@
 # Thin targets; what they need is installed by tests/setup.sh, which names what it cannot install.
 WASM := target/wasm32-wasip1/release/canary_split.wasm
 PYTHON := .venv/bin/python
+# Where everything here looks for what was built.
+export CARGO_TARGET_DIR := $(CURDIR)/target
 # The module names no path of the machine that built it: the same source gives the same bytes.
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/canary-split
 
@@ -8,7 +10,7 @@ export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_
 export TARGET_OUT := /tmp
 export LOCAL_OUT := /tmp
 
-.PHONY: help build demo test test-fast test-envoy test-manifests test-istio test-cluster fixtures lint image tool simulate setup clean
+.PHONY: help build demo test test-fast test-envoy test-manifests test-browser test-istio test-cluster fixtures lint image tool simulate setup clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -27,6 +29,7 @@ setup: ## everything that `make test` needs
 test: setup build ## every test
 	cargo test --locked --all-features
 	$(PYTHON) -m pytest -q tests/manifests tests/envoy tests/demo
+	$(PYTHON) -m pytest -q tests/browser
 	$(MAKE) test-istio test-cluster
 
 test-fast: build ## native tests and the built module in the fake host
@@ -37,6 +40,9 @@ test-envoy: setup build ## the built module in every supported Envoy (ENVOY=1.39
 
 test-manifests: setup build ## what we ship renders and says what we mean
 	$(PYTHON) -m pytest -q tests/manifests
+
+test-browser: setup build ## a real Chromium against the demo's stack
+	$(PYTHON) -m pytest -q tests/browser
 
 test-istio: setup build target/istio/translation.test ## what Istio makes of the manifests, on every Envoy (ENVOY=1.39.3 for one)
 	cd tests/istio/translation && $(CURDIR)/target/istio/translation.test -test.v -test.failfast
@@ -67,13 +73,16 @@ lint: ## formatting, clippy for both targets (with the lints against panics), do
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --quiet
 
 image: build ## OCI layout and tarball in .image/; URL=REGISTRY/NAME or URL=in-cluster sets it in the WasmPlugin; FORM=artifact
+	tests/setup.sh image
 	python3 wasmplugin/image.py $(if $(FORM),--form $(FORM)) $(if $(URL),--url $(URL))
 
 tool: ## the native tool: target/release/canary-split
+	tests/setup.sh rust
 	cargo build --locked --release --features cli --bin canary-split
 
 simulate: ## who moves when weights are edited: this split beside others
-	cargo run --locked --quiet --release --features cli -- simulate
+	tests/setup.sh rust
+	@cargo run --locked --quiet --release --features cli -- simulate
 
 clean: ## what was built and installed here
-	rm -rf target .venv .image
+	rm -rf target .venv .image wasmplugin/in-cluster/canary_split.wasm.gz

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Sets up what is missing, and names what it cannot install.
 #   tests/setup.sh rust             the compiler's target for the module
+#   tests/setup.sh image            nothing: it looks whether Python is there
 #   tests/setup.sh go               nothing: it looks whether Go is there
 #   tests/setup.sh demo VERSION...  that, the Python packages and these Envoys (default: the newest released Istio's)
-#   tests/setup.sh all              that, with every Envoy of tests/envoy/versions.txt
+#   tests/setup.sh all              that, with every Envoy of tests/envoy/versions.txt, and a browser
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -79,6 +80,28 @@ pip() {
     }
 }
 
+browser() {
+    if ! command -v chromium >/dev/null 2>&1; then
+        if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+            echo "setup: chromium"
+            apt-get install -qq -y --no-install-recommends chromium >/dev/null || {
+                apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null
+            }
+        else
+            complain "chromium is missing: install it with your package manager (apt-get install chromium)"
+            stop_if_missing
+        fi
+    fi
+    home=$VENV/browser
+    if ! cmp -s tests/browser/requirements.txt "$home/requirements.txt"; then
+        echo "setup: Playwright"
+        rm -rf "$home" "$home.part"
+        pip --no-deps --target "$home.part" -r tests/browser/requirements.txt
+        cp tests/browser/requirements.txt "$home.part/requirements.txt"
+        mv "$home.part" "$home"
+    fi
+}
+
 versions() {
     sed 's/ *#.*//; /^$/d' tests/envoy/versions.txt
 }
@@ -108,6 +131,10 @@ rust)
     stop_if_missing
     rust
     ;;
+image)
+    need python3 "install Python 3.10 or newer (apt-get install python3)"
+    stop_if_missing
+    ;;
 go)
     check_go
     stop_if_missing
@@ -127,6 +154,7 @@ demo | all)
     rust
     python
     for version; do envoy "$version"; done
+    [ "$what" = demo ] || browser
     ;;
 *)
     usage

@@ -12,7 +12,7 @@ const EDITS: [(&str, &str, &str); 10] = [
     ("rolled back", "75,25", "100,0"),
     ("weights of another sum", "95,5", "90,20"),
     ("a second canary is added", "80,20", "70,20,10"),
-    ("one of two grows", "80,10,10", "60,20,20"),
+    ("both grow", "80,10,10", "60,20,20"),
     ("one shrinks, one grows", "50,30,20", "50,20,30"),
     ("a third canary is added", "75,10,10", "70,10,10,5"),
     ("one outgrows its lane", "40,30,20,10", "10,60,20,10"),

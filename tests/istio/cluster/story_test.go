@@ -153,10 +153,15 @@ func (s *story) prepared() {
 		if strings.Contains(line, "overlays/weighted") {
 			break
 		}
-		if stop := load(s.t, s.cluster); true {
+		stop := load(s.t, s.cluster)
+		if variable, _, assigns := strings.Cut(line, "=$("); assigns {
+			if address := s.user.run(line + "; echo $" + variable); address != loadBalancer {
+				s.t.Errorf("$%s is %q", variable, address)
+			}
+		} else {
 			s.user.run(line)
-			s.user.say("%d requests meanwhile", stop())
 		}
+		s.user.say("%d requests meanwhile, 0 failed", stop())
 	}
 	until(s.t, "the module on the gateway", s.gateway.runsTheModule)
 	s.user.say("the gateway runs the module that it has pulled")
@@ -332,7 +337,7 @@ func (s *story) wayBack() {
 
 func (s *story) inCluster() {
 	s.makeImage("in-cluster")
-	for _, line := range s.user.code(readme, "or, to try it, none at all")[1:] {
+	for _, line := range s.user.code(readme, "or, to try it, none at all")[1:] { // the first is makeImage's
 		s.user.run(line)
 	}
 	s.user.run("kubectl apply -k manifests/overlays/weighted")

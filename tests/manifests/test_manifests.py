@@ -330,13 +330,13 @@ def test_folders_and_deployments_in_commands_are_there(shipped):
     assert folders == {"manifests/base", "manifests/overlays/prepared", "manifests/overlays/weighted", "wasmplugin/in-cluster"}
     objects = [o for folder in EVERYTHING for o in shipped.objects(folder).all("Deployment")]
     known = {(o["metadata"]["namespace"], o["metadata"]["name"]) for o in objects}
-    assert deployments == {("canary", "httpbin-v2"), ("istio-system", "canary-split-module")}
+    assert deployments == {("canary", "httpbin"), ("canary", "httpbin-v2"), ("istio-system", "canary-split-module")}
     assert deployments <= known
 
 
 def test_weights_are_raised_after_the_rollout():
     lines = [command for _, command in commands("manifests/README.md")]
-    at = [next(i for i, line in enumerate(lines) if wanted in line) for wanted in ("base", "prepared", "rollout", "weighted")]
+    at = [next(i for i, line in enumerate(lines) if wanted in line) for wanted in ("base", "prepared", "rollout status deployment/httpbin-v2", "weighted")]
     assert at == sorted(at)
 
 

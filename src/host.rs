@@ -374,11 +374,11 @@ impl<'c> Request<'c> for Asked<'c> {
 }
 
 /// What was answered to this question, which is asked if it was not before.
-fn once<'a, Q: PartialEq>(
-    asked: &'a mut Vec<(Q, Option<Vec<u8>>)>,
+fn once<Q: PartialEq>(
+    asked: &mut Vec<(Q, Option<Vec<u8>>)>,
     question: Q,
     ask: impl FnOnce() -> Option<Vec<u8>>,
-) -> Option<&'a [u8]> {
+) -> Option<&[u8]> {
     let at = asked.iter().position(|(known, _)| *known == question).unwrap_or_else(|| {
         asked.push((question, ask()));
         asked.len() - 1

@@ -86,7 +86,8 @@ fn anchor(heading: &str) -> String {
 
 #[test]
 fn every_link_leads_somewhere() {
-    let documents = ["README.md", "manifests/README.md", "wasmplugin/README.md", "tests/cases/README.md"];
+    let documents =
+        ["README.md", "manifests/README.md", "wasmplugin/README.md", "tests/cases/README.md", "tests/PITFALLS.md"];
     for file in documents.map(|file| top().join(file)) {
         let text = std::fs::read_to_string(&file).unwrap();
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
@@ -101,6 +102,38 @@ fn every_link_leads_somewhere() {
             let known =
                 heading.is_empty() || headings().lines().any(|line| line.starts_with('#') && anchor(line) == heading);
             assert!(known, "{}: {link}", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_pitfall_is_pinned_by_a_test_that_is_there() {
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    let sources: Vec<String> = ["rs", "py", "go"]
+        .iter()
+        .flat_map(|extension| [files(&top().join("tests"), extension), files(&top().join("src"), extension)].concat())
+        .map(|path| read(&path))
+        .collect();
+    let tables: Vec<String> = files(&top().join("tests"), "yaml").iter().map(|path| read(path)).collect();
+    let is_there = |test: &str| {
+        sources.iter().any(|text| ["fn", "def", "func"].iter().any(|f| text.contains(&format!("{f} {test}("))))
+            || tables.iter().flat_map(|text| text.lines()).any(|line| {
+                line.strip_prefix("- name: ").or(line.strip_prefix("- mistake: ")).is_some_and(|name| name == test)
+            })
+    };
+    let text = read(&top().join("tests/PITFALLS.md"));
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit())
+        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+        .collect();
+    let numbers: Vec<usize> = rows.iter().map(|row| row[0].parse().unwrap()).collect();
+    assert_eq!(numbers, (1..=58).collect::<Vec<_>>());
+    for row in rows {
+        let tests: Vec<&str> = row[3].split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "{row:?}");
+        for test in tests {
+            assert!(is_there(test), "{}: no test {test}", row[0]);
         }
     }
 }

@@ -10,7 +10,7 @@ export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_
 export TARGET_OUT := /tmp
 export LOCAL_OUT := /tmp
 
-.PHONY: help build demo test test-fast test-envoy test-manifests test-browser test-istio test-cluster fixtures lint image tool simulate setup clean
+.PHONY: help build demo test test-fast test-envoy test-manifests test-browser screenshots test-istio test-cluster fixtures lint image tool simulate setup clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ test-manifests: setup build ## what we ship renders and says what we mean
 
 test-browser: setup build ## a real Chromium against the demo's stack
 	$(PYTHON) -m pytest -q tests/browser
+
+screenshots: setup build ## docs/v1.png and docs/v2.png, the pictures in the README
+	$(PYTHON) tests/browser/screenshots.py
 
 test-istio: setup build target/istio/translation.test ## what Istio makes of the manifests, on every Envoy (ENVOY=1.39.3 for one)
 	cd tests/istio/translation && $(CURDIR)/target/istio/translation.test -test.v -test.failfast

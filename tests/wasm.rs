@@ -7,7 +7,7 @@ mod host;
 mod vms;
 
 use canary_split::sticky::Minutes;
-use common::{Observed, Phase, Sent};
+use common::{Observed, Phase, Sent, Visitor};
 use host::{Headers, Program, Shared, Worker};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -252,11 +252,24 @@ const CURIOUS: &[u8] = br#"{"rules":[
         {"queryParams":{"q":{"regex":".*"}},"cookies":{"c":{"prefix":"1"}}}],"subset":"v2"},
     {"name":"httpbin","split":[{"subset":"v1","weight":80},{"subset":"v2","weight":20}],"sticky":{"cookie":{}}}]}"#;
 
+/// All that a visitor may be known by, and a cookie that keeps.
+const KNOWING: &[u8] = br#"{"responseHeader":"x-served-by","rules":[
+    {"name":"c","match":[{"claims":{"group":{"regex":".*"},"realm.role":{"prefix":"a"}}}],"subset":"v2"},
+    {"name":"httpbin","split":[{"subset":"v1","weight":80},{"subset":"v2","weight":20}],"sticky":{
+        "keys":[{"claim":"sub"},{"header":"x-a"},{"queryParam":"q"},{"cookie":"c"},{"remoteIp":true}],
+        "cookie":{"draw":"client"},"onWeightChange":"keep"}}]}"#;
+
 #[test]
 fn no_request_traps_and_no_client_byte_reaches_a_response() {
     let program = Program::load();
-    let mut gateway = Gateway::new(&program);
-    gateway.configure(CURIOUS);
+    for config in [CURIOUS, KNOWING] {
+        throw_bytes_at(&program, config);
+    }
+}
+
+fn throw_bytes_at(program: &Program, config: &[u8]) {
+    let mut gateway = Gateway::new(program);
+    gateway.configure(config);
     let mut random = fastrand::Rng::with_seed(7);
     let names = [":authority", ":path", ":method", ":scheme", "cookie", "x-a", "x-b", "origin", "x-canary-subset"];
     let pieces: [&[u8]; 12] = [
@@ -288,8 +301,13 @@ fn no_request_traps_and_no_client_byte_reaches_a_response() {
         let status = [&b"200"[..], b"101", b"301", b"503", b"", b"x", b"99999"][random.usize(..7)];
         let turn = random.usize(1..3);
         let worker = &mut gateway.workers[turn];
+        worker.visited_by(anybody(&mut random));
         let exchange = worker.exchange("canary", request, vec![(":status".to_owned(), status.to_vec())]);
-        if let Some((_, cookie)) = exchange.response.get(1) {
+        for (name, cookie) in &exchange.response[1..] {
+            if name == "x-served-by" {
+                assert_eq!(Some(cookie), value(&exchange.request, "x-canary-subset").as_ref());
+                continue;
+            }
             let cookie = std::str::from_utf8(cookie).unwrap();
             let (value, rest) = cookie.split_once(';').unwrap();
             assert!(
@@ -308,6 +326,17 @@ fn no_request_traps_and_no_client_byte_reaches_a_response() {
         let subset = value(&exchange.request, "x-canary-subset").unwrap();
         assert!(subset == b"v1" || subset == b"v2");
     }
+}
+
+/// Any address, and for every claim the same bytes, also such as look like a list.
+fn anybody(random: &mut fastrand::Rng) -> Visitor {
+    let addresses = ["203.0.113.7:1", "[2001:db8::1]:2", "/a/socket", "", "[::ffff:1.2.3.4]:5", "999.1.1.1:1"];
+    let mut claim: Vec<u8> = (0..random.usize(..24)).map(|_| random.u8(..)).collect();
+    if random.bool() {
+        claim.splice(..0, [random.u8(..4), 0, 0, 0]);
+    }
+    let claim = random.bool().then_some(claim);
+    Visitor::of_bytes(addresses[random.usize(..addresses.len())], claim)
 }
 
 /// What one request costs: the host calls of its request phase, and the headers that it asks for.

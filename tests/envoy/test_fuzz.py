@@ -18,7 +18,19 @@ BATCH = 64
 CONNECTIONS = 4
 
 CONFIG = {
+    "responseHeader": "x-subset",
     "rules": [
+        {
+            "name": "known",
+            "hosts": ["canary.example.com"],
+            "match": [{"queryParams": {"q": {}}}, {"claims": {"group": {"prefix": "b"}}}],
+            "split": [{"subset": "v1", "weight": 1}, {"subset": "v2", "weight": 1}],
+            "sticky": {
+                "keys": [{"claim": "sub"}, {"header": "x-a"}, {"queryParam": "q"}, {"cookie": "a"}, {"remoteIp": True}],
+                "cookie": {"name": "m", "ttl": "1m", "draw": "client"},
+                "onWeightChange": "keep",
+            },
+        },
         {
             "name": "testers",
             "hosts": ["canary.example.com"],
@@ -47,12 +59,12 @@ CONFIG = {
     ]
 }
 OURS = re.compile(
-    r"(?:m=1\.[0-9a-f]{8}\.[0-9a-f]{7}; Path=/; Max-Age=60|canary-rest=1\.[0-9a-f]{8}\.[0-9a-f]{7}; Path=/; Max-Age=2592000)"
+    r"(?:m=1\.[0-9a-f]{8}\.[0-9a-f]{7}(?:\.v[12]\.[0-9a-f]{16})?; Path=/; Max-Age=60|canary-rest=1\.[0-9a-f]{8}\.[0-9a-f]{7}; Path=/; Max-Age=2592000)"
     r"; HttpOnly; SameSite=Lax"
 )
 # Nothing else may be in a response; `x-served-by` and `x-seen` are the application's.
 NAMES = {"date", "server", "content-length", "content-type", "connection", "set-cookie", "x-served-by", "x-seen"}
-NAMES |= {"transfer-encoding", "x-envoy-upstream-service-time", "location"}
+NAMES |= {"x-subset", "transfer-encoding", "x-envoy-upstream-service-time", "location"}
 
 METHODS = ["GET"] * 6 + ["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"]
 HOSTS = [
@@ -159,6 +171,8 @@ def check(response):
     assert response.status < 500
     assert {name for name, _ in response.headers} <= NAMES
     assert all(OURS.fullmatch(line) for line in response.values("set-cookie"))
+    if "x-subset" in (name for name, _ in response.headers):
+        assert response.values("x-subset") in (["v1"], ["v2"])
     if response.status == 200:
         assert (response.value("x-seen"), response.value("x-served-by")) in (
             ("v1", "v1"),

@@ -6,15 +6,14 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/http"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"canary-split/tests/istio/harness"
 )
 
 const host = "canary.example.com"
@@ -36,7 +35,7 @@ func newClient(t *testing.T, p *controlPlane) *client {
 	}
 	t.Cleanup(transport.CloseIdleConnections)
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &client{&http.Client{Transport: transport, CheckRedirect: stay, Timeout: patience}}
+	return &client{&http.Client{Transport: transport, CheckRedirect: stay, Timeout: harness.Patience}}
 }
 
 // trusting trusts what cert-manager has issued, and nothing else.
@@ -92,36 +91,14 @@ func (c *client) count(t *testing.T, total int, headers ...string) (v2 int) {
 	return v2
 }
 
-func near(hits, total int, share float64) bool {
-	return math.Abs(float64(hits)-float64(total)*share) <= 5*math.Sqrt(float64(total)*share*(1-share))
-}
-
-// load visits without end, until it is stopped; a failed request is an error.
-func load(t *testing.T, p *controlPlane) (stop func() (answered int64)) {
-	var answered atomic.Int64
-	var group sync.WaitGroup
-	done := make(chan struct{})
+func load(t *testing.T, p *controlPlane) (stop func() int64) {
+	var workers []func() error
 	for range 3 {
 		c := newClient(t, p)
-		group.Go(func() {
-			for {
-				select {
-				case <-done:
-					return
-				default:
-				}
-				if _, _, err := c.visit(); err != nil {
-					t.Error("a request failed: ", err)
-					return
-				}
-				answered.Add(1)
-			}
+		workers = append(workers, func() error {
+			_, _, err := c.visit()
+			return err
 		})
 	}
-	until(t, "requests", func() bool { return answered.Load() > 20 || t.Failed() })
-	return func() int64 {
-		close(done)
-		group.Wait()
-		return answered.Load()
-	}
+	return harness.Load(t, workers...)
 }

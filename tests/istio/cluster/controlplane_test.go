@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 
 	"go.etcd.io/etcd/server/v3/embed"
 	"k8s.io/client-go/informers"
@@ -27,6 +26,8 @@ import (
 	"k8s.io/kubernetes/pkg/controller/endpointslice"
 	"k8s.io/kubernetes/pkg/controller/replicaset"
 	"k8s.io/kubernetes/pkg/controller/serviceaccount"
+
+	"canary-split/tests/istio/harness"
 )
 
 const apiPort = "6443"
@@ -80,7 +81,7 @@ func startControlPlane(ctx context.Context, t *testing.T) *controlPlane {
 		}
 	})
 
-	until(t, "the API server", func() bool {
+	harness.Until(t, "the API server", func() bool {
 		if p.config, err = clientcmd.BuildConfigFromFlags("", p.kubeconfig); err != nil {
 			return false
 		}
@@ -153,22 +154,6 @@ func (p *controlPlane) startControllers(ctx context.Context, t *testing.T) {
 	go replicaSets.Run(ctx, 2)
 	go endpoints.Run(ctx, 2)
 	go accounts.Run(ctx, 1)
-}
-
-// ---- small things that every part needs ------------------------------------------------------------------------------
-
-const patience = 30 * time.Second
-
-// until waits for what has no event to wait for.
-func until(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for pause := time.Millisecond; !holds(); pause = min(pause*2, 50*time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("still waiting after %v: %s", patience, what)
-		}
-		time.Sleep(pause)
-	}
 }
 
 func write(t *testing.T, path, text string) {

@@ -26,6 +26,8 @@ import (
 	"istio.io/istio/pkg/security"
 	"istio.io/istio/pkg/test/env"
 	"istio.io/istio/security/pkg/nodeagent/sds"
+
+	"canary-split/tests/istio/harness"
 )
 
 const (
@@ -75,7 +77,7 @@ func (g *gatewayContainer) start(ctx context.Context, pod *corev1.Pod, address s
 		return nil, err
 	}
 	ready := "http://" + address + ":15021/healthz/ready"
-	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(harness.Patience); ; time.Sleep(20 * time.Millisecond) {
 		if response, err := http.Get(ready); err == nil {
 			_ = response.Body.Close()
 			if response.StatusCode == http.StatusOK {
@@ -88,7 +90,7 @@ func (g *gatewayContainer) start(ctx context.Context, pod *corev1.Pod, address s
 		default:
 		}
 		if time.Now().After(deadline) {
-			return nil, fmt.Errorf("the gateway is not ready after %v:\n%s", patience, tail(g.log(), 20))
+			return nil, fmt.Errorf("the gateway is not ready after %v:\n%s", harness.Patience, tail(g.log(), 20))
 		}
 	}
 	return func() {
@@ -161,7 +163,7 @@ func (g *gatewayContainer) mountVolumes(ctx context.Context, pod *corev1.Pod) er
 		{"istio", "mesh", "etc/istio/config/mesh"},
 	} {
 		var text string
-		until(g.t, each.configMap, func() bool {
+		harness.Until(g.t, each.configMap, func() bool {
 			found, err := g.client.CoreV1().ConfigMaps(pod.Namespace).Get(ctx, each.configMap, metav1.GetOptions{})
 			if err == nil {
 				text = found.Data[each.key]
@@ -255,7 +257,7 @@ func plugIn() error {
 	} else if err := netlink.LinkSetUp(lo); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(harness.Patience); ; time.Sleep(time.Millisecond) {
 		err := setUpLink("eth0", gatewayAddress)
 		if err == nil {
 			break

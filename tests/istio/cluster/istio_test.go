@@ -12,6 +12,8 @@ import (
 	"istio.io/istio/pilot/pkg/bootstrap"
 	"istio.io/istio/pkg/config/constants"
 	"istio.io/istio/pkg/test/env"
+
+	"canary-split/tests/istio/harness"
 )
 
 const (
@@ -45,7 +47,7 @@ func (s *story) installIstio() {
 		}
 	}
 	s.user.apply(strings.Join(controlPlane, "\n---\n"))
-	until(s.t, "istiod's webhooks", func() bool { return webhooksAreOn(s.t.Context(), s.cluster) })
+	harness.Until(s.t, "istiod's webhooks", func() bool { return webhooksAreOn(s.t.Context(), s.cluster) })
 	s.user.say("istiod and its webhooks run")
 	s.user.apply(strings.Join(gateway, "\n---\n"))
 }

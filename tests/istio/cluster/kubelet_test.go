@@ -19,6 +19,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
+
+	"canary-split/tests/istio/harness"
 )
 
 const nodeName = "node"
@@ -162,7 +164,7 @@ func (k *kubelet) stopAll() {
 func application(name string) container {
 	return func(_ context.Context, pod *corev1.Pod, address string) (func(), error) {
 		port := pod.Spec.Containers[0].Ports[0].ContainerPort
-		cmd := exec.Command(filepath.Join(top(), ".venv/bin/python"), filepath.Join(top(), "tests/apps", name), fmt.Sprint(port), address)
+		cmd := exec.Command(filepath.Join(harness.Top(), ".venv/bin/python"), filepath.Join(harness.Top(), "tests/apps", name), fmt.Sprint(port), address)
 		cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		output, err := cmd.StdoutPipe()

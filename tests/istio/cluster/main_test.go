@@ -6,14 +6,13 @@ package cluster
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"k8s.io/klog/v2"
 
 	"istio.io/istio/pkg/log"
 
-	"canary-split/tests/istio/sandbox"
+	"canary-split/tests/istio/harness"
 )
 
 // The parts are processes of their own, because their libraries share global variables.
@@ -32,11 +31,11 @@ func TestMain(m *testing.M) {
 		os.Exit(exitCode(runControlPlane()))
 	case part == "gateway":
 		os.Exit(exitCode(runGatewayContainer()))
-	case !sandbox.Inside():
+	case !harness.Inside():
 		// Istio reads these at its start. They leave out what only Istio's build of Envoy has.
-		os.Exit(sandbox.Enter("PILOT_ENABLE_ALPN_FILTER=false", "PILOT_ENABLE_METADATA_EXCHANGE=false"))
+		os.Exit(harness.Enter("PILOT_ENABLE_ALPN_FILTER=false", "PILOT_ENABLE_METADATA_EXCHANGE=false"))
 	}
-	if err := sandbox.RaiseLoopback(podNetwork, serviceNetwork, outsideNetwork); err != nil {
+	if err := harness.RaiseLoopback(podNetwork, serviceNetwork, outsideNetwork); err != nil {
 		os.Exit(exitCode(err))
 	}
 	quiet()
@@ -57,13 +56,4 @@ func quiet() {
 		scope.SetOutputLevel(log.NoneLevel)
 	}
 	klog.SetLogger(klog.Logger{})
-}
-
-// top is the repository's folder.
-func top() string {
-	folder, err := os.Getwd()
-	if err != nil {
-		panic(err)
-	}
-	return filepath.Join(folder, "..", "..", "..")
 }

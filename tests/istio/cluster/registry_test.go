@@ -8,13 +8,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"canary-split/tests/istio/harness"
 )
 
 // The registry of the shipped url.
@@ -36,15 +36,7 @@ func startRegistry(t *testing.T) {
 
 // push does what `crane push .image/oci REFERENCE` does.
 func push(t *testing.T, folder, reference string) {
-	index, err := layout.ImageIndexFromPath(filepath.Join(folder, "oci"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	descriptors, err := index.IndexManifest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	image, err := index.Image(descriptors.Manifests[0].Digest)
+	image, err := harness.Image(folder)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/net/websocket"
+
+	"canary-split/tests/istio/harness"
 )
 
 // story is what the steps share.
@@ -71,7 +73,7 @@ func (s *story) build() {
 	s.user.say("etcd, API server and controllers run")
 	s.user.run("kubectl apply --server-side -f " + filepath.Join(istioSource(), istioKinds) + " -f " + certManagerKinds())
 	hosts := filepath.Join(folder, "hosts")
-	s.gateway = &gatewayContainer{controlPlane: s.cluster, t: t, envoy: envoyBinary(t), hosts: hosts, folder: filepath.Join(folder, "gateway")}
+	s.gateway = &gatewayContainer{controlPlane: s.cluster, t: t, envoy: harness.EnvoyBinary(t, harness.NewestEnvoy(t)), hosts: hosts, folder: filepath.Join(folder, "gateway")}
 	if err := os.MkdirAll(s.gateway.folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -92,28 +94,6 @@ func (s *story) build() {
 	s.user.run("kubectl -n istio-system rollout status deployment/istio-ingressgateway --timeout=30s")
 }
 
-// envoyBinary is the newest released Istio's, unless ENVOY names another version.
-func envoyBinary(t *testing.T) string {
-	version := os.Getenv("ENVOY")
-	if version == "" {
-		text, err := os.ReadFile(filepath.Join(top(), "tests/envoy/versions.txt"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, line := range strings.Split(string(text), "\n") {
-			number, comment, _ := strings.Cut(line, "#")
-			if number = strings.TrimSpace(number); number != "" && !strings.Contains(comment, "-dev") {
-				version = number
-			}
-		}
-	}
-	binary := filepath.Join(top(), ".venv/envoy", version, "envoy/_bin/envoy")
-	if _, err := os.Stat(binary); err != nil {
-		t.Fatalf("Envoy %s is not installed (%v); run: tests/setup.sh all", version, err)
-	}
-	return binary
-}
-
 const readme = "README.md"
 
 func (s *story) base() {
@@ -121,7 +101,7 @@ func (s *story) base() {
 	s.user.run("kubectl -n istio-system wait --for=condition=Ready certificate/httpbin-ingress-cert --timeout=30s")
 	s.user.run("kubectl -n canary rollout status deployment/httpbin --timeout=30s")
 	c := newClient(s.t, s.cluster)
-	until(s.t, "v1 over https", func() bool { version, _, err := c.visit(); return err == nil && version == "v1" })
+	harness.Until(s.t, "v1 over https", func() bool { version, _, err := c.visit(); return err == nil && version == "v1" })
 	s.user.say("v1 is served over https")
 	response, err := c.Get("http://" + host + "/get?a=b")
 	if err != nil {
@@ -163,7 +143,7 @@ func (s *story) prepared() {
 		}
 		s.user.say("%d requests meanwhile, 0 failed", stop())
 	}
-	until(s.t, "the module on the gateway", s.gateway.runsTheModule)
+	harness.Until(s.t, "the module on the gateway", s.gateway.runsTheModule)
 	s.user.say("the gateway runs the module that it has pulled")
 	if v2 := newClient(s.t, s.cluster).count(s.t, 100); v2 != 0 {
 		s.t.Errorf("%d of 100 see v2", v2)
@@ -173,10 +153,10 @@ func (s *story) prepared() {
 func (s *story) weighted() {
 	s.user.run("kubectl apply -k manifests/overlays/weighted")
 	c := newClient(s.t, s.cluster)
-	until(s.t, "v2", func() bool { return c.count(s.t, 20) > 0 })
+	harness.Until(s.t, "v2", func() bool { return c.count(s.t, 20) > 0 })
 	const total = 1000
 	v2 := c.count(s.t, total)
-	if !near(v2, total, 0.2) {
+	if !harness.Near(v2, total, 0.2) {
 		s.t.Errorf("%d of %d see v2", v2, total)
 	}
 	s.user.say("%d of %d see v2", v2, total)
@@ -197,7 +177,7 @@ func (s *story) patch(line string, seen func(*client) bool) {
 	stop := load(s.t, s.cluster)
 	s.user.run(line)
 	start := time.Now()
-	until(s.t, line, func() bool { return seen(c) })
+	harness.Until(s.t, line, func() bool { return seen(c) })
 	s.user.say("everybody sees it %d ms later; %d requests meanwhile, 0 failed", time.Since(start).Milliseconds(), stop())
 }
 
@@ -205,7 +185,7 @@ func (s *story) weightMoves() {
 	line := s.user.code(readme, "**3. Moving weights.**")[0]
 	s.patch(line, func(c *client) bool { v2 := c.count(s.t, 30); return v2 > 8 && v2 < 22 })
 	c := newClient(s.t, s.cluster)
-	if v2 := c.count(s.t, 400); !near(v2, 400, 0.5) {
+	if v2 := c.count(s.t, 400); !harness.Near(v2, 400, 0.5) {
 		s.t.Errorf("%d of 400 see v2", v2)
 	}
 }
@@ -213,7 +193,7 @@ func (s *story) weightMoves() {
 func (s *story) sticky() {
 	s.user.run("kubectl apply -k manifests/overlays/sticky")
 	c := newClient(s.t, s.cluster)
-	until(s.t, "the cookie", func() bool { _, response, err := c.visit(); return err == nil && len(response.Cookies()) == 1 })
+	harness.Until(s.t, "the cookie", func() bool { _, response, err := c.visit(); return err == nil && len(response.Cookies()) == 1 })
 	const visitors = 200
 	v2 := 0
 	for range visitors {
@@ -234,7 +214,7 @@ func (s *story) sticky() {
 			v2++
 		}
 	}
-	if !near(v2, visitors, 0.2) {
+	if !harness.Near(v2, visitors, 0.2) {
 		s.t.Errorf("%d of %d visitors see v2", v2, visitors)
 	}
 	s.user.say("%d of %d visitors see v2, and stay", v2, visitors)
@@ -243,7 +223,7 @@ func (s *story) sticky() {
 func (s *story) rollback() {
 	// Somebody who is at home in v2.
 	visitor := newClient(s.t, s.cluster)
-	until(s.t, "somebody in v2", func() bool {
+	harness.Until(s.t, "somebody in v2", func() bool {
 		visitor.Jar, _ = cookiejar.New(nil)
 		version, _, err := visitor.visit()
 		return err == nil && version == "v2"
@@ -259,7 +239,7 @@ const testersKey = "replace-me-3fb1c2d4e5f60718"
 func (s *story) testers() {
 	s.user.run("kubectl apply -k manifests/overlays/testers")
 	c := newClient(s.t, s.cluster)
-	until(s.t, "the testers' rule", func() bool { return c.count(s.t, 10, "x-canary-key", testersKey) == 10 })
+	harness.Until(s.t, "the testers' rule", func() bool { return c.count(s.t, 10, "x-canary-key", testersKey) == 10 })
 	if v2 := c.count(s.t, 50, "x-canary-key", "a guess", "x-canary-subset", "v2"); v2 != 0 {
 		s.t.Errorf("%d of 50 others see v2", v2)
 	}
@@ -295,7 +275,7 @@ func (s *story) chat() {
 func (s *story) sealed() {
 	s.user.run("kubectl apply -k manifests/overlays/sealed")
 	c := newClient(s.t, s.cluster)
-	until(s.t, "v2 with a seal", func() bool { return c.count(s.t, 20, "x-canary-subset", "v2") > 0 })
+	harness.Until(s.t, "v2 with a seal", func() bool { return c.count(s.t, 20, "x-canary-subset", "v2") > 0 })
 	// httpbin says which headers it has seen; a request of its own path goes to v1 as well.
 	seen := func() string {
 		request, _ := http.NewRequest(http.MethodGet, "https://"+host+"/headers", nil)
@@ -311,7 +291,7 @@ func (s *story) sealed() {
 		}
 		return body.String()
 	}
-	until(s.t, "v1's view of the headers", func() bool { return strings.Contains(seen(), `"Host"`) })
+	harness.Until(s.t, "v1's view of the headers", func() bool { return strings.Contains(seen(), `"Host"`) })
 	for range 10 {
 		if text := seen(); strings.Contains(strings.ToLower(text), "x-canary-subset") {
 			s.t.Errorf("the application sees the header:\n%s", text)
@@ -325,8 +305,8 @@ func (s *story) wayBack() {
 		s.user.run(line)
 	}
 	c := newClient(s.t, s.cluster)
-	until(s.t, "v1 alone", func() bool { return c.count(s.t, 20) == 0 })
-	until(s.t, "a gateway without the filter", func() bool {
+	harness.Until(s.t, "v1 alone", func() bool { return c.count(s.t, 20) == 0 })
+	harness.Until(s.t, "a gateway without the filter", func() bool {
 		return !strings.Contains(s.gateway.admin("config_dump?resource=dynamic_listeners"), "trafficextension")
 	})
 	s.user.say("%d requests meanwhile, 0 failed", stop())
@@ -343,8 +323,8 @@ func (s *story) inCluster() {
 	s.user.run("kubectl apply -k manifests/overlays/weighted")
 	c := newClient(s.t, s.cluster)
 	s.user.run("kubectl -n canary rollout status deployment/httpbin-v2 --timeout=30s")
-	until(s.t, "the module on the gateway", s.gateway.runsTheModule)
-	until(s.t, "v2", func() bool { v2, _, err := c.visit(); return err == nil && v2 == "v2" })
+	harness.Until(s.t, "the module on the gateway", s.gateway.runsTheModule)
+	harness.Until(s.t, "v2", func() bool { v2, _, err := c.visit(); return err == nil && v2 == "v2" })
 	s.user.say("the gateway runs the module that it has fetched from inside")
 	s.wayBack()
 }
@@ -388,7 +368,7 @@ func (s *story) silent() {
 	s.user.apply(strings.Replace(plugin, "namespace: istio-system", "namespace: canary", 1))
 	s.user.apply(manifestsWithout(manifests, plugin))
 	s.user.run("kubectl -n canary rollout status deployment/httpbin-v2 --timeout=30s")
-	until(s.t, "the routes", func() bool {
+	harness.Until(s.t, "the routes", func() bool {
 		return strings.Contains(s.gateway.admin("config_dump?resource=dynamic_route_configs"), "x-canary-subset")
 	})
 	if strings.Contains(s.gateway.admin("config_dump?resource=dynamic_listeners"), "trafficextension") {
@@ -405,7 +385,7 @@ func (s *story) silent() {
 	absent = regexp.MustCompile(`(?m)^  sha256: .*\n`).ReplaceAllString(absent, "")
 	s.user.apply(absent)
 	const says = "cannot fetch Wasm module" // the README's grep
-	until(s.t, says, func() bool { return strings.Contains(tail(s.gateway.log(), 1000), says) })
+	harness.Until(s.t, says, func() bool { return strings.Contains(tail(s.gateway.log(), 1000), says) })
 	if v2 := c.count(s.t, 50); v2 != 0 {
 		s.t.Errorf("%d of 50 see v2", v2)
 	}

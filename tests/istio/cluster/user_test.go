@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"canary-split/tests/istio/harness"
 )
 
 // user is somebody at a terminal, in a copy of the repository.
@@ -24,14 +26,13 @@ type user struct {
 func newUser(t *testing.T, p *controlPlane) *user {
 	u := &user{t: t, folder: t.TempDir(), started: time.Now()}
 	for _, part := range []string{"manifests", "wasmplugin"} {
-		if err := os.CopyFS(filepath.Join(u.folder, part), os.DirFS(filepath.Join(top(), part))); err != nil {
+		if err := os.CopyFS(filepath.Join(u.folder, part), os.DirFS(filepath.Join(harness.Top(), part))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// image.py finds these from where it lies.
-	const module = "target/wasm32-wasip1/release/canary_split.wasm"
-	for _, file := range []string{"Cargo.toml", "README.md", module} {
-		text, err := os.ReadFile(filepath.Join(top(), file))
+	for _, file := range []string{"Cargo.toml", "README.md", harness.Module} {
+		text, err := os.ReadFile(filepath.Join(harness.Top(), file))
 		if err != nil {
 			t.Fatalf("%v (make build makes it)", err)
 		}
@@ -39,7 +40,7 @@ func newUser(t *testing.T, p *controlPlane) *user {
 	}
 	kubectl := os.Getenv("KUBECTL")
 	if kubectl == "" {
-		kubectl = filepath.Join(top(), ".venv/bin/kubectl")
+		kubectl = filepath.Join(harness.Top(), ".venv/bin/kubectl")
 	}
 	if _, err := os.Stat(kubectl); err != nil {
 		t.Fatalf("%v; run: tests/setup.sh all", err)

@@ -14,7 +14,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -30,42 +29,9 @@ import (
 	"istio.io/istio/pkg/spiffe"
 	"istio.io/istio/pkg/test"
 	"istio.io/istio/pkg/wasm"
+
+	"canary-split/tests/istio/harness"
 )
-
-const patience = 30 * time.Second
-
-// until waits for what has no event to wait for.
-func until(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for pause := time.Millisecond; !holds(); pause = min(pause*2, 50*time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("still waiting after %v: %s", patience, what)
-		}
-		time.Sleep(pause)
-	}
-}
-
-// envoyVersions are those of tests/envoy/versions.txt; ENVOY=VERSION limits them to one.
-func envoyVersions(t *testing.T) (versions []string) {
-	text, err := os.ReadFile(filepath.Join(top(), "tests/envoy/versions.txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, line := range strings.Split(string(text), "\n") {
-		line, _, _ = strings.Cut(line, "#")
-		if version := strings.TrimSpace(line); version != "" {
-			versions = append(versions, version)
-		}
-	}
-	if only := os.Getenv("ENVOY"); only != "" {
-		if !strings.Contains(string(text), only) {
-			t.Fatalf("ENVOY=%s is none of %v", only, versions)
-		}
-		return []string{only}
-	}
-	return versions
-}
 
 // gateway is istiod, a stock Envoy that is its ingress gateway, and the applications.
 type gateway struct {
@@ -146,7 +112,7 @@ func serve(t *testing.T, version string, w *world) *gateway {
 	w.setURL(imageURL(t))
 	g.istiod = istiod(t, w, func(options *xds.FakeOptions) { forStockEnvoy(t, options) })
 	g.istiod.Discovery.Authenticators = []security.Authenticator{gatewayIdentity{}}
-	cache := wasm.NewLocalFileCache(g.cache, wasm.Options{HTTPRequestTimeout: patience, HTTPRequestMaxRetries: 1})
+	cache := wasm.NewLocalFileCache(g.cache, wasm.Options{HTTPRequestTimeout: harness.Patience, HTTPRequestMaxRetries: 1})
 	t.Cleanup(cache.Cleanup)
 	kind := v3.ExtensionConfigurationType
 	g.istiod.Discovery.Generators[kind] = agent{g.istiod.Discovery.Generators[kind], cache}
@@ -194,10 +160,7 @@ static_resources:
 
 func (g *gateway) startEnvoy(version string, pod *corev1.Pod) {
 	t := g.t
-	binary := filepath.Join(top(), ".venv/envoy", version, "envoy/_bin/envoy")
-	if _, err := os.Stat(binary); err != nil {
-		t.Fatalf("Envoy %s is not installed (%v); run: tests/setup.sh all", version, err)
-	}
+	binary := harness.EnvoyBinary(t, version)
 	config := filepath.Join(t.TempDir(), "bootstrap.yaml")
 	port := g.istiod.Listener.Addr().(*net.TCPAddr).Port
 	text := fmt.Sprintf(bootstrap, pod.Status.PodIP, pod.Name, pod.Namespace, gatewayAccount, port)
@@ -224,7 +187,7 @@ func (g *gateway) startEnvoy(version string, pod *corev1.Pod) {
 			t.Log(g.logs.String())
 		}
 	})
-	until(t, "Envoy to be ready", func() bool { return strings.HasPrefix(g.ask("/ready"), "LIVE") })
+	harness.Until(t, "Envoy to be ready", func() bool { return strings.HasPrefix(g.ask("/ready"), "LIVE") })
 }
 
 // ask is Envoy's admin interface; an Envoy that has ended is an error.

@@ -16,6 +16,8 @@ import (
 
 	v3 "istio.io/istio/pilot/pkg/xds/v3"
 	"istio.io/istio/pilot/test/xds"
+
+	"canary-split/tests/istio/harness"
 )
 
 var update = flag.Bool("update", false, "write tests/envoy/istio anew")
@@ -25,7 +27,7 @@ func TestTheFixturesAreWhatIstiodMakes(t *testing.T) {
 	for _, folder := range overlays() {
 		t.Run(folder, func(t *testing.T) {
 			made := generated(t, must(shipped(folder))(t))
-			path := filepath.Join(top(), "tests/envoy/istio", filepath.Base(folder)+".json")
+			path := filepath.Join(harness.Top(), "tests/envoy/istio", filepath.Base(folder)+".json")
 			if *update {
 				if err := os.WriteFile(path, made, 0o644); err != nil {
 					t.Fatal(err)

@@ -17,16 +17,14 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"istio.io/istio/pkg/wasm"
+
+	"canary-split/tests/istio/harness"
 )
 
-const (
-	registryAddress = "127.0.0.1:5000"
-	module          = "target/wasm32-wasip1/release/canary_split.wasm"
-)
+const registryAddress = "127.0.0.1:5000"
 
 // forms are the two that Istio's agent takes, by the argument of image.py.
 var forms = []string{"compat", "artifact"}
@@ -65,10 +63,10 @@ func publish(form string) (string, error) {
 	}
 	defer os.RemoveAll(folder)
 	plugin := filepath.Join(folder, "wasmplugin")
-	if err := os.CopyFS(plugin, os.DirFS(filepath.Join(top(), "wasmplugin"))); err != nil {
+	if err := os.CopyFS(plugin, os.DirFS(filepath.Join(harness.Top(), "wasmplugin"))); err != nil {
 		return "", err
 	}
-	made := exec.Command("python3", filepath.Join(top(), "wasmplugin/image.py"), "--form", form,
+	made := exec.Command("python3", filepath.Join(harness.Top(), "wasmplugin/image.py"), "--form", form,
 		"--out", folder, "--wasmplugin", plugin, "--url", registryAddress+"/"+form+"/canary-split")
 	if output, err := made.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("image.py: %w\n%s", err, output)
@@ -81,15 +79,7 @@ func publish(form string) (string, error) {
 	if written == nil {
 		return "", fmt.Errorf("image.py has written no url:\n%s", manifest)
 	}
-	index, err := layout.ImageIndexFromPath(filepath.Join(folder, "oci"))
-	if err != nil {
-		return "", err
-	}
-	descriptors, err := index.IndexManifest()
-	if err != nil {
-		return "", err
-	}
-	image, err := index.Image(descriptors.Manifests[0].Digest)
+	image, err := harness.Image(folder)
 	if err != nil {
 		return "", err
 	}
@@ -106,15 +96,15 @@ func TestIstiosAgentFindsTheModuleInBothFormsOfTheImage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	built, err := os.ReadFile(filepath.Join(top(), module))
+	built, err := os.ReadFile(filepath.Join(harness.Top(), harness.Module))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, form := range forms {
 		t.Run(form, func(t *testing.T) {
-			cache := wasm.NewLocalFileCache(t.TempDir(), wasm.Options{HTTPRequestTimeout: patience, HTTPRequestMaxRetries: 1})
+			cache := wasm.NewLocalFileCache(t.TempDir(), wasm.Options{HTTPRequestTimeout: harness.Patience, HTTPRequestMaxRetries: 1})
 			defer cache.Cleanup()
-			file, err := cache.Get(urls[form], wasm.GetOptions{RequestTimeout: patience})
+			file, err := cache.Get(urls[form], wasm.GetOptions{RequestTimeout: harness.Patience})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -126,7 +116,7 @@ func TestIstiosAgentFindsTheModuleInBothFormsOfTheImage(t *testing.T) {
 				t.Errorf("%d bytes, not the module's %d", len(pulled), len(built))
 			}
 			wrong := strings.Replace(urls[form], "@sha256:", "@sha256:0", 1)[:len(urls[form])]
-			if _, err := cache.Get(wrong, wasm.GetOptions{RequestTimeout: patience}); err == nil {
+			if _, err := cache.Get(wrong, wasm.GetOptions{RequestTimeout: harness.Patience}); err == nil {
 				t.Error("a digest that is not the image's is pulled all the same")
 			}
 		})

@@ -5,20 +5,19 @@ package translation
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"istio.io/istio/pkg/log"
 
-	"canary-split/tests/istio/sandbox"
+	"canary-split/tests/istio/harness"
 )
 
 // TestMain needs the gateway's real ports.
 func TestMain(m *testing.M) {
-	if !sandbox.Inside() {
-		os.Exit(sandbox.Enter())
+	if !harness.Inside() {
+		os.Exit(harness.Enter())
 	}
-	if err := sandbox.RaiseLoopback(); err != nil {
+	if err := harness.RaiseLoopback(); err != nil {
 		fmt.Fprintln(os.Stderr, "the loopback interface of a new network namespace:", err)
 		os.Exit(1)
 	}
@@ -26,13 +25,4 @@ func TestMain(m *testing.M) {
 		scope.SetOutputLevel(log.NoneLevel) // what Istio makes of its input is asserted, not logged
 	}
 	os.Exit(m.Run())
-}
-
-// top is the repository's folder.
-func top() string {
-	folder, err := os.Getwd()
-	if err != nil {
-		panic(err)
-	}
-	return filepath.Join(folder, "..", "..", "..")
 }

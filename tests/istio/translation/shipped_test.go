@@ -18,18 +18,20 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
+
+	"canary-split/tests/istio/harness"
 )
 
 // overlays are the kustomizations that put a canary on the gateway; base is the world without one.
 const base = "manifests/base"
 
 var overlays = sync.OnceValue(func() []string {
-	found, err := filepath.Glob(filepath.Join(top(), "manifests/overlays/*/kustomization.yaml"))
+	found, err := filepath.Glob(filepath.Join(harness.Top(), "manifests/overlays/*/kustomization.yaml"))
 	if err != nil || len(found) == 0 {
 		panic(fmt.Sprint("no overlays: ", err))
 	}
 	for i, path := range found {
-		found[i], _ = filepath.Rel(top(), filepath.Dir(path))
+		found[i], _ = filepath.Rel(harness.Top(), filepath.Dir(path))
 	}
 	slices.Sort(found)
 	return found
@@ -67,7 +69,7 @@ func render(folder string) (string, error) {
 var tree = sync.OnceValues(func() (filesys.FileSystem, error) {
 	files := filesys.MakeFsInMemory()
 	for _, folder := range []string{"manifests", "wasmplugin"} {
-		err := filepath.WalkDir(filepath.Join(top(), folder), func(path string, entry fs.DirEntry, err error) error {
+		err := filepath.WalkDir(filepath.Join(harness.Top(), folder), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
 				return err
 			}
@@ -75,7 +77,7 @@ var tree = sync.OnceValues(func() (filesys.FileSystem, error) {
 			if err != nil {
 				return err
 			}
-			name, err := filepath.Rel(top(), path)
+			name, err := filepath.Rel(harness.Top(), path)
 			if err != nil {
 				return err
 			}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
+
+	"canary-split/tests/istio/harness"
 )
 
 // spoiled is an entry of tests/istio/spoiled.yaml, where the fields are explained.
@@ -26,7 +28,7 @@ type spoiled struct {
 }
 
 func spoiledOnes(t *testing.T) (table []spoiled) {
-	text, err := os.ReadFile(filepath.Join(top(), "tests/istio/spoiled.yaml"))
+	text, err := os.ReadFile(filepath.Join(harness.Top(), "tests/istio/spoiled.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +107,7 @@ func TestEveryMistakeIsCaughtByTheChecksThatTheTableNames(t *testing.T) {
 
 // Whoever makes a mistake that no cluster reports looks for the symptom.
 func TestTheReadmeListsEveryMistakeThatNoClusterReports(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(top(), "README.md"))
+	text, err := os.ReadFile(filepath.Join(harness.Top(), "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,17 +6,16 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/net/websocket"
+
+	"canary-split/tests/istio/harness"
 )
 
 // client is a browser: it knows the certificate that was issued, and finds the gateway under the host's name.
@@ -37,7 +36,7 @@ func newClient(t *testing.T, http2 bool) *client {
 	}
 	t.Cleanup(transport.CloseIdleConnections)
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &client{&http.Client{Transport: transport, CheckRedirect: stay, Timeout: patience}, transport}
+	return &client{&http.Client{Transport: transport, CheckRedirect: stay, Timeout: harness.Patience}, transport}
 }
 
 func trusting(t *testing.T) *tls.Config {
@@ -91,42 +90,21 @@ func (c *client) count(t *testing.T, total int, headers ...string) (v2 int) {
 	return v2
 }
 
-func near(hits, total int, share float64) bool {
-	return math.Abs(float64(hits)-float64(total)*share) <= 5*math.Sqrt(float64(total)*share*(1-share))
-}
-
-// load asks without end, over both protocols, until it is stopped, and says how many requests were answered.
-func load(t *testing.T) (stop func() (answered int64)) {
-	var answered atomic.Int64
-	var group sync.WaitGroup
-	done := make(chan struct{})
-	for worker := range 4 {
-		c := newClient(t, worker%2 == 0)
-		group.Go(func() {
-			for {
-				select {
-				case <-done:
-					return
-				default:
-				}
-				if _, err := c.get(); err != nil {
-					t.Error("a request failed: ", err)
-					return
-				}
-				answered.Add(1)
-			}
+// load asks over both protocols.
+func load(t *testing.T) (stop func() int64) {
+	var workers []func() error
+	for _, http2 := range []bool{true, false, true, false} {
+		c := newClient(t, http2)
+		workers = append(workers, func() error {
+			_, err := c.get()
+			return err
 		})
 	}
-	until(t, "requests", func() bool { return answered.Load() > 50 || t.Failed() })
-	return func() int64 {
-		close(done)
-		group.Wait()
-		return answered.Load()
-	}
+	return harness.Load(t, workers...)
 }
 
 func TestAStockEnvoyDoesWhatTheManifestsSay(t *testing.T) {
-	for _, version := range envoyVersions(t) {
+	for _, version := range harness.EnvoyVersions(t) {
 		t.Run("Envoy "+version, func(t *testing.T) {
 			g := serve(t, version, must(shipped("manifests/overlays/prepared"))(t))
 			for _, step := range []struct {
@@ -195,10 +173,10 @@ func weightedSplits(t *testing.T, g *gateway) {
 	g.apply(overlay(t, "weighted"))
 	for _, http2 := range []bool{false, true} {
 		c := newClient(t, http2)
-		until(t, "v2", func() bool { return c.count(t, 20) > 0 })
+		harness.Until(t, "v2", func() bool { return c.count(t, 20) > 0 })
 		const total = 1000
 		v2 := c.count(t, total)
-		if !near(v2, total, 0.2) {
+		if !harness.Near(v2, total, 0.2) {
 			t.Errorf("%d of %d see v2", v2, total)
 		}
 		answer := must(c.get())(t)
@@ -212,7 +190,7 @@ func weightedSplits(t *testing.T, g *gateway) {
 func spoofedHeaderIsWorthNothing(t *testing.T, _ *gateway) {
 	c := newClient(t, true)
 	const total = 500
-	if v2 := c.count(t, total, "X-Canary-Subset", "v2", "x-canary-subset", "v2"); !near(v2, total, 0.2) {
+	if v2 := c.count(t, total, "X-Canary-Subset", "v2", "x-canary-subset", "v2"); !harness.Near(v2, total, 0.2) {
 		t.Errorf("%d of %d see v2", v2, total)
 	}
 	answer := must(c.get("x-canary-subset", "v3"))(t)
@@ -227,7 +205,7 @@ func weightMovesUnderLoad(t *testing.T, g *gateway) {
 	for _, weights := range [][2]int{{0, 100}, {100, 0}, {50, 50}, {0, 100}} {
 		start := time.Now()
 		g.apply(must(overlay(t, "weighted").weighing(weights[0], weights[1]))(t))
-		until(t, fmt.Sprint("weights ", weights), func() bool {
+		harness.Until(t, fmt.Sprint("weights ", weights), func() bool {
 			v2 := c.count(t, 40)
 			return map[int]bool{0: v2 == 0, 100: v2 == 40, 50: v2 > 8 && v2 < 32}[weights[1]]
 		})
@@ -245,18 +223,18 @@ func brokenRuleKeepsLastGood(t *testing.T, g *gateway) {
 	}))(t)
 	g.apply(broken)
 	says := `rules[0].split[1].weight: a string, not a number (rule httpbin keeps its last good version)`
-	until(t, says, func() bool { return strings.Contains(g.logs.String(), says) })
+	harness.Until(t, says, func() bool { return strings.Contains(g.logs.String(), says) })
 	if v2 := c.count(t, 200); v2 != 200 {
 		t.Errorf("%d of 200 see v2: the last good weights were 0/100", v2)
 	}
 	g.apply(must(overlay(t, "weighted").weighing(100, 0))(t))
-	until(t, "the fix", func() bool { return c.count(t, 40) == 0 })
+	harness.Until(t, "the fix", func() bool { return c.count(t, 40) == 0 })
 }
 
 func visitorStays(t *testing.T, g *gateway) {
 	g.apply(overlay(t, "sticky"))
 	first := newClient(t, true)
-	until(t, "the cookie", func() bool { return len(must(first.get())(t).Cookies()) > 0 })
+	harness.Until(t, "the cookie", func() bool { return len(must(first.get())(t).Cookies()) > 0 })
 	const visitors = 100
 	v2 := 0
 	for range visitors {
@@ -277,7 +255,7 @@ func visitorStays(t *testing.T, g *gateway) {
 		}
 		visitor.transport.CloseIdleConnections()
 	}
-	if !near(v2, visitors, 0.2) {
+	if !harness.Near(v2, visitors, 0.2) {
 		t.Errorf("%d of %d see v2", v2, visitors)
 	}
 }
@@ -288,7 +266,7 @@ const testersKey = "replace-me-3fb1c2d4e5f60718"
 func testersSeeV2(t *testing.T, g *gateway) {
 	g.apply(overlay(t, "testers"))
 	c := newClient(t, true)
-	until(t, "the testers' rule", func() bool { return c.count(t, 20, "x-canary-key", testersKey) == 20 })
+	harness.Until(t, "the testers' rule", func() bool { return c.count(t, 20, "x-canary-key", testersKey) == 20 })
 	if v2 := c.count(t, 100, "x-canary-key", testersKey); v2 != 100 {
 		t.Errorf("%d of 100 testers see v2", v2)
 	}
@@ -317,7 +295,7 @@ func websocketReachesV2(t *testing.T, _ *gateway) {
 func sealedHeaderIsUnseen(t *testing.T, g *gateway) {
 	g.apply(overlay(t, "sealed"))
 	c := newClient(t, true)
-	until(t, "v2 with a seal", func() bool { return c.count(t, 20) > 0 && must(c.get())(t).Header.Get("x-seen") == "[]" })
+	harness.Until(t, "v2 with a seal", func() bool { return c.count(t, 20) > 0 && must(c.get())(t).Header.Get("x-seen") == "[]" })
 	const total = 300
 	v2 := 0
 	for range total {
@@ -329,7 +307,7 @@ func sealedHeaderIsUnseen(t *testing.T, g *gateway) {
 			v2++
 		}
 	}
-	if !near(v2, total, 0.2) {
+	if !harness.Near(v2, total, 0.2) {
 		t.Errorf("%d of %d see v2", v2, total)
 	}
 }
@@ -338,7 +316,7 @@ func wayBack(t *testing.T, g *gateway) {
 	stop := load(t)
 	c := newClient(t, true)
 	g.apply(must(shipped(base))(t))
-	until(t, "v1 alone", func() bool { return c.count(t, 40) == 0 })
+	harness.Until(t, "v1 alone", func() bool { return c.count(t, 40) == 0 })
 	plugin := overlay(t, "weighted")
 	for _, config := range must(plugin.configs())(t) {
 		if config.GroupVersionKind.Kind == "WasmPlugin" {
@@ -347,7 +325,7 @@ func wayBack(t *testing.T, g *gateway) {
 			}
 		}
 	}
-	until(t, "a gateway without the filter", func() bool {
+	harness.Until(t, "a gateway without the filter", func() bool {
 		return !strings.Contains(g.ask("/config_dump?resource=dynamic_listeners"), "trafficextension")
 	})
 	t.Logf("%d requests meanwhile", stop())

@@ -1,6 +1,5 @@
-// Package sandbox runs a test binary in a network namespace of its own: well-known ports are free there, also for those who are
-// not root, and nothing that listens can be reached from elsewhere.
-package sandbox
+// Package harness is what the tests with Istio share.
+package harness
 
 import (
 	"fmt"
@@ -12,6 +11,9 @@ import (
 )
 
 const variable = "CANARY_SPLIT_SANDBOX"
+
+// The sandbox is a network namespace of the test binary's own: well-known ports are free there, also for those who are not root,
+// and nothing that listens can be reached from elsewhere.
 
 // Inside says whether this process is the one in the namespace.
 func Inside() bool { return os.Getenv(variable) != "" }

@@ -29,16 +29,21 @@ pub fn config_rules(state: RuleState) -> String {
     format!("state=.={state};.;canary_config_rules")
 }
 
-/// Counter: requests by what was decided; without a rule all labels but the source are empty.
-pub fn requests(rule: &str, subset: &str, source: Option<Source>) -> String {
-    let source = match source {
+/// What the label `source` says; `none`: no rule decided.
+pub fn source(source: Option<Source>) -> &'static str {
+    match source {
         Some(Source::Fixed) => "fixed",
         Some(Source::Fresh) => "fresh",
         Some(Source::Key) => "key",
         Some(Source::Cookie) => "cookie",
         Some(Source::Kept) => "kept",
         None => "none",
-    };
+    }
+}
+
+/// Counter: requests by what was decided; without a rule all labels but the source are empty.
+pub fn requests(rule: &str, subset: &str, source: Option<Source>) -> String {
+    let source = self::source(source);
     format!("rule=.={rule};.;subset=.={subset};.;source=.={source};.;canary_requests_total")
 }
 

@@ -4,7 +4,8 @@ mod common;
 
 use canary_split::claim::ClaimPath;
 use canary_split::config::Config;
-use canary_split::decide::{Source, decide};
+use canary_split::decide::decide;
+use canary_split::metrics;
 use canary_split::reload::State;
 use canary_split::rule::Request;
 use canary_split::split::Draw;
@@ -48,15 +49,7 @@ fn observe(config: &Config, sent: &Sent, fresh: u32) -> Observed {
         response_headers,
         subset: decision.as_ref().map(|d| d.subset.header_value.clone().into_bytes()),
         rule: decision.as_ref().map(|d| d.rule.name.clone()).unwrap_or_default(),
-        source: match decision.as_ref().map(|d| d.source) {
-            Some(Source::Fixed) => "fixed",
-            Some(Source::Fresh) => "fresh",
-            Some(Source::Key) => "key",
-            Some(Source::Cookie) => "cookie",
-            Some(Source::Kept) => "kept",
-            None => "none",
-        }
-        .to_owned(),
+        source: metrics::source(decision.as_ref().map(|d| d.source)).to_owned(),
         set_cookie: decision
             .and_then(|d| d.cookie)
             .filter(|cookie| may_set_cookie(sent.status, cookie.https, cookie.keeps, location))

@@ -105,13 +105,30 @@ def test_labels_say_what_cargo_says(layout):
     assert TOP / source == REAL
 
 
-def test_the_same_module_gives_the_same_bytes(tree):
-    first, before = packed(tree), files(tree.top / "out")
+def test_the_artifact_has_the_module_as_it_is(tree):
+    digest = packed(tree, "--form", "artifact")
+    layout = files(tree.top / "out/oci")
+    (entry,) = json.loads(layout["index.json"])["manifests"]
+    assert entry["digest"] == digest != packed(tree)
+    manifest = json.loads(blob(layout, entry))
+    # What Istio's agent takes beside an image: exactly two layers, of which one has this type.
+    runtime, module = manifest["layers"]
+    assert runtime["mediaType"] == "application/vnd.module.wasm.config.v1+json"
+    assert module["mediaType"] == "application/vnd.module.wasm.content.layer.v1+wasm"
+    assert blob(layout, module) == MODULE
+    assert json.loads(blob(layout, runtime)) == {"type": "envoy_proxy", "abiVersions": ["v0-2-1"]}
+    diffs = ["sha256:" + sha256(blob(layout, layer)) for layer in (runtime, module)]
+    assert json.loads(blob(layout, manifest["config"]))["rootfs"]["diff_ids"] == diffs
+
+
+@pytest.mark.parametrize("form", ["compat", "artifact"])
+def test_the_same_module_gives_the_same_bytes(tree, form):
+    first, before = packed(tree, "--form", form), files(tree.top / "out")
     served = (tree.top / "wasmplugin/in-cluster/canary_split.wasm.gz").read_bytes()
     time.sleep(1.1)  # dates have seconds
     umask = os.umask(0o077)
     try:
-        second = packed(tree)
+        second = packed(tree, "--form", form)
     finally:
         os.umask(umask)
     assert (second, files(tree.top / "out")) == (first, before)

@@ -120,6 +120,7 @@ func TestAStockEnvoyDoesWhatTheManifestsSay(t *testing.T) {
 				{"sticky: a visitor stays", visitorStays},
 				{"testers: who knows the secret sees v2", testersSeeV2},
 				{"a websocket reaches v2", websocketReachesV2},
+				{"what Istio has verified of a token decides", verifiedClaimsDecide},
 				{"sealed: no application sees the header", sealedHeaderIsUnseen},
 				{"the way back leaves v1 without a failed request", wayBack},
 			} {

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,7 +24,8 @@ const (
 
 // installIstio does what `istioctl install` does: the control plane, and once it runs the gateway.
 func (s *story) installIstio() {
-	sets, _, err := render.GenerateManifest(nil, []string{
+	labels := filepath.Join(harness.Top(), "manifests/metrics/istio.yaml")
+	sets, _, err := render.GenerateManifest([]string{labels}, []string{
 		"profile=default",
 		"values.telemetry.enabled=false", // istio.stats is in Istio's build of Envoy alone
 		"values.defaultRevision=default", // istioctl sets it after an install: the webhook for every namespace

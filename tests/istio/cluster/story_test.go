@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"crypto/tls"
+	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"os"
@@ -37,6 +38,7 @@ func TestWhatTheReadmeSaysHappensInACluster(t *testing.T) {
 		{"sticky: 80/20 by visitor", (*story).sticky},
 		{"rollback by one patch", (*story).rollback},
 		{"testers see v2, nobody else", (*story).testers},
+		{"the counters have labels in Prometheus", (*story).metrics},
 		{"sealed: the application does not see the header", (*story).sealed},
 		{"the way back leaves v1, without a failed request", (*story).wayBack},
 		{"the module comes from inside of the cluster", (*story).inCluster},
@@ -270,6 +272,34 @@ func (s *story) chat() {
 		s.t.Fatalf("heard %q: %v", heard, err)
 	}
 	s.user.say("a websocket to v2 chats")
+}
+
+// metrics are read where Prometheus scrapes a gateway's pod.
+func (s *story) metrics() {
+	scrape := func() string {
+		response, err := http.Get("http://" + gatewayAddress + ":15020/stats/prometheus")
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return string(text)
+	}
+	// The last step has sent testers and others.
+	for _, series := range []string{
+		`canary_requests_total{rule="testers",subset="v2",source="fixed"}`,
+		`canary_requests_total{rule="httpbin",subset="v1",source="fresh"}`,
+		`canary_responses_total{rule="testers",subset="v2",code_class="2xx"}`,
+		`canary_config_rules{state="active"} 2`,
+		`canary_config_rules{state="last_good"} 0`,
+		"canary_config_errors_total{} 0",
+	} {
+		harness.Until(s.t, series, func() bool { return strings.Contains(scrape(), "\n"+series) })
+		s.user.say("%s", series)
+	}
 }
 
 func (s *story) sealed() {

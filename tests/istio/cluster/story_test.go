@@ -93,15 +93,15 @@ func (s *story) build() {
 	s.user.apply("apiVersion: security.istio.io/v1\nkind: PeerAuthentication\n" +
 		"metadata: {name: no-sidecars, namespace: istio-system}\nspec: {mtls: {mode: DISABLE}}\n")
 	startCertManager(ctx, t, s.cluster)
-	s.user.run("kubectl -n istio-system rollout status deployment/istio-ingressgateway --timeout=30s")
+	s.user.run("kubectl -n istio-system rollout status deployment/istio-ingressgateway --timeout=60s")
 }
 
 const readme = "README.md"
 
 func (s *story) base() {
 	s.user.run("kubectl apply -k manifests/base")
-	s.user.run("kubectl -n istio-system wait --for=condition=Ready certificate/httpbin-ingress-cert --timeout=30s")
-	s.user.run("kubectl -n canary rollout status deployment/httpbin --timeout=30s")
+	s.user.run("kubectl -n istio-system wait --for=condition=Ready certificate/httpbin-ingress-cert --timeout=60s")
+	s.user.run("kubectl -n canary rollout status deployment/httpbin --timeout=60s")
 	c := newClient(s.t, s.cluster)
 	harness.Until(s.t, "v1 over https", func() bool { version, _, err := c.visit(); return err == nil && version == "v1" })
 	s.user.say("v1 is served over https")
@@ -352,7 +352,7 @@ func (s *story) inCluster() {
 	}
 	s.user.run("kubectl apply -k manifests/overlays/weighted")
 	c := newClient(s.t, s.cluster)
-	s.user.run("kubectl -n canary rollout status deployment/httpbin-v2 --timeout=30s")
+	s.user.run("kubectl -n canary rollout status deployment/httpbin-v2 --timeout=60s")
 	harness.Until(s.t, "the module on the gateway", s.gateway.runsTheModule)
 	harness.Until(s.t, "v2", func() bool { v2, _, err := c.visit(); return err == nil && v2 == "v2" })
 	s.user.say("the gateway runs the module that it has fetched from inside")
@@ -397,7 +397,7 @@ func (s *story) silent() {
 
 	s.user.apply(strings.Replace(plugin, "namespace: istio-system", "namespace: canary", 1))
 	s.user.apply(manifestsWithout(manifests, plugin))
-	s.user.run("kubectl -n canary rollout status deployment/httpbin-v2 --timeout=30s")
+	s.user.run("kubectl -n canary rollout status deployment/httpbin-v2 --timeout=60s")
 	harness.Until(s.t, "the routes", func() bool {
 		return strings.Contains(s.gateway.admin("config_dump?resource=dynamic_route_configs"), "x-canary-subset")
 	})

@@ -9,7 +9,7 @@ import (
 )
 
 // Patience is how long anything that is awaited may take.
-const Patience = 30 * time.Second
+const Patience = 60 * time.Second
 
 // Until waits for what has no event to wait for.
 func Until(t *testing.T, what string, holds func() bool) {

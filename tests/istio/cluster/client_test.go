@@ -91,10 +91,16 @@ func (c *client) count(t *testing.T, total int, headers ...string) (v2 int) {
 	return v2
 }
 
+// load visits without end, until it is stopped: over HTTP/2, over HTTP/1.1, and on a new connection each time.
 func load(t *testing.T, p *controlPlane) (stop func() int64) {
 	var workers []func() error
-	for range 3 {
+	for _, kind := range []func(*http.Transport){
+		func(*http.Transport) {},
+		func(each *http.Transport) { each.ForceAttemptHTTP2 = false },
+		func(each *http.Transport) { each.ForceAttemptHTTP2, each.DisableKeepAlives = false, true },
+	} {
 		c := newClient(t, p)
+		kind(c.Transport.(*http.Transport))
 		workers = append(workers, func() error {
 			_, _, err := c.visit()
 			return err

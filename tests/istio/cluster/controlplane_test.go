@@ -16,14 +16,22 @@ import (
 	"testing"
 
 	"go.etcd.io/etcd/server/v3/embed"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/metadata/metadatainformer"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/controller-manager/pkg/informerfactory"
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 	"k8s.io/kubernetes/pkg/controller/deployment"
 	"k8s.io/kubernetes/pkg/controller/endpointslice"
+	"k8s.io/kubernetes/pkg/controller/garbagecollector"
 	"k8s.io/kubernetes/pkg/controller/replicaset"
 	"k8s.io/kubernetes/pkg/controller/serviceaccount"
 
@@ -148,12 +156,48 @@ func (p *controlPlane) startControllers(ctx context.Context, t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	collector, err := p.garbageCollector(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
 	p.informers.Start(ctx.Done())
 	p.informers.WaitForCacheSync(ctx.Done())
 	go deployments.Run(ctx, 2)
 	go replicaSets.Run(ctx, 2)
 	go endpoints.Run(ctx, 2)
 	go accounts.Run(ctx, 1)
+	go collector.Run(ctx, 2, harness.Patience)
+	go collector.Sync(ctx, owned{p.client.Discovery()}, harness.Patience)
+}
+
+// garbageCollector deletes what a deleted object owned: without it the pods of a deleted Deployment would run on.
+func (p *controlPlane) garbageCollector(ctx context.Context) (*garbagecollector.GarbageCollector, error) {
+	client, err := metadata.NewForConfig(p.config)
+	if err != nil {
+		return nil, err
+	}
+	started := make(chan struct{})
+	close(started)
+	kinds := restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(p.client.Discovery()))
+	all := informerfactory.NewInformerFactory(p.informers, metadatainformer.NewSharedInformerFactory(client, 0))
+	return garbagecollector.NewGarbageCollector(ctx, p.client, client, kinds, nil, all, started)
+}
+
+// owned are the kinds that own others here, and these.
+type owned struct{ discovery.DiscoveryInterface }
+
+func (o owned) ServerPreferredResources() ([]*metav1.APIResourceList, error) {
+	verbs := metav1.Verbs{"delete", "list", "watch"}
+	list := func(version string, names ...string) *metav1.APIResourceList {
+		found := &metav1.APIResourceList{GroupVersion: version}
+		for _, name := range names {
+			found.APIResources = append(found.APIResources, metav1.APIResource{Name: name, Namespaced: true, Verbs: verbs})
+		}
+		return found
+	}
+	return []*metav1.APIResourceList{
+		list("v1", "pods", "services"), list("apps/v1", "deployments", "replicasets"), list("discovery.k8s.io/v1", "endpointslices"),
+	}, nil
 }
 
 func write(t *testing.T, path, text string) {

@@ -10,7 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -32,29 +35,53 @@ import (
 
 const (
 	gatewayService = "istio-ingressgateway"
-	// The gateway's pod has a network of its own, since Envoy takes ports that others want too, on every address.
-	gatewayAddress = "10.245.0.2"
-	nodeAddress    = "10.245.0.1"
-	gatewayLink    = "gateway"
+	// Each of the gateway's pods has a network of its own, since Envoy takes ports that others want too, on every address.
+	gatewayNetworks = "10.245."
 	// Envoy's admin interface listens on the pod's own loopback, where `kubectl exec` would go.
 	adminRelay = "15999"
 )
 
-// gatewayContainer runs the container of the gateway's pod as its (injected) spec says: pilot-agent with Envoy.
+// gatewayContainer runs the container of the gateway's pods as their (injected) spec says: pilot-agent with Envoy.
 type gatewayContainer struct {
 	*controlPlane
 	t      *testing.T
 	envoy  string
 	hosts  string
 	folder string
+
+	mu   sync.Mutex
+	pods []*gatewayPod // the newest is the last
 }
+
+// gatewayPod is one of them.
+type gatewayPod struct {
+	name, address, folder string
+	process               int
+}
+
+func (g *gatewayPod) log() string { return filepath.Join(g.folder, "log") }
+
+// pod is the one of this name, or the newest.
+func (g *gatewayContainer) pod(name string) *gatewayPod {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, pod := range slices.Backward(g.pods) {
+		if name == "" || pod.name == name {
+			return pod
+		}
+	}
+	return nil
+}
+
+func (g *gatewayContainer) log() string { return g.pod("").log() }
 
 func (g *gatewayContainer) start(ctx context.Context, pod *corev1.Pod, address string) (func(), error) {
 	spec := pod.Spec.Containers[0]
-	if err := g.mountVolumes(ctx, pod); err != nil {
+	running := &gatewayPod{name: pod.Name, address: address, folder: filepath.Join(g.folder, pod.Name)}
+	if err := g.mountVolumes(ctx, pod, running.folder); err != nil {
 		return nil, err
 	}
-	logs, err := os.Create(g.log())
+	logs, err := os.Create(running.log())
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +90,7 @@ func (g *gatewayContainer) start(ctx context.Context, pod *corev1.Pod, address s
 		"WASM_INSECURE_REGISTRIES="+registryHost, // its certificate is of this test
 		fmt.Sprintf(`PROXY_CONFIG={"binaryPath": %q, "proxyBootstrapTemplatePath": %q}`,
 			g.envoy, filepath.Join(env.IstioSrc, "tools/packaging/common/envoy_bootstrap.json")))
-	cmd.Dir = g.folder
+	cmd.Dir = running.folder
 	cmd.Stdout, cmd.Stderr = logs, logs
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL,
@@ -71,9 +98,13 @@ func (g *gatewayContainer) start(ctx context.Context, pod *corev1.Pod, address s
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
+	running.process = cmd.Process.Pid
+	g.mu.Lock()
+	g.pods = append(g.pods, running)
+	g.mu.Unlock()
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	if err := connect(cmd.Process.Pid); err != nil {
+	if err := connect(running.process, address); err != nil {
 		return nil, err
 	}
 	ready := "http://" + address + ":15021/healthz/ready"
@@ -86,11 +117,11 @@ func (g *gatewayContainer) start(ctx context.Context, pod *corev1.Pod, address s
 		}
 		select {
 		case err := <-ended:
-			return nil, fmt.Errorf("pilot-agent: %w\n%s", err, tail(g.log(), 20))
+			return nil, fmt.Errorf("pilot-agent: %w\n%s", err, tail(running.log(), 20))
 		default:
 		}
 		if time.Now().After(deadline) {
-			return nil, fmt.Errorf("the gateway is not ready after %v:\n%s", harness.Patience, tail(g.log(), 20))
+			return nil, fmt.Errorf("the gateway is not ready after %v:\n%s", harness.Patience, tail(running.log(), 20))
 		}
 	}
 	return func() {
@@ -101,7 +132,7 @@ func (g *gatewayContainer) start(ctx context.Context, pod *corev1.Pod, address s
 
 // admin asks Envoy's admin interface, as `pilot-agent request GET PATH` in the pod does.
 func (g *gatewayContainer) admin(path string) string {
-	response, err := http.Get("http://" + net.JoinHostPort(gatewayAddress, adminRelay) + "/" + path)
+	response, err := http.Get("http://" + net.JoinHostPort(g.pod("").address, adminRelay) + "/" + path)
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -118,16 +149,23 @@ func (g *gatewayContainer) runsTheModule() bool {
 	return strings.Contains(g.admin("config_dump?resource=ecds_filters"), "/var/lib/istio/data/")
 }
 
-func (g *gatewayContainer) log() string { return filepath.Join(g.folder, "log") }
+// hasTheFilter says whether a listener has a place for the plugin.
+func (g *gatewayContainer) hasTheFilter() bool {
+	return strings.Contains(g.admin("config_dump?resource=dynamic_listeners"), "trafficextension")
+}
 
-// connect lays a cable from here into the network namespace of a process.
-func connect(pid int) error {
-	link := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: gatewayLink}, PeerName: "eth0", PeerNamespace: netlink.NsPid(pid)}
+// connect lays a cable from here into the network namespace of a process, which shall have this address.
+func connect(pid int, address string) error {
+	name := "gw-" + strconv.Itoa(pid)
+	link := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: "eth0", PeerNamespace: netlink.NsPid(pid)}
 	if err := netlink.LinkAdd(link); err != nil {
 		return fmt.Errorf("a pair of virtual interfaces: %w", err)
 	}
-	return setUpLink(gatewayLink, nodeAddress)
+	return setUpLink(name, hereFrom(address))
 }
+
+// hereFrom is the address of this end of the cable.
+func hereFrom(address string) string { return strings.TrimSuffix(address, ".2") + ".1" }
 
 func setUpLink(name, address string) error {
 	link, err := netlink.LinkByName(name)
@@ -145,7 +183,7 @@ func setUpLink(name, address string) error {
 }
 
 // mountVolumes writes what the kubelet would mount.
-func (g *gatewayContainer) mountVolumes(ctx context.Context, pod *corev1.Pod) error {
+func (g *gatewayContainer) mountVolumes(ctx context.Context, pod *corev1.Pod, folder string) error {
 	hour := int64(3600)
 	token, err := g.client.CoreV1().ServiceAccounts(pod.Namespace).CreateToken(ctx, pod.Spec.ServiceAccountName,
 		&authentication.TokenRequest{Spec: authentication.TokenRequestSpec{Audiences: []string{"istio-ca"}, ExpirationSeconds: &hour}},
@@ -173,7 +211,7 @@ func (g *gatewayContainer) mountVolumes(ctx context.Context, pod *corev1.Pod) er
 		files[each.path] = text
 	}
 	for path, text := range files {
-		write(g.t, filepath.Join(g.folder, path), text)
+		write(g.t, filepath.Join(folder, path), text)
 	}
 	return nil
 }
@@ -191,7 +229,7 @@ func downward(values map[string]string) string {
 func (g *gatewayContainer) variables(pod *corev1.Pod, spec *corev1.Container, address string) (variables []string) {
 	fields := map[string]string{
 		"metadata.name": pod.Name, "metadata.namespace": pod.Namespace, "spec.nodeName": nodeName,
-		"spec.serviceAccountName": pod.Spec.ServiceAccountName, "status.podIP": address, "status.hostIP": nodeAddress,
+		"spec.serviceAccountName": pod.Spec.ServiceAccountName, "status.podIP": address, "status.hostIP": hereFrom(address),
 	}
 	values := map[string]string{}
 	for _, each := range spec.Env {
@@ -235,30 +273,35 @@ func runGatewayContainer() error {
 	if err := os.MkdirAll("/var/lib/istio/data", 0o755); err != nil {
 		return err
 	}
-	if err := plugIn(); err != nil {
+	address := os.Getenv("INSTANCE_IP")
+	if err := plugIn(address); err != nil {
 		return err
 	}
-	admin, err := net.Listen("tcp", net.JoinHostPort(gatewayAddress, adminRelay))
+	admin, err := net.Listen("tcp", net.JoinHostPort(address, adminRelay))
 	if err != nil {
 		return err
 	}
 	go relay(admin, func() string { return "127.0.0.1:15000" })
+	return runPilotAgent(os.Args[1:])
+}
+
+func runPilotAgent(arguments []string) error {
 	agent := app.NewRootCommand(func(options *security.Options, secrets security.SecretManager, key *meshconfig.PrivateKeyProvider) istioagent.SDSService {
 		return sds.NewServer(options, secrets, key)
 	})
-	agent.SetArgs(os.Args[1:])
+	agent.SetArgs(arguments)
 	return agent.Execute()
 }
 
 // plugIn waits for the cable that connect lays.
-func plugIn() error {
+func plugIn(address string) error {
 	if lo, err := netlink.LinkByName("lo"); err != nil {
 		return err
 	} else if err := netlink.LinkSetUp(lo); err != nil {
 		return err
 	}
 	for deadline := time.Now().Add(harness.Patience); ; time.Sleep(time.Millisecond) {
-		err := setUpLink("eth0", gatewayAddress)
+		err := setUpLink("eth0", address)
 		if err == nil {
 			break
 		}
@@ -266,7 +309,7 @@ func plugIn() error {
 			return err
 		}
 	}
-	gateway, err := netlink.ParseIPNet(nodeAddress + "/32")
+	gateway, err := netlink.ParseIPNet(hereFrom(address) + "/32")
 	if err != nil {
 		return err
 	}

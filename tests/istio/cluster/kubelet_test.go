@@ -43,7 +43,10 @@ type kubelet struct {
 
 func startKubelet(ctx context.Context, t *testing.T, p *controlPlane, images map[string]container) *kubelet {
 	k := &kubelet{controlPlane: p, t: t, images: images, running: map[types.UID]func(){}, seen: map[types.UID]bool{}}
-	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeName}}
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeName}, Status: corev1.NodeStatus{
+		Addresses:       []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: kubeletAddress}},
+		DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: kubeletPort}},
+	}}
 	if _, err := p.client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +75,9 @@ func (k *kubelet) look(ctx context.Context, pod *corev1.Pod) {
 		k.seen[pod.UID] = true
 		k.next++
 		address := fmt.Sprintf("10.244.0.%d", k.next)
+		if strings.HasPrefix(pod.Name, gatewayService) {
+			address = fmt.Sprintf("%s%d.2", gatewayNetworks, k.next)
+		}
 		go func() {
 			if err := k.run(ctx, pod, address); err != nil && ctx.Err() == nil {
 				k.t.Errorf("pod %s: %v", pod.Name, err)
@@ -89,9 +95,6 @@ func (k *kubelet) run(ctx context.Context, pod *corev1.Pod, address string) erro
 	start, main := k.image(pod)
 	if start == nil {
 		return fmt.Errorf("nothing here runs the image %s", main)
-	}
-	if strings.HasPrefix(pod.Name, gatewayService) {
-		address = gatewayAddress
 	}
 	// An address before it is ready, as a real one has; Istio looks at it.
 	if err := k.report(ctx, pod, address, corev1.ConditionFalse); err != nil {

@@ -31,6 +31,8 @@ func TestMain(m *testing.M) {
 		os.Exit(exitCode(runControlPlane()))
 	case part == "gateway":
 		os.Exit(exitCode(runGatewayContainer()))
+	case part == "command":
+		os.Exit(exitCode(runCommand()))
 	case !harness.Inside():
 		// Istio reads these at its start. They leave out what only Istio's build of Envoy has.
 		os.Exit(harness.Enter("PILOT_ENABLE_ALPN_FILTER=false", "PILOT_ENABLE_METADATA_EXCHANGE=false"))

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -35,15 +36,18 @@ func TestWhatTheReadmeSaysHappensInACluster(t *testing.T) {
 		{"the module comes from the registry; nobody sees v2 yet", (*story).prepared},
 		{"weighted: 80/20 by request", (*story).weighted},
 		{"a weight is moved by one patch, without a failed request", (*story).weightMoves},
+		{"every patch of the manifests' README gives the weights that stand above it", (*story).patches},
 		{"sticky: 80/20 by visitor", (*story).sticky},
-		{"rollback by one patch", (*story).rollback},
-		{"testers see v2, nobody else", (*story).testers},
+		{"rollback by one patch, except for a websocket that is open", (*story).rollback},
+		{"testers see v2, nobody else; a patch of another rule is refused", (*story).testers},
 		{"the counters have labels in Prometheus", (*story).metrics},
 		{"sealed: the application does not see the header", (*story).sealed},
 		{"the way back leaves v1, without a failed request", (*story).wayBack},
 		{"the module comes from inside of the cluster", (*story).inCluster},
 		{"what the API server refuses", (*story).refused},
-		{"what goes wrong in silence", (*story).silent},
+		{"a WasmPlugin in the application's namespace: everyone sees v1, nothing is counted", (*story).wrongNamespace},
+		{"a module that cannot be had: the gateway's log says so, everyone sees v1, a seal holds", (*story).noModule},
+		{"a faulty weight: the gateway's log says so, the last good ones stay", (*story).faultyWeight},
 	} {
 		if s.cluster == nil {
 			s.build()
@@ -80,6 +84,7 @@ func (s *story) build() {
 		t.Fatal(err)
 	}
 	startProxy(ctx, t, s.cluster, hosts)
+	startNodeAPI(t, s.gateway)
 	startKubelet(ctx, t, s.cluster, map[string]container{
 		"/pilot:":                        s.cluster.istiod,
 		"/proxyv2:":                      s.gateway.start,
@@ -96,7 +101,15 @@ func (s *story) build() {
 	s.user.run("kubectl -n istio-system rollout status deployment/istio-ingressgateway --timeout=60s")
 }
 
-const readme = "README.md"
+const (
+	readme          = "README.md"
+	manifestsReadme = "manifests/README.md"
+	pluginReadme    = "wasmplugin/README.md"
+	inClusterWay    = "or, to try it, none at all"
+	isItThere       = "**Is the filter there?**"
+	faults          = "What is wrong with a config stands in"
+	isItLoaded      = "Is it loaded?"
+)
 
 func (s *story) base() {
 	s.user.run("kubectl apply -k manifests/base")
@@ -146,7 +159,23 @@ func (s *story) prepared() {
 		s.user.say("%d requests meanwhile, 0 failed", stop())
 	}
 	harness.Until(s.t, "the module on the gateway", s.gateway.runsTheModule)
+	if !s.gateway.hasTheFilter() {
+		s.t.Error("no listener has the filter")
+	}
 	s.user.say("the gateway runs the module that it has pulled")
+	if counters := s.user.run(s.user.line(readme, "## Troubleshooting", "GET stats")); !strings.Contains(counters, "canary_config_rules") {
+		s.t.Errorf("the counters:\n%s", counters)
+	}
+	for _, line := range []string{s.user.line(readme, isItThere, "GET stats"), s.user.line(pluginReadme, isItLoaded, "GET stats")} {
+		const good = "wasmcustom.state=.=active;.;canary_config_rules: 1" // the README says so
+		rules := s.user.run(line)
+		s.user.show(rules)
+		if !strings.Contains(rules, good) {
+			s.t.Errorf("not good")
+		}
+	}
+	s.user.finds(s.user.line(readme, faults, "logs"), "")
+	s.user.finds(s.user.line(pluginReadme, isItLoaded, "logs"), "")
 	if v2 := newClient(s.t, s.cluster).count(s.t, 100); v2 != 0 {
 		s.t.Errorf("%d of 100 see v2", v2)
 	}
@@ -156,7 +185,7 @@ func (s *story) weighted() {
 	s.user.run("kubectl apply -k manifests/overlays/weighted")
 	c := newClient(s.t, s.cluster)
 	harness.Until(s.t, "v2", func() bool { return c.count(s.t, 20) > 0 })
-	const total = 1000
+	const total = 2500 // so that 25 of 100 would show
 	v2 := c.count(s.t, total)
 	if !harness.Near(v2, total, 0.2) {
 		s.t.Errorf("%d of %d see v2", v2, total)
@@ -165,7 +194,7 @@ func (s *story) weighted() {
 	for _, line := range s.user.code(readme, "**2. v1 alone") {
 		if strings.Contains(line, "curl") {
 			titles := s.user.run(line)
-			s.t.Logf("\n%s", titles)
+			s.user.show(titles)
 			if count := strings.Count(titles, "<title>"); count != 10 {
 				s.t.Errorf("%d titles", count)
 			}
@@ -183,12 +212,50 @@ func (s *story) patch(line string, seen func(*client) bool) {
 	s.user.say("everybody sees it %d ms later; %d requests meanwhile, 0 failed", time.Since(start).Milliseconds(), stop())
 }
 
+const weightsNow = `kubectl -n istio-system get wasmplugin canary-split -o 'jsonpath={.spec.pluginConfig.rules[0].split[*].weight}'`
+
 func (s *story) weightMoves() {
 	line := s.user.code(readme, "**3. Moving weights.**")[0]
-	s.patch(line, func(c *client) bool { v2 := c.count(s.t, 30); return v2 > 8 && v2 < 22 })
+	s.patch(line, func(c *client) bool { return c.count(s.t, 40) >= 18 }) // hardly ever at 20 of 100
+	if weights := s.user.run(weightsNow); weights != "50 50" {
+		s.t.Errorf("the weights are %s", weights)
+	}
 	c := newClient(s.t, s.cluster)
-	if v2 := c.count(s.t, 400); !harness.Near(v2, 400, 0.5) {
-		s.t.Errorf("%d of 400 see v2", v2)
+	if v2 := c.count(s.t, 1000); !harness.Near(v2, 1000, 0.5) {
+		s.t.Errorf("%d of 1000 see v2", v2)
+	}
+}
+
+// patches are those of manifests/README.md; each stands below a comment like `# v1 95, v2 5`.
+func (s *story) patches() {
+	c := newClient(s.t, s.cluster)
+	var v1, v2 float64
+	for _, section := range []string{"## Moving weights", "## Rollback"} {
+		for _, line := range s.user.code(manifestsReadme, section) {
+			if strings.HasPrefix(line, "#") {
+				if _, err := fmt.Sscanf(line, "# v1 %g, v2 %g", &v1, &v2); err != nil {
+					s.t.Fatalf("%s: %v", line, err)
+				}
+				continue
+			}
+			s.user.run(line)
+			if weights := s.user.run(weightsNow); weights != fmt.Sprint(v1, " ", v2) {
+				s.t.Errorf("the weights are %s", weights)
+			}
+			share := v2 / (v1 + v2)
+			harness.Until(s.t, line, func() bool { return harness.Near(c.count(s.t, 50), 50, share) })
+			const total = 300
+			hits := c.count(s.t, total)
+			if !harness.Near(hits, total, share) {
+				s.t.Errorf("%d of %d see v2", hits, total)
+			}
+			s.user.say("%d of %d see v2", hits, total)
+		}
+	}
+	// The way of the manifests' README to find the gateway.
+	line := strings.Join(s.user.code(manifestsReadme, "Without the last `rollout status`"), "\n")
+	if count := strings.Count(s.user.run(line), titles["v1"]); count != 10 {
+		s.t.Errorf("v1 was seen %d times", count)
 	}
 }
 
@@ -204,7 +271,8 @@ func (s *story) sticky() {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if cookie := response.Cookies()[0]; cookie.Name != "canary-httpbin" || !cookie.Secure || !cookie.HttpOnly {
+		if cookie := response.Cookies()[0]; cookie.Name != "canary-httpbin" || !cookie.Secure || !cookie.HttpOnly ||
+			cookie.SameSite != http.SameSiteLaxMode || cookie.Path != "/" || cookie.MaxAge != 720*60*60 {
 			s.t.Fatal(response.Header.Values("set-cookie"))
 		}
 		for range 2 {
@@ -223,16 +291,28 @@ func (s *story) sticky() {
 }
 
 func (s *story) rollback() {
-	// Somebody who is at home in v2.
+	// Somebody who is at home in v2, and talks there.
 	visitor := newClient(s.t, s.cluster)
+	var cookie *http.Cookie
 	harness.Until(s.t, "somebody in v2", func() bool {
 		visitor.Jar, _ = cookiejar.New(nil)
-		version, _, err := visitor.visit()
-		return err == nil && version == "v2"
+		version, response, err := visitor.visit()
+		if err != nil || version != "v2" {
+			return false
+		}
+		cookie = response.Cookies()[0]
+		return true
 	})
+	say := s.websocket("cookie", cookie.Name+"="+cookie.Value)
+	say("before")
 	s.patch(s.user.code(readme, "**Rollback**")[0], func(c *client) bool { return c.count(s.t, 30) == 0 })
 	if version, _, err := visitor.visit(); err != nil || version != "v1" {
 		s.t.Errorf("whoever was in v2 sees %s: %v", version, err)
+	}
+	say("after")
+	s.user.say("a websocket to v2 stays open")
+	if v2 := newClient(s.t, s.cluster).count(s.t, 500); v2 != 0 {
+		s.t.Errorf("%d of 500 see v2", v2)
 	}
 }
 
@@ -245,39 +325,57 @@ func (s *story) testers() {
 	if v2 := c.count(s.t, 50, "x-canary-key", "a guess", "x-canary-subset", "v2"); v2 != 0 {
 		s.t.Errorf("%d of 50 others see v2", v2)
 	}
-	s.chat()
+	s.websocket("x-canary-key", testersKey)("hello")
+	s.user.say("a websocket to v2 chats")
+
+	// Here the testers' rule is the first.
+	line := s.user.code(readme, "**3. Moving weights.**")[0]
+	refusal, err := s.user.try(line, "")
+	if err == nil {
+		s.t.Error("a patch of the wrong rule is not refused")
+	}
+	s.user.say("$ %s", line)
+	s.user.show(refusal)
+	if v2 := c.count(s.t, 100); v2 != 0 {
+		s.t.Errorf("%d of 100 see v2", v2)
+	}
+	s.user.run(strings.ReplaceAll(line, "rules/0", "rules/1"))
+	harness.Until(s.t, "the second rule", func() bool { return c.count(s.t, 20) > 4 })
 }
 
-// chat talks with v2 over a websocket.
-func (s *story) chat() {
+// websocket talks with v2; headers are NAME, VALUE.
+func (s *story) websocket(name, value string) (say func(text string)) {
 	config, err := websocket.NewConfig("wss://"+host+"/ws", "https://"+host)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	config.Header.Set("x-canary-key", testersKey)
+	config.Header.Set(name, value)
 	connection, err := tls.Dial("tcp", loadBalancer+":443", trusting(s.t, s.cluster))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	defer connection.Close()
+	s.t.Cleanup(func() { _ = connection.Close() })
 	socket, err := websocket.NewClient(config, connection)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	var heard string
-	if err := websocket.Message.Send(socket, "hello"); err != nil {
-		s.t.Fatal(err)
+	return func(text string) {
+		s.t.Helper()
+		_ = connection.SetDeadline(time.Now().Add(harness.Patience))
+		var heard string
+		if err := websocket.Message.Send(socket, text); err != nil {
+			s.t.Fatal(err)
+		}
+		if err := websocket.Message.Receive(socket, &heard); err != nil || heard != text {
+			s.t.Fatalf("heard %q, not %q: %v", heard, text, err)
+		}
 	}
-	if err := websocket.Message.Receive(socket, &heard); err != nil || heard != "hello" {
-		s.t.Fatalf("heard %q: %v", heard, err)
-	}
-	s.user.say("a websocket to v2 chats")
 }
 
 // metrics are read where Prometheus scrapes a gateway's pod.
 func (s *story) metrics() {
 	scrape := func() string {
-		response, err := http.Get("http://" + gatewayAddress + ":15020/stats/prometheus")
+		response, err := http.Get("http://" + s.gateway.pod("").address + ":15020/stats/prometheus")
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -305,7 +403,6 @@ func (s *story) metrics() {
 func (s *story) sealed() {
 	s.user.run("kubectl apply -k manifests/overlays/sealed")
 	c := newClient(s.t, s.cluster)
-	harness.Until(s.t, "v2 with a seal", func() bool { return c.count(s.t, 20, "x-canary-subset", "v2") > 0 })
 	// httpbin says which headers it has seen; a request of its own path goes to v1 as well.
 	seen := func() string {
 		request, _ := http.NewRequest(http.MethodGet, "https://"+host+"/headers", nil)
@@ -321,11 +418,17 @@ func (s *story) sealed() {
 		}
 		return body.String()
 	}
-	harness.Until(s.t, "v1's view of the headers", func() bool { return strings.Contains(seen(), `"Host"`) })
-	for range 10 {
+	harness.Until(s.t, "v1's view of the headers, without the subset", func() bool {
+		text := seen()
+		return strings.Contains(text, `"Host"`) && !strings.Contains(strings.ToLower(text), "x-canary-subset")
+	})
+	for range 20 {
 		if text := seen(); strings.Contains(strings.ToLower(text), "x-canary-subset") {
 			s.t.Errorf("the application sees the header:\n%s", text)
 		}
+	}
+	if v2 := c.count(s.t, 300, "x-canary-subset", "v2"); !harness.Near(v2, 300, 0.2) {
+		s.t.Errorf("%d of 300 see v2", v2)
 	}
 }
 
@@ -336,18 +439,39 @@ func (s *story) wayBack() {
 	}
 	c := newClient(s.t, s.cluster)
 	harness.Until(s.t, "v1 alone", func() bool { return c.count(s.t, 20) == 0 })
-	harness.Until(s.t, "a gateway without the filter", func() bool {
-		return !strings.Contains(s.gateway.admin("config_dump?resource=dynamic_listeners"), "trafficextension")
-	})
+	harness.Until(s.t, "a gateway without the filter", func() bool { return !s.gateway.hasTheFilter() })
+	s.nothingIsLeft()
 	s.user.say("%d requests meanwhile, 0 failed", stop())
-	if left := s.user.run("kubectl get wasmplugin,deployment,service -A -l app.kubernetes.io/part-of=canary-split"); left != "No resources found" {
-		s.t.Errorf("left behind:\n%s", left)
+}
+
+// nothingIsLeft of the canary, but the starting point.
+func (s *story) nothingIsLeft() {
+	for line, expected := range map[string]string{
+		"kubectl get wasmplugin -A": "No resources found",
+		"kubectl get configmap -A -l app.kubernetes.io/part-of=canary-split": "No resources found",
+		"kubectl -n istio-system get deployment -o name":                     "deployment.apps/istio-ingressgateway\ndeployment.apps/istiod",
+		"kubectl -n canary get deployment,service -o name":                   "deployment.apps/httpbin\nservice/httpbin",
+	} {
+		if left := s.user.run(line); left != expected {
+			s.t.Errorf("$ %s\n%s\nwas expected to be\n%s", line, left, expected)
+		}
 	}
+	harness.Until(s.t, "no pod but the starting point's", func() bool {
+		pods, err := s.user.try("kubectl get pods -A -o name", "")
+		return err == nil && strings.Count(pods, "pod/") == 3
+	})
 }
 
 func (s *story) inCluster() {
+	apply := s.user.line(readme, inClusterWay, "apply")
+	if err := os.Remove(filepath.Join(s.user.folder, "wasmplugin/in-cluster/canary_split.wasm.gz")); err != nil {
+		s.t.Fatal(err)
+	}
+	if output, err := s.user.try(apply, ""); err == nil || !strings.Contains(output, "no such file") {
+		s.t.Errorf("before make image: %s\n%v", output, err)
+	}
 	s.makeImage("in-cluster")
-	for _, line := range s.user.code(readme, "or, to try it, none at all")[1:] { // the first is makeImage's
+	for _, line := range s.user.code(readme, inClusterWay)[1:] { // the first is makeImage's
 		s.user.run(line)
 	}
 	s.user.run("kubectl apply -k manifests/overlays/weighted")
@@ -357,74 +481,4 @@ func (s *story) inCluster() {
 	harness.Until(s.t, "v2", func() bool { v2, _, err := c.visit(); return err == nil && v2 == "v2" })
 	s.user.say("the gateway runs the module that it has fetched from inside")
 	s.wayBack()
-}
-
-// refused: what kubectl says of a mistake, and that nothing has changed.
-func (s *story) refused() {
-	for _, mistake := range []struct{ what, old, new, says string }{
-		{"an unknown field", "failStrategy:", "failureStrategy:", `strict decoding error: unknown field "spec.failureStrategy"`},
-		{"a scheme that no gateway fetches", "url: http:", "url: ftp:", "url must have schema one of [http, https, file, oci]"},
-		{"a phase that does not exist", "pluginName:", "phase: EARLY\n  pluginName:", `Unsupported value: "EARLY"`},
-		{"a host twice in a VirtualService", "hosts:\n  - canary.example.com\n  http:", "hosts:\n  - canary.example.com\n  - canary.example.com\n  http:", "denied the request"},
-	} {
-		manifests := s.user.run("kubectl kustomize manifests/overlays/weighted")
-		if strings.Count(manifests, mistake.old) != 1 {
-			s.t.Fatalf("%q stands %d times in\n%s", mistake.old, strings.Count(manifests, mistake.old), manifests)
-		}
-		output, err := s.user.try("kubectl apply --dry-run=server -f -", strings.Replace(manifests, mistake.old, mistake.new, 1))
-		if err == nil || !strings.Contains(output, mistake.says) {
-			s.t.Errorf("%s: %v\n%s", mistake.what, err, output)
-		}
-		s.user.say("%s: %s", mistake.what, lineWith(output, mistake.says))
-	}
-}
-
-func lineWith(text, part string) string {
-	for _, line := range strings.Split(text, "\n") {
-		if strings.Contains(line, part) {
-			return line
-		}
-	}
-	return text
-}
-
-// silent: what every cluster accepts; traffic flows to v1, and this is how it shows.
-func (s *story) silent() {
-	c := newClient(s.t, s.cluster)
-	manifests := s.user.run("kubectl kustomize manifests/overlays/weighted")
-	_, plugin, _ := strings.Cut(manifests, "apiVersion: extensions.istio.io")
-	plugin, _, _ = strings.Cut("apiVersion: extensions.istio.io"+plugin, "\n---\n")
-
-	s.user.apply(strings.Replace(plugin, "namespace: istio-system", "namespace: canary", 1))
-	s.user.apply(manifestsWithout(manifests, plugin))
-	s.user.run("kubectl -n canary rollout status deployment/httpbin-v2 --timeout=60s")
-	harness.Until(s.t, "the routes", func() bool {
-		return strings.Contains(s.gateway.admin("config_dump?resource=dynamic_route_configs"), "x-canary-subset")
-	})
-	if strings.Contains(s.gateway.admin("config_dump?resource=dynamic_listeners"), "trafficextension") {
-		s.t.Error("a plugin in the application's namespace reaches the gateway")
-	}
-	if v2 := c.count(s.t, 50); v2 != 0 {
-		s.t.Errorf("%d of 50 see v2", v2)
-	}
-	s.user.say("a WasmPlugin in the application's namespace: accepted; everyone sees v1")
-	s.user.run("kubectl -n canary delete wasmplugin canary-split")
-
-	missing := "oci://" + registryHost + "/canary-split@sha256:" + strings.Repeat("0", 64)
-	absent := regexp.MustCompile(`(?m)^  url: .*$`).ReplaceAllString(plugin, "  url: "+missing)
-	absent = regexp.MustCompile(`(?m)^  sha256: .*\n`).ReplaceAllString(absent, "")
-	s.user.apply(absent)
-	const says = "cannot fetch Wasm module" // the README's grep
-	harness.Until(s.t, says, func() bool { return strings.Contains(tail(s.gateway.log(), 1000), says) })
-	if v2 := c.count(s.t, 50); v2 != 0 {
-		s.t.Errorf("%d of 50 see v2", v2)
-	}
-	if s.gateway.runsTheModule() {
-		s.t.Error("a module is there")
-	}
-	s.user.say("an image that is not there: accepted; everyone sees v1; the gateway's log: %s", lineWith(tail(s.gateway.log(), 1000), says))
-}
-
-func manifestsWithout(manifests, document string) string {
-	return strings.Replace(manifests, document, "", 1)
 }

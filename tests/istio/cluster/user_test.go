@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -52,7 +53,7 @@ func newUser(t *testing.T, p *controlPlane) *user {
 	if err := os.Symlink(kubectl, filepath.Join(bin, "kubectl")); err != nil {
 		t.Fatal(err)
 	}
-	u.env = append(os.Environ(), "KUBECONFIG="+p.kubeconfig, "PATH="+bin+":"+os.Getenv("PATH"), "GATEWAY="+loadBalancer)
+	u.env = append(os.Environ(), "KUBECONFIG="+p.kubeconfig, "KUBECACHEDIR="+filepath.Join(u.folder, "cache"), "PATH="+bin+":"+os.Getenv("PATH"), "GATEWAY="+loadBalancer)
 	return u
 }
 
@@ -88,6 +89,65 @@ func (u *user) apply(manifests string) {
 // say is a line of the time line.
 func (u *user) say(format string, args ...any) {
 	u.t.Logf("%6.1f s  %s", time.Since(u.started).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// show prints what the user sees, below the time line.
+func (u *user) show(output string) {
+	for _, line := range strings.Split(output, "\n") {
+		u.t.Logf("          %s", line)
+	}
+}
+
+// finds runs a line that ends in a grep until it finds this text; "": once, and it finds nothing.
+func (u *user) finds(line, text string) {
+	u.t.Helper()
+	if text == "" {
+		if output, err := u.try(line, ""); err == nil || output != "" {
+			u.t.Errorf("$ %s\n%s\nnothing was expected", line, output)
+		}
+		u.say("$ %s: nothing", line)
+		return
+	}
+	var output string
+	harness.Until(u.t, line, func() bool {
+		output, _ = u.try(line, "")
+		return strings.Contains(output, text)
+	})
+	u.say("$ %s", line)
+	u.show(output)
+}
+
+// line is the only one with this part of the code block after a text of a document.
+func (u *user) line(document, text, part string) (found string) {
+	u.t.Helper()
+	for _, line := range u.code(document, text) {
+		if strings.Contains(line, part) {
+			if found != "" {
+				u.t.Fatalf("%s has two lines with %q after %q", document, part, text)
+			}
+			found = line
+		}
+	}
+	if found == "" {
+		u.t.Fatalf("%s has no line with %q after %q", document, part, text)
+	}
+	return found
+}
+
+// inline is the code within a sentence that has this part.
+func (u *user) inline(document, part string) string {
+	u.t.Helper()
+	all, err := os.ReadFile(filepath.Join(u.folder, document))
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	for _, code := range regexp.MustCompile("`(kubectl [^`]+)`").FindAllStringSubmatch(string(all), -1) {
+		if strings.Contains(code[1], part) {
+			return strings.Join(strings.Fields(code[1]), " ")
+		}
+	}
+	u.t.Fatalf("%s has no %q", document, part)
+	return ""
 }
 
 // code is the code block after a text of a document, line by line, without comments.

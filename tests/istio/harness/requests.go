@@ -51,10 +51,12 @@ func Load(t *testing.T, workers ...func() error) (stop func() int64) {
 			}
 		})
 	}
-	Until(t, "requests", func() bool { return answered.Load() > 20 || t.Failed() })
-	return func() int64 {
+	stop = sync.OnceValue(func() int64 {
 		close(done)
 		group.Wait()
 		return answered.Load()
-	}
+	})
+	t.Cleanup(func() { stop() }) // also where the test ends before it stops them
+	Until(t, "requests", func() bool { return answered.Load() > 20 || t.Failed() })
+	return stop
 }

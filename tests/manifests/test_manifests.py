@@ -349,7 +349,9 @@ def test_the_way_back_leaves_the_base(shipped, folder):
 
     lines = [command for _, command in commands("manifests/README.md")]
     deletes = [i for i, line in enumerate(lines) if " delete " in line]
-    assert "kubectl apply -k manifests/base" in lines[deletes[0] - 1], "the routes come first"
+    routes, pause = lines[deletes[0] - 2 : deletes[0]]
+    assert "kubectl apply -k manifests/base" in routes, "the routes come first"
+    assert pause.startswith("sleep "), "the gateways must have them before what they led to goes"
     deleted = set()
     for line in (lines[i] for i in deletes):
         namespace, kinds, label = re.fullmatch(r"kubectl -n (\S+) delete (\S+) -l (\S+)", line).groups()

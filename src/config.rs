@@ -449,6 +449,19 @@ pub fn rule_name(json: &Json) -> Option<&str> {
     }
 }
 
+/// The subsets of a good rule's split, and their weights.
+pub fn rule_weights(rule: &Json) -> Vec<(&str, u32)> {
+    let (place, mut errors) = (Place::Root, Errors::default());
+    let split = object(rule, &place, &mut errors).and_then(|fields| fields.get("split"));
+    let Some(Json::List(items)) = split else { return Vec::new() };
+    let weight = |item| {
+        let fields = object(item, &place, &mut errors)?;
+        let Json::String(subset) = fields.get("subset")? else { return None };
+        Some((subset.as_str(), read_weight(fields.get("weight")?, &place, &mut errors)?))
+    };
+    items.iter().filter_map(weight).collect()
+}
+
 /// The header that a config names, if it is valid and given once.
 fn json_header(json: &Json) -> Option<String> {
     let Json::Object(fields) = json else { return None };

@@ -150,11 +150,21 @@ impl RootContext for Plugin {
     fn on_configure(&mut self, size: usize) -> bool {
         let text = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default();
         let name = plugin_name();
-        let (evaluation, is_new) = take_effect(&name, &text);
+        let (before, evaluation, generation, is_new) = take_effect(&name, &text);
         if self.name.is_none() {
             VM.with_borrow_mut(|vm| *vm.alive.entry(name.clone()).or_default() += 1);
         }
-        let others = update_plugins(|plugins| plugins.insert(&name, &evaluation.config.header, vm_id()));
+        let mut was_alive = true;
+        let others = update_plugins(|plugins| {
+            was_alive = plugins.contains(&name);
+            plugins.insert(&name, generation, &evaluation.config.header, evaluation.counts, vm_id())
+        });
+        if is_new || !was_alive {
+            for ((rule, subset), weight) in before.weights(&evaluation) {
+                record(&metrics::config_weight(rule, subset), weight.into());
+            }
+            record_rules();
+        }
         if is_new {
             report(&evaluation);
             if let Some(other) = others.and_then(|plugins| plugins.rival(&name)) {
@@ -187,37 +197,51 @@ impl Drop for Plugin {
             *alive = alive.saturating_sub(1);
             *alive == 0
         });
+        let mut was_alive = false;
         if last {
-            update_plugins(|plugins| plugins.remove(&name, vm_id()));
+            update_plugins(|plugins| {
+                was_alive = plugins.remove(&name, vm_id());
+                was_alive
+            });
+        }
+        if was_alive {
+            for rule in &self.active.config.rules {
+                let Target::Split(split) = &rule.target else { continue };
+                for subset in &split.subsets {
+                    record(&metrics::config_weight(&rule.name, &subset.name), 0);
+                }
+            }
+            record_rules();
         }
     }
 }
 
-/// Evaluates a config; the first VM that is given a new one also stores what is now in force. Returns whether it is new.
-fn take_effect(name: &str, text: &[u8]) -> (Evaluation, bool) {
+/// Evaluates a config; the first VM that is given a new one also stores what is now in force. Returns the state of before, what
+/// the config comes to, its generation, and whether it is new.
+fn take_effect(name: &str, text: &[u8]) -> (State, Evaluation, u64, bool) {
     let key = format!("{STATE_KEY}{name}");
     let seen = VM.with_borrow(|vm| vm.seen.get(name).copied()).unwrap_or(0);
     let mut tries = 0;
-    let (evaluation, generation, is_new) = loop {
+    let (before, evaluation, generation, is_new) = loop {
         tries += 1;
         let (state, cas) = shared(&key);
         let state = state.map(|bytes| State::from_bytes(&bytes)).unwrap_or_default();
         let evaluation = state.evaluate(text);
         match state.claim(text, seen) {
-            Claim::Known(generation) => break (evaluation, generation, false),
+            Claim::Known(generation) => break (state, evaluation, generation, false),
             Claim::New => {
                 let after = state.after(&evaluation);
                 match hostcalls::set_shared_data(&key, Some(&after.to_bytes()), Some(cas)) {
                     Err(Status::CasMismatch) if tries < TRIES => {}
                     // The others have kept on changing the state; one of them reports.
-                    Err(Status::CasMismatch) => break (evaluation, seen, false),
-                    _ => break (evaluation, after.generation, true),
+                    Err(Status::CasMismatch) => break (state, evaluation, seen, false),
+                    _ => break (state, evaluation, after.generation, true),
                 }
             }
         }
     };
     VM.with_borrow_mut(|vm| vm.seen.insert(name.to_owned(), generation));
-    (evaluation, is_new)
+    (before, evaluation, generation, is_new)
 }
 
 /// Logs and counts what a new config comes to.
@@ -240,12 +264,28 @@ fn report(evaluation: &Evaluation) {
     {
         let _ = hostcalls::increment_metric(id, evaluation.faults.len() as i64);
     }
-    for (state, rules) in
-        [(RuleState::Active, counts.active), (RuleState::LastGood, counts.last_good), (RuleState::Off, counts.off)]
-    {
-        if let Some(id) = stat(MetricType::Gauge, &metrics::config_rules(state)) {
-            let _ = hostcalls::record_metric(id, rules as u64);
+}
+
+/// Says how the rules of all live plugins are. Another VM may change the list meanwhile: who comes last has seen all of it.
+fn record_rules() {
+    let live = || shared(PLUGINS_KEY).0.map(|bytes| Plugins::from_bytes(&bytes)).unwrap_or_default().counts();
+    let mut counts = live();
+    for _ in 0..TRIES {
+        record(&metrics::config_rules(RuleState::Active), counts.active as u64);
+        record(&metrics::config_rules(RuleState::LastGood), counts.last_good as u64);
+        record(&metrics::config_rules(RuleState::Off), counts.off as u64);
+        let now = live();
+        if now == counts {
+            return;
         }
+        counts = now;
+    }
+}
+
+/// Sets a gauge.
+fn record(gauge: &str, value: u64) {
+    if let Some(id) = stat(MetricType::Gauge, gauge) {
+        let _ = hostcalls::record_metric(id, value);
     }
 }
 
@@ -270,7 +310,7 @@ fn shared(key: &str) -> (Option<Vec<u8>>, u32) {
 }
 
 /// Changes the list of live plugins, if `change` says that it did; returns the list as it is then.
-fn update_plugins(change: impl Fn(&mut Plugins) -> bool) -> Option<Plugins> {
+fn update_plugins(mut change: impl FnMut(&mut Plugins) -> bool) -> Option<Plugins> {
     for _ in 0..TRIES {
         let (bytes, cas) = shared(PLUGINS_KEY);
         let mut plugins = bytes.map(|bytes| Plugins::from_bytes(&bytes)).unwrap_or_default();

@@ -19,7 +19,7 @@ pub enum RuleState {
     Off,
 }
 
-/// Gauge: the rules in this state.
+/// Gauge: the rules of all live plugins in this state.
 pub fn config_rules(state: RuleState) -> String {
     let state = match state {
         RuleState::Active => "active",
@@ -27,6 +27,11 @@ pub fn config_rules(state: RuleState) -> String {
         RuleState::Off => "off",
     };
     format!("state=.={state};.;canary_config_rules")
+}
+
+/// Gauge: the weight of a subset that is in force; 0 once the rule, or the subset in it, is gone.
+pub fn config_weight(rule: &str, subset: &str) -> String {
+    format!("rule=.={rule};.;subset=.={subset};.;canary_config_weight")
 }
 
 /// What the label `source` says; `none`: no rule decided.

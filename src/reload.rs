@@ -6,7 +6,7 @@
 //! Envoy gives every config to several VMs, in any order, and each may find the state as it was before that config or
 //! after it. So evaluation is idempotent: with the state that it leaves behind it gives the same answer again.
 
-use crate::config::{Config, ConfigError, General, Headers, read};
+use crate::config::{Config, ConfigError, General, Headers, read, rule_name, rule_weights};
 use crate::json::Json;
 use std::collections::HashMap;
 use xxhash_rust::xxh64::xxh64;
@@ -109,6 +109,12 @@ impl State {
             hashes: std::iter::once(evaluation.hash).chain(older).take(HASHES).collect(),
             in_force: evaluation.in_force.clone(),
         }
+    }
+
+    /// Weights as they are after this evaluation, by `(rule, subset)`; 0 for those that are in force until now alone.
+    pub fn weights<'a>(&'a self, evaluation: &'a Evaluation) -> HashMap<(&'a str, &'a str), u32> {
+        let until_now = weights(self.in_force.as_ref()).map(|(subset, _)| (subset, 0));
+        until_now.chain(weights(evaluation.in_force.as_ref())).collect()
     }
 
     /// Evaluates a config's text.
@@ -240,7 +246,7 @@ impl State {
             }
         }
         if let (Some(request), Some(rules)) = (header, rules) {
-            let named = |json: Json| Some((crate::config::rule_name(&json)?.to_owned(), json));
+            let named = |json: Json| Some((rule_name(&json)?.to_owned(), json));
             let headers = Headers { request, response };
             state.in_force = Some(InForce { headers, seal, rules: rules.into_iter().filter_map(named).collect() });
         }
@@ -254,6 +260,14 @@ fn hash(text: &[u8]) -> u64 {
 
 fn faults(errors: Vec<ConfigError>, consequence: &str) -> Vec<Fault> {
     errors.into_iter().map(|error| Fault { error, consequence: consequence.to_owned() }).collect()
+}
+
+/// Every weight of every rule: `((rule, subset), weight)`.
+fn weights(in_force: Option<&InForce>) -> impl Iterator<Item = ((&str, &str), u32)> {
+    let rules = in_force.into_iter().flat_map(|in_force| &in_force.rules);
+    rules.flat_map(|(name, json)| {
+        rule_weights(json).into_iter().map(move |(subset, weight)| ((name.as_str(), subset), weight))
+    })
 }
 
 /// What is different, by the names of the rules.

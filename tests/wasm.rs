@@ -464,3 +464,50 @@ fn two_live_plugins_with_one_header_are_told() {
     other.configure("two", with("x-a", "v2").as_bytes());
     assert_eq!(gateway.shared.borrow_mut().take_errors(), [""; 0]);
 }
+
+#[test]
+fn gauges_say_what_is_in_force_in_all_live_plugins() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    let split = |weights: &[(&str, u32)]| {
+        let entry = |(subset, weight): &(&str, u32)| format!(r#"{{"subset":"{subset}","weight":{weight}}}"#);
+        format!(
+            r#"{{"rules":[{{"name":"a","split":[{}]}},{{"name":"f","subset":"v1"}}]}}"#,
+            weights.iter().map(entry).collect::<Vec<_>>().join(",")
+        )
+    };
+    let gauges = |gateway: &Gateway| {
+        let gauge = |name: &str| gateway.shared.borrow().stat(name);
+        let weight = |subset| gauge(&format!("rule=.=a;.;subset=.={subset};.;canary_config_weight"));
+        let rules = |state| gauge(&format!("state=.={state};.;canary_config_rules"));
+        (["v1", "v2", "v3"].map(weight), ["active", "last_good", "off"].map(rules))
+    };
+    let table = [
+        (split(&[("v1", 80), ("v2", 20)]), ([80, 20, 0], [2, 0, 0])),
+        (split(&[("v1", 0), ("v3", u32::MAX)]), ([0, 0, 4_294_967_295], [2, 0, 0])),
+        // Broken: the last good weights are in force, and are said.
+        (split(&[("v1", 1), ("v1", 2)]), ([0, 0, 4_294_967_295], [1, 1, 0])),
+        ("!".to_owned(), ([0, 0, 4_294_967_295], [0, 2, 0])),
+        (r#"{"rules":[{"name":"a","subset":"v1"}]}"#.to_owned(), ([0, 0, 0], [1, 0, 0])),
+        (split(&[("v1", 1), ("v2", 2)]), ([1, 2, 0], [2, 0, 0])),
+    ];
+    for (config, expected) in &table {
+        gateway.configure(config.as_bytes());
+        assert_eq!(gauges(&gateway), *expected, "{config}");
+    }
+
+    let mut other = gateway.vm();
+    other.configure("other", br#"{"header":"x-b","rules":[{"name":"b","subset":"V1"}]}"#);
+    assert_eq!(gauges(&gateway), ([1, 2, 0], [2, 0, 1]));
+    gateway.configure(split(&[("v1", 1), ("v2", 1)]).as_bytes());
+    assert_eq!(gauges(&gateway), ([1, 1, 0], [2, 0, 1]), "the other plugin's rule is still off");
+    other.unload("other");
+    assert_eq!(gauges(&gateway), ([1, 1, 0], [2, 0, 0]));
+    for worker in &mut gateway.workers {
+        worker.unload("canary");
+    }
+    assert_eq!(gauges(&gateway), ([0, 0, 0], [0, 0, 0]));
+    // The same text again is no new config, but what it says is in force again.
+    gateway.configure(split(&[("v1", 1), ("v2", 1)]).as_bytes());
+    assert_eq!(gauges(&gateway), ([1, 1, 0], [2, 0, 0]));
+}

@@ -136,7 +136,8 @@ class Envoy:
         self.bootstrap["admin"] = {"address": address("127.0.0.1", 0)}
         config_file.write_text(json.dumps(self.bootstrap, indent=1))
         command = [binary(self.version), "-c", config_file, "--admin-address-path", admin_file]
-        command += ["--concurrency", self.concurrency, "--disable-hot-restart"]
+        # A listener that is taken away ends at once, not after ten minutes.
+        command += ["--concurrency", self.concurrency, "--disable-hot-restart", "--drain-time-s", 1]
         # The level and the logger first, then the message with line ends escaped: one line is one message.
         command += ["--log-format", "%l|%n|%v", "--log-format-escaped"]
         command += ["-l", "warning", "--component-log-level", "wasm:info"]

@@ -5,7 +5,18 @@ import random
 
 import pytest
 from client import Connection
-from gateway import HEADER, Envoy, Plugin, bootstrap, cluster, connection_manager, listener, subset_routes
+from gateway import (
+    HEADER,
+    Envoy,
+    Plugin,
+    bootstrap,
+    cluster,
+    connection_manager,
+    listener,
+    replace,
+    subset_routes,
+    until,
+)
 from upstream import Answer
 
 GOOD = {
@@ -107,6 +118,61 @@ def test_two_plugins_with_one_header_are_told_apart_in_an_error(version, tmp_pat
     with Gateway(version, tmp_path, upstream, V2, V2 | {"header": "x-other"}) as gateway:
         assert gateway.errors(0) == gateway.errors(1) == []
         assert gateway.ask(("x-other", "v1")) == ([b"v2"], "v2")
+
+
+def test_gauges_say_what_is_in_force_and_forget_a_plugin_that_is_gone(version, tmp_path, upstream):
+    split = [{"subset": "v1", "weight": 80}, {"subset": "v2", "weight": 20}]
+    plugin, other = (Plugin(f"istio-system.{name}", tmp_path, root_id=name) for name in ("canary", "other"))
+    plugin.write({"rules": [{"name": "t", "split": split}, {"name": "bad"}]})
+    other.write({"header": "x-other", "rules": [{"name": "o", "subset": "v1"}]})
+    listeners = Listeners(tmp_path / "listeners.json")
+    kind = "type.googleapis.com/envoy.config.listener.v3.Listener"
+    each = {
+        p.root_id: {"@type": kind, **listener(p.root_id, connection_manager("http", [p.filter()], subset_routes()))}
+        for p in (plugin, other)
+    }
+    listeners.write(*each.values())
+    clusters = [cluster(name, port) for name, port in upstream.ports.items()]
+    with Envoy(version, bootstrap([], clusters, lds_config=listeners.source()), concurrency=2) as envoy:
+
+        def gauges():
+            weights = [envoy.stat(f"wasmcustom.rule=.=t;.;subset=.={name};.;canary_config_weight") for name in ("v1", "v2")]
+            states = ("active", "last_good", "off")
+            return weights, [envoy.stat(f"wasmcustom.state=.={state};.;canary_config_rules") for state in states]
+
+        def become(*expected):
+            until(lambda: gauges() == expected, lambda: f"{expected}, not {gauges()}")
+
+        become([80, 20], [2, 0, 1])
+        # The other one's news change nothing of this one's.
+        other.update(envoy, {"header": "x-other", "rules": []})
+        become([80, 20], [1, 0, 1])
+        listeners.write(each["other"])
+        become([0, 0], [0, 0, 0])
+        listeners.write(*each.values())
+        become([80, 20], [1, 0, 1])
+        # It ends well with plugins loaded.
+        envoy.process.terminate()
+        assert envoy.process.wait(30) == 0, envoy.log_tail()
+
+
+class Listeners:
+    """A file of listeners that Envoy watches."""
+
+    def __init__(self, file):
+        self.file = file
+        self.version = 0
+
+    def write(self, *listeners):
+        self.version += 1
+        replace(self.file, json.dumps({"version_info": str(self.version), "resources": listeners}))
+
+    def source(self):
+        watched = {"path": str(self.file.parent)}
+        return {
+            "path_config_source": {"path": str(self.file), "watched_directory": watched},
+            "resource_api_version": "V3",
+        }
 
 
 def test_no_config_is_refused(version, tmp_path, upstream):

@@ -560,7 +560,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         "env",
         "proxy_define_metric",
         |mut c: Caller<'_, Vm>, _kind: u32, at: u32, length: u32, id_at: u32| -> Result<u32> {
-            enter(&c, "proxy_define_metric", &[Configure, Request, Response])?;
+            enter(&c, "proxy_define_metric", &[Configure, Request, Response, Unload])?;
             let name = String::from_utf8(read(&c, at, length)?).map_err(|e| wasmi::Error::new(e.to_string()))?;
             if c.data().defined.contains(&name) {
                 return Err(wasmi::Error::new(format!("{name} is defined twice in one VM, each time with a new id")));
@@ -585,7 +585,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
     .unwrap();
 
     l.func_wrap("env", "proxy_record_metric", |c: Caller<'_, Vm>, id: u32, value: i64| -> Result<u32> {
-        enter(&c, "proxy_record_metric", &[Configure])?;
+        enter(&c, "proxy_record_metric", &[Configure, Unload])?;
         Ok(stat(&c, id, |_| Some(value)))
     })
     .unwrap();

@@ -4,7 +4,7 @@
 #   tests/setup.sh image            nothing: it looks whether Python is there
 #   tests/setup.sh go               nothing: it looks whether Go is there
 #   tests/setup.sh demo VERSION...  that, the Python packages and these Envoys (default: the newest released Istio's)
-#   tests/setup.sh all              that, with every Envoy of tests/envoy/versions.txt, and a browser
+#   tests/setup.sh all              that, with every Envoy of tests/envoy/versions.txt, a browser and Prometheus
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -102,6 +102,35 @@ browser() {
     fi
 }
 
+prometheus() {
+    home=$VENV/prometheus
+    if command -v prometheus >/dev/null 2>&1 && command -v promtool >/dev/null 2>&1; then
+        return
+    elif ! "$home/usr/bin/promtool" --version >/dev/null 2>&1; then
+        if ! command -v apt-get >/dev/null 2>&1 || ! command -v dpkg-deb >/dev/null 2>&1; then
+            complain "prometheus and promtool are missing: install them with your package manager"
+            stop_if_missing
+        fi
+        # Only unpacked: installed, Debian's package would start a server.
+        echo "setup: prometheus"
+        rm -rf "$home.part"
+        mkdir -p "$home.part"
+        (cd "$home.part" && fetch_deb prometheus) || {
+            echo "setup: apt-get could not download Debian's package prometheus" >&2
+            exit 1
+        }
+        dpkg-deb -x "$home.part"/prometheus_*.deb "$home.part"
+        rm -rf "$home" "$home.part"/prometheus_*.deb
+        mv "$home.part" "$home"
+    fi
+}
+
+fetch_deb() {
+    apt-get download -qq "$1" 2>/dev/null && return
+    [ "$(id -u)" != 0 ] || apt-get update -qq
+    apt-get download -qq "$1" >/dev/null
+}
+
 versions() {
     sed 's/ *#.*//; /^$/d' tests/envoy/versions.txt
 }
@@ -155,6 +184,7 @@ demo | all)
     python
     for version; do envoy "$version"; done
     [ "$what" = demo ] || browser
+    [ "$what" = demo ] || prometheus
     ;;
 *)
     usage

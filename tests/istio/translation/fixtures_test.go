@@ -3,6 +3,7 @@ package translation
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -13,9 +14,14 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"sigs.k8s.io/yaml"
 
 	v3 "istio.io/istio/pilot/pkg/xds/v3"
 	"istio.io/istio/pilot/test/xds"
+	istiobootstrap "istio.io/istio/pkg/bootstrap"
+	"istio.io/istio/pkg/config/mesh"
+	"istio.io/istio/pkg/test/env"
+	"istio.io/istio/pkg/util/protomarshal"
 
 	"canary-split/tests/istio/harness"
 )
@@ -26,19 +32,67 @@ var update = flag.Bool("update", false, "write tests/envoy/istio anew")
 func TestTheFixturesAreWhatIstiodMakes(t *testing.T) {
 	for _, folder := range overlays() {
 		t.Run(folder, func(t *testing.T) {
-			made := generated(t, must(shipped(folder))(t))
-			path := filepath.Join(harness.Top(), "tests/envoy/istio", filepath.Base(folder)+".json")
-			if *update {
-				if err := os.WriteFile(path, made, 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			kept, err := os.ReadFile(path)
-			if err != nil || !bytes.Equal(kept, made) {
-				t.Errorf("%s is stale (%v); renew it: make fixtures", path, err)
-			}
+			keep(t, filepath.Base(folder)+".json", generated(t, must(shipped(folder))(t)))
 		})
+	}
+}
+
+// Which stats a gateway shows, and with which labels, stands in its bootstrap.
+func TestTheFixturesOfStatsAreWhatTheAgentMakesOfOurSettings(t *testing.T) {
+	settings := must(os.ReadFile(filepath.Join(harness.Top(), "manifests/metrics/istio.yaml")))(t)
+	operator := struct {
+		Spec struct {
+			MeshConfig struct {
+				DefaultConfig json.RawMessage `json:"defaultConfig"`
+			} `json:"meshConfig"`
+		} `json:"spec"`
+	}{}
+	if err := yaml.UnmarshalStrict(must(withoutType(settings))(t), &operator); err != nil {
+		t.Fatal(err)
+	}
+	proxy := mesh.DefaultProxyConfig()
+	if err := protomarshal.ApplyJSON(string(operator.Spec.MeshConfig.DefaultConfig), proxy); err != nil {
+		t.Fatal(err)
+	}
+	proxy.ConfigPath = t.TempDir()
+	proxy.ProxyBootstrapTemplatePath = filepath.Join(env.IstioSrc, "tools/packaging/common/envoy_bootstrap.json")
+	node := must(istiobootstrap.GetNodeMetaData(istiobootstrap.MetadataOptions{
+		ID:          "router~127.0.0.1~gateway.istio-system~istio-system.svc.cluster.local",
+		ProxyConfig: proxy,
+	}))(t)
+	file := must(istiobootstrap.New(istiobootstrap.Config{Node: node}).CreateFile())(t)
+	made := struct {
+		StatsConfig map[string]any `json:"stats_config"`
+	}{}
+	if err := json.Unmarshal(must(os.ReadFile(file))(t), &made); err != nil {
+		t.Fatal(err)
+	}
+	keep(t, "bootstrap/stats_config.json", append(must(json.MarshalIndent(made.StatsConfig, "", " "))(t), '\n'))
+}
+
+// withoutType is an object but for its apiVersion and kind.
+func withoutType(text []byte) ([]byte, error) {
+	object := map[string]any{}
+	if err := yaml.Unmarshal(text, &object); err != nil {
+		return nil, err
+	}
+	delete(object, "apiVersion")
+	delete(object, "kind")
+	return yaml.Marshal(object)
+}
+
+// keep compares what was made with a file of tests/envoy/istio, or writes it.
+func keep(t *testing.T, name string, made []byte) {
+	path := filepath.Join(harness.Top(), "tests/envoy/istio", name)
+	if *update {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, made, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	kept, err := os.ReadFile(path)
+	if err != nil || !bytes.Equal(kept, made) {
+		t.Errorf("%s is stale (%v); renew it: make fixtures", path, err)
 	}
 }
 

@@ -10,7 +10,7 @@ export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_
 export TARGET_OUT := /tmp
 export LOCAL_OUT := /tmp
 
-.PHONY: help build demo test test-fast test-envoy test-manifests test-browser screenshots test-istio test-cluster fixtures lint image tool simulate setup clean
+.PHONY: help build demo test test-fast test-envoy fuzz corpora test-manifests test-browser screenshots test-istio test-cluster fixtures lint image tool simulate setup clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -37,6 +37,30 @@ test-fast: build ## native tests and the built module in the fake host
 
 test-envoy: setup build ## the built module in every supported Envoy (ENVOY=1.39.3 for one)
 	$(PYTHON) -m pytest -q tests/envoy
+
+# Pinned: it decides how the fuzz targets are built.
+CARGO_FUZZ := target/tools/bin/cargo-fuzz
+$(CARGO_FUZZ):
+	cargo install --locked --root target/tools --version 0.13.2 cargo-fuzz
+
+FUZZ := PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo fuzz
+FUZZERS := config cookie matches decision
+MINUTE := 60
+
+fuzz: build $(CARGO_FUZZ) ## a minute of libFuzzer for each target; then 10⁶ random requests through the built module (MINUTE=600 for longer)
+	cargo test --locked --all-features --test fuzz -- --quiet --ignored unpack
+	@for fuzzer in $(FUZZERS); do \
+		echo "fuzz: $$fuzzer"; \
+		$(FUZZ) run --fuzz-dir tests/fuzz --target-dir target/fuzz/build --sanitizer none $$fuzzer target/fuzz/corpus/$$fuzzer -- \
+			-max_total_time=$(MINUTE) -max_len=4096 -timeout=10 -rss_limit_mb=1024 -artifact_prefix=target/fuzz/finds/$$fuzzer/ -print_final_stats=1 2>target/fuzz/$$fuzzer.log \
+		|| { tail -n 60 target/fuzz/$$fuzzer.log; echo "fuzz: mend it, then keep the input: make corpora"; exit 1; }; \
+		grep -E 'stat::(number_of_executed_units|average_exec_per_sec|peak_rss_mb)|^Done' target/fuzz/$$fuzzer.log; \
+	done
+	REQUESTS=1000000 cargo test --locked --all-features --test wasm -- --nocapture no_request_traps
+
+corpora: $(CARGO_FUZZ) ## what make fuzz has kept and found, into the repository
+	@for fuzzer in $(FUZZERS); do $(FUZZ) cmin --fuzz-dir tests/fuzz --target-dir target/fuzz/build --sanitizer none $$fuzzer target/fuzz/corpus/$$fuzzer; done
+	cargo test --locked --all-features --test fuzz -- --quiet --ignored pack
 
 test-manifests: setup build ## what we ship renders and says what we mean
 	$(PYTHON) -m pytest -q tests/manifests

@@ -259,15 +259,18 @@ const KNOWING: &[u8] = br#"{"responseHeader":"x-served-by","rules":[
         "keys":[{"claim":"sub"},{"header":"x-a"},{"queryParam":"q"},{"cookie":"c"},{"remoteIp":true}],
         "cookie":{"draw":"client"},"onWeightChange":"keep"}}]}"#;
 
+/// `REQUESTS=1000000` for more (`make fuzz`).
 #[test]
 fn no_request_traps_and_no_client_byte_reaches_a_response() {
     let program = Program::load();
+    let requests = std::env::var("REQUESTS").map_or(40_000, |number| number.parse().expect("REQUESTS is a number"));
     for config in [CURIOUS, KNOWING] {
-        throw_bytes_at(&program, config);
+        throw_bytes_at(&program, config, requests / 2);
     }
+    println!("{requests} random requests through the built module in the strict host");
 }
 
-fn throw_bytes_at(program: &Program, config: &[u8]) {
+fn throw_bytes_at(program: &Program, config: &[u8], requests: usize) {
     let mut gateway = Gateway::new(program);
     gateway.configure(config);
     let mut random = fastrand::Rng::with_seed(7);
@@ -286,7 +289,11 @@ fn throw_bytes_at(program: &Program, config: &[u8]) {
         b"example.com",
         b":",
     ];
-    for _ in 0..20_000 {
+    let mut memory = 0;
+    for nth in 0..requests {
+        if nth == requests / 10 {
+            memory = gateway.workers.iter().map(Worker::memory).sum();
+        }
         let mut request = Headers::new();
         for _ in 0..random.usize(..8) {
             let mut value = Vec::new();
@@ -326,6 +333,7 @@ fn throw_bytes_at(program: &Program, config: &[u8]) {
         let subset = value(&exchange.request, "x-canary-subset").unwrap();
         assert!(subset == b"v1" || subset == b"v2");
     }
+    assert_eq!(gateway.workers.iter().map(Worker::memory).sum::<usize>(), memory, "the VMs' memory grows");
 }
 
 /// Any address, and for every claim the same bytes, also such as look like a list.

@@ -274,6 +274,6 @@ fn with_minutes(text: &str, now: u32) -> String {
 }
 
 /// A character U+0000…U+00FF is one byte.
-fn bytes(text: &str) -> Vec<u8> {
+pub fn bytes(text: &str) -> Vec<u8> {
     text.chars().map(|c| u8::try_from(u32::from(c)).expect("no character beyond U+00FF")).collect()
 }

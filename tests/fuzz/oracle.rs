@@ -1,0 +1,359 @@
+//! The whole decision once more, as plainly as it can be said: no index, no parser of ours, everything from the JSON of the config.
+//!
+//! It takes only configs that the filter has taken. The split's layout and the salt's bijection are not said again here:
+//! `tests/split.rs` holds them to their definition.
+#![allow(dead_code, reason = "each fuzz target is a program of its own")]
+
+use canary_split::claim::{self, ClaimPath};
+use canary_split::rule::Request;
+use canary_split::split::{Draw, Salt, Split};
+use regex::bytes::Regex;
+use serde_json::Value;
+use siphasher::sip::SipHasher24;
+use std::hash::Hasher;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::LazyLock;
+use xxhash_rust::xxh64::xxh64;
+
+static PORT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^(?s)(.*):[0-9]*$").unwrap());
+static PAIR: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?-u)^[ \t\n\x0c\r]*([^=]*?)[ \t\n\x0c\r]*=[ \t\n\x0c\r]*((?s:.*?))[ \t\n\x0c\r]*$").unwrap()
+});
+static ESCAPE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?-u)%([0-9a-fA-F]{2})").unwrap());
+static PART: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"([0-9]*\.?[0-9]*)(ms|h|m|s|us|µs|ns)").unwrap());
+static HELD: LazyLock<regex::Regex> = LazyLock::new(|| {
+    regex::Regex::new(
+        r"^1\.([0-9a-f]{8})\.([0-9a-f]{7})(?:\.([a-z0-9]|[a-z0-9][-a-z0-9]{0,61}[a-z0-9])\.([0-9a-f]{16}))?$",
+    )
+    .unwrap()
+});
+
+/// A request: lines `name: value`. `claim NAME.NAME` is a claim, `address` the client's address, `fresh` and `now` are numbers.
+#[derive(Debug, Default)]
+pub struct Asked(Vec<(String, Vec<u8>)>);
+
+impl Asked {
+    pub fn read(text: &[u8]) -> Asked {
+        let line = |line: &[u8]| {
+            let at = line.windows(2).position(|w| w == b": ")?;
+            Some((String::from_utf8(line[..at].to_vec()).ok()?, line[at + 2..].to_vec()))
+        };
+        Asked(text.split(|&b| b == b'\n').filter_map(line).collect())
+    }
+
+    pub fn number(&self, name: &str) -> u32 {
+        self.get(name).map_or(0, |value| xxh64(value, 7) as u32)
+    }
+
+    fn get(&self, name: &str) -> Option<&[u8]> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_slice())
+    }
+
+    fn claim_of(&self, path: &str) -> Option<&[u8]> {
+        let names = ClaimPath::parse(path).unwrap();
+        self.get(&format!("claim {}", names.names().collect::<Vec<_>>().join("."))).filter(|value| !value.is_empty())
+    }
+}
+
+impl Request<'_> for Asked {
+    fn header(&mut self, name: &str) -> Option<&[u8]> {
+        self.get(name)
+    }
+
+    fn claim(&mut self, path: &ClaimPath) -> Option<&[u8]> {
+        let names: Vec<&str> = path.names().collect();
+        self.get(&format!("claim {}", names.join("."))).filter(|value| !value.is_empty())
+    }
+
+    fn client_address(&mut self) -> Option<&[u8]> {
+        self.get("address")
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub rule: String,
+    pub subset: String,
+    pub source: &'static str,
+    pub cookie: Option<String>,
+}
+
+pub fn decide(config: &[u8], asked: &Asked, fresh: u32, now: u32) -> Option<Decision> {
+    let mut config: Value = serde_json::from_slice(config).unwrap_or_default();
+    without_nulls(&mut config);
+    let rule = list(&config["rules"]).into_iter().find(|rule| speaks_about(rule, asked))?;
+    let name = text(&rule["name"]);
+    let seal = config["seal"].as_str();
+    let decision = |subset: &str, source, cookie| {
+        let value = seal.map_or(subset.to_owned(), |seal| format!("{subset}.{seal}"));
+        Some(Decision { rule: name.to_owned(), subset: value, source, cookie })
+    };
+    if let Some(subset) = rule["subset"].as_str() {
+        return decision(subset, "fixed", None);
+    }
+    let sticky = &rule["sticky"];
+    let salt = sticky["salt"].as_str().unwrap_or(name);
+    let subsets = list(&rule["split"]);
+    let weights: Vec<u32> = subsets.iter().map(|entry| entry["weight"].as_f64().unwrap() as u32).collect();
+    let of = |draw: u32| {
+        let at = Split::new(&weights).unwrap().pick(Salt::new(salt.as_bytes()).position(Draw(draw)));
+        text(&subsets[at]["subset"])
+    };
+    let preflight = asked.get(":method") == Some(b"OPTIONS")
+        && asked.get("origin").is_some()
+        && asked.get("access-control-request-method").is_some();
+    let client = {
+        let mut bytes = asked.get("address").and_then(network).unwrap_or_default();
+        bytes.push(0);
+        bytes.extend(asked.get("user-agent").unwrap_or_default());
+        xxh64(&bytes, 0) as u32
+    };
+    let key = list(&sticky["keys"]).into_iter().find_map(|key| key_draw(key, asked));
+    let keep = sticky["onWeightChange"] == "keep";
+    if sticky.is_null() {
+        return decision(of(fresh), "fresh", None);
+    }
+    if sticky["cookie"].is_null() || (key.is_some() && !keep) {
+        return match key {
+            Some(draw) => decision(of(draw), "key", None),
+            None => decision(of(if preflight { client } else { fresh }), "fresh", None),
+        };
+    }
+
+    let cookie = &sticky["cookie"];
+    let cookie_name = cookie["name"].as_str().map_or(format!("canary-{name}"), str::to_owned);
+    let ttl = seconds(cookie["ttl"].as_str().unwrap_or("720h"));
+    let renews = cookie["renew"].as_bool().unwrap_or(true) && ttl > 0;
+    let https = asked.get(":scheme") == Some(b"https");
+    let sealed = |subset: &str, draw: u32| {
+        let secret = [seal.unwrap_or_default().as_bytes(), b"\0", salt.as_bytes()].concat();
+        let mut hasher = SipHasher24::new_with_keys(xxh64(&secret, 0), xxh64(&secret, 1));
+        hasher.write(&[name.as_bytes(), b"\0", subset.as_bytes(), b"\0", &draw.to_le_bytes()].concat());
+        hasher.finish()
+    };
+    let new = |draw: u32, subset: &str| {
+        let kept = if keep { format!(".{subset}.{:016x}", sealed(subset, draw)) } else { String::new() };
+        format!("{cookie_name}=1.{draw:08x}.{now:07x}{kept}{}", attributes(cookie, &cookie_name, ttl, https))
+    };
+    let held = asked.get("cookie").and_then(|c| cookies(c, &cookie_name).into_iter().find_map(held));
+    let Some(held) = held else {
+        let (draw, source) = match key {
+            Some(draw) => (draw, "key"),
+            None if preflight || cookie["draw"] == "client" => (client, "fresh"),
+            None => (fresh, "fresh"),
+        };
+        let subset = of(draw);
+        return decision(subset, source, (!preflight).then(|| new(draw, subset)));
+    };
+    let source = if keep { "kept" } else { "cookie" };
+    let is_ours = |(subset, seal): &(String, u64)| {
+        keep && subsets.iter().any(|entry| entry["subset"] == **subset) && sealed(subset, held.draw) == *seal
+    };
+    let kept = held.kept.filter(is_ours).map(|(subset, _)| subset);
+    let subset = kept.clone().unwrap_or_else(|| of(held.draw).to_owned());
+    let age = i64::from(now) - i64::from(held.made);
+    let due = renews && (age < 0 || age * 60 * 2 > ttl as i64);
+    let again = (due || (keep && kept.is_none())) && !preflight;
+    decision(&subset, source, again.then(|| new(held.draw, &subset)))
+}
+
+fn speaks_about(rule: &Value, asked: &Asked) -> bool {
+    let host = asked.get(":authority").map(|authority| String::from_utf8(authority.to_vec()).unwrap_or_default());
+    let host = host.unwrap_or_default().to_ascii_lowercase();
+    let host = PORT.captures(host.as_bytes()).map_or(host.clone(), |c| String::from_utf8_lossy(&c[1]).into_owned());
+    let host = host.strip_suffix('.').unwrap_or(&host);
+    let covers = |pattern: &str| {
+        let pattern = pattern.to_ascii_lowercase();
+        match pattern.strip_prefix('*') {
+            Some("") => true,
+            Some(suffix) => host.len() <= 253 && host.len() > suffix.len() && host.ends_with(suffix),
+            None => host == pattern,
+        }
+    };
+    let hosts = list(&rule["hosts"]);
+    let entries = list(&rule["match"]);
+    (hosts.is_empty() || hosts.iter().any(|host| covers(text(host))))
+        && (entries.is_empty() || entries.iter().any(|entry| entry_holds(entry, asked)))
+}
+
+fn entry_holds(entry: &Value, asked: &Asked) -> bool {
+    let path = asked.get(":path");
+    let query = |name: &str| {
+        let query = path?.splitn(2, |&b| b == b'?').nth(1)?;
+        let pairs = query.split(|&b| b == b'&').map(|pair| {
+            let mut parts = pair.splitn(2, |&b| b == b'=');
+            (parts.next().unwrap(), parts.next().unwrap_or_default())
+        });
+        pairs.into_iter().find(|(known, _)| *known == name.as_bytes()).map(|(_, value)| value)
+    };
+    let fields = entry.as_object().unwrap();
+    fields.iter().all(|(field, wanted)| {
+        let each = |value: &dyn Fn(&str) -> Option<Vec<u8>>| {
+            wanted
+                .as_object()
+                .unwrap()
+                .iter()
+                .all(|(name, wanted)| value(name).is_some_and(|value| holds(wanted, &value)))
+        };
+        match field.as_str() {
+            "method" => asked.get(":method").is_some_and(|method| holds(wanted, method)),
+            "uri" => path.is_some_and(|path| holds(wanted, path.split(|&b| b == b'?').next().unwrap())),
+            "headers" => each(&|name| asked.get(&name.to_ascii_lowercase()).map(<[u8]>::to_vec)),
+            "withoutHeaders" => wanted.as_object().unwrap().iter().all(|(name, wanted)| {
+                let value = asked.get(&name.to_ascii_lowercase());
+                let is_presence = wanted.as_object().is_none_or(|wanted| wanted.is_empty());
+                if is_presence { value.is_none() } else { !holds(wanted, value.unwrap_or_default()) }
+            }),
+            "queryParams" => each(&|name| query(name).map(<[u8]>::to_vec)),
+            "cookies" => each(&|name| cookies(asked.get("cookie")?, name).first().map(|value| value.to_vec())),
+            "claims" => wanted.as_object().unwrap().iter().all(|(path, wanted)| {
+                let Some(value) = asked.claim_of(path) else { return false };
+                let is_presence = wanted.as_object().is_none_or(|wanted| wanted.is_empty());
+                match claim::items(value) {
+                    Some(mut items) => is_presence || items.any(|item| holds(wanted, item)),
+                    None => holds(wanted, value),
+                }
+            }),
+            other => panic!("unknown condition {other}"),
+        }
+    })
+}
+
+fn holds(wanted: &Value, value: &[u8]) -> bool {
+    let get = |kind: &str| wanted.get(kind).and_then(Value::as_str);
+    if let Some(exact) = get("exact") {
+        value == exact.as_bytes()
+    } else if let Some(prefix) = get("prefix") {
+        value.len() >= prefix.len() && &value[..prefix.len()] == prefix.as_bytes()
+    } else if let Some(regex) = get("regex") {
+        // What is no UTF-8 is matched by no regex.
+        std::str::from_utf8(value)
+            .is_ok_and(|value| regex::Regex::new(&format!("^(?:{regex})$")).unwrap().is_match(value))
+    } else {
+        true
+    }
+}
+
+/// The values of a cookie.
+pub fn cookies<'h>(header: &'h [u8], name: &str) -> Vec<&'h [u8]> {
+    let mut values = Vec::new();
+    for part in header.split(|&b| b == b';') {
+        let Some(found) = PAIR.captures(part) else { continue };
+        let (known, value) = (found.get(1).unwrap().as_bytes(), found.get(2).unwrap().as_bytes());
+        if known == name.as_bytes() {
+            let quoted = value.len() >= 2 && value.starts_with(b"\"") && value.ends_with(b"\"");
+            values.push(if quoted { &value[1..value.len() - 1] } else { value });
+        }
+    }
+    values
+}
+
+pub struct HeldCookie {
+    pub draw: u32,
+    pub made: u32,
+    pub kept: Option<(String, u64)>,
+}
+
+/// What a value of our cookie says.
+pub fn held(value: &[u8]) -> Option<HeldCookie> {
+    let found = HELD.captures(std::str::from_utf8(value).ok()?)?;
+    let number = |at: usize| u64::from_str_radix(&found[at], 16).unwrap();
+    let kept = found.get(3).map(|subset| (subset.as_str().to_owned(), number(4)));
+    Some(HeldCookie { draw: number(1) as u32, made: number(2) as u32, kept })
+}
+
+fn key_draw(key: &Value, asked: &Asked) -> Option<u32> {
+    let (kind, name) = key.as_object().unwrap().iter().next().unwrap();
+    let bytes = match kind.as_str() {
+        "header" => asked.get(&text(name).to_ascii_lowercase())?.to_vec(),
+        "claim" => asked.claim_of(text(name))?.to_vec(),
+        "cookie" => cookies(asked.get("cookie")?, text(name)).first()?.to_vec(),
+        "queryParam" => {
+            let query = asked.get(":path")?.splitn(2, |&b| b == b'?').nth(1)?;
+            let pairs = query.split(|&b| b == b'&').map(|pair| pair.splitn(2, |&b| b == b'=').collect::<Vec<_>>());
+            let found = pairs.into_iter().find(|pair| pair[0] == text(name).as_bytes())?;
+            let decode =
+                |c: &regex::bytes::Captures| vec![u8::from_str_radix(std::str::from_utf8(&c[1]).unwrap(), 16).unwrap()];
+            ESCAPE.replace_all(found.get(1).copied().unwrap_or_default(), decode).into_owned()
+        }
+        "remoteIp" => network(asked.get("address")?)?,
+        other => panic!("unknown key {other}"),
+    };
+    (!bytes.is_empty()).then(|| xxh64(&bytes, 0) as u32)
+}
+
+fn network(address: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(address).ok()?;
+    let ip: IpAddr = match text.parse::<SocketAddr>() {
+        Ok(socket) => socket.ip(),
+        Err(_) => text.parse().ok()?,
+    };
+    match ip {
+        IpAddr::V4(ip) => Some(ip.octets().to_vec()),
+        IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
+            Some(ip) => Some(ip.octets().to_vec()),
+            None => Some(ip.octets()[..8].to_vec()),
+        },
+    }
+}
+
+fn attributes(cookie: &Value, name: &str, ttl: u64, https: bool) -> String {
+    let flag = |field: &str, default: bool| cookie[field].as_bool().unwrap_or(default);
+    let same_site = cookie["sameSite"].as_str().unwrap_or("Lax");
+    let prefixed = ["__host-", "__secure-"].iter().any(|prefix| name.to_ascii_lowercase().starts_with(prefix));
+    let must = same_site == "None" || flag("partitioned", false) || prefixed;
+    let mut all = format!("; Path={}", cookie["path"].as_str().unwrap_or("/"));
+    if ttl > 0 {
+        all += &format!("; Max-Age={ttl}");
+    }
+    if let Some(domain) = cookie["domain"].as_str() {
+        all += &format!("; Domain={domain}");
+    }
+    if flag("httpOnly", true) {
+        all += "; HttpOnly";
+    }
+    all += &format!("; SameSite={same_site}");
+    if flag("partitioned", false) {
+        all += "; Partitioned";
+    }
+    if must || cookie["secure"].as_bool().unwrap_or(https) {
+        all += "; Secure";
+    }
+    all
+}
+
+/// A duration as Go writes it, in whole seconds.
+fn seconds(text: &str) -> u64 {
+    let unit = |unit: &[u8]| match unit {
+        b"h" => 3600.0,
+        b"m" => 60.0,
+        b"s" => 1.0,
+        b"ms" => 1e-3,
+        b"ns" => 1e-9,
+        _ => 1e-6,
+    };
+    let sum: f64 = PART
+        .captures_iter(text.as_bytes())
+        .map(|c| std::str::from_utf8(&c[1]).unwrap().parse::<f64>().unwrap() * unit(&c[2]))
+        .sum();
+    sum.round() as u64
+}
+
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            fields.values_mut().for_each(without_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
+}
+
+fn list(value: &Value) -> Vec<&Value> {
+    value.as_array().into_iter().flatten().collect()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}

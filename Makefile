@@ -10,7 +10,7 @@ export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_
 export TARGET_OUT := /tmp
 export LOCAL_OUT := /tmp
 
-.PHONY: help build demo test test-fast test-envoy fuzz corpora test-manifests test-browser screenshots test-istio test-cluster fixtures lint image tool simulate setup clean
+.PHONY: help build demo test test-fast test-envoy fuzz soak corpora test-manifests test-operate test-browser screenshots test-istio test-cluster fixtures lint image tool simulate setup clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -29,6 +29,7 @@ setup: ## everything that `make test` needs
 test: setup build ## every test
 	cargo test --locked --all-features
 	$(PYTHON) -m pytest -q tests/manifests tests/envoy tests/demo
+	$(PYTHON) -m pytest -q tests/operate tests/soak
 	$(PYTHON) -m pytest -q tests/browser
 	$(MAKE) test-istio test-cluster
 
@@ -58,12 +59,19 @@ fuzz: build $(CARGO_FUZZ) ## a minute of libFuzzer for each target; then 10⁶ r
 	done
 	REQUESTS=1000000 cargo test --locked --all-features --test wasm -- --nocapture no_request_traps
 
+soak: build ## ten minutes under fire: visitors, hostile clients, failing applications, pushes; ends in a table (SECONDS=60 for less)
+	tests/setup.sh demo
+	$(PYTHON) tests/soak/soak.py $(or $(SECONDS),600)
+
 corpora: $(CARGO_FUZZ) ## what make fuzz has kept and found, into the repository
 	@for fuzzer in $(FUZZERS); do $(FUZZ) cmin --fuzz-dir tests/fuzz --target-dir target/fuzz/build --sanitizer none $$fuzzer target/fuzz/corpus/$$fuzzer; done
 	cargo test --locked --all-features --test fuzz -- --quiet --ignored pack
 
 test-manifests: setup build ## what we ship renders and says what we mean
 	$(PYTHON) -m pytest -q tests/manifests
+
+test-operate: setup build ## metrics, rules and dashboard on a real Prometheus; some seconds of the soak
+	$(PYTHON) -m pytest -q tests/operate tests/soak
 
 test-browser: setup build ## a real Chromium against the demo's stack
 	$(PYTHON) -m pytest -q tests/browser

@@ -51,7 +51,7 @@ CONFIG = {
             "sticky": {"cookie": {"name": "m", "ttl": "1m"}},
         },
         {
-            "name": "rest",
+            "name": "httpbin",
             "match": [{"withoutHeaders": {"x-c": {}}}],
             "split": [{"subset": "v1", "weight": 80}, {"subset": "v2", "weight": 20}],
             "sticky": {"cookie": {}},
@@ -59,7 +59,7 @@ CONFIG = {
     ]
 }
 OURS = re.compile(
-    r"(?:m=1\.[0-9a-f]{8}\.[0-9a-f]{7}(?:\.v[12]\.[0-9a-f]{16})?; Path=/; Max-Age=60|canary-rest=1\.[0-9a-f]{8}\.[0-9a-f]{7}; Path=/; Max-Age=2592000)"
+    r"(?:m=1\.[0-9a-f]{8}\.[0-9a-f]{7}(?:\.v[12]\.[0-9a-f]{16})?; Path=/; Max-Age=60|canary-httpbin=1\.[0-9a-f]{8}\.[0-9a-f]{7}; Path=/; Max-Age=2592000)"
     r"; HttpOnly; SameSite=Lax"
 )
 # Nothing else may be in a response; `x-served-by` and `x-seen` are the application's.
@@ -78,7 +78,7 @@ HOSTS = [
 ]
 PATHS = ["/", "/a/b?c=d", "/aab/x", "/none", "/?q=%zz&q", "//../%2e%2E/a?=&&=", "/x;y?q=%", "/?"]
 COOKIES = [
-    "canary-rest=1.feedface.{now}",
+    "canary-httpbin=1.feedface.{now}",
     "m=1.00000001.{now}",
     "beta=1",
     "m=1.0000000",
@@ -258,7 +258,7 @@ def check_alive(envoy, answered):
     print(f"{requests} through the filter")
     assert requests >= answered * 0.7
     assert requests == responses
-    for rule in ("testers", "nowhere", "many", "rest", ""):
+    for rule in ("testers", "nowhere", "many", "httpbin", ""):
         assert any(f"rule=.={rule};" in name for name in counted), f"no request for rule {rule!r}"
     stats = envoy.stats("http.http.")
     assert stats["http.http.downstream_rq_5xx"] == 0

@@ -3,21 +3,22 @@ WASM := target/wasm32-wasip1/release/canary_split.wasm
 PYTHON := .venv/bin/python
 # Where everything here looks for what was built.
 export CARGO_TARGET_DIR := $(CURDIR)/target
-# The module names no path of the machine that built it: the same source gives the same bytes.
-export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/canary-split
+# The module names no path of the machine that built it: the same source gives the same bytes. (Encoded, for paths with spaces.)
+REMAPPED = CARGO_ENCODED_RUSTFLAGS="$$(printf -- '--remap-path-prefix=%s=%s\037--remap-path-prefix=%s=%s' \
+	"$${CARGO_HOME:-$$HOME/.cargo}" /cargo "$(CURDIR)" /canary-split)"
 
 # Istio's test library asks for these folders and uses them for nothing here.
 export TARGET_OUT := /tmp
 export LOCAL_OUT := /tmp
 
-.PHONY: help build demo test test-fast test-envoy fuzz soak corpora test-manifests test-operate test-browser screenshots test-istio test-cluster fixtures lint image tool simulate setup clean
+.PHONY: help build demo test test-fast test-envoy fuzz soak corpora test-manifests test-operate test-browser screenshots test-istio test-cluster fixtures lint audit advisories image tool simulate setup clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 build: ## the module: target/wasm32-wasip1/release/canary_split.wasm
 	tests/setup.sh rust
-	cargo build --locked --release --lib --target wasm32-wasip1
+	@$(REMAPPED) cargo build --locked --release --lib --target wasm32-wasip1
 
 demo: build ## a whole canary on this machine: Envoy, v1, v2 (DEMO_EXIT=1 ends by itself)
 	tests/setup.sh demo
@@ -39,12 +40,13 @@ test-fast: build ## native tests and the built module in the fake host
 test-envoy: setup build ## the built module in every supported Envoy (ENVOY=1.39.3 for one)
 	$(PYTHON) -m pytest -q tests/envoy
 
+TOOLS := PATH="$(CURDIR)/target/tools/bin:$$PATH"
 # Pinned: it decides how the fuzz targets are built.
 CARGO_FUZZ := target/tools/bin/cargo-fuzz
 $(CARGO_FUZZ):
 	cargo install --locked --root target/tools --version 0.13.2 cargo-fuzz
 
-FUZZ := PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo fuzz
+FUZZ := $(TOOLS) cargo fuzz
 FUZZERS := config cookie matches decision
 MINUTE := 60
 
@@ -106,6 +108,18 @@ lint: ## formatting, clippy for both targets (with the lints against panics), do
 	cargo clippy --locked --all-features --all-targets -- -D warnings
 	cargo clippy --locked --lib --target wasm32-wasip1 -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --quiet
+
+target/tools/bin/cargo-deny:
+	cargo install --locked --root target/tools --version 0.20.2 cargo-deny
+target/tools/bin/cargo-cyclonedx:
+	cargo install --locked --root target/tools --version 0.5.9 cargo-cyclonedx
+
+audit: build target/tools/bin/cargo-deny target/tools/bin/cargo-cyclonedx ## licences and sources of all dependencies; what the module is made of: .image/canary-split.cdx.json
+	$(TOOLS) cargo deny --locked check licenses bans sources
+	$(TOOLS) python3 wasmplugin/sbom.py
+
+advisories: target/tools/bin/cargo-deny ## known vulnerabilities of all dependencies; fetches RustSec's database
+	$(TOOLS) cargo deny --locked check advisories
 
 image: build ## OCI layout and tarball in .image/; URL=REGISTRY/NAME or URL=in-cluster sets it in the WasmPlugin; FORM=artifact
 	tests/setup.sh image

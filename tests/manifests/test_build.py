@@ -1,0 +1,50 @@
+"""The module is the same wherever it is built, and made of what may be handed on."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+from shipped import TOP
+
+MODULE = "target/wasm32-wasip1/release/canary_split.wasm"
+
+
+def test_the_same_source_gives_the_same_bytes_in_another_place(tmp_path):
+    copy = tmp_path / "a folder of another name"
+    left_out = shutil.ignore_patterns(".git", ".venv", ".image", "target", "__pycache__")
+    shutil.copytree(TOP, copy, ignore=left_out)
+    # Crates at another path too.
+    home = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
+    elsewhere = tmp_path / "cargo"
+    shutil.copytree(home / "registry/cache", elsewhere / "registry/cache")
+    shutil.copytree(home / "registry/index", elsewhere / "registry/index")
+    for settings in ("config.toml", "config"):
+        if (home / settings).exists():
+            shutil.copy(home / settings, elsewhere)
+    environment = os.environ | {"CARGO_HOME": str(elsewhere)}
+    built = subprocess.run(["make", "build"], cwd=copy, env=environment, capture_output=True, text=True, timeout=600)
+    assert built.returncode == 0, built.stderr
+    assert (copy / MODULE).read_bytes() == (TOP / MODULE).read_bytes()
+
+
+def test_the_module_names_no_path_of_the_machine_that_built_it():
+    module = (TOP / MODULE).read_bytes()
+    for path in (TOP, Path.home()):
+        assert f"{path}/".encode() not in module, path
+
+
+def test_every_licence_in_the_module_is_one_that_deny_toml_allows():
+    command = ["cargo", "metadata", "--locked", "--format-version=1", "--filter-platform=wasm32-wasip1"]
+    metadata = json.loads(subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=True).stdout)
+    tree = ["cargo", "tree", "--locked", "--target=wasm32-wasip1", "-e", "normal", "--prefix", "none"]
+    linked = set(re.findall(r"(?m)^(\S+) v(\S+)", subprocess.run(tree, cwd=TOP, capture_output=True, text=True).stdout))
+    licences = {(p["name"], p["version"]): p["license"] for p in metadata["packages"]}
+    allowed = set(tomllib.loads((TOP / "deny.toml").read_text())["licenses"]["allow"])
+    assert len(linked) > 10
+    for crate in linked:
+        choices = re.split(r" OR |/", licences[crate].replace("(", "").replace(")", ""))
+        assert any(set(choice.split(" AND ")) <= allowed for choice in choices), (crate, licences[crate])

@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""What the module is made of, as CycloneDX: .image/canary-split.cdx.json, with the module's digest. `make audit` calls it.
+
+cargo-cyclonedx writes the list; this adds the digest, leaves out what is only of this machine, and compares with cargo's own list.
+"""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[1]
+TARGET = "wasm32-wasip1"
+MODULE = TOP / f"target/{TARGET}/release/canary_split.wasm"
+OUT = TOP / ".image/canary-split.cdx.json"
+
+
+def run(*command):
+    done = subprocess.run(command, cwd=TOP, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"sbom: {' '.join(command)}\n{done.stderr}")
+    return done.stdout
+
+
+def main():
+    if not MODULE.exists():
+        sys.exit(f"sbom: {MODULE} is missing; run make build")
+    run("cargo", "cyclonedx", "--format", "json", "--spec-version", "1.5", "--target", TARGET, "--override-filename", "bom")
+    made = TOP / "bom.json"
+    text = made.read_text().replace(f"path+file://{TOP}#", "").replace("download_url=file://.", "")
+    made.unlink()
+    bom = json.loads(text)
+    bom["metadata"]["component"]["hashes"] = [
+        {"alg": "SHA-256", "content": hashlib.sha256(MODULE.read_bytes()).hexdigest()}
+    ]
+    # The same module has the same list.
+    del bom["metadata"]["timestamp"], bom["serialNumber"]
+    tree = run("cargo", "tree", "--locked", "--target", TARGET, "-e", "normal", "--prefix", "none")
+    linked = set(re.findall(r"(?m)^(\S+) v(\S+)", tree)) - {("canary-split", bom["metadata"]["component"]["version"])}
+    listed = {(component["name"], component["version"]) for component in bom["components"]}
+    if linked != listed:
+        sys.exit(f"sbom: cargo links {sorted(linked)}, and {sorted(listed)} is listed")
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(json.dumps(bom, indent=1) + "\n")
+    print(f"{OUT.relative_to(TOP)}: {len(listed)} crates")
+
+
+if __name__ == "__main__":
+    main()

@@ -86,8 +86,15 @@ fn anchor(heading: &str) -> String {
 
 #[test]
 fn every_link_leads_somewhere() {
-    let documents =
-        ["README.md", "manifests/README.md", "wasmplugin/README.md", "tests/cases/README.md", "tests/PITFALLS.md"];
+    let documents = [
+        "README.md",
+        "SECURITY.md",
+        "docs/RUNBOOK.md",
+        "manifests/README.md",
+        "wasmplugin/README.md",
+        "tests/cases/README.md",
+        "tests/PITFALLS.md",
+    ];
     for file in documents.map(|file| top().join(file)) {
         let text = std::fs::read_to_string(&file).unwrap();
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
@@ -106,22 +113,63 @@ fn every_link_leads_somewhere() {
     }
 }
 
-#[test]
-fn every_pitfall_is_pinned_by_a_test_that_is_there() {
-    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
-    let sources: Vec<String> = ["rs", "py", "go"]
-        .iter()
-        .flat_map(|extension| [files(&top().join("tests"), extension), files(&top().join("src"), extension)].concat())
-        .map(|path| read(&path))
-        .collect();
-    let tables: Vec<String> = files(&top().join("tests"), "yaml").iter().map(|path| read(path)).collect();
-    let is_there = |test: &str| {
-        sources.iter().any(|text| ["fn", "def", "func"].iter().any(|f| text.contains(&format!("{f} {test}("))))
+/// Whether there is a test of this name: a function, a case, a mistake or a step of the story in the cluster.
+fn is_a_test() -> impl Fn(&str) -> bool {
+    let all = |extension| {
+        let folders = ["tests", "src"].map(|folder| files(&top().join(folder), extension)).concat();
+        folders.into_iter().map(|path| std::fs::read_to_string(path).unwrap()).collect::<Vec<String>>()
+    };
+    let sources = [all("rs"), all("py"), all("go")].concat();
+    let tables = all("yaml");
+    move |test| {
+        let defined = ["fn", "def", "func"].map(|f| format!("{f} {test}("));
+        let step = format!("{{{test:?}, (*story)");
+        sources.iter().any(|text| defined.iter().chain([&step]).any(|f| text.contains(f)))
             || tables.iter().flat_map(|text| text.lines()).any(|line| {
                 line.strip_prefix("- name: ").or(line.strip_prefix("- mistake: ")).is_some_and(|name| name == test)
             })
-    };
-    let text = read(&top().join("tests/PITFALLS.md"));
+    }
+}
+
+/// What stands between backticks.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn every_claim_about_security_names_tests_that_are_there() {
+    let is_a_test = is_a_test();
+    let text = std::fs::read_to_string(top().join("SECURITY.md")).unwrap();
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ") && !line.contains("| tests |")).collect();
+    assert!(rows.len() > 20);
+    for row in rows {
+        let tests = quoted(row.trim_end_matches(" |").rsplit_once(" | ").unwrap().1);
+        assert!(!tests.is_empty(), "{row}");
+        for test in tests {
+            assert!(is_a_test(test), "no test {test}");
+        }
+    }
+}
+
+#[test]
+fn every_section_of_the_runbook_has_been_tried() {
+    let is_a_test = is_a_test();
+    let text = std::fs::read_to_string(top().join("docs/RUNBOOK.md")).unwrap();
+    let sections: Vec<&str> = text.split("\n### ").skip(1).collect();
+    assert!(sections.len() > 10);
+    for section in sections {
+        let tried = section.lines().find(|line| line.starts_with("*Tried by ")).unwrap_or_else(|| panic!("{section}"));
+        assert!(!quoted(tried).is_empty());
+        for test in quoted(tried) {
+            assert!(is_a_test(test), "no test {test}");
+        }
+    }
+}
+
+#[test]
+fn every_pitfall_is_pinned_by_a_test_that_is_there() {
+    let is_a_test = is_a_test();
+    let text = std::fs::read_to_string(top().join("tests/PITFALLS.md")).unwrap();
     let rows: Vec<Vec<&str>> = text
         .lines()
         .filter(|line| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit())
@@ -130,10 +178,10 @@ fn every_pitfall_is_pinned_by_a_test_that_is_there() {
     let numbers: Vec<usize> = rows.iter().map(|row| row[0].parse().unwrap()).collect();
     assert_eq!(numbers, (1..=58).collect::<Vec<_>>());
     for row in rows {
-        let tests: Vec<&str> = row[3].split('`').skip(1).step_by(2).collect();
+        let tests = quoted(row[3]);
         assert!(!tests.is_empty(), "{row:?}");
         for test in tests {
-            assert!(is_there(test), "{}: no test {test}", row[0]);
+            assert!(is_a_test(test), "{}: no test {test}", row[0]);
         }
     }
 }

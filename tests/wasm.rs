@@ -427,6 +427,33 @@ fn a_returning_visitor_costs_few_host_calls() {
 }
 
 #[test]
+fn the_time_for_a_request_is_linear_in_its_size() {
+    let program = Program::metered();
+    let mut gateway = Gateway::new(&program);
+    // What takes a backtracking matcher exponential time, and one that begins anew at each place quadratic.
+    let evil = r#"{"rules":[{"name":"evil","match":[
+        {"uri":{"regex":"/(a+)+b"}},{"uri":{"regex":"/(a|aa)*b"}},{"uri":{"regex":".*a.*a.*a.*b"}},{"cookies":{"zz":{"regex":"(x*)*y"}}},
+        {"queryParams":{"zz":{}}},{"headers":{"x-a":{"regex":"(a{0,9}){0,9}b"}}}],"subset":"v2"},
+        {"name":"httpbin","split":[{"subset":"v1","weight":1}],"sticky":{"keys":[{"queryParam":"zz"},{"cookie":"zz"}],"cookie":{}}}]}"#;
+    gateway.configure(evil.as_bytes());
+    let mut of = |length: usize| {
+        let piece = |piece: &[u8]| piece.repeat(length / piece.len());
+        let request = vec![
+            (":authority".to_owned(), piece(b"a.")),
+            (":path".to_owned(), [b"/".to_vec(), piece(b"a"), b"?".to_vec(), piece(b"z=%&")].concat()),
+            ("cookie".to_owned(), piece(b"canary-httpbin=x; ")),
+            ("x-a".to_owned(), piece(b"a")),
+        ];
+        let before = gateway.workers[1].fuel();
+        gateway.workers[1].exchange("canary", request, vec![(":status".to_owned(), b"200".to_vec())]);
+        before - gateway.workers[1].fuel()
+    };
+    of(1_000);
+    let (short, long) = (of(10_000), of(40_000));
+    assert!(long < short * 5, "{short} instructions for 10,000 bytes each, {long} for 40,000");
+}
+
+#[test]
 fn memory_does_not_grow_with_requests_or_configs() {
     let program = Program::load();
     let mut gateway = Gateway::new(&program);

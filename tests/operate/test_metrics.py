@@ -1,5 +1,6 @@
 """What a real Prometheus sees of a gateway: the counters add up, the rules record, every panel shows something, alerts come."""
 
+import contextlib
 import itertools
 import json
 import math
@@ -10,7 +11,8 @@ import yaml
 from client import Connection, request_bytes
 from gateway import ROOT, Failed, until
 from generated import HTTPS
-from prometheus import RULES
+from operated import gateway
+from prometheus import RULES, Prometheus
 
 DASHBOARD = json.loads((ROOT / "manifests/metrics/dashboard.json").read_text())
 CONFIG = {
@@ -209,6 +211,43 @@ def test_a_subset_without_a_route_is_told(gateways, prometheus, seen):
 
     until(told, lambda: str(prometheus.alerts()))
     generated.plugin.update(envoy, CONFIG)
+
+
+def blocks(document):
+    """The queries of a document, a line each."""
+    for block in re.findall(r"(?ms)^```promql\n(.*?)^```", (ROOT / document).read_text()):
+        yield from block.splitlines()
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/RUNBOOK.md"])
+def test_every_query_of_the_documents_is_answered(prometheus, seen, document):
+    queries = list(blocks(document))
+    assert queries
+    for query in queries:
+        answer = prometheus.query(query)
+        assert answer or query.endswith("> 0"), f"no data: {query}"
+
+
+def test_the_gateways_that_disagree_are_found(tmp_path, certificate):
+    (query,) = (line for line in blocks("docs/RUNBOOK.md") if " - min " in line)
+    with contextlib.ExitStack() as stack:
+        both = {}
+        for name, v2 in (("first", 20), ("behind", 0)):
+            directory = tmp_path / name
+            directory.mkdir()
+            both[name], generated = stack.enter_context(gateway(directory, certificate))
+            generated.plugin.update(both[name], with_weight(v2))
+        watching = stack.enter_context(Prometheus(both))
+        until(lambda: len(watching.query("canary_config_weight")) == 4, "both gateways' weights")
+        found = [(labels["subset"], value) for labels, value in watching.query(query)]
+        assert sorted(found) == [("v1", 20), ("v2", 20)]
+        generated.plugin.update(both["behind"], with_weight(20))
+        until(lambda: not watching.query(query), "agreement")
+
+
+def with_weight(v2):
+    split = [{"subset": "v1", "weight": 100 - v2}, {"subset": "v2", "weight": v2}]
+    return {"rules": [{"name": "httpbin", "split": split}]}
 
 
 def test_the_rules_use_no_series_that_nobody_writes(prometheus, seen):

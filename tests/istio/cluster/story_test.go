@@ -393,6 +393,10 @@ func (s *story) metrics() {
 		`canary_responses_total{rule="testers",subset="v2",code_class="2xx"}`,
 		`canary_config_rules{state="active"} 2`,
 		`canary_config_rules{state="last_good"} 0`,
+		`canary_config_weight{rule="httpbin",subset="v1"} 50`,
+		`canary_config_weight{rule="httpbin",subset="v2"} 50`,
+		`envoy_cluster_upstream_rq_total{cluster_name="outbound|8000|v1|httpbin.canary.svc.cluster.local"}`,
+		`envoy_cluster_upstream_rq_time_bucket{cluster_name="outbound|8001|v2|httpbin.canary.svc.cluster.local",le=`,
 		"canary_config_errors_total{} 0",
 	} {
 		harness.Until(s.t, series, func() bool { return strings.Contains(scrape(), "\n"+series) })

@@ -97,6 +97,8 @@ def test_case(gateway, upstream, case):
     phases = [case, *case.get("then", [])]
     name = f"case-{len(gateway.listeners)}"
     plugin = port = None
+    # The gauge is that of all live plugins, and those of the other cases stay.
+    others = rules(gateway.envoy)
     for number, phase in enumerate(phases):
         unknown = phase.keys() - (CASE if number == 0 else CASE - {"name", "then"})
         assert not unknown, f"the runner does not know {unknown}"
@@ -107,7 +109,7 @@ def test_case(gateway, upstream, case):
             plugin, port = gateway.add(name, {header_of(p) for p in phases}, config)
         else:
             plugin.update(gateway.envoy, config)
-        check_report(gateway.envoy, plugin, log, faults, phase)
+        check_report(gateway.envoy, plugin, log, faults, others, phase)
         with Connection(port) as plain, Connection(port, tls=True) as tls:
             for at, request in enumerate(phase["requests"]):
                 connection = tls if request.get("scheme", "https") == "https" else plain
@@ -130,7 +132,11 @@ def fault_count(envoy):
     return envoy.stat("wasmcustom.canary_config_errors_total")
 
 
-def check_report(envoy, plugin, log, faults_before, phase):
+def rules(envoy):
+    return {s: envoy.stat(f"wasmcustom.state=.={s};.;canary_config_rules") for s in ("active", "last_good", "off")}
+
+
+def check_report(envoy, plugin, log, faults_before, others, phase):
     """A fault is one error line and one increment, however many workers there are; the gauge is the rules'."""
     said = envoy.plugin_log(plugin, log)
     errors = [text for level, text in said if level != "info" and not RIVAL.match(text)]
@@ -141,8 +147,7 @@ def check_report(envoy, plugin, log, faults_before, phase):
     assert fault_count(envoy) - faults_before == len(expected)
     assert [level for level, _ in said].count("info") == 1, said
     if "rules" in phase:
-        gauges = {state: envoy.stat(f"wasmcustom.state=.={state};.;canary_config_rules") for state in phase["rules"]}
-        assert gauges == phase["rules"]
+        assert {state: count - others[state] for state, count in rules(envoy).items()} == phase["rules"]
 
 
 def counters(envoy):

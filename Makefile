@@ -11,7 +11,7 @@ REMAPPED = CARGO_ENCODED_RUSTFLAGS="$$(printf -- '--remap-path-prefix=%s=%s\037-
 export TARGET_OUT := /tmp
 export LOCAL_OUT := /tmp
 
-.PHONY: help build demo test test-fast test-envoy fuzz soak corpora test-manifests test-operate test-browser screenshots test-istio test-cluster fixtures lint audit advisories image tool simulate setup clean
+.PHONY: help build demo test test-fast test-envoy fuzz soak bench budget corpora test-manifests test-operate test-browser screenshots test-istio test-cluster fixtures lint audit advisories image tool simulate setup clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -19,6 +19,7 @@ help: ## this list
 build: ## the module: target/wasm32-wasip1/release/canary_split.wasm
 	tests/setup.sh rust
 	@$(REMAPPED) cargo build --locked --release --lib --target wasm32-wasip1
+	@cargo run --quiet --locked --manifest-path wasmplugin/trim/Cargo.toml --target-dir target/trim -- $(WASM)
 
 demo: build ## a whole canary on this machine: Envoy, v1, v2 (DEMO_EXIT=1 ends by itself)
 	tests/setup.sh demo
@@ -64,6 +65,13 @@ fuzz: build $(CARGO_FUZZ) ## a minute of libFuzzer for each target; then 10⁶ r
 soak: build ## ten minutes under fire: visitors, hostile clients, failing applications, pushes; ends in a table (SECONDS=60 for less)
 	tests/setup.sh demo
 	$(PYTHON) tests/soak/soak.py $(or $(SECONDS),600)
+
+bench: build ## what a request costs, beside Lua, an empty module and one written by hand (ROUNDS=15 for less; WRITE=1: into the README)
+	tests/setup.sh demo
+	$(PYTHON) tests/bench/bench.py $(ROUNDS) $(if $(WRITE),--write)
+
+budget: build ## tests/budget.yaml anew: host calls and instructions of each regime
+	cargo test --locked --all-features --test budget -- --quiet --ignored write
 
 corpora: $(CARGO_FUZZ) ## what make fuzz has kept and found, into the repository
 	@for fuzzer in $(FUZZERS); do $(FUZZ) cmin --fuzz-dir tests/fuzz --target-dir target/fuzz/build --sanitizer none $$fuzzer target/fuzz/corpus/$$fuzzer; done

@@ -514,24 +514,26 @@ fn read_string_match(json: &Json, place: &Place, presence: bool, errors: &mut Er
 }
 
 fn read_weight(json: &Json, place: &Place, errors: &mut Errors) -> Option<u32> {
-    let (weight, shown) = match *json {
-        Json::Unsigned(weight) => (u32::try_from(weight).ok(), weight.to_string()),
+    // A double that is whole is shown as the integer that was meant.
+    let shown = || json.to_string().trim_end_matches(".0").to_owned();
+    let weight = match *json {
+        Json::Unsigned(weight) => u32::try_from(weight).ok(),
         Json::Float(weight) if weight < 0.0 => {
-            errors.add(place, format!("{weight} is less than 0"));
+            errors.add(place, format!("{} is less than 0", shown()));
             return None;
         }
         Json::Float(weight) if weight.fract() != 0.0 => {
-            errors.add(place, format!("{weight} is not an integer"));
+            errors.add(place, format!("{} is not an integer", shown()));
             return None;
         }
-        Json::Float(weight) => ((weight <= f64::from(u32::MAX)).then_some(weight as u32), weight.to_string()),
+        Json::Float(weight) => (weight <= f64::from(u32::MAX)).then_some(weight as u32),
         _ => {
             errors.kind(place, json, "a number");
             return None;
         }
     };
     if weight.is_none() {
-        errors.add(place, format!("{shown} is more than {}", u32::MAX));
+        errors.add(place, format!("{} is more than {}", shown(), u32::MAX));
     }
     weight
 }

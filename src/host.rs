@@ -397,15 +397,18 @@ struct Asked<'c> {
 
 impl<'c> Request<'c> for Asked<'c> {
     fn header(&mut self, name: &'c str) -> Option<&[u8]> {
-        once(&mut self.headers, name, || {
-            hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten()
-        })
+        once(
+            &mut self.headers,
+            name,
+            |a, b| std::ptr::eq(*a, *b) || a == b,
+            || hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten(),
+        )
     }
 
     fn claim(&mut self, path: &'c ClaimPath) -> Option<&[u8]> {
         // Where Istio's RequestAuthentication lets Envoy leave the claims of a token that it has verified.
         const PAYLOAD: [&str; 4] = ["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", "payload"];
-        once(&mut self.claims, path, || property(PAYLOAD.into_iter().chain(path.names()).collect()))
+        once(&mut self.claims, path, PartialEq::eq, || property(PAYLOAD.into_iter().chain(path.names()).collect()))
     }
 
     fn client_address(&mut self) -> Option<&[u8]> {
@@ -414,12 +417,13 @@ impl<'c> Request<'c> for Asked<'c> {
 }
 
 /// What was answered to this question, which is asked if it was not before.
-fn once<Q: PartialEq>(
+fn once<Q>(
     asked: &mut Vec<(Q, Option<Vec<u8>>)>,
     question: Q,
+    is_same: impl Fn(&Q, &Q) -> bool,
     ask: impl FnOnce() -> Option<Vec<u8>>,
 ) -> Option<&[u8]> {
-    let at = asked.iter().position(|(known, _)| *known == question).unwrap_or_else(|| {
+    let at = asked.iter().position(|(known, _)| is_same(known, &question)).unwrap_or_else(|| {
         asked.push((question, ask()));
         asked.len() - 1
     });

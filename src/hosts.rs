@@ -1,101 +1,134 @@
 //! Which rules speak about a host: an index, so that rules for other hosts cost nothing.
 
 use crate::rule::{HostPattern, Rule};
-use std::collections::HashMap;
 
 /// The longest host that can be configured: a DNS name, RFC 1035. A longer one in a request matches no pattern.
 pub const MAX_HOST: usize = 253;
 
-/// The positions of the rules, by host pattern; each list ascends.
+/// The positions of the rules, by host pattern.
 #[derive(Clone, Debug, Default)]
 pub struct HostIndex {
-    exact: HashMap<String, Vec<u32>>,
-    below: HashMap<String, Vec<u32>>,
-    any: Vec<u32>,
+    exact: Positions,
+    below: Positions,
+    any: Box<[u32]>,
 }
 
 impl HostIndex {
     /// Indexes rules by their hosts.
     pub fn new(rules: &[Rule]) -> HostIndex {
-        let mut index = HostIndex::default();
+        let (mut exact, mut below, mut any) = (Vec::new(), Vec::new(), Vec::new());
         for (position, rule) in (0_u32..).zip(rules) {
-            let add = |list: &mut Vec<u32>| {
-                // A rule may name a host twice.
-                if list.last() != Some(&position) {
-                    list.push(position);
-                }
-            };
-            if rule.hosts.is_empty() {
-                add(&mut index.any);
-            }
             for host in &rule.hosts {
                 match host {
-                    HostPattern::Exact(host) => add(index.exact.entry(host.clone()).or_default()),
-                    HostPattern::Below(domain) => add(index.below.entry(domain.clone()).or_default()),
-                    HostPattern::Any => add(&mut index.any),
+                    HostPattern::Exact(host) => exact.push((host.as_str().into(), position)),
+                    HostPattern::Below(domain) => below.push((domain.as_str().into(), position)),
+                    HostPattern::Any => any.push(position),
                 }
             }
+            if rule.hosts.is_empty() {
+                any.push(position);
+            }
         }
-        index
+        any.dedup();
+        HostIndex { exact: Positions::new(exact), below: Positions::new(below), any: any.into() }
     }
 
     /// Whether there is any host to look up; if not, nobody needs to ask for `:authority`.
     pub fn needs_host(&self) -> bool {
-        !(self.exact.is_empty() && self.below.is_empty())
+        !(self.exact.0.is_empty() && self.below.0.is_empty())
     }
 
     /// The positions of the rules that speak about the host of this authority (`host:port`), in the order of the list.
     pub fn rules<'i>(&'i self, authority: &[u8]) -> impl Iterator<Item = u32> + use<'i> {
-        let mut lists: Vec<&[u32]> = Vec::new();
-        let host = normalized(authority);
-        if let Some(host) = host.as_deref() {
-            lists.extend(self.exact.get(host).map(Vec::as_slice));
-            if !self.below.is_empty() {
+        let mut merge = Merge { exact: &[], below: Vec::new(), any: &self.any };
+        let mut lower = [0; MAX_HOST];
+        if let Some(host) = normalized(authority, &mut lower) {
+            merge.exact = self.exact.of(host);
+            if !self.below.0.is_empty() {
                 // As in Envoy, the * stands for something.
-                let dots = host.match_indices('.').filter(|&(dot, _)| dot > 0);
+                let dots = host.iter().enumerate().skip(1).filter(|&(_, &b)| b == b'.');
                 let domains = dots.filter_map(|(dot, _)| host.get(dot + 1..));
-                lists.extend(domains.filter_map(|domain| self.below.get(domain)).map(Vec::as_slice));
+                merge.below.extend(domains.map(|domain| self.below.of(domain)).filter(|list| !list.is_empty()));
             }
         }
-        lists.push(&self.any);
-        Merge { lists, last: None }
+        merge
+    }
+}
+
+/// Hosts and the positions of the rules that name them, sorted by both: half the memory of a map of lists.
+#[derive(Clone, Debug, Default)]
+struct Positions(Box<[(Box<str>, u32)]>);
+
+impl Positions {
+    fn new(mut pairs: Vec<(Box<str>, u32)>) -> Positions {
+        pairs.sort_unstable();
+        // A rule may name a host twice.
+        pairs.dedup();
+        Positions(pairs.into())
+    }
+
+    fn of(&self, host: &[u8]) -> &[(Box<str>, u32)] {
+        let start = self.0.partition_point(|(known, _)| known.as_bytes() < host);
+        let rest = self.0.get(start..).unwrap_or_default();
+        let end = rest.partition_point(|(known, _)| known.as_bytes() == host);
+        rest.get(..end).unwrap_or_default()
     }
 }
 
 /// The union of ascending lists, ascending.
 struct Merge<'i> {
-    lists: Vec<&'i [u32]>,
-    last: Option<u32>,
+    exact: &'i [(Box<str>, u32)],
+    below: Vec<&'i [(Box<str>, u32)]>,
+    any: &'i [u32],
 }
 
 impl Iterator for Merge<'_> {
     type Item = u32;
 
     fn next(&mut self) -> Option<u32> {
-        for list in &mut self.lists {
-            while let [first, rest @ ..] = list
-                && Some(*first) <= self.last
-            {
-                *list = rest;
-            }
+        let mut next = u32::MAX;
+        for list in &self.below {
+            next = next.min(first(list));
         }
-        self.last = self.lists.iter().filter_map(|list| list.first()).min().copied();
-        self.last
+        next = next.min(first(self.exact)).min(self.any.first().copied().unwrap_or(u32::MAX));
+        if next == u32::MAX {
+            return None;
+        }
+        for list in &mut self.below {
+            skip(list, next);
+        }
+        skip(&mut self.exact, next);
+        if self.any.first() == Some(&next) {
+            self.any = self.any.get(1..).unwrap_or_default();
+        }
+        Some(next)
+    }
+}
+
+/// A list's first position; no rule has the number of none.
+fn first(list: &[(Box<str>, u32)]) -> u32 {
+    list.first().map_or(u32::MAX, |&(_, position)| position)
+}
+
+fn skip(list: &mut &[(Box<str>, u32)], position: u32) {
+    if first(list) == position {
+        *list = list.get(1..).unwrap_or_default();
     }
 }
 
 /// The host of an authority: without port and one trailing dot, in lower case. `None` if no pattern could match it.
-fn normalized(authority: &[u8]) -> Option<String> {
+fn normalized<'l>(authority: &[u8], lower: &'l mut [u8; MAX_HOST]) -> Option<&'l [u8]> {
     let host = match authority.iter().rposition(|&b| b == b':') {
         // The colon of a port stands behind the `]` of an IPv6 literal.
         Some(colon) if authority.get(colon + 1..)?.iter().all(u8::is_ascii_digit) => authority.get(..colon)?,
         _ => authority,
     };
     let host = host.strip_suffix(b".").unwrap_or(host);
-    if host.len() > MAX_HOST {
-        return None;
-    }
-    std::str::from_utf8(host).ok().map(str::to_ascii_lowercase)
+    std::str::from_utf8(host).ok()?;
+    let lower = lower.get_mut(..host.len())?;
+    lower.copy_from_slice(host);
+    lower.make_ascii_lowercase();
+    Some(lower)
 }
 
 #[cfg(test)]

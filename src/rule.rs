@@ -132,7 +132,10 @@ impl Condition {
     fn holds<'c>(&'c self, request: &mut impl Request<'c>) -> bool {
         match self {
             Condition::Method(m) => m.holds(request.header(":method")),
-            Condition::Uri(m) => m.holds(request.header(":path").map(|path| split_query(path).0)),
+            Condition::Uri(m) => request.header(":path").is_some_and(|path| {
+                // Of a hundred rules most end here, before anybody looks for the query.
+                m.may_begin(path) && m.holds(Some(split_query(path).0))
+            }),
             Condition::Header(name, m) => m.holds(request.header(name)),
             Condition::WithoutHeader(name, StringMatch::Present) => request.header(name).is_none(),
             Condition::WithoutHeader(name, m) => !m.holds(Some(request.header(name).unwrap_or_default())),
@@ -149,6 +152,14 @@ impl Condition {
 }
 
 impl StringMatch {
+    /// Whether a beginning of this text may match.
+    fn may_begin(&self, text: &[u8]) -> bool {
+        match self {
+            StringMatch::Exact(begin) | StringMatch::Prefix(begin) => begins_with(text, begin.as_bytes()),
+            StringMatch::Present | StringMatch::Regex(_) => true,
+        }
+    }
+
     fn holds(&self, value: Option<&[u8]>) -> bool {
         value.is_some_and(|value| match self {
             StringMatch::Present => true,
@@ -157,6 +168,14 @@ impl StringMatch {
             StringMatch::Regex(regex) => regex.is_match(value),
         })
     }
+}
+
+/// As `starts_with`, which in WebAssembly compares byte by byte: eight at a time.
+fn begins_with(text: &[u8], begin: &[u8]) -> bool {
+    let Some(text) = text.get(..begin.len()) else { return false };
+    let ((text, text_rest), (begin, begin_rest)) = (text.as_chunks::<8>(), begin.as_chunks::<8>());
+    text.iter().zip(begin).all(|(a, b)| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b))
+        && text_rest.iter().zip(begin_rest).all(|(a, b)| a == b)
 }
 
 /// A path without its query, and the query.

@@ -8,7 +8,6 @@ use crate::cookie;
 use crate::keep::Keep;
 use crate::keys::Key;
 use crate::split::Draw;
-use std::fmt::Write;
 
 /// Minutes since 1970, as far as seven hex digits reach (the year 2480).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,10 +100,15 @@ impl Cookie {
     pub fn write(&self, draw: Draw, now: Minutes, kept: Option<(&str, u64)>, https: bool) -> String {
         let mut header = String::with_capacity(self.name.len() + self.attributes.len() + 112);
         header.push_str(&self.name);
-        // Writing into a String cannot fail.
-        let _ = write!(header, "=1.{:08x}.{:07x}", draw.0, now.0 & 0x0fff_ffff);
+        header.push_str("=1.");
+        push_hex(&mut header, draw.0.into(), 8);
+        header.push('.');
+        push_hex(&mut header, now.0.into(), 7);
         if let Some((subset, seal)) = kept {
-            let _ = write!(header, ".{subset}.{seal:016x}");
+            header.push('.');
+            header.push_str(subset);
+            header.push('.');
+            push_hex(&mut header, seal, 16);
         }
         header.push_str(&self.attributes);
         if self.secure == Secure::Always || (self.secure == Secure::WhenHttps && https) {
@@ -128,6 +132,14 @@ impl<'h> Held<'h> {
         let seal = part()?;
         let seal = u64::from(hex(seal.get(..8)?, 8)?) << 32 | u64::from(hex(seal.get(8..)?, 8)?);
         (is_label(subset) && part().is_none()).then_some(Held { kept: Some((subset, seal)), ..held })
+    }
+}
+
+/// The lowest digits of a number, in lower case; `format!` takes ten times as long.
+fn push_hex(text: &mut String, number: u64, digits: u32) {
+    for digit in (0..digits).rev() {
+        let digit = (number >> (4 * digit) & 0xf) as u8;
+        text.push(char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }));
     }
 }
 

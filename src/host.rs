@@ -150,7 +150,7 @@ impl RootContext for Plugin {
     fn on_configure(&mut self, size: usize) -> bool {
         let text = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default();
         let name = plugin_name();
-        let (before, evaluation, generation, is_new) = take_effect(&name, &text);
+        let Effect { before, evaluation, generation, is_new } = take_effect(&name, &text);
         if self.name.is_none() {
             VM.with_borrow_mut(|vm| *vm.alive.entry(name.clone()).or_default() += 1);
         }
@@ -159,6 +159,7 @@ impl RootContext for Plugin {
             was_alive = plugins.contains(&name);
             plugins.insert(&name, generation, &evaluation.config.header, evaluation.counts, vm_id())
         });
+        // One that was taken away and comes back as it was is no news, but its gauges are at 0.
         if is_new || !was_alive {
             for ((rule, subset), weight) in before.weights(&evaluation) {
                 record(&metrics::config_weight(rule, subset), weight.into());
@@ -216,32 +217,43 @@ impl Drop for Plugin {
     }
 }
 
-/// Evaluates a config; the first VM that is given a new one also stores what is now in force. Returns the state of before, what
-/// the config comes to, its generation, and whether it is new.
-fn take_effect(name: &str, text: &[u8]) -> (State, Evaluation, u64, bool) {
+/// What a config that a VM is given comes to.
+struct Effect {
+    /// The shared state that it was evaluated with.
+    before: State,
+    evaluation: Evaluation,
+    generation: u64,
+    /// Whether this VM is the first to be given it.
+    is_new: bool,
+}
+
+/// Evaluates a config; the first VM that is given a new one also stores what is now in force.
+fn take_effect(name: &str, text: &[u8]) -> Effect {
     let key = format!("{STATE_KEY}{name}");
     let seen = VM.with_borrow(|vm| vm.seen.get(name).copied()).unwrap_or(0);
     let mut tries = 0;
-    let (before, evaluation, generation, is_new) = loop {
+    let effect = loop {
         tries += 1;
         let (state, cas) = shared(&key);
         let state = state.map(|bytes| State::from_bytes(&bytes)).unwrap_or_default();
         let evaluation = state.evaluate(text);
         match state.claim(text, seen) {
-            Claim::Known(generation) => break (state, evaluation, generation, false),
+            Claim::Known(generation) => break Effect { before: state, evaluation, generation, is_new: false },
             Claim::New => {
                 let after = state.after(&evaluation);
                 match hostcalls::set_shared_data(&key, Some(&after.to_bytes()), Some(cas)) {
                     Err(Status::CasMismatch) if tries < TRIES => {}
                     // The others have kept on changing the state; one of them reports.
-                    Err(Status::CasMismatch) => break (state, evaluation, seen, false),
-                    _ => break (state, evaluation, after.generation, true),
+                    Err(Status::CasMismatch) => {
+                        break Effect { before: state, evaluation, generation: seen, is_new: false };
+                    }
+                    _ => break Effect { before: state, evaluation, generation: after.generation, is_new: true },
                 }
             }
         }
     };
-    VM.with_borrow_mut(|vm| vm.seen.insert(name.to_owned(), generation));
-    (before, evaluation, generation, is_new)
+    VM.with_borrow_mut(|vm| vm.seen.insert(name.to_owned(), effect.generation));
+    effect
 }
 
 /// Logs and counts what a new config comes to.

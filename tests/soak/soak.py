@@ -15,10 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "envoy"))
 
-from client import Connection, request_bytes  # noqa: E402
+from client import request_bytes  # noqa: E402
 from gateway import (  # noqa: E402
     Envoy,
-    Failed,
     Plugin,
     bootstrap,
     cluster,
@@ -28,7 +27,6 @@ from gateway import (  # noqa: E402
     newest,
     route,
     subset_routes,
-    until,
 )
 from load import BATCH, InForce, Load, rss, visitors  # noqa: E402
 from test_fuzz import Fuzz, Pipe, check  # noqa: E402

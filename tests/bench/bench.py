@@ -24,6 +24,7 @@ sys.path.insert(0, str(HERE.parents[0] / "envoy"))
 
 from client import request_bytes  # noqa: E402
 from gateway import EXTENSIONS, ROOT, Envoy, Failed, Plugin, bootstrap, connection_manager, header_match, listener, newest, route  # noqa: E402
+from load import rss  # noqa: E402
 
 REQUESTS = 3000  # in a round, over
 CONNECTIONS = 8
@@ -204,6 +205,44 @@ def run(rounds):
     return results, statistics.median(bare) / 1000
 
 
+# ---- loading ----------------------------------------------------------------------------------------------------------------
+
+
+def loading(rules, pushes=5):
+    """(seconds until Envoy is live beyond one without the filter, seconds from a push to its effect, KiB that a VM grows by a rule)."""
+
+    def config(version):
+        split = [{"subset": "v1", "weight": 100}, {"subset": "v2", "weight": version}]
+        match = [{"uri": {"prefix": "/a"}}, {"headers": {"x-a": {"exact": "b"}}}]
+        return {"rules": [{"name": f"r{n}", "hosts": [f"h{n}.example.com"], "match": match, "split": split} for n in range(rules)]}
+
+    with tempfile.TemporaryDirectory(prefix="canary-bench-") as directory:
+        plugin = Plugin("bench.loading", directory)
+        started, memory = {}, {}
+        for name, filters in (("bare", []), ("ours", [plugin.filter()])):
+            plugin.write(config(0))
+            begin = time.monotonic()
+            with Envoy(newest(), bootstrap([listener("l", connection_manager("l", filters, ROUTES))]), concurrency=1) as envoy:
+                envoy.port("l")
+                started[name] = time.monotonic() - begin
+                pushed = []
+                for version in range(1, pushes + 1 if filters else 1):
+                    begin = time.monotonic()
+                    plugin.update(envoy, config(version))
+                    pushed.append(time.monotonic() - begin)
+                memory[name] = rss(envoy)
+                vms = envoy.stat("wasm.wasm_vm_count")
+        return started["ours"] - started["bare"], statistics.median(pushed), (memory["ours"] - memory["bare"]) / vms
+
+
+def loading_table():
+    rows = ["| rules | start | push to effect | memory of a VM |", "|--:|--:|--:|--:|"]
+    for rules in (1, 10_000):
+        start, push, memory = loading(rules)
+        rows.append(f"| {rules:,} | {start * 1000:.0f} ms | {push * 1000:.0f} ms | {memory / 1024:.1f} MiB |")
+    return "\n".join(rows)
+
+
 # ---- what it says ---------------------------------------------------------------------------------------------------------------
 
 
@@ -272,7 +311,7 @@ def main():
     build()
     results, bare = run(arguments.rounds)
     where = f"Envoy {newest()}, {platform.machine()}, {os.cpu_count()} cores, {arguments.rounds} rounds of {REQUESTS:,} requests"
-    text = f"{table(results)}\n\n{where}; bare Envoy: {bare:.1f} µs a request. Medians of µs added, with quartiles."
+    text = f"{table(results)}\n\n{where}; bare Envoy: {bare:.1f} µs a request. Medians of µs added, with quartiles.\n\n{loading_table()}"
     print(text)
     for line in missed(results):
         print(f"missed: {line}")

@@ -38,7 +38,8 @@ class Prometheus:
         self.directory = Path(tempfile.mkdtemp(prefix="canary-prometheus-"))
         self.log_file = self.directory / "log"
         targets = [
-            {"targets": [envoy.admin_address], "labels": {"instance": name}} for name, envoy in gateways.items()
+            {"targets": [envoy.admin_address], "labels": {"instance": name, "istio": "ingressgateway"}}
+            for name, envoy in gateways.items()
         ]
         config = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},

@@ -80,6 +80,7 @@ def test_labels_say_what_the_config_says_and_never_who_asked(prometheus, seen):
         "state": {"active", "last_good", "off"},
         "instance": {"gateway"},
         "job": {"g"},
+        "istio": {"ingressgateway"},
     }
     series = prometheus.ask("series", **{"match[]": '{__name__=~"canary_.*"}'})
     names = {labels.pop("__name__") for labels in series}

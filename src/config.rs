@@ -9,15 +9,16 @@ mod sticky;
 
 use crate::claim::ClaimPath;
 use crate::hosts::HostIndex;
-use crate::json::Json;
+use crate::json::{Json, Text};
 use crate::re2::Re2;
 use crate::rule::{Condition, Match, Rule, StringMatch, Subset, Target, WeightedSubsets};
 use crate::split::{MAX_SUBSETS, Salt, Split};
 use crate::sticky::is_label;
-use fields::{Errors, Place, filled_list, known, list, object, quoted, string};
+use fields::{Errors, Place, few, filled_list, known, list, object, quoted, string};
 use names::{check_header, header_problem, is_token, label, read_hosts, why_no_token};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
+use std::rc::Rc;
 
 /// The request header that carries the subset unless the config says otherwise.
 pub const DEFAULT_HEADER: &str = "x-canary-subset";
@@ -56,11 +57,7 @@ impl Config {
     ///
     /// All errors, in the order of the text's rules.
     pub fn from_json(text: &[u8]) -> Result<Config, Vec<ConfigError>> {
-        let json = match read(text) {
-            Ok(json) => json,
-            Err(error) => return Err(vec![error]),
-        };
-        let (general, mut errors) = General::parse(&json).map_err(|refused| refused.errors)?;
+        let (general, mut errors) = General::parse(text).map_err(|refused| refused.errors)?;
         let mut rules = Vec::new();
         for entry in general.rules() {
             match entry.rule {
@@ -102,30 +99,18 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// Parses the text of a config; an empty text is an empty config.
-///
-/// # Errors
-///
-/// If it is not JSON.
-pub fn read(text: &[u8]) -> Result<Json, ConfigError> {
-    if text.trim_ascii().is_empty() {
-        return Ok(Json::Null);
-    }
-    Json::parse(text).map_err(|error| ConfigError { place: String::new(), problem: format!("not JSON: {error}") })
-}
-
 /// What a config says beside its rules.
 #[derive(Clone, Debug)]
-pub struct General<'j> {
+pub struct General<'t> {
     /// The headers that the filter writes.
     pub headers: Headers,
     /// The secret that is appended to the header's value.
     pub seal: Option<String>,
-    rules: &'j [Json],
+    rules: Option<Text<'t>>,
 }
 
 /// Why a whole config is refused.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Refused {
     /// All that is wrong, in the rules too.
     pub errors: Vec<ConfigError>,
@@ -135,36 +120,44 @@ pub struct Refused {
 
 /// One entry of `rules`.
 #[derive(Clone, Debug)]
-pub struct RuleEntry<'j> {
+pub struct RuleEntry<'t> {
     /// Its name, if it has a valid one that no entry before it has.
-    pub name: Option<&'j str>,
+    pub name: Option<String>,
     /// What the config says.
-    pub json: &'j Json,
+    pub text: Text<'t>,
     /// The rule, or all that is wrong with it.
     pub rule: Result<Rule, Vec<ConfigError>>,
 }
 
-impl<'j> General<'j> {
+impl<'t> General<'t> {
     /// What rules are read by, without any rules.
-    pub fn of(headers: Headers, seal: Option<String>) -> General<'j> {
-        General { headers, seal, rules: &[] }
+    pub fn of(headers: Headers, seal: Option<String>) -> General<'t> {
+        General { headers, seal, rules: None }
     }
 
-    /// Reads what a config says beside its rules, and the errors that refuse nothing (unknown fields).
+    /// Reads what a config says beside its rules, and the errors that refuse nothing (unknown fields). An empty text is an
+    /// empty config.
     ///
     /// # Errors
     ///
     /// If the config cannot be used at all.
-    pub fn parse(json: &'j Json) -> Result<(General<'j>, Vec<ConfigError>), Refused> {
+    pub fn parse(text: &'t [u8]) -> Result<(General<'t>, Vec<ConfigError>), Refused> {
         const NAMES: [&str; 4] = ["header", "responseHeader", "seal", "rules"];
         let mut errors = Errors::default();
         let place = Place::Root;
-        let header = json_header(json);
-        if *json == Json::Null {
+        let (json, mut rules) = match read(text) {
+            Ok(parts) => parts,
+            Err(problem) => {
+                errors.add(&place, problem);
+                return Err(Refused { errors: errors.0, header: None });
+            }
+        };
+        if json == Json::Null {
             return Ok((General::of(Headers::default(), None), Vec::new()));
         }
+        let header = json_header(&json);
         let refused = |errors: Errors, header| Refused { errors: errors.0, header };
-        let Some(fields) = object(json, &place, &mut errors) else { return Err(refused(errors, header)) };
+        let Some(fields) = object(&json, &place, &mut errors) else { return Err(refused(errors, header)) };
         let mut unknown = Errors::default();
         fields.check_unknown(&NAMES, &place, &mut unknown);
         fields.check_twice(&NAMES, &place, &mut errors);
@@ -176,50 +169,70 @@ impl<'j> General<'j> {
             check_header(header, &place.field("responseHeader"), &mut errors);
             if let Json::String(header) = header { Some(header.clone()) } else { None }
         });
-        let rules: &[Json] = match fields.get("rules") {
-            Some(rules) => list(rules, &place.field("rules"), &mut errors).unwrap_or_default(),
-            None if fields.is_empty() => &[],
-            None => {
-                errors.add(&place.field("rules"), "missing; write rules: [] for none");
-                &[]
+        match fields.get("rules") {
+            Some(json) => {
+                let place = place.field("rules");
+                list(json, &place, &mut errors);
+                rules = rules.filter(|rules| few(rules.items().len(), "entries", &place, &mut errors));
             }
-        };
+            None if fields.is_empty() => {}
+            None => errors.add(&place.field("rules"), "missing; write rules: [] for none"),
+        }
         let request = header.clone().unwrap_or_else(|| DEFAULT_HEADER.to_owned());
         let general = General { headers: Headers { request, response }, seal, rules };
         if errors.0.is_empty() {
             return Ok((general, unknown.0));
         }
         errors.0.extend(unknown.0);
-        errors.0.extend(general.rules().into_iter().filter_map(|entry| entry.rule.err()).flatten());
+        errors.0.extend(general.rules().filter_map(|entry| entry.rule.err()).flatten());
         Err(refused(errors, header))
     }
 
-    /// All rules, good or bad, in the order of the list.
-    pub fn rules(&self) -> Vec<RuleEntry<'j>> {
+    /// The list of the rules as the config gives it, if it does.
+    pub fn list(&self) -> Option<&'t str> {
+        self.rules.map(Text::as_str)
+    }
+
+    /// All rules, good or bad, in the order of the list, one at a time.
+    pub fn rules(&self) -> impl ExactSizeIterator<Item = RuleEntry<'t>> {
         let mut seen = HashMap::new();
-        let root = Place::Root;
-        let rules = root.field("rules");
-        self.rules
-            .iter()
-            .enumerate()
-            .map(|(index, json)| {
-                let place = rules.index(index);
-                let name = rule_name(json);
-                let first = name.map(|name| *seen.entry(name).or_insert(index));
-                match first.filter(|&first| first != index) {
+        let items = self.rules.map(Text::items).unwrap_or_default();
+        items.into_iter().enumerate().map(move |(index, text)| {
+            let (root, mut errors) = (Place::Root, Errors::default());
+            let rules = root.field("rules");
+            let place = rules.index(index);
+            let json = match text.tree() {
+                Ok(json) => json,
+                Err(problem) => {
+                    errors.add(&place, format!("not JSON: {problem} of this rule"));
+                    return RuleEntry { name: None, text, rule: Err(errors.0) };
+                }
+            };
+            let mut name = rule_name(&json).map(str::to_owned);
+            if let Some(known) = &name {
+                match seen.get(known) {
                     Some(first) => {
-                        let mut errors = Errors::default();
                         errors.add(
                             &place.field("name"),
-                            format!("{} is already the name of rules[{first}]", quoted(name.unwrap_or_default())),
+                            format!("{} is already the name of rules[{first}]", quoted(known)),
                         );
-                        errors.0.extend(self.rule(json, &place).err().into_iter().flatten());
-                        RuleEntry { name: None, json, rule: Err(errors.0) }
+                        name = None;
                     }
-                    None => RuleEntry { name, json, rule: self.rule(json, &place) },
+                    None => {
+                        seen.insert(known.clone(), index as u32);
+                    }
                 }
-            })
-            .collect()
+            }
+            let rule = match self.rule(&json, &place) {
+                Ok(rule) if errors.0.is_empty() => Ok(rule),
+                Ok(_) => Err(errors.0),
+                Err(more) => {
+                    errors.0.extend(more);
+                    Err(errors.0)
+                }
+            };
+            RuleEntry { name, text, rule }
+        })
     }
 
     /// One rule; all that is wrong with it, if anything is.
@@ -232,8 +245,8 @@ impl<'j> General<'j> {
     }
 
     /// A rule that was good under this header and seal or others.
-    pub fn restore_rule(&self, json: &Json) -> Option<Rule> {
-        self.rule(json, &Place::Root).ok()
+    pub fn restore_rule(&self, text: Text) -> Option<Rule> {
+        self.rule(&text.tree().ok()?, &Place::Root).ok()
     }
 
     fn read_rule(&self, json: &Json, place: &Place, errors: &mut Errors) -> Option<Rule> {
@@ -269,29 +282,31 @@ impl<'j> General<'j> {
             (None, Some(split)) => {
                 let split = self.read_split(split, &place.field("split"), errors);
                 let sticky = sticky.map(|sticky| self.read_sticky(sticky, name, &place.field("sticky"), errors));
-                split.map(|(subsets, split)| {
+                split.map(|(subsets, weights, split)| {
                     let (salt, sticky) = match sticky {
                         Some((salt, sticky)) => (salt, sticky),
                         None => (Salt::new(name.unwrap_or_default().as_bytes()), None),
                     };
-                    Target::Split(WeightedSubsets { subsets, split, salt, sticky })
+                    let (subsets, weights) = (subsets.into(), weights.into());
+                    Target::Split(WeightedSubsets { subsets, weights, split, salt, sticky: sticky.map(Box::new) })
                 })
             }
         };
-        Some(Rule { name: name?.to_owned(), hosts, matches, target: target? })
+        Some(Rule { name: name?.to_owned(), hosts: hosts.into(), matches: matches.into(), target: target? })
     }
 
     fn subset(&self, json: &Json, place: &Place, errors: &mut Errors) -> Option<Subset> {
         let name = string(json, place, errors)?;
         let name = label(name, place, errors)?;
+        let name = Rc::from(name);
         let header_value = match &self.seal {
-            Some(seal) => format!("{name}.{seal}"),
-            None => name.to_owned(),
+            Some(seal) => format!("{name}.{seal}").into(),
+            None => Rc::clone(&name),
         };
-        Some(Subset { name: name.to_owned(), header_value })
+        Some(Subset { name, header_value })
     }
 
-    fn read_split(&self, json: &Json, place: &Place, errors: &mut Errors) -> Option<(Vec<Subset>, Split)> {
+    fn read_split(&self, json: &Json, place: &Place, errors: &mut Errors) -> Option<(Vec<Subset>, Vec<u32>, Split)> {
         let items = list(json, place, errors)?;
         if items.is_empty() || items.len() > MAX_SUBSETS {
             errors.add(place, format!("{} subsets; a split has 1 to {MAX_SUBSETS}", items.len()));
@@ -325,7 +340,7 @@ impl<'j> General<'j> {
             return None;
         }
         let split = Split::new(&weights).map_err(|error| errors.add(place, error.to_string())).ok()?;
-        Some((subsets, split))
+        Some((subsets, weights, split))
     }
 
     fn read_matches(&self, json: &Json, place: &Place, errors: &mut Errors) -> Vec<Match> {
@@ -368,7 +383,7 @@ impl<'j> General<'j> {
                 if let Some(json) = fields.get("claims") {
                     conditions.extend(read_claims(json, &place.field("claims"), errors));
                 }
-                Some(Match { conditions })
+                Some(Match { conditions: conditions.into() })
             })
             .collect()
     }
@@ -386,7 +401,7 @@ impl<'j> General<'j> {
             errors.add(place, "empty; leave it out");
         }
         let is_header = matches!(field, "headers" | "withoutHeaders");
-        let mut seen = HashSet::new();
+        let mut seen = HashMap::new();
         let mut matches = Vec::new();
         for (name, json) in fields.given() {
             let place = place.field(name);
@@ -403,7 +418,9 @@ impl<'j> General<'j> {
             } else if is_header && name == self.headers.request {
                 errors.add(&place, "the header that this filter writes says nothing about a request");
             }
-            if !seen.insert(name.clone()) {
+            let times = seen.entry(name.clone()).or_insert(0_u32);
+            *times += 1;
+            if *times > 1 {
                 errors.add(&place, "given twice");
             }
             matches.extend(read_string_match(json, &place, true, errors).map(|m| (name, m)));
@@ -440,6 +457,27 @@ fn claim_path(text: &str, place: &Place, errors: &mut Errors) -> Option<ClaimPat
     ClaimPath::parse(text).map_err(|problem| errors.add(place, format!("{} {problem}", quoted(text)))).ok()
 }
 
+/// A config as a tree, with an empty list of rules, and the text of that list.
+fn read(text: &[u8]) -> Result<(Json, Option<Text<'_>>), String> {
+    if text.trim_ascii().is_empty() {
+        return Ok((Json::Null, None));
+    }
+    let not_json = |problem| format!("not JSON: {problem}");
+    let text = Text::parse(text).map_err(not_json)?;
+    let Some(fields) = text.fields() else { return Ok((text.tree().map_err(not_json)?, None)) };
+    let mut rules = None;
+    let mut tree = Vec::new();
+    for (name, value) in fields {
+        let is_rules = name == "rules" && value.is_list();
+        if is_rules {
+            rules = Some(value);
+        }
+        let json = if is_rules { Json::List(Vec::new()) } else { value.tree().map_err(not_json)? };
+        tree.push((name, json));
+    }
+    Ok((Json::object(tree), rules))
+}
+
 /// The name of a rule, if it is a valid one.
 pub fn rule_name(json: &Json) -> Option<&str> {
     let Json::Object(fields) = json else { return None };
@@ -447,19 +485,6 @@ pub fn rule_name(json: &Json) -> Option<&str> {
         Some((_, Json::String(name))) if is_label(name.as_bytes()) => Some(name),
         _ => None,
     }
-}
-
-/// The subsets of a good rule's split, and their weights.
-pub fn rule_weights(rule: &Json) -> Vec<(&str, u32)> {
-    let (place, mut errors) = (Place::Root, Errors::default());
-    let split = object(rule, &place, &mut errors).and_then(|fields| fields.get("split"));
-    let Some(Json::List(items)) = split else { return Vec::new() };
-    let weight = |item| {
-        let fields = object(item, &place, &mut errors)?;
-        let Json::String(subset) = fields.get("subset")? else { return None };
-        Some((subset.as_str(), read_weight(fields.get("weight")?, &place, &mut errors)?))
-    };
-    items.iter().filter_map(weight).collect()
 }
 
 /// The header that a config names, if it is valid and given once.
@@ -509,31 +534,45 @@ fn read_string_match(json: &Json, place: &Place, presence: bool, errors: &mut Er
             None
         }
         "prefix" => Some(StringMatch::Prefix(value.to_owned())),
-        _ => Re2::new(value).map_err(|problem| errors.add(&place, problem)).ok().map(StringMatch::Regex),
+        _ => Re2::new(value).map_err(|problem| errors.add(&place, problem)).ok().map(Box::new).map(StringMatch::Regex),
     }
 }
 
 fn read_weight(json: &Json, place: &Place, errors: &mut Errors) -> Option<u32> {
-    // A double that is whole is shown as the integer that was meant.
-    let shown = || json.to_string().trim_end_matches(".0").to_owned();
-    let weight = match *json {
-        Json::Unsigned(weight) => u32::try_from(weight).ok(),
-        Json::Float(weight) if weight < 0.0 => {
-            errors.add(place, format!("{} is less than 0", shown()));
-            return None;
-        }
-        Json::Float(weight) if weight.fract() != 0.0 => {
-            errors.add(place, format!("{} is not an integer", shown()));
-            return None;
-        }
-        Json::Float(weight) => (weight <= f64::from(u32::MAX)).then_some(weight as u32),
-        _ => {
-            errors.kind(place, json, "a number");
-            return None;
-        }
+    let Json::Number(number) = json else {
+        errors.kind(place, json, "a number");
+        return None;
     };
-    if weight.is_none() {
-        errors.add(place, format!("{} is more than {}", shown(), u32::MAX));
+    let problem = match whole(number) {
+        Ok(weight) => return Some(weight),
+        Err(problem) => problem,
+    };
+    errors.add(place, format!("{} {problem}", number.get(..64).unwrap_or(number)));
+    None
+}
+
+/// The exact value of a JSON number, in whatever form it is written: `pluginConfig` is a protobuf Struct, whose numbers are doubles.
+fn whole(number: &str) -> Result<u32, String> {
+    let (negative, number) = match number.strip_prefix('-') {
+        Some(number) => (true, number),
+        None => (false, number),
+    };
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = || before.bytes().chain(after.bytes());
+    if digits().all(|digit| digit == b'0') {
+        return Ok(0);
     }
-    weight
+    if negative {
+        return Err("is less than 0".to_owned());
+    }
+    // What does not fit is far from any weight; where its digits stand no longer matters.
+    let exponent = exponent.parse().unwrap_or(if exponent.starts_with('-') { i64::MIN / 2 } else { i64::MAX / 2 });
+    let point = before.len() as i64 + exponent;
+    if (0_i64..).zip(digits()).any(|(at, digit)| at >= point && digit != b'0') {
+        return Err("is not an integer".to_owned());
+    }
+    let mut places = digits().chain(std::iter::repeat(b'0')).take(usize::try_from(point).unwrap_or(usize::MAX));
+    let append = |value: u32, digit| value.checked_mul(10)?.checked_add(u32::from(digit - b'0'));
+    places.try_fold(0, append).ok_or_else(|| format!("is more than {}", u32::MAX))
 }

@@ -16,7 +16,7 @@ use crate::sticky::{Minutes, may_set_cookie};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, MetricType, Status};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
@@ -51,10 +51,30 @@ struct Vm {
     id: Option<u64>,
     /// Stats by name; each `define_metric` would make a new id.
     stats: HashMap<String, u32>,
-    /// The generation of the config that this VM was given last, by plugin.
-    seen: HashMap<String, u64>,
-    /// How many configs of a plugin are alive here; an old one ends with its last request.
-    alive: HashMap<String, usize>,
+    plugins: Vec<Known>,
+}
+
+/// What a VM knows of a plugin.
+struct Known {
+    name: String,
+    /// The generation of the config that this VM was given last.
+    seen: u64,
+    /// How many of its configs are alive here; an old one ends with its last request.
+    alive: usize,
+}
+
+impl Vm {
+    fn plugin(&mut self, name: &str) -> Option<&mut Known> {
+        if !self.plugins.iter().any(|known| known.name == name) {
+            self.plugins.push(Known { name: name.to_owned(), seen: 0, alive: 0 });
+        }
+        self.plugins.iter_mut().find(|known| known.name == name)
+    }
+}
+
+/// Looks up or changes what this VM knows of a plugin.
+fn known<T: Default>(plugin: &str, change: impl FnOnce(&mut Known) -> T) -> T {
+    VM.with_borrow_mut(|vm| vm.plugin(plugin).map(change).unwrap_or_default())
 }
 
 /// One config of one plugin.
@@ -69,13 +89,18 @@ struct Active {
     config: Config,
     /// Where each rule's counters begin.
     first: Vec<usize>,
-    /// Ids of counters that have been used; see [`Active::counter`].
-    counters: Vec<Cell<Option<u32>>>,
+    /// Of each subset the ids of its counters, once there was a request.
+    counters: Box<[OnceCell<Box<Counters>>]>,
 }
 
 /// Counters of one subset: requests by source, responses by class.
 const SOURCES: [Source; 5] = [Source::Fixed, Source::Fresh, Source::Key, Source::Cookie, Source::Kept];
 const PER_SUBSET: usize = SOURCES.len() + CodeClass::COUNT;
+
+type Counters = [Cell<u32>; PER_SUBSET];
+
+/// No id of a stat.
+const NONE: u32 = u32::MAX;
 
 /// What a counter counts.
 #[derive(Clone, Copy)]
@@ -106,7 +131,7 @@ impl Active {
                 first
             })
             .collect();
-        Active { config, first, counters: vec![Cell::new(None); subsets * PER_SUBSET] }
+        Active { config, first, counters: (0..subsets).map(|_| OnceCell::new()).collect() }
     }
 
     /// Counts one request or response of a decision (`(rule, subset)` by their places).
@@ -116,12 +141,14 @@ impl Active {
             Counted::Request(source) => SOURCES.iter().position(|&s| Some(s) == source).unwrap_or(0),
             Counted::Response(class) => SOURCES.len() + class.index(),
         };
-        let Some(id) = self.counters.get(subset * PER_SUBSET + offset) else { return };
-        if id.get().is_none() {
-            id.set(stat(MetricType::Counter, &self.stat_name(decided, what)));
+        let Some(counters) = self.counters.get(subset) else { return };
+        let counters = counters.get_or_init(|| Box::<Counters>::new([const { Cell::new(NONE) }; PER_SUBSET]));
+        let Some(id) = counters.get(offset) else { return };
+        if id.get() == NONE {
+            id.set(stat(MetricType::Counter, &self.stat_name(decided, what)).unwrap_or(NONE));
         }
-        if let Some(id) = id.get() {
-            let _ = hostcalls::increment_metric(id, 1);
+        if id.get() != NONE {
+            let _ = hostcalls::increment_metric(id.get(), 1);
         }
     }
 
@@ -150,9 +177,10 @@ impl RootContext for Plugin {
     fn on_configure(&mut self, size: usize) -> bool {
         let text = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default();
         let name = plugin_name();
-        let Effect { before, evaluation, generation, is_new } = take_effect(&name, &text);
+        let Effect { before, after, evaluation, generation } = take_effect(&name, &text);
+        drop(text);
         if self.name.is_none() {
-            VM.with_borrow_mut(|vm| *vm.alive.entry(name.clone()).or_default() += 1);
+            known(&name, |known| known.alive += 1);
         }
         let mut was_alive = true;
         let others = update_plugins(|plugins| {
@@ -160,14 +188,15 @@ impl RootContext for Plugin {
             plugins.insert(&name, generation, &evaluation.config.header, evaluation.counts, vm_id())
         });
         // One that was taken away and comes back as it was is no news, but its gauges are at 0.
-        if is_new || !was_alive {
-            for ((rule, subset), weight) in before.weights(&evaluation) {
-                record(&metrics::config_weight(rule, subset), weight.into());
+        if after.is_some() || !was_alive {
+            for (rule, subset) in before.gone(&evaluation.config.rules) {
+                record(&metrics::config_weight(&rule, &subset), 0);
             }
+            record_weights(&evaluation.config, u64::from);
             record_rules();
         }
-        if is_new {
-            report(&evaluation);
+        if let Some(after) = after {
+            report(&evaluation, &before.changes(&after));
             if let Some(other) = others.and_then(|plugins| plugins.rival(&name)) {
                 log::error!(
                     "another plugin, {other}, writes {} too: the later one undoes what the earlier one decides; give each its own header",
@@ -193,10 +222,9 @@ impl RootContext for Plugin {
 impl Drop for Plugin {
     fn drop(&mut self) {
         let Some(name) = self.name.take() else { return };
-        let last = VM.with_borrow_mut(|vm| {
-            let alive = vm.alive.entry(name.clone()).or_default();
-            *alive = alive.saturating_sub(1);
-            *alive == 0
+        let last = known(&name, |known| {
+            known.alive = known.alive.saturating_sub(1);
+            known.alive == 0
         });
         let mut was_alive = false;
         if last {
@@ -206,12 +234,7 @@ impl Drop for Plugin {
             });
         }
         if was_alive {
-            for rule in &self.active.config.rules {
-                let Target::Split(split) = &rule.target else { continue };
-                for subset in &split.subsets {
-                    record(&metrics::config_weight(&rule.name, &subset.name), 0);
-                }
-            }
+            record_weights(&self.active.config, |_| 0);
             record_rules();
         }
     }
@@ -221,43 +244,46 @@ impl Drop for Plugin {
 struct Effect {
     /// The shared state that it was evaluated with.
     before: State,
+    /// The state that it leaves behind, if this VM is the first to be given it.
+    after: Option<State>,
     evaluation: Evaluation,
     generation: u64,
-    /// Whether this VM is the first to be given it.
-    is_new: bool,
 }
 
 /// Evaluates a config; the first VM that is given a new one also stores what is now in force.
 fn take_effect(name: &str, text: &[u8]) -> Effect {
     let key = format!("{STATE_KEY}{name}");
-    let seen = VM.with_borrow(|vm| vm.seen.get(name).copied()).unwrap_or(0);
+    let seen = known(name, |known| known.seen);
     let mut tries = 0;
     let effect = loop {
         tries += 1;
         let (state, cas) = shared(&key);
-        let state = state.map(|bytes| State::from_bytes(&bytes)).unwrap_or_default();
+        let state = state.map(State::from_bytes).unwrap_or_default();
         let evaluation = state.evaluate(text);
         match state.claim(text, seen) {
-            Claim::Known(generation) => break Effect { before: state, evaluation, generation, is_new: false },
+            Claim::Known(generation) => break Effect { before: state, after: None, evaluation, generation },
             Claim::New => {
-                let after = state.after(&evaluation);
+                let after = state.after(text, &evaluation);
                 match hostcalls::set_shared_data(&key, Some(&after.to_bytes()), Some(cas)) {
                     Err(Status::CasMismatch) if tries < TRIES => {}
                     // The others have kept on changing the state; one of them reports.
                     Err(Status::CasMismatch) => {
-                        break Effect { before: state, evaluation, generation: seen, is_new: false };
+                        break Effect { before: state, after: None, evaluation, generation: seen };
                     }
-                    _ => break Effect { before: state, evaluation, generation: after.generation, is_new: true },
+                    _ => {
+                        let generation = after.generation;
+                        break Effect { before: state, after: Some(after), evaluation, generation };
+                    }
                 }
             }
         }
     };
-    VM.with_borrow_mut(|vm| vm.seen.insert(name.to_owned(), effect.generation));
+    known(name, |known| known.seen = effect.generation);
     effect
 }
 
 /// Logs and counts what a new config comes to.
-fn report(evaluation: &Evaluation) {
+fn report(evaluation: &Evaluation, changes: &str) {
     let counts = evaluation.counts;
     log::info!(
         "canary-split {}: {} rules active, {} on their last good version, {} off; {}",
@@ -265,7 +291,7 @@ fn report(evaluation: &Evaluation) {
         counts.active,
         counts.last_good,
         counts.off,
-        evaluation.changes
+        changes
     );
     for fault in &evaluation.faults {
         log::error!("{fault}");
@@ -275,6 +301,16 @@ fn report(evaluation: &Evaluation) {
         && !evaluation.faults.is_empty()
     {
         let _ = hostcalls::increment_metric(id, evaluation.faults.len() as i64);
+    }
+}
+
+/// Says what the weights of a config's rules are.
+fn record_weights(config: &Config, value: impl Fn(u32) -> u64) {
+    for rule in &config.rules {
+        let Target::Split(split) = &rule.target else { continue };
+        for (subset, &weight) in split.subsets.iter().zip(&split.weights) {
+            record(&metrics::config_weight(&rule.name, &subset.name), value(weight));
+        }
     }
 }
 
@@ -316,8 +352,9 @@ fn stat(kind: MetricType, name: &str) -> Option<u32> {
 /// A shared value and what to compare with when it is swapped.
 fn shared(key: &str) -> (Option<Vec<u8>>, u32) {
     match hostcalls::get_shared_data(key) {
-        Ok((Some(value), cas)) => (Some(value), cas.unwrap_or(ABSENT)),
-        _ => (None, ABSENT),
+        // An empty value comes as none.
+        Ok((value, cas)) => (value, cas.unwrap_or(ABSENT)),
+        Err(_) => (None, ABSENT),
     }
 }
 
@@ -344,7 +381,8 @@ fn vm_id() -> u64 {
 fn plugin_name() -> String {
     let named = |name: &str| property(vec![name]).unwrap_or_default();
     let (name, root) = (named("plugin_name"), named("plugin_root_id"));
-    format!("{}/{}", String::from_utf8_lossy(&name), String::from_utf8_lossy(&root))
+    // In the list of plugins it is a line's end.
+    format!("{}/{}", String::from_utf8_lossy(&name), String::from_utf8_lossy(&root)).replace(char::is_control, " ")
 }
 
 /// One request and its response.
@@ -366,7 +404,7 @@ impl HttpContext for Stream {
         let decision = decide(&active.config, &mut request, fresh, now);
         // Exactly one write on every request, so that no client says what the subset is. It also makes Envoy choose the
         // route again: Envoy does so by itself for plugins of this ABI (0.2.1), not for those of a newer one.
-        let value = decision.as_ref().map(|decision| decision.subset.header_value.as_str());
+        let value = decision.as_ref().map(|decision| &*decision.subset.header_value);
         let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, &active.config.header, value);
         let source = decision.as_ref().map(|decision| decision.source);
         if let Some(Decision { rule_at, subset_at, cookie, .. }) = decision {

@@ -1,6 +1,7 @@
 //! Which rules speak about a host: an index, so that rules for other hosts cost nothing.
 
 use crate::rule::{HostPattern, Rule};
+use std::rc::Rc;
 
 /// The longest host that can be configured: a DNS name, RFC 1035. A longer one in a request matches no pattern.
 pub const MAX_HOST: usize = 253;
@@ -20,8 +21,8 @@ impl HostIndex {
         for (position, rule) in (0_u32..).zip(rules) {
             for host in &rule.hosts {
                 match host {
-                    HostPattern::Exact(host) => exact.push((host.as_str().into(), position)),
-                    HostPattern::Below(domain) => below.push((domain.as_str().into(), position)),
+                    HostPattern::Exact(host) => exact.push((Rc::clone(host), position)),
+                    HostPattern::Below(domain) => below.push((Rc::clone(domain), position)),
                     HostPattern::Any => any.push(position),
                 }
             }
@@ -57,17 +58,17 @@ impl HostIndex {
 
 /// Hosts and the positions of the rules that name them, sorted by both: half the memory of a map of lists.
 #[derive(Clone, Debug, Default)]
-struct Positions(Box<[(Box<str>, u32)]>);
+struct Positions(Box<[(Rc<str>, u32)]>);
 
 impl Positions {
-    fn new(mut pairs: Vec<(Box<str>, u32)>) -> Positions {
+    fn new(mut pairs: Vec<(Rc<str>, u32)>) -> Positions {
         pairs.sort_unstable();
         // A rule may name a host twice.
         pairs.dedup();
         Positions(pairs.into())
     }
 
-    fn of(&self, host: &[u8]) -> &[(Box<str>, u32)] {
+    fn of(&self, host: &[u8]) -> &[(Rc<str>, u32)] {
         let start = self.0.partition_point(|(known, _)| known.as_bytes() < host);
         let rest = self.0.get(start..).unwrap_or_default();
         let end = rest.partition_point(|(known, _)| known.as_bytes() == host);
@@ -77,8 +78,8 @@ impl Positions {
 
 /// The union of ascending lists, ascending.
 struct Merge<'i> {
-    exact: &'i [(Box<str>, u32)],
-    below: Vec<&'i [(Box<str>, u32)]>,
+    exact: &'i [(Rc<str>, u32)],
+    below: Vec<&'i [(Rc<str>, u32)]>,
     any: &'i [u32],
 }
 
@@ -106,11 +107,11 @@ impl Iterator for Merge<'_> {
 }
 
 /// A list's first position; no rule has the number of none.
-fn first(list: &[(Box<str>, u32)]) -> u32 {
+fn first(list: &[(Rc<str>, u32)]) -> u32 {
     list.first().map_or(u32::MAX, |&(_, position)| position)
 }
 
-fn skip(list: &mut &[(Box<str>, u32)], position: u32) {
+fn skip(list: &mut &[(Rc<str>, u32)], position: u32) {
     if first(list) == position {
         *list = list.get(1..).unwrap_or_default();
     }
@@ -137,11 +138,11 @@ mod tests {
     use crate::rule::{Subset, Target};
 
     fn index(rules: &[&[HostPattern]]) -> HostIndex {
-        let subset = Subset { name: String::new(), header_value: String::new() };
+        let subset = Subset { name: "".into(), header_value: "".into() };
         let rule = |hosts: &&[HostPattern]| Rule {
             name: String::new(),
-            hosts: hosts.to_vec(),
-            matches: Vec::new(),
+            hosts: (*hosts).into(),
+            matches: Box::default(),
             target: Target::Fixed(subset.clone()),
         };
         HostIndex::new(&rules.iter().map(rule).collect::<Vec<_>>())
@@ -149,8 +150,8 @@ mod tests {
 
     #[test]
     fn list_order_alone_decides_between_exact_and_wildcard_hosts() {
-        let exact = |h: &str| HostPattern::Exact(h.to_owned());
-        let below = |h: &str| HostPattern::Below(h.to_owned());
+        let exact = |h: &str| HostPattern::Exact(h.into());
+        let below = |h: &str| HostPattern::Below(h.into());
         let index = index(&[
             &[below("example.com")],
             &[exact("a.example.com"), exact("a.example.com"), below("example.com")],

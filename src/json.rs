@@ -1,38 +1,35 @@
-//! JSON text → a tree that still knows what the text said: field order and fields that were given twice.
+//! JSON text → trees that still know what the text said: fields that were given twice, numbers as they were written.
+//!
+//! A text can also be taken apart one level at a time, so that of ten thousand rules no more than one has to be a tree.
 //!
 //! The only user of serde.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::value::RawValue;
 use std::fmt;
 
 /// A JSON value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Json {
     /// `null`
     Null,
     /// `true` or `false`
     Bool(bool),
-    /// A number written without fraction, exponent or sign.
-    Unsigned(u64),
-    /// Any other number; `pluginConfig` is a protobuf Struct, whose numbers are doubles.
-    Float(f64),
+    /// A number as it was written.
+    Number(String),
     /// A string.
     String(String),
     /// A list.
     List(Vec<Json>),
-    /// The fields of an object as they were written, repeated ones too.
+    /// The fields of an object by name, repeated ones in the order of the text: protobuf keeps no order.
     Object(Vec<(String, Json)>),
 }
 
 impl Json {
-    /// Parses JSON text.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with the text, with line and column.
-    pub fn parse(text: &[u8]) -> Result<Json, String> {
-        serde_json::from_slice(text).map_err(|error| error.to_string())
+    /// An object of these fields.
+    pub fn object(mut fields: Vec<(String, Json)>) -> Json {
+        fields.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Json::Object(fields)
     }
 
     /// What kind of value this is, for error texts.
@@ -40,7 +37,7 @@ impl Json {
         match self {
             Json::Null => "null",
             Json::Bool(_) => "a boolean",
-            Json::Unsigned(_) | Json::Float(_) => "a number",
+            Json::Number(_) => "a number",
             Json::String(_) => "a string",
             Json::List(_) => "a list",
             Json::Object(_) => "an object",
@@ -48,32 +45,57 @@ impl Json {
     }
 }
 
-/// As compact JSON text.
-impl fmt::Display for Json {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+/// A piece of JSON text whose syntax has been checked, but for depth and escapes of strings.
+#[derive(Clone, Copy, Debug)]
+pub struct Text<'t>(&'t str);
+
+impl<'t> Text<'t> {
+    /// Checks a text's syntax.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, with line and column.
+    pub fn parse(text: &'t [u8]) -> Result<Text<'t>, String> {
+        serde_json::from_slice(text).map(|raw: &RawValue| Text(raw.get())).map_err(|error| error.to_string())
+    }
+
+    /// The text, without white space around it.
+    pub fn as_str(self) -> &'t str {
+        self.0
+    }
+
+    /// All of it as a tree.
+    ///
+    /// # Errors
+    ///
+    /// If it is nested too deeply (127 levels), or an escape in a string stands for no character.
+    pub fn tree(self) -> Result<Json, String> {
+        serde_json::from_str(self.0).map_err(|error| error.to_string())
+    }
+
+    /// The fields, if it is an object whose names can be read.
+    pub fn fields(self) -> Option<Vec<(String, Text<'t>)>> {
+        if !self.0.starts_with('{') {
+            return None;
+        }
+        serde_json::from_str(self.0).ok().map(|Fields(fields)| fields)
+    }
+
+    /// Whether it is a list.
+    pub fn is_list(self) -> bool {
+        self.0.starts_with('[')
+    }
+
+    /// The items of a list; anything else has none.
+    pub fn items(self) -> Vec<Text<'t>> {
+        let items: Vec<&RawValue> = serde_json::from_str(self.0).unwrap_or_default();
+        items.into_iter().map(|raw| Text(raw.get())).collect()
     }
 }
 
-impl Serialize for Json {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Json::Null => serializer.serialize_unit(),
-            Json::Bool(value) => serializer.serialize_bool(*value),
-            Json::Unsigned(value) => serializer.serialize_u64(*value),
-            Json::Float(value) => serializer.serialize_f64(*value),
-            Json::String(value) => serializer.serialize_str(value),
-            Json::List(items) => serializer.collect_seq(items),
-            Json::Object(fields) => {
-                let mut map = serializer.serialize_map(Some(fields.len()))?;
-                for (name, value) in fields {
-                    map.serialize_entry(name, value)?;
-                }
-                map.end()
-            }
-        }
-    }
-}
+/// What serde_json, asked for numbers of arbitrary precision, calls the one field of an object that stands for a number that is
+/// no integer of 64 bits.
+const NUMBER: &str = "$serde_json::private::Number";
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Json, D::Error> {
@@ -99,23 +121,15 @@ impl<'de> Visitor<'de> for Tree {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-        Ok(Json::Unsigned(value))
+        Ok(Json::Number(value.to_string()))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
-        Ok(u64::try_from(value).map_or(Json::Float(value as f64), Json::Unsigned))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-        Ok(Json::Float(value))
+        Ok(Json::Number(value.to_string()))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Json, E> {
         Ok(Json::String(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Json, E> {
-        Ok(Json::String(value))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
@@ -128,9 +142,39 @@ impl<'de> Visitor<'de> for Tree {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
         let mut fields = Vec::new();
-        while let Some(field) = map.next_entry()? {
-            fields.push(field);
+        while let Some(name) = map.next_key::<String>()? {
+            if name == NUMBER {
+                return Ok(Json::Number(map.next_value()?));
+            }
+            fields.push((name, map.next_value()?));
         }
-        Ok(Json::Object(fields))
+        Ok(Json::object(fields))
+    }
+}
+
+/// An object of which only the names have been read.
+struct Fields<'t>(Vec<(String, Text<'t>)>);
+
+impl<'t> Deserialize<'t> for Fields<'t> {
+    fn deserialize<D: Deserializer<'t>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Names)
+    }
+}
+
+struct Names;
+
+impl<'t> Visitor<'t> for Names {
+    type Value = Fields<'t>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'t>>(self, mut map: A) -> Result<Fields<'t>, A::Error> {
+        let mut fields = Vec::new();
+        while let Some((name, raw)) = map.next_entry::<String, &RawValue>()? {
+            fields.push((name, Text(raw.get())));
+        }
+        Ok(Fields(fields))
     }
 }

@@ -1,16 +1,17 @@
 //! Which live plugins of a gateway write which header, and how their rules are: two with one header would undo each other's
 //! decisions, and a gauge has one value for all of them.
 
-use crate::json::Json;
 use crate::reload::Counts;
-use std::collections::BTreeMap;
+use std::fmt::Write;
 
-/// The live plugins, by their names.
+/// The live plugins, in the order in which they have come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plugins(BTreeMap<String, Entry>);
+pub struct Plugins(Vec<Entry>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
+    /// Its name: one line.
+    plugin: String,
     /// The generation of the config that says so.
     generation: u64,
     /// The header that the plugin writes.
@@ -26,22 +27,29 @@ impl Plugins {
     /// Notes what a VM has been given as a plugin's config of this generation; whether that is news. A late one is no news, but
     /// for the VM that has come with it.
     pub fn insert(&mut self, plugin: &str, generation: u64, header: &str, counts: Counts, by: u64) -> bool {
-        let entry = Entry { generation, header: header.to_owned(), counts, by };
-        let newest = match self.0.get(plugin) {
-            Some(known) if known.generation > generation => Entry { by, ..known.clone() },
-            _ => entry,
+        let new = Entry { plugin: plugin.to_owned(), generation, header: header.to_owned(), counts, by };
+        let Some(known) = self.0.iter_mut().find(|entry| entry.plugin == plugin) else {
+            self.0.push(new);
+            return true;
         };
-        self.0.insert(plugin.to_owned(), newest.clone()).as_ref() != Some(&newest)
+        let newest = if known.generation > generation { Entry { by, ..known.clone() } } else { new };
+        let is_news = *known != newest;
+        *known = newest;
+        is_news
+    }
+
+    fn get(&self, plugin: &str) -> Option<&Entry> {
+        self.0.iter().find(|entry| entry.plugin == plugin)
     }
 
     /// Whether a plugin is among them.
     pub fn contains(&self, plugin: &str) -> bool {
-        self.0.contains_key(plugin)
+        self.get(plugin).is_some()
     }
 
     /// The rules of all of them, by their state.
     pub fn counts(&self) -> Counts {
-        self.0.values().fold(Counts::default(), |sum, Entry { counts, .. }| Counts {
+        self.0.iter().fold(Counts::default(), |sum, Entry { counts, .. }| Counts {
             active: sum.active + counts.active,
             last_good: sum.last_good + counts.last_good,
             off: sum.off + counts.off,
@@ -50,44 +58,38 @@ impl Plugins {
 
     /// Notes that a plugin has ended in a VM; whether that is news.
     pub fn remove(&mut self, plugin: &str, by: u64) -> bool {
-        let is_last = self.0.get(plugin).is_some_and(|entry| entry.by == by);
-        is_last && self.0.remove(plugin).is_some()
+        let before = self.0.len();
+        self.0.retain(|entry| entry.plugin != plugin || entry.by != by);
+        self.0.len() < before
     }
 
     /// Another plugin that writes this plugin's header.
     pub fn rival(&self, plugin: &str) -> Option<String> {
-        let header = &self.0.get(plugin)?.header;
-        self.0.iter().find(|(other, entry)| entry.header == *header && *other != plugin).map(|(other, _)| other.clone())
+        let header = &self.get(plugin)?.header;
+        let rival = self.0.iter().find(|other| other.header == *header && other.plugin != plugin);
+        rival.map(|rival| rival.plugin.clone())
     }
 
-    /// The list as it is stored.
+    /// The list as it is stored: a line each, the name last.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let entry = |entry: &Entry| {
-            let Counts { active, last_good, off } = entry.counts;
-            let counts = [active, last_good, off].map(|count| Json::Unsigned(count as u64));
-            let numbers = [Json::Unsigned(entry.by), Json::Unsigned(entry.generation)].into_iter().chain(counts);
-            Json::List(std::iter::once(Json::String(entry.header.clone())).chain(numbers).collect())
-        };
-        let fields = self.0.iter().map(|(plugin, e)| (plugin.clone(), entry(e)));
-        Json::Object(fields.collect()).to_string().into_bytes()
+        let mut text = String::new();
+        for Entry { plugin, generation, header, counts: Counts { active, last_good, off }, by } in &self.0 {
+            let _ = writeln!(text, "{by} {generation} {active} {last_good} {off} {header} {plugin}");
+        }
+        text.into_bytes()
     }
 
-    /// Reads what [`Plugins::to_bytes`] wrote; anything else is an empty list.
+    /// Reads what [`Plugins::to_bytes`] wrote; any other line is no plugin.
     pub fn from_bytes(bytes: &[u8]) -> Plugins {
-        let Ok(Json::Object(fields)) = Json::parse(bytes) else { return Plugins::default() };
-        let entry = |(plugin, json)| match json {
-            Json::List(parts) => {
-                let (Json::String(header), numbers) = parts.split_first()? else { return None };
-                let number = |json: &Json| if let Json::Unsigned(number) = json { Some(*number) } else { None };
-                let numbers: Vec<u64> = numbers.iter().filter_map(number).collect();
-                let [by, generation, active, last_good, off] = <[u64; 5]>::try_from(numbers).ok()?;
-                let [active, last_good, off] = [active, last_good, off].map(|count| count as usize);
-                let counts = Counts { active, last_good, off };
-                Some((plugin, Entry { generation, header: header.clone(), counts, by }))
-            }
-            _ => None,
+        let entry = |line: &str| {
+            let mut parts = line.splitn(7, ' ');
+            let mut number = || parts.next()?.parse::<u64>().ok();
+            let (by, generation) = (number()?, number()?);
+            let [active, last_good, off] = [number()?, number()?, number()?].map(|count| count as usize);
+            let (header, plugin) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+            Some(Entry { plugin, generation, header, counts: Counts { active, last_good, off }, by })
         };
-        Plugins(fields.into_iter().filter_map(entry).collect())
+        Plugins(std::str::from_utf8(bytes).unwrap_or_default().lines().filter_map(entry).collect())
     }
 }
 

@@ -6,9 +6,12 @@
 //! Envoy gives every config to several VMs, in any order, and each may find the state as it was before that config or
 //! after it. So evaluation is idempotent: with the state that it leaves behind it gives the same answer again.
 
-use crate::config::{Config, ConfigError, General, Headers, read, rule_name, rule_weights};
-use crate::json::Json;
+use crate::config::{Config, ConfigError, General, Headers, rule_name};
+use crate::json::Text;
+use crate::rule::{Rule, Target};
 use std::collections::HashMap;
+use std::fmt::Write;
+use std::rc::Rc;
 use xxhash_rust::xxh64::xxh64;
 
 /// The state keeps the hashes of this many generations, to know a late config by.
@@ -25,16 +28,42 @@ pub struct State {
     /// xxHash64 of the last configs' texts, one for each generation, the newest first.
     hashes: Vec<u64>,
     /// What is in force; `None`: nothing has ever been.
-    in_force: Option<InForce>,
+    in_force: Option<Rc<InForce>>,
 }
 
 /// A config in which everything is good.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 struct InForce {
     headers: Headers,
     seal: Option<String>,
-    /// The rules as the configs gave them, by name.
-    rules: Vec<(String, Json)>,
+    /// The rules as the configs gave them: a list in JSON. As text they take little, and are seldom needed.
+    rules: String,
+}
+
+impl InForce {
+    fn new(general: &General, rules: String) -> Rc<InForce> {
+        Rc::new(InForce { headers: general.headers.clone(), seal: general.seal.clone(), rules })
+    }
+
+    fn rules(&self) -> Vec<Text<'_>> {
+        Text::parse(self.rules.as_bytes()).map(Text::items).unwrap_or_default()
+    }
+
+    /// The rules in their order, with their names.
+    fn named(&self) -> Vec<(String, Text<'_>)> {
+        let named = |text: Text<'_>| Some(rule_name(&text.tree().ok()?)?.to_owned());
+        self.rules().into_iter().filter_map(|text| Some((named(text)?, text))).collect()
+    }
+
+    fn restored(&self) -> impl Iterator<Item = Rule> {
+        let general = General::of(self.headers.clone(), self.seal.clone());
+        self.rules().into_iter().filter_map(move |text| general.restore_rule(text))
+    }
+}
+
+/// Where each name stands.
+fn places(named: &[(String, Text)]) -> HashMap<String, u32> {
+    named.iter().map(|(name, _)| name.clone()).zip(0..).collect()
 }
 
 /// What a config comes to.
@@ -46,10 +75,16 @@ pub struct Evaluation {
     pub faults: Vec<Fault>,
     /// How many rules are as the config says, on their last good version, and off.
     pub counts: Counts,
-    /// What a newer config would change, in one line.
-    pub changes: String,
-    in_force: Option<InForce>,
-    hash: u64,
+    in_force: Given,
+}
+
+/// What is in force after a config.
+#[derive(Clone, Debug)]
+enum Given {
+    /// What it says.
+    AsItIs,
+    /// Something else, or nothing.
+    Instead(Option<Rc<InForce>>),
 }
 
 /// Rules by their state; together they are all rules.
@@ -101,60 +136,76 @@ impl State {
         since.find(|(_, known)| **known == hash).map_or(Claim::New, |(generation, _)| Claim::Known(generation))
     }
 
-    /// The state after this evaluation has taken effect.
-    pub fn after(&self, evaluation: &Evaluation) -> State {
+    /// The state after this evaluation of this text has taken effect.
+    pub fn after(&self, text: &[u8], evaluation: &Evaluation) -> State {
         let older = self.hashes.iter().copied();
+        let given = || {
+            let (general, _) = General::parse(text).ok()?;
+            Some(InForce::new(&general, general.list().unwrap_or("[]").to_owned()))
+        };
         State {
             generation: self.generation + 1,
-            hashes: std::iter::once(evaluation.hash).chain(older).take(HASHES).collect(),
-            in_force: evaluation.in_force.clone(),
+            hashes: std::iter::once(hash(text)).chain(older).take(HASHES).collect(),
+            in_force: match &evaluation.in_force {
+                Given::AsItIs => given(),
+                Given::Instead(in_force) => in_force.clone(),
+            },
         }
     }
 
-    /// Weights as they are after this evaluation, by `(rule, subset)`; 0 for those that are in force until now alone.
-    pub fn weights<'a>(&'a self, evaluation: &'a Evaluation) -> HashMap<(&'a str, &'a str), u32> {
-        let until_now = weights(self.in_force.as_ref()).map(|(subset, _)| (subset, 0));
-        until_now.chain(weights(evaluation.in_force.as_ref())).collect()
+    /// The weighted subsets that are in force until these rules are: `(rule, subset)`.
+    pub fn gone(&self, now: &[Rule]) -> Vec<(String, String)> {
+        let weighted = |rule: &Rule| match &rule.target {
+            Target::Split(split) => split.subsets.iter().map(|subset| subset.name.to_string()).collect(),
+            Target::Fixed(_) => Vec::new(),
+        };
+        let places: HashMap<String, u32> = now.iter().map(|rule| rule.name.clone()).zip(0..).collect();
+        let mut gone = Vec::new();
+        for rule in self.in_force.iter().flat_map(|before| before.restored()) {
+            let subsets = places.get(&rule.name).and_then(|&at| now.get(at as usize)).map(weighted).unwrap_or_default();
+            let missing = weighted(&rule).into_iter().filter(|subset| !subsets.contains(subset));
+            gone.extend(missing.map(|subset| (rule.name.clone(), subset)));
+        }
+        gone
     }
 
     /// Evaluates a config's text.
     pub fn evaluate(&self, text: &[u8]) -> Evaluation {
-        let refused = |errors: Vec<ConfigError>, header: Option<String>| self.refused(errors, header, hash(text));
-        let json = match read(text) {
-            Ok(json) => json,
-            Err(error) => return refused(vec![error], None),
-        };
-        let (general, ignored) = match General::parse(&json) {
+        let (general, ignored) = match General::parse(text) {
             Ok(parsed) => parsed,
-            Err(whole) => return refused(whole.errors, whole.header),
+            Err(whole) => return self.refused(whole.errors, whole.header),
         };
-
-        let before = self.in_force.as_ref();
-        let last_good: HashMap<&str, &Json> =
-            before.iter().flat_map(|b| &b.rules).map(|(name, json)| (name.as_str(), json)).collect();
         let mut faults = faults(ignored, "ignored; the rules take effect");
         let mut counts = Counts::default();
-        let mut rules = Vec::new();
-        let mut sources = Vec::new();
-        for entry in general.rules() {
+        let entries = general.rules();
+        let mut rules = Vec::with_capacity(entries.len());
+        let mut texts = Vec::with_capacity(entries.len());
+        // Looked up only where a rule is bad.
+        let mut last_good = None;
+        for entry in entries {
             let errors = match entry.rule {
                 Ok(rule) => {
                     counts.active += 1;
-                    sources.push((rule.name.clone(), entry.json.clone()));
+                    texts.push(entry.text.as_str());
                     rules.push(rule);
                     continue;
                 }
                 Err(errors) => errors,
             };
-            let restored = entry
-                .name
-                .and_then(|name| last_good.get(name))
-                .and_then(|&json| Some((general.restore_rule(json)?, json)));
+            let (named, places) = last_good.get_or_insert_with(|| {
+                let named = self.in_force.as_deref().map(InForce::named).unwrap_or_default();
+                let places = places(&named);
+                (named, places)
+            });
+            let restored = entry.name.as_ref().and_then(|name| {
+                let (_, text) = named.get(*places.get(name)? as usize)?;
+                Some((general.restore_rule(*text)?, *text))
+            });
             match restored {
-                Some((rule, json)) => {
+                Some((rule, text)) => {
                     counts.last_good += 1;
                     faults.extend(self::faults(errors, &format!("rule {} keeps its last good version", rule.name)));
-                    sources.push((rule.name.clone(), json.clone()));
+                    texts.push(text.as_str());
                     rules.push(rule);
                 }
                 None => {
@@ -165,92 +216,83 @@ impl State {
                 }
             }
         }
-        let in_force = InForce { headers: general.headers.clone(), seal: general.seal.clone(), rules: sources };
-        Evaluation {
-            changes: changes(before, &in_force),
-            config: Config::new(general.headers, rules),
-            faults,
-            counts,
-            in_force: Some(in_force),
-            hash: hash(text),
-        }
+        let in_force = match last_good {
+            None => Given::AsItIs,
+            Some(_) => Given::Instead(Some(InForce::new(&general, format!("[{}]", texts.join(","))))),
+        };
+        Evaluation { config: Config::new(general.headers, rules), faults, counts, in_force }
     }
 
     /// A config that cannot be used: the last good one stays in force, or nothing is.
-    fn refused(&self, errors: Vec<ConfigError>, header: Option<String>, hash: u64) -> Evaluation {
-        let (config, consequence, last_good) = match &self.in_force {
-            Some(before) => {
-                let general = General::of(before.headers.clone(), before.seal.clone());
-                let rules: Vec<_> = before.rules.iter().filter_map(|(_, json)| general.restore_rule(json)).collect();
-                let last_good = rules.len();
-                (
-                    Config::new(general.headers, rules),
-                    "config refused; the last good one stays in force".to_owned(),
-                    last_good,
-                )
-            }
+    fn refused(&self, errors: Vec<ConfigError>, header: Option<String>) -> Evaluation {
+        let (config, consequence) = match &self.in_force {
+            Some(before) => (
+                Config::new(before.headers.clone(), before.restored().collect()),
+                "config refused; the last good one stays in force".to_owned(),
+            ),
             None => {
                 let mut headers = Headers::default();
                 headers.request = header.unwrap_or(headers.request);
                 let consequence =
                     format!("config refused; no rule is in force, {} is removed from every request", headers.request);
-                (Config::new(headers, Vec::new()), consequence, 0)
+                (Config::new(headers, Vec::new()), consequence)
             }
         };
         Evaluation {
+            counts: Counts { last_good: config.rules.len(), ..Counts::default() },
             config,
             faults: faults(errors, &consequence),
-            counts: Counts { last_good, ..Counts::default() },
-            changes: NOTHING.to_owned(),
-            in_force: self.in_force.clone(),
-            hash,
+            in_force: Given::Instead(self.in_force.clone()),
         }
     }
 
-    /// The state as it is stored.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let text = |text: &str| Json::String(text.to_owned());
-        let mut fields = vec![
-            ("generation".to_owned(), Json::Unsigned(self.generation)),
-            ("hashes".to_owned(), Json::List(self.hashes.iter().map(|&hash| Json::Unsigned(hash)).collect())),
-        ];
-        if let Some(in_force) = &self.in_force {
-            fields.push(("header".to_owned(), text(&in_force.headers.request)));
-            let response = in_force.headers.response.as_deref();
-            fields.push(("responseHeader".to_owned(), response.map_or(Json::Null, text)));
-            fields.push(("seal".to_owned(), in_force.seal.as_deref().map_or(Json::Null, text)));
-            let rules = in_force.rules.iter().map(|(_, json)| json.clone()).collect();
-            fields.push(("rules".to_owned(), Json::List(rules)));
+    /// What is different after it, in one line.
+    pub fn changes(&self, after: &State) -> String {
+        match (&self.in_force, &after.in_force) {
+            (Some(before), Some(after)) if before != after => changes(before, after),
+            (None, Some(_)) => "first config".to_owned(),
+            _ => NOTHING.to_owned(),
         }
-        Json::Object(fields).to_string().into_bytes()
+    }
+
+    /// The state as it is stored: `GENERATION HASH…`; if anything is in force, its headers, its seal and its rules follow, each
+    /// from a line of its own on.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut text = self.generation.to_string();
+        for hash in &self.hashes {
+            let _ = write!(text, " {hash}");
+        }
+        if let Some(InForce { headers, seal, rules }) = self.in_force.as_deref() {
+            let (response, seal) = (headers.response.as_deref(), seal.as_deref());
+            for part in [&headers.request, response.unwrap_or_default(), seal.unwrap_or_default(), rules] {
+                text.reserve_exact(part.len() + 1);
+                text.push('\n');
+                text.push_str(part);
+            }
+        }
+        text.into_bytes()
     }
 
     /// Reads what [`State::to_bytes`] wrote; of anything else comes the state before any config.
-    pub fn from_bytes(bytes: &[u8]) -> State {
-        let Ok(Json::Object(fields)) = Json::parse(bytes) else { return State::default() };
-        let mut state = State::default();
-        let (mut header, mut response, mut seal, mut rules) = (None, None, None, None);
-        for (name, value) in fields {
-            match (name.as_str(), value) {
-                ("generation", Json::Unsigned(generation)) => state.generation = generation,
-                ("hashes", Json::List(hashes)) => {
-                    let numbers =
-                        hashes.into_iter().filter_map(|h| if let Json::Unsigned(h) = h { Some(h) } else { None });
-                    state.hashes = numbers.collect();
-                }
-                ("header", Json::String(text)) => header = Some(text),
-                ("responseHeader", Json::String(text)) => response = Some(text),
-                ("seal", Json::String(text)) => seal = Some(text),
-                ("rules", Json::List(list)) => rules = Some(list),
-                _ => {}
+    pub fn from_bytes(bytes: Vec<u8>) -> State {
+        String::from_utf8(bytes).ok().and_then(State::from_text).unwrap_or_default()
+    }
+
+    fn from_text(mut text: String) -> Option<State> {
+        let lines: Vec<&str> = text.splitn(5, '\n').collect();
+        let mut numbers = lines.first()?.split(' ').map(|number| number.parse::<u64>().ok());
+        let generation = numbers.next()??;
+        let hashes = numbers.collect::<Option<Vec<u64>>>()?;
+        let (headers, seal, rules) = match *lines.as_slice() {
+            [_] => return Some(State { generation, hashes, in_force: None }),
+            [_, request, response, seal, rules] => {
+                let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+                (Headers { request: request.to_owned(), response: given(response) }, given(seal), rules.len())
             }
-        }
-        if let (Some(request), Some(rules)) = (header, rules) {
-            let named = |json: Json| Some((rule_name(&json)?.to_owned(), json));
-            let headers = Headers { request, response };
-            state.in_force = Some(InForce { headers, seal, rules: rules.into_iter().filter_map(named).collect() });
-        }
-        state
+            _ => return None,
+        };
+        text.drain(..text.len() - rules);
+        Some(State { generation, hashes, in_force: Some(Rc::new(InForce { headers, seal, rules: text })) })
     }
 }
 
@@ -262,34 +304,34 @@ fn faults(errors: Vec<ConfigError>, consequence: &str) -> Vec<Fault> {
     errors.into_iter().map(|error| Fault { error, consequence: consequence.to_owned() }).collect()
 }
 
-/// Every weight of every rule: `((rule, subset), weight)`.
-fn weights(in_force: Option<&InForce>) -> impl Iterator<Item = ((&str, &str), u32)> {
-    let rules = in_force.into_iter().flat_map(|in_force| &in_force.rules);
-    rules.flat_map(|(name, json)| {
-        rule_weights(json).into_iter().map(move |(subset, weight)| ((name.as_str(), subset), weight))
-    })
-}
-
 /// What is different, by the names of the rules.
-fn changes(before: Option<&InForce>, after: &InForce) -> String {
-    let Some(before) = before else { return "first config".to_owned() };
-    let old: HashMap<&str, &Json> = before.rules.iter().map(|(name, json)| (name.as_str(), json)).collect();
-    let new: HashMap<&str, &Json> = after.rules.iter().map(|(name, json)| (name.as_str(), json)).collect();
-    let names = |rules: &[(String, Json)], pick: &dyn Fn(&str, &Json) -> bool| {
-        rules.iter().filter(|(name, json)| pick(name, json)).map(|(name, _)| name.clone()).collect::<Vec<_>>()
+fn changes(before: &InForce, after: &InForce) -> String {
+    let (old, new) = (before.named(), after.named());
+    let (old_places, new_places) = (places(&old), places(&new));
+    let old_of = |name: &str| old_places.get(name).and_then(|&at| old.get(at as usize));
+    let is_changed = |name: &str, text: &Text| {
+        old_of(name).is_some_and(|(_, old)| old.as_str() != text.as_str() && old.tree() != text.tree())
     };
-    let mut parts: Vec<String> = [
-        ("new", names(&after.rules, &|name, _| !old.contains_key(name))),
-        ("changed", names(&after.rules, &|name, json| old.get(name).is_some_and(|&other| other != json))),
-        ("gone", names(&before.rules, &|name, _| !new.contains_key(name))),
-    ]
-    .into_iter()
-    .filter(|(_, names)| !names.is_empty())
-    .map(|(what, names)| match names.get(..8) {
-        Some(few) if names.len() > 8 => format!("{what}: {} and {} more", few.join(", "), names.len() - 8),
-        _ => format!("{what}: {}", names.join(", ")),
-    })
-    .collect();
+    let few = |what: &str, rules: &[(String, Text)], pick: &dyn Fn(&str, &Text) -> bool| {
+        let mut line = String::new();
+        let mut count = 0;
+        for (name, _) in rules.iter().filter(|(name, text)| pick(name, text)) {
+            count += 1;
+            if count <= 8 {
+                line.push_str(if count == 1 { what } else { ", " });
+                line.push_str(name);
+            }
+        }
+        if count > 8 {
+            let _ = write!(line, " and {} more", count - 8);
+        }
+        line
+    };
+    let mut parts = vec![
+        few("new: ", &new, &|name, _| old_of(name).is_none()),
+        few("changed: ", &new, &is_changed),
+        few("gone: ", &old, &|name, _| !new_places.contains_key(name)),
+    ];
     if before.headers.request != after.headers.request {
         parts.push(format!("header: {}", after.headers.request));
     }
@@ -299,8 +341,8 @@ fn changes(before: Option<&InForce>, after: &InForce) -> String {
     if before.seal != after.seal {
         parts.push("seal".to_owned());
     }
-    let order = |in_force: &InForce| in_force.rules.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-    if parts.is_empty() && order(before) != order(after) {
+    parts.retain(|part| !part.is_empty());
+    if parts.is_empty() && !old.iter().map(|(name, _)| name).eq(new.iter().map(|(name, _)| name)) {
         parts.push("order of the rules".to_owned());
     }
     if parts.is_empty() { NOTHING.to_owned() } else { parts.join("; ") }

@@ -7,6 +7,7 @@ use crate::cookie;
 use crate::re2::Re2;
 use crate::split::{Draw, Salt, Split};
 use crate::sticky::Sticky;
+use std::rc::Rc;
 
 /// What a rule may ask about a request.
 ///
@@ -26,9 +27,9 @@ pub struct Rule {
     /// Unique among the rules.
     pub name: String,
     /// The hosts that it speaks about; empty: every host.
-    pub hosts: Vec<HostPattern>,
+    pub hosts: Box<[HostPattern]>,
     /// Any of these may hold; empty: every request.
-    pub matches: Vec<Match>,
+    pub matches: Box<[Match]>,
     /// Where its requests go.
     pub target: Target,
 }
@@ -37,9 +38,9 @@ pub struct Rule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostPattern {
     /// This host.
-    Exact(String),
+    Exact(Rc<str>),
     /// Every host below this one, at any depth, but not itself: `*.example.com`.
-    Below(String),
+    Below(Rc<str>),
     /// Every host: `*`.
     Any,
 }
@@ -57,29 +58,31 @@ pub enum Target {
 #[derive(Clone, Debug)]
 pub struct WeightedSubsets {
     /// In the order of the list; the first is stable.
-    pub subsets: Vec<Subset>,
+    pub subsets: Box<[Subset]>,
+    /// Their weights.
+    pub weights: Box<[u32]>,
     /// Which position belongs to which of them.
     pub split: Split,
     /// From a draw to a position.
     pub salt: Salt,
     /// What sticks to the visitor; `None`: every request draws afresh.
-    pub sticky: Option<Sticky>,
+    pub sticky: Option<Box<Sticky>>,
 }
 
 /// One version behind a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subset {
     /// Its name, as in the DestinationRule.
-    pub name: String,
+    pub name: Rc<str>,
     /// What the subset header says: the name, with the seal appended if there is one.
-    pub header_value: String,
+    pub header_value: Rc<str>,
 }
 
 /// Conditions that must all hold.
 #[derive(Clone, Debug)]
 pub struct Match {
     /// Cheap ones first.
-    pub conditions: Vec<Condition>,
+    pub conditions: Box<[Condition]>,
 }
 
 /// One condition of a match.
@@ -111,7 +114,7 @@ pub enum StringMatch {
     /// It begins with this.
     Prefix(String),
     /// All of it matches.
-    Regex(Re2),
+    Regex(Box<Re2>),
 }
 
 impl Rule {

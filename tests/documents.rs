@@ -66,7 +66,7 @@ fn every_shipped_wasmplugin_has_a_config_that_is_taken() {
                 overlays += usize::from(!config.rules.is_empty());
                 for rule in &config.rules {
                     if let Target::Split(split) = &rule.target {
-                        assert_eq!(split.subsets[0].name, "v1", "{}: stable comes first", file.display());
+                        assert_eq!(&*split.subsets[0].name, "v1", "{}: stable comes first", file.display());
                     }
                 }
             }

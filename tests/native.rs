@@ -43,11 +43,11 @@ fn observe(config: &Config, sent: &Sent, fresh: u32) -> Observed {
     let mut response_headers = sent.response_headers.clone();
     if let (Some(header), Some(decision)) = (&config.response_header, &decision) {
         response_headers.retain(|(name, _)| name != header);
-        response_headers.push((header.clone(), decision.subset.name.clone().into_bytes()));
+        response_headers.push((header.clone(), decision.subset.name.as_bytes().to_vec()));
     }
     Observed {
         response_headers,
-        subset: decision.as_ref().map(|d| d.subset.header_value.clone().into_bytes()),
+        subset: decision.as_ref().map(|d| d.subset.header_value.as_bytes().to_vec()),
         rule: decision.as_ref().map(|d| d.rule.name.clone()).unwrap_or_default(),
         source: metrics::source(decision.as_ref().map(|d| d.source)).to_owned(),
         set_cookie: decision
@@ -59,7 +59,7 @@ fn observe(config: &Config, sent: &Sent, fresh: u32) -> Observed {
 
 fn run(phase: &Phase, state: &mut State) {
     let evaluation = state.evaluate(&phase.config);
-    *state = state.after(&evaluation);
+    *state = state.after(&phase.config, &evaluation);
     let errors: Vec<String> = evaluation.faults.iter().map(|fault| fault.error.to_string()).collect();
     assert_eq!(errors, phase.errors, "{}", phase.name);
     if let Some(rules) = phase.rules {

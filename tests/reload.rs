@@ -23,7 +23,7 @@ fn play(configs: &[&str]) -> Vec<(String, [usize; 3])> {
     let mut state = State::default();
     let step = |rules: &&str| {
         let evaluation = state.evaluate(config(rules).as_bytes());
-        state = state.after(&evaluation);
+        state = state.after(config(rules).as_bytes(), &evaluation);
         (in_force(&evaluation), [evaluation.counts.active, evaluation.counts.last_good, evaluation.counts.off])
     };
     configs.iter().map(step).collect()
@@ -56,7 +56,7 @@ fn evaluation_is_idempotent() {
     for _ in 0..2_000 {
         let text = config(configs[random.usize(..configs.len())]);
         let first = state.evaluate(text.as_bytes());
-        let after = state.after(&first);
+        let after = state.after(text.as_bytes(), &first);
         let again = after.evaluate(text.as_bytes());
         assert_eq!((in_force(&again), &again.faults, again.counts), (in_force(&first), &first.faults, first.counts));
         state = after;
@@ -67,11 +67,11 @@ fn evaluation_is_idempotent() {
 fn the_state_survives_being_stored() {
     let mut state = State::default();
     for text in ["!", r#"{"header":"x-v","seal":"0123456789abcdef","rules":[{"name":"a","subset":"v1"}]}"#, "{}"] {
-        state = state.after(&state.evaluate(text.as_bytes()));
-        assert_eq!(State::from_bytes(&state.to_bytes()), state);
+        state = state.after(text.as_bytes(), &state.evaluate(text.as_bytes()));
+        assert_eq!(State::from_bytes(state.to_bytes()), state);
     }
     for bytes in [&b""[..], b"{", b"[]", b"\xff", b"{\"generation\":-1,\"rules\":7}"] {
-        assert_eq!(State::from_bytes(bytes), State::default());
+        assert_eq!(State::from_bytes(bytes.to_vec()), State::default());
     }
 }
 
@@ -82,7 +82,7 @@ fn only_the_first_vm_that_is_given_a_config_claims_it() {
     let mut give = |text: &str, seen: u64| {
         let claim = state.claim(text.as_bytes(), seen);
         if claim == Claim::New {
-            state = state.after(&state.evaluate(text.as_bytes()));
+            state = state.after(text.as_bytes(), &state.evaluate(text.as_bytes()));
         }
         claim
     };
@@ -126,7 +126,7 @@ fn a_fault_says_what_follows_from_it() {
         lines(&empty, r#"{"extra":1,"rules":[]}"#),
         ["extra: unknown field; known are header, responseHeader, seal, rules (ignored; the rules take effect)"]
     );
-    let good = empty.after(&empty.evaluate(config("a").as_bytes()));
+    let good = empty.after(config("a").as_bytes(), &empty.evaluate(config("a").as_bytes()));
     assert_eq!(
         lines(&good, &broken),
         [format!(r#"rules[0].subset: "V1" {label} (rule a keeps its last good version)"#)]
@@ -152,7 +152,11 @@ fn no_secret_is_in_any_error() {
 fn what_changed_is_said_by_name() {
     let after = |state: &State, text: &str| {
         let evaluation = state.evaluate(text.as_bytes());
-        (state.after(&evaluation), evaluation.changes)
+        {
+            let after = state.after(text.as_bytes(), &evaluation);
+            let changes = state.changes(&after);
+            (after, changes)
+        }
     };
     let (state, changes) = after(&State::default(), &config("ab"));
     assert_eq!(changes, "first config");

@@ -43,7 +43,7 @@ fn of_user(config: &Config, user: usize) -> String {
     let no_chance = || panic!("a keyed visitor needs no chance");
     let decision = decide(config, &mut visitor, no_chance, || panic!("nor a clock")).unwrap();
     assert_eq!((decision.source, decision.cookie), (Source::Key, None));
-    decision.subset.name.clone()
+    decision.subset.name.to_string()
 }
 
 const USERS: usize = 20_000;
@@ -109,7 +109,7 @@ impl Browser {
         if let Some(cookie) = decision.cookie {
             self.cookie = Some(cookie.header.split(';').next().unwrap().to_owned());
         }
-        decision.subset.name.clone()
+        decision.subset.name.to_string()
     }
 }
 
@@ -186,7 +186,7 @@ fn parallel_first_requests_of_a_client_agree_under_draw_client() {
             let mut visitor =
                 Visitor { headers, address: format!("198.51.{}.{}:{}", client / 250, client % 250, random.u16(..)) };
             let decision = decide(&config, &mut visitor, || panic!("no chance"), || Minutes(NOW)).unwrap();
-            let is = (decision.subset.name.clone(), decision.cookie);
+            let is = (decision.subset.name.to_string(), decision.cookie);
             assert_eq!(*first.get_or_insert_with(|| is.clone()), is);
         }
         *seen.entry(first.unwrap().0).or_default() += 1;

@@ -480,6 +480,45 @@ fn memory_does_not_grow_with_requests_or_configs() {
     assert_eq!(rounds(18_000), warm);
 }
 
+/// Rules with exact and prefix matches; every second one splits, every fourth one sticks.
+fn many_rules(count: usize) -> Vec<u8> {
+    let rule = |n: usize| {
+        let target = match n % 4 {
+            0 | 2 => r#""subset":"v2""#,
+            1 => r#""split":[{"subset":"v1","weight":80},{"subset":"v2","weight":20}]"#,
+            _ => r#""split":[{"subset":"v1","weight":80},{"subset":"v2","weight":20}],"sticky":{"cookie":{}}"#,
+        };
+        format!(
+            r#"{{"name":"r{n}","hosts":["h{n}.example.org"],"match":[{{"uri":{{"prefix":"/{n}"}}}},{{"headers":{{"x-a":{{"exact":"{n}"}}}}}}],{target}}}"#
+        )
+    };
+    format!(r#"{{"rules":[{}]}}"#, (0..count).map(rule).collect::<Vec<_>>().join(",")).into_bytes()
+}
+
+#[test]
+fn ten_thousand_rules_take_at_most_a_kilobyte_each_in_a_vm() {
+    const RULES: usize = 10_000;
+    let program = Program::load();
+    let memory = |rules: usize, pushes: usize| {
+        let shared = Rc::new(RefCell::new(Shared::default()));
+        let [mut first, mut second] = [1, 2].map(|seed| Worker::new(&program, &shared, seed));
+        for push in 0..pushes {
+            let config = String::from_utf8(many_rules(rules)).unwrap().replace("80", &(80 - push).to_string());
+            first.configure("canary", config.as_bytes());
+            second.configure("canary", config.as_bytes());
+        }
+        [first.memory(), second.memory()]
+    };
+    let few = memory(1, 1);
+    // After a push the old config lives on with its last streams, and memory that was needed once is never given back.
+    for (pushes, limit) in [(1, 1024), (3, 2 * 1024 + 256)] {
+        for (few, many) in few.into_iter().zip(memory(RULES, pushes)) {
+            let each = (many - few) / RULES;
+            assert!(each <= limit, "{each} bytes a rule after {pushes} configs");
+        }
+    }
+}
+
 #[test]
 fn two_live_plugins_with_one_header_are_told() {
     let program = Program::load();

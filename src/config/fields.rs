@@ -28,16 +28,20 @@ pub(super) fn boolean(json: &Json, place: &Place, errors: &mut Errors) -> Option
 
 pub(super) fn list<'j>(json: &'j Json, place: &Place, errors: &mut Errors) -> Option<&'j [Json]> {
     match json {
-        Json::List(items) if items.len() <= MAX_ENTRIES => Some(items),
-        Json::List(items) => {
-            errors.add(place, format!("{} entries are more than {MAX_ENTRIES}", items.len()));
-            None
-        }
+        Json::List(items) => few(items.len(), "entries", place, errors).then_some(items),
         _ => {
             errors.kind(place, json, "a list");
             None
         }
     }
+}
+
+/// Whether there are no more of them than may be.
+pub(super) fn few(count: usize, what: &str, place: &Place, errors: &mut Errors) -> bool {
+    if count > MAX_ENTRIES {
+        errors.add(place, format!("{count} {what} are more than {MAX_ENTRIES}"));
+    }
+    count <= MAX_ENTRIES
 }
 
 /// A list where an empty one would say nothing, or something else than a reader may think.
@@ -59,15 +63,7 @@ pub(super) fn known<'j>(json: &'j Json, place: &Place<'_>, names: &[&str], error
 
 pub(super) fn object<'j>(json: &'j Json, place: &Place<'_>, errors: &mut Errors) -> Option<Fields<'j>> {
     match json {
-        Json::Object(fields) if fields.len() <= MAX_ENTRIES => {
-            let mut fields: Vec<_> = fields.iter().collect();
-            fields.sort_by_key(|(name, _)| name);
-            Some(Fields(fields))
-        }
-        Json::Object(fields) => {
-            errors.add(place, format!("{} fields are more than {MAX_ENTRIES}", fields.len()));
-            None
-        }
+        Json::Object(fields) => few(fields.len(), "fields", place, errors).then_some(Fields(fields)),
         _ => {
             errors.kind(place, json, "an object");
             None
@@ -75,9 +71,8 @@ pub(super) fn object<'j>(json: &'j Json, place: &Place<'_>, errors: &mut Errors)
     }
 }
 
-/// The fields of an object by name: protobuf keeps no order, and errors should not depend on it. One that is `null` is
-/// absent.
-pub(super) struct Fields<'j>(Vec<&'j (String, Json)>);
+/// The fields of an object; one that is `null` is absent.
+pub(super) struct Fields<'j>(&'j [(String, Json)]);
 
 impl<'j> Fields<'j> {
     pub(super) fn given(&self) -> impl Iterator<Item = (&'j str, &'j Json)> {
@@ -93,7 +88,7 @@ impl<'j> Fields<'j> {
     }
 
     pub(super) fn check_unknown(&self, names: &[&str], place: &Place, errors: &mut Errors) {
-        for (name, _) in &self.0 {
+        for (name, _) in self.0 {
             if !names.contains(&name.as_str()) {
                 errors.add(&place.field(name), format!("unknown field; known are {}", names.join(", ")));
             }

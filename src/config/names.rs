@@ -143,7 +143,7 @@ pub(super) fn host_pattern(host: &str) -> Result<HostPattern, String> {
     }
     if !below && let Some(address) = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
         return match address.parse::<std::net::Ipv6Addr>() {
-            Ok(_) => Ok(HostPattern::Exact(host.to_owned())),
+            Ok(_) => Ok(HostPattern::Exact(host.into())),
             Err(_) => Err("is not an IPv6 address in brackets".to_owned()),
         };
     }
@@ -165,7 +165,7 @@ pub(super) fn host_pattern(host: &str) -> Result<HostPattern, String> {
     if !name.split('.').all(is_label) {
         return Err("is not a host: labels of 1 to 63 letters, digits and - with dots between them".to_owned());
     }
-    Ok(if below { HostPattern::Below(name.to_owned()) } else { HostPattern::Exact(name.to_owned()) })
+    Ok(if below { HostPattern::Below(name.into()) } else { HostPattern::Exact(name.into()) })
 }
 
 /// A token of RFC 9110: what header and cookie names are made of.

@@ -19,8 +19,8 @@ pub fn config(input: &[u8]) -> bool {
     let mut any_rule = false;
     for text in split(input, b"\n---\n") {
         let first = state.evaluate(text);
-        let after = state.after(&first);
-        assert_eq!(State::from_bytes(&after.to_bytes()), after, "what is stored is what is read");
+        let after = state.after(text, &first);
+        assert_eq!(State::from_bytes(after.to_bytes()), after, "what is stored is what is read");
         let again = after.evaluate(text);
         assert_eq!((&again.faults, again.counts), (&first.faults, first.counts), "idempotent");
         assert_eq!(again.config.rules.len(), first.config.rules.len());
@@ -32,10 +32,10 @@ pub fn config(input: &[u8]) -> bool {
             assert!(!line.contains(SECRET), "a secret is shown: {line}");
             assert!(line.len() < 20_000 && !line.contains(['\n', '\r']), "no line for a log: {line:?}");
         }
-        for ((rule, subset), _) in after.weights(&again) {
-            assert!(
-                canary_split::sticky::is_label(rule.as_bytes()) && canary_split::sticky::is_label(subset.as_bytes())
-            );
+        assert_eq!(after.gone(&again.config.rules), [], "what is evaluated again changes nothing");
+        assert_eq!(after.changes(&after.after(text, &again)), "nothing changed");
+        for (rule, subset) in state.gone(&first.config.rules) {
+            assert!([rule, subset].iter().all(|name| canary_split::sticky::is_label(name.as_bytes())));
         }
         any_rule |= !first.config.rules.is_empty();
         state = after;
@@ -87,7 +87,7 @@ fn decided(config: &[u8], request: &[u8]) -> bool {
     let decision = decide(&parsed, &mut asked, || Draw(fresh), || Minutes(now));
     let decision = decision.map(|d| oracle::Decision {
         rule: d.rule.name.clone(),
-        subset: d.subset.header_value.clone(),
+        subset: d.subset.header_value.to_string(),
         source: canary_split::metrics::source(Some(d.source)),
         cookie: d.cookie.map(|cookie| cookie.header),
     });

@@ -173,7 +173,7 @@ impl<'t> General<'t> {
             Some(json) => {
                 let place = place.field("rules");
                 list(json, &place, &mut errors);
-                rules = rules.filter(|rules| few(rules.items().len(), "entries", &place, &mut errors));
+                rules = rules.filter(|rules| few(rules.items().count(), "entries", &place, &mut errors));
             }
             None if fields.is_empty() => {}
             None => errors.add(&place.field("rules"), "missing; write rules: [] for none"),
@@ -193,18 +193,22 @@ impl<'t> General<'t> {
         self.rules.map(Text::as_str)
     }
 
+    /// How many rules there are, good or bad.
+    pub fn count(&self) -> usize {
+        self.rules.map_or(0, |rules| rules.items().count())
+    }
+
     /// All rules, good or bad, in the order of the list, one at a time.
-    pub fn rules(&self) -> impl ExactSizeIterator<Item = RuleEntry<'t>> {
+    pub fn rules(&self) -> impl Iterator<Item = RuleEntry<'t>> {
         let mut seen = HashMap::new();
-        let items = self.rules.map(Text::items).unwrap_or_default();
-        items.into_iter().enumerate().map(move |(index, text)| {
+        self.rules.into_iter().flat_map(Text::items).enumerate().map(move |(index, text)| {
             let (root, mut errors) = (Place::Root, Errors::default());
             let rules = root.field("rules");
             let place = rules.index(index);
             let json = match text.tree() {
                 Ok(json) => json,
                 Err(problem) => {
-                    errors.add(&place, format!("not JSON: {problem} of this rule"));
+                    errors.add(&place, format_args!("not JSON: {problem} of this rule"));
                     return RuleEntry { name: None, text, rule: Err(errors.0) };
                 }
             };
@@ -214,7 +218,7 @@ impl<'t> General<'t> {
                     Some(first) => {
                         errors.add(
                             &place.field("name"),
-                            format!("{} is already the name of rules[{first}]", quoted(known)),
+                            format_args!("{} is already the name of rules[{first}]", quoted(known)),
                         );
                         name = None;
                     }
@@ -309,7 +313,7 @@ impl<'t> General<'t> {
     fn read_split(&self, json: &Json, place: &Place, errors: &mut Errors) -> Option<(Vec<Subset>, Vec<u32>, Split)> {
         let items = list(json, place, errors)?;
         if items.is_empty() || items.len() > MAX_SUBSETS {
-            errors.add(place, format!("{} subsets; a split has 1 to {MAX_SUBSETS}", items.len()));
+            errors.add(place, format_args!("{} subsets; a split has 1 to {MAX_SUBSETS}", items.len()));
             return None;
         }
         let mut subsets: Vec<Subset> = Vec::new();
@@ -323,7 +327,7 @@ impl<'t> General<'t> {
                         if subsets.iter().any(|other| other.name == subset.name) {
                             errors.add(
                                 &place.field("subset"),
-                                format!("{} is in this split already", quoted(&subset.name)),
+                                format_args!("{} is in this split already", quoted(&subset.name)),
                             );
                         }
                         subsets.push(subset);
@@ -407,14 +411,14 @@ impl<'t> General<'t> {
             let place = place.field(name);
             let name = if is_header { name.to_ascii_lowercase() } else { name.to_owned() };
             if name.len() > MAX_STRING {
-                errors.add(&place, format!("a name of {} bytes is more than {MAX_STRING}", name.len()));
+                errors.add(&place, format_args!("a name of {} bytes is more than {MAX_STRING}", name.len()));
             } else if field == "queryParams" {
                 if name.is_empty() {
                     errors.add(&place, "a query parameter needs a name");
                 }
             } else if !is_token(&name) {
                 let what = if is_header { "a header name" } else { "a cookie name" };
-                errors.add(&place, format!("not {what}: {}", why_no_token(&name)));
+                errors.add(&place, format_args!("not {what}: {}", why_no_token(&name)));
             } else if is_header && name == self.headers.request {
                 errors.add(&place, "the header that this filter writes says nothing about a request");
             }
@@ -451,10 +455,10 @@ fn read_claims(json: &Json, place: &Place, errors: &mut Errors) -> Vec<Condition
 
 fn claim_path(text: &str, place: &Place, errors: &mut Errors) -> Option<ClaimPath> {
     if text.len() > MAX_STRING {
-        errors.add(place, format!("a name of {} bytes is more than {MAX_STRING}", text.len()));
+        errors.add(place, format_args!("a name of {} bytes is more than {MAX_STRING}", text.len()));
         return None;
     }
-    ClaimPath::parse(text).map_err(|problem| errors.add(place, format!("{} {problem}", quoted(text)))).ok()
+    ClaimPath::parse(text).map_err(|problem| errors.add(place, format_args!("{} {problem}", quoted(text)))).ok()
 }
 
 /// A config as a tree, with an empty list of rules, and the text of that list.
@@ -500,7 +504,7 @@ fn json_header(json: &Json) -> Option<String> {
 fn check_seal(json: &Json, place: &Place, errors: &mut Errors) -> Option<String> {
     let seal = string(json, place, errors)?;
     if !(16..=128).contains(&seal.len()) {
-        errors.add(place, format!("a seal of {} bytes; it has 16 to 128", seal.len()));
+        errors.add(place, format_args!("a seal of {} bytes; it has 16 to 128", seal.len()));
         return None;
     }
     if !seal.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')) {
@@ -547,7 +551,7 @@ fn read_weight(json: &Json, place: &Place, errors: &mut Errors) -> Option<u32> {
         Ok(weight) => return Some(weight),
         Err(problem) => problem,
     };
-    errors.add(place, format!("{} {problem}", number.get(..64).unwrap_or(number)));
+    errors.add(place, format_args!("{} {problem}", number.get(..64).unwrap_or(number)));
     None
 }
 

@@ -4,8 +4,7 @@
 //!
 //! The only user of serde.
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
 /// A JSON value.
@@ -46,6 +45,8 @@ impl Json {
 }
 
 /// A piece of JSON text whose syntax has been checked, but for depth and escapes of strings.
+///
+/// serde_json's `RawValue` would do as well, but brings the code that prints doubles: a tenth of the module.
 #[derive(Clone, Copy, Debug)]
 pub struct Text<'t>(&'t str);
 
@@ -56,7 +57,8 @@ impl<'t> Text<'t> {
     ///
     /// What is wrong with it, with line and column.
     pub fn parse(text: &'t [u8]) -> Result<Text<'t>, String> {
-        serde_json::from_slice(text).map(|raw: &RawValue| Text(raw.get())).map_err(|error| error.to_string())
+        serde_json::from_slice::<IgnoredAny>(text).map_err(|error| error.to_string())?;
+        std::str::from_utf8(text).map(|text| Text(text.trim_ascii())).map_err(|error| error.to_string())
     }
 
     /// The text, without white space around it.
@@ -75,10 +77,15 @@ impl<'t> Text<'t> {
 
     /// The fields, if it is an object whose names can be read.
     pub fn fields(self) -> Option<Vec<(String, Text<'t>)>> {
-        if !self.0.starts_with('{') {
-            return None;
-        }
-        serde_json::from_str(self.0).ok().map(|Fields(fields)| fields)
+        let inner = self.0.strip_prefix('{')?.strip_suffix('}')?;
+        let field = |text: &'t str| {
+            let mut parts = split(text, b':');
+            match parts.next()?.tree() {
+                Ok(Json::String(name)) => Some((name, parts.next()?)),
+                _ => None,
+            }
+        };
+        split(inner, b',').map(|Text(text)| field(text)).collect()
     }
 
     /// Whether it is a list.
@@ -87,10 +94,27 @@ impl<'t> Text<'t> {
     }
 
     /// The items of a list; anything else has none.
-    pub fn items(self) -> Vec<Text<'t>> {
-        let items: Vec<&RawValue> = serde_json::from_str(self.0).unwrap_or_default();
-        items.into_iter().map(|raw| Text(raw.get())).collect()
+    pub fn items(self) -> impl Iterator<Item = Text<'t>> + Clone {
+        split(self.0.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or_default(), b',')
     }
+}
+
+/// Splits correct JSON at separators that stand in no string and are not nested; an empty text has no parts.
+fn split<'t>(text: &'t str, separator: u8) -> impl Iterator<Item = Text<'t>> + Clone {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    let splits = move |byte: char| {
+        let is_escape = in_string && byte == '\\' && !escaped;
+        match byte {
+            '"' if !escaped => in_string = !in_string,
+            '{' | '[' if !in_string => depth += 1,
+            '}' | ']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        escaped = is_escape;
+        depth == 0 && !in_string && byte == char::from(separator)
+    };
+    let parts = (!text.trim_ascii().is_empty()).then(|| text.split(splits));
+    parts.into_iter().flatten().map(|part| Text(part.trim_ascii()))
 }
 
 /// What serde_json, asked for numbers of arbitrary precision, calls the one field of an object that stands for a number that is
@@ -128,6 +152,11 @@ impl<'de> Visitor<'de> for Tree {
         Ok(Json::Number(value.to_string()))
     }
 
+    /// No number comes as a double, but serde_json would have to be able to print it.
+    fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
     fn visit_str<E>(self, value: &str) -> Result<Json, E> {
         Ok(Json::String(value.to_owned()))
     }
@@ -143,38 +172,12 @@ impl<'de> Visitor<'de> for Tree {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
         let mut fields = Vec::new();
         while let Some(name) = map.next_key::<String>()? {
-            if name == NUMBER {
-                return Ok(Json::Number(map.next_value()?));
+            let value = map.next_value()?;
+            match value {
+                Json::String(number) if name == NUMBER => return Ok(Json::Number(number)),
+                value => fields.push((name, value)),
             }
-            fields.push((name, map.next_value()?));
         }
         Ok(Json::object(fields))
-    }
-}
-
-/// An object of which only the names have been read.
-struct Fields<'t>(Vec<(String, Text<'t>)>);
-
-impl<'t> Deserialize<'t> for Fields<'t> {
-    fn deserialize<D: Deserializer<'t>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Names)
-    }
-}
-
-struct Names;
-
-impl<'t> Visitor<'t> for Names {
-    type Value = Fields<'t>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'t>>(self, mut map: A) -> Result<Fields<'t>, A::Error> {
-        let mut fields = Vec::new();
-        while let Some((name, raw)) = map.next_entry::<String, &RawValue>()? {
-            fields.push((name, Text(raw.get())));
-        }
-        Ok(Fields(fields))
     }
 }

@@ -45,19 +45,19 @@ impl InForce {
         Rc::new(InForce { headers: general.headers.clone(), seal: general.seal.clone(), rules })
     }
 
-    fn rules(&self) -> Vec<Text<'_>> {
-        Text::parse(self.rules.as_bytes()).map(Text::items).unwrap_or_default()
+    fn rules(&self) -> impl Iterator<Item = Text<'_>> {
+        Text::parse(self.rules.as_bytes()).into_iter().flat_map(Text::items)
     }
 
     /// The rules in their order, with their names.
     fn named(&self) -> Vec<(String, Text<'_>)> {
         let named = |text: Text<'_>| Some(rule_name(&text.tree().ok()?)?.to_owned());
-        self.rules().into_iter().filter_map(|text| Some((named(text)?, text))).collect()
+        self.rules().filter_map(|text| Some((named(text)?, text))).collect()
     }
 
     fn restored(&self) -> impl Iterator<Item = Rule> {
         let general = General::of(self.headers.clone(), self.seal.clone());
-        self.rules().into_iter().filter_map(move |text| general.restore_rule(text))
+        self.rules().filter_map(move |text| general.restore_rule(text))
     }
 }
 
@@ -177,12 +177,11 @@ impl State {
         };
         let mut faults = faults(ignored, "ignored; the rules take effect");
         let mut counts = Counts::default();
-        let entries = general.rules();
-        let mut rules = Vec::with_capacity(entries.len());
-        let mut texts = Vec::with_capacity(entries.len());
+        let mut rules = Vec::with_capacity(general.count());
+        let mut texts = Vec::with_capacity(general.count());
         // Looked up only where a rule is bad.
         let mut last_good = None;
-        for entry in entries {
+        for entry in general.rules() {
             let errors = match entry.rule {
                 Ok(rule) => {
                     counts.active += 1;

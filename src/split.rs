@@ -187,7 +187,6 @@ fn lay_out(owned: &[u64]) -> Box<[(u32, u8)]> {
             }
         }
     }
-    taken.stretches.sort_unstable();
     runs(&taken.stretches)
 }
 
@@ -216,7 +215,7 @@ fn home(canary: usize, count: usize) -> (usize, bool) {
 
 /// Who has taken which stretch, and what each still has to get.
 struct Taken {
-    /// `(from, to, subset)`
+    /// `(from, to, subset)`, ascending.
     stretches: Vec<(u64, u64, u8)>,
     left: Vec<u64>,
 }
@@ -237,7 +236,8 @@ impl Taken {
             segment.free_to -= amount;
             (segment.free_to, segment.free_to + amount)
         };
-        self.stretches.push((from, to, canary as u8 + 1));
+        let at = self.stretches.partition_point(|&(other, ..)| other < from);
+        self.stretches.insert(at, (from, to, canary as u8 + 1));
     }
 }
 

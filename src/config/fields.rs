@@ -8,7 +8,7 @@ pub(super) fn string<'j>(json: &'j Json, place: &Place, errors: &mut Errors) -> 
     match json {
         Json::String(text) if text.len() <= MAX_STRING => Some(text),
         Json::String(text) => {
-            errors.add(place, format!("{} bytes are more than {MAX_STRING}", text.len()));
+            errors.add(place, format_args!("{} bytes are more than {MAX_STRING}", text.len()));
             None
         }
         _ => {
@@ -39,7 +39,7 @@ pub(super) fn list<'j>(json: &'j Json, place: &Place, errors: &mut Errors) -> Op
 /// Whether there are no more of them than may be.
 pub(super) fn few(count: usize, what: &str, place: &Place, errors: &mut Errors) -> bool {
     if count > MAX_ENTRIES {
-        errors.add(place, format!("{count} {what} are more than {MAX_ENTRIES}"));
+        errors.add(place, format_args!("{count} {what} are more than {MAX_ENTRIES}"));
     }
     count <= MAX_ENTRIES
 }
@@ -90,7 +90,7 @@ impl<'j> Fields<'j> {
     pub(super) fn check_unknown(&self, names: &[&str], place: &Place, errors: &mut Errors) {
         for (name, _) in self.0 {
             if !names.contains(&name.as_str()) {
-                errors.add(&place.field(name), format!("unknown field; known are {}", names.join(", ")));
+                errors.add(&place.field(name), format_args!("unknown field; known are {}", names.join(", ")));
             }
         }
     }
@@ -109,12 +109,14 @@ impl<'j> Fields<'j> {
 pub(super) struct Errors(pub(super) Vec<ConfigError>);
 
 impl Errors {
-    pub(super) fn add(&mut self, place: &Place<'_>, problem: impl Into<String>) {
-        self.0.push(ConfigError { place: place.to_string(), problem: problem.into() });
+    #[cold]
+    #[inline(never)]
+    pub(super) fn add(&mut self, place: &Place<'_>, problem: impl fmt::Display) {
+        self.0.push(ConfigError { place: place.to_string(), problem: problem.to_string() });
     }
 
     pub(super) fn kind(&mut self, place: &Place<'_>, json: &Json, wanted: &str) {
-        self.add(place, format!("{}, not {wanted}", json.kind()));
+        self.add(place, format_args!("{}, not {wanted}", json.kind()));
     }
 }
 

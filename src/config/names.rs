@@ -124,7 +124,7 @@ pub(super) fn read_hosts(json: &Json, place: &Place, errors: &mut Errors) -> Vec
             let place = place.index(index);
             let host = string(item, &place, errors)?;
             host_pattern(&host.to_ascii_lowercase())
-                .map_err(|problem| errors.add(&place, format!("{} {problem}", quoted(host))))
+                .map_err(|problem| errors.add(&place, format_args!("{} {problem}", quoted(host))))
                 .ok()
         })
         .collect()
@@ -189,6 +189,7 @@ pub(super) fn label<'j>(name: &'j str, place: &Place, errors: &mut Errors) -> Op
     if is_label(name.as_bytes()) {
         return Some(name);
     }
-    errors.add(place, format!("{} is no DNS label: 1 to 63 of a-z, 0-9 and -, with no - at the ends", quoted(name)));
+    errors
+        .add(place, format_args!("{} is no DNS label: 1 to 63 of a-z, 0-9 and -, with no - at the ends", quoted(name)));
     None
 }

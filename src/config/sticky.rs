@@ -34,7 +34,7 @@ impl General<'_> {
             let place = place.field("salt");
             let salt = string(salt, &place, errors)?;
             if salt.is_empty() || salt.len() > MAX_SALT {
-                errors.add(&place, format!("a salt of {} bytes; it has 1 to {MAX_SALT}", salt.len()));
+                errors.add(&place, format_args!("a salt of {} bytes; it has 1 to {MAX_SALT}", salt.len()));
             }
             Some(salt.as_bytes())
         });
@@ -55,7 +55,7 @@ impl General<'_> {
                     Some(Keep::new(self.seal.as_deref(), salt, name))
                 }
                 other => {
-                    errors.add(&place, format!("{} is none of rebalance, keep", quoted(other)));
+                    errors.add(&place, format_args!("{} is none of rebalance, keep", quoted(other)));
                     None
                 }
             }
@@ -87,12 +87,12 @@ impl General<'_> {
             let Some(fields) = known(item, &place, &KINDS, errors) else { continue };
             let mut given = fields.given();
             let (Some((kind, json)), None) = (given.next(), given.next()) else {
-                errors.add(&place, format!("one of {} in each entry", KINDS.join(", ")));
+                errors.add(&place, format_args!("one of {} in each entry", KINDS.join(", ")));
                 continue;
             };
             let Some(key) = self.read_key(kind, json, &place.field(kind), errors) else { continue };
             if let Some(first) = keys.iter().position(|known| *known == key) {
-                errors.add(&place, format!("the same as keys[{first}]"));
+                errors.add(&place, format_args!("the same as keys[{first}]"));
             }
             keys.push(key);
         }
@@ -116,7 +116,7 @@ impl General<'_> {
                 Some(Key::QueryParam(text.to_owned()))
             }
             _ if !is_token(text) => {
-                errors.add(place, format!("{} is not a {kind} name: {}", quoted(text), why_no_token(text)));
+                errors.add(place, format_args!("{} is not a {kind} name: {}", quoted(text), why_no_token(text)));
                 None
             }
             "header" => {
@@ -158,27 +158,30 @@ pub(super) fn read_cookie(json: &Json, rule: Option<&str>, place: &Place, errors
     if let Some(name) = name {
         let place = place.field("name");
         if name.len() > MAX_COOKIE_NAME {
-            errors.add(&place, format!("{} has {} bytes, more than {MAX_COOKIE_NAME}", quoted(name), name.len()));
+            errors.add(&place, format_args!("{} has {} bytes, more than {MAX_COOKIE_NAME}", quoted(name), name.len()));
         } else if !is_token(name) {
-            errors.add(&place, format!("{} is not a cookie name: {}", quoted(name), why_no_token(name)));
+            errors.add(&place, format_args!("{} is not a cookie name: {}", quoted(name), why_no_token(name)));
         }
     }
     let ttl = match ttl.map(seconds) {
         None => DEFAULT_TTL,
         Some(Ok(seconds)) => seconds,
         Some(Err(problem)) => {
-            errors.add(&place.field("ttl"), format!("{} {problem}", quoted(ttl.unwrap_or_default())));
+            errors.add(&place.field("ttl"), format_args!("{} {problem}", quoted(ttl.unwrap_or_default())));
             0
         }
     };
     if let Some(path) = path {
         let place = place.field("path");
         if !path.starts_with('/') {
-            errors.add(&place, format!("{} does not start with /", quoted(path)));
+            errors.add(&place, format_args!("{} does not start with /", quoted(path)));
         } else if !path.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b';') {
             errors.add(
                 &place,
-                format!("{} has a character that no cookie path can have: only visible ASCII without ;", quoted(path)),
+                format_args!(
+                    "{} has a character that no cookie path can have: only visible ASCII without ;",
+                    quoted(path)
+                ),
             );
         }
         too_long(path, &place, errors);
@@ -187,14 +190,14 @@ pub(super) fn read_cookie(json: &Json, rule: Option<&str>, place: &Place, errors
         let place = place.field("domain");
         if !matches!(host_pattern(&domain.strip_prefix('.').unwrap_or(domain).to_ascii_lowercase()), Ok(HostPattern::Exact(host)) if !host.starts_with('['))
         {
-            errors.add(&place, format!("{} is not a domain", quoted(domain)));
+            errors.add(&place, format_args!("{} is not a domain", quoted(domain)));
         }
     }
     if let Some(other) = same_site.filter(|s| !matches!(*s, "Lax" | "Strict" | "None")) {
-        errors.add(&place.field("sameSite"), format!("{} is none of Lax, Strict, None", quoted(other)));
+        errors.add(&place.field("sameSite"), format_args!("{} is none of Lax, Strict, None", quoted(other)));
     }
     if let Some(other) = draw.filter(|s| !matches!(*s, "random" | "client")) {
-        errors.add(&place.field("draw"), format!("{} is none of random, client", quoted(other)));
+        errors.add(&place.field("draw"), format_args!("{} is none of random, client", quoted(other)));
     }
     let same_site = same_site.unwrap_or("Lax");
     let path = path.unwrap_or("/");
@@ -210,13 +213,13 @@ pub(super) fn read_cookie(json: &Json, rule: Option<&str>, place: &Place, errors
         (partitioned, "partitioned: true"),
     ];
     for (_, what) in needs_secure.iter().filter(|(needs, _)| *needs && secure == Some(false)) {
-        errors.add(&place.field("secure"), format!("false, but browsers refuse {what} without Secure"));
+        errors.add(&place.field("secure"), format_args!("false, but browsers refuse {what} without Secure"));
     }
     if host_only && domain.is_some() {
         errors.add(&place.field("domain"), "a name with __Host- excludes a domain");
     }
     if host_only && path != "/" {
-        errors.add(&place.field("path"), format!("{}, but a name with __Host- needs the path /", quoted(path)));
+        errors.add(&place.field("path"), format_args!("{}, but a name with __Host- needs the path /", quoted(path)));
     }
 
     let mut attributes = format!("; Path={path}");
@@ -253,7 +256,7 @@ pub(super) fn too_long(value: &str, place: &Place, errors: &mut Errors) {
     if value.len() > MAX_COOKIE_ATTRIBUTE {
         errors.add(
             place,
-            format!("{} bytes are more than {MAX_COOKIE_ATTRIBUTE}, the most that browsers take", value.len()),
+            format_args!("{} bytes are more than {MAX_COOKIE_ATTRIBUTE}, the most that browsers take", value.len()),
         );
     }
 }

@@ -16,6 +16,7 @@ use crate::split::{MAX_SUBSETS, Salt, Split};
 use crate::sticky::is_label;
 use fields::{Errors, Place, few, filled_list, known, list, object, quoted, string};
 use names::{check_header, header_problem, is_token, label, read_hosts, why_no_token};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
@@ -25,6 +26,8 @@ pub const DEFAULT_HEADER: &str = "x-canary-subset";
 
 const MAX_ENTRIES: usize = 10_000;
 const MAX_STRING: usize = 8192;
+/// All regexes of a config together; about 100 MB. A VM that runs out of memory takes all requests in flight with it.
+const MAX_STEPS: u32 = 1_000_000;
 
 /// The rules that are in force.
 #[derive(Clone, Debug)]
@@ -107,6 +110,8 @@ pub struct General<'t> {
     /// The secret that is appended to the header's value.
     pub seal: Option<String>,
     rules: Option<Text<'t>>,
+    /// What the regexes of good rules have taken of [`MAX_STEPS`].
+    steps: Cell<u32>,
 }
 
 /// Why a whole config is refused.
@@ -132,7 +137,7 @@ pub struct RuleEntry<'t> {
 impl<'t> General<'t> {
     /// What rules are read by, without any rules.
     pub fn of(headers: Headers, seal: Option<String>) -> General<'t> {
-        General { headers, seal, rules: None }
+        General { headers, seal, rules: None, steps: Cell::new(0) }
     }
 
     /// Reads what a config says beside its rules, and the errors that refuse nothing (unknown fields). An empty text is an
@@ -179,7 +184,7 @@ impl<'t> General<'t> {
             None => errors.add(&place.field("rules"), "missing; write rules: [] for none"),
         }
         let request = header.clone().unwrap_or_else(|| DEFAULT_HEADER.to_owned());
-        let general = General { headers: Headers { request, response }, seal, rules };
+        let general = General { headers: Headers { request, response }, seal, rules, steps: Cell::new(0) };
         if errors.0.is_empty() {
             return Ok((general, unknown.0));
         }
@@ -242,9 +247,13 @@ impl<'t> General<'t> {
     /// One rule; all that is wrong with it, if anything is.
     fn rule(&self, json: &Json, place: &Place) -> Result<Rule, Vec<ConfigError>> {
         let mut errors = Errors::default();
+        let steps = self.steps.get();
         match self.read_rule(json, place, &mut errors) {
             Some(rule) if errors.0.is_empty() => Ok(rule),
-            _ => Err(errors.0),
+            _ => {
+                self.steps.set(steps);
+                Err(errors.0)
+            }
         }
     }
 
@@ -365,11 +374,13 @@ impl<'t> General<'t> {
                 }
                 let mut conditions = Vec::new();
                 if let Some(json) = fields.get("method") {
-                    conditions
-                        .extend(read_string_match(json, &place.field("method"), false, errors).map(Condition::Method));
+                    conditions.extend(
+                        self.read_string_match(json, &place.field("method"), false, errors).map(Condition::Method),
+                    );
                 }
                 if let Some(json) = fields.get("uri") {
-                    conditions.extend(read_string_match(json, &place.field("uri"), false, errors).map(Condition::Uri));
+                    conditions
+                        .extend(self.read_string_match(json, &place.field("uri"), false, errors).map(Condition::Uri));
                 }
                 type Make = fn(String, StringMatch) -> Condition;
                 let maps: [(&str, Make); 4] = [
@@ -385,11 +396,79 @@ impl<'t> General<'t> {
                     }
                 }
                 if let Some(json) = fields.get("claims") {
-                    conditions.extend(read_claims(json, &place.field("claims"), errors));
+                    conditions.extend(self.read_claims(json, &place.field("claims"), errors));
                 }
                 Some(Match { conditions: conditions.into() })
             })
             .collect()
+    }
+
+    /// `{CLAIM: {exact: …}}`
+    fn read_claims(&self, json: &Json, place: &Place, errors: &mut Errors) -> Vec<Condition> {
+        let Some(fields) = object(json, place, errors) else { return Vec::new() };
+        if fields.is_empty() {
+            errors.add(place, "empty; leave it out");
+        }
+        let mut conditions: Vec<Condition> = Vec::new();
+        for (text, json) in fields.given() {
+            let place = place.field(text);
+            let path = claim_path(text, &place, errors);
+            let value = self.read_string_match(json, &place, true, errors);
+            let (Some(path), Some(value)) = (path, value) else { continue };
+            if conditions.iter().any(|known| matches!(known, Condition::Claim(other, _) if *other == path)) {
+                errors.add(&place, "given twice");
+            }
+            conditions.push(Condition::Claim(path, value));
+        }
+        conditions
+    }
+
+    /// One of `exact`, `prefix`, `regex`; or `{}` where presence can be asked for. The value is not shown: it may be a secret.
+    fn read_string_match(
+        &self,
+        json: &Json,
+        place: &Place,
+        presence: bool,
+        errors: &mut Errors,
+    ) -> Option<StringMatch> {
+        let fields = known(json, place, &["exact", "prefix", "regex"], errors)?;
+        let mut given = fields.given();
+        let (Some((kind, value)), more) = (given.next(), given.next()) else {
+            if presence {
+                return Some(StringMatch::Present);
+            }
+            errors.add(place, "empty; write one of exact, prefix, regex");
+            return None;
+        };
+        if more.is_some() {
+            errors.add(place, "more than one of exact, prefix, regex");
+            return None;
+        }
+        let place = place.field(kind);
+        let value = string(value, &place, errors)?;
+        match kind {
+            "exact" => Some(StringMatch::Exact(value.to_owned())),
+            "prefix" if value.is_empty() => {
+                errors.add(&place, "an empty prefix; leave the match out or write {}");
+                None
+            }
+            "prefix" => Some(StringMatch::Prefix(value.to_owned())),
+            _ => {
+                let regex = Re2::new(value).map_err(|problem| errors.add(&place, problem)).ok()?;
+                let (own, steps) = (regex.steps(), self.steps.get().saturating_add(regex.steps()));
+                if steps > MAX_STEPS {
+                    errors.add(
+                        &place,
+                        format_args!(
+                            "takes {own} steps, together with the regexes before it {steps}: more than {MAX_STEPS}"
+                        ),
+                    );
+                    return None;
+                }
+                self.steps.set(steps);
+                Some(StringMatch::Regex(Box::new(regex)))
+            }
+        }
     }
 
     /// `{NAME: {exact: …}}`, where what names are allowed depends on the field.
@@ -427,30 +506,10 @@ impl<'t> General<'t> {
             if *times > 1 {
                 errors.add(&place, "given twice");
             }
-            matches.extend(read_string_match(json, &place, true, errors).map(|m| (name, m)));
+            matches.extend(self.read_string_match(json, &place, true, errors).map(|m| (name, m)));
         }
         matches
     }
-}
-
-/// `{CLAIM: {exact: …}}`
-fn read_claims(json: &Json, place: &Place, errors: &mut Errors) -> Vec<Condition> {
-    let Some(fields) = object(json, place, errors) else { return Vec::new() };
-    if fields.is_empty() {
-        errors.add(place, "empty; leave it out");
-    }
-    let mut conditions: Vec<Condition> = Vec::new();
-    for (text, json) in fields.given() {
-        let place = place.field(text);
-        let path = claim_path(text, &place, errors);
-        let value = read_string_match(json, &place, true, errors);
-        let (Some(path), Some(value)) = (path, value) else { continue };
-        if conditions.iter().any(|known| matches!(known, Condition::Claim(other, _) if *other == path)) {
-            errors.add(&place, "given twice");
-        }
-        conditions.push(Condition::Claim(path, value));
-    }
-    conditions
 }
 
 fn claim_path(text: &str, place: &Place, errors: &mut Errors) -> Option<ClaimPath> {
@@ -512,34 +571,6 @@ fn check_seal(json: &Json, place: &Place, errors: &mut Errors) -> Option<String>
         return None;
     }
     Some(seal.to_owned())
-}
-
-/// One of `exact`, `prefix`, `regex`; or `{}` where presence can be asked for. The value is not shown: it may be a secret.
-fn read_string_match(json: &Json, place: &Place, presence: bool, errors: &mut Errors) -> Option<StringMatch> {
-    let fields = known(json, place, &["exact", "prefix", "regex"], errors)?;
-    let mut given = fields.given();
-    let (Some((kind, value)), more) = (given.next(), given.next()) else {
-        if presence {
-            return Some(StringMatch::Present);
-        }
-        errors.add(place, "empty; write one of exact, prefix, regex");
-        return None;
-    };
-    if more.is_some() {
-        errors.add(place, "more than one of exact, prefix, regex");
-        return None;
-    }
-    let place = place.field(kind);
-    let value = string(value, &place, errors)?;
-    match kind {
-        "exact" => Some(StringMatch::Exact(value.to_owned())),
-        "prefix" if value.is_empty() => {
-            errors.add(&place, "an empty prefix; leave the match out or write {}");
-            None
-        }
-        "prefix" => Some(StringMatch::Prefix(value.to_owned())),
-        _ => Re2::new(value).map_err(|problem| errors.add(&place, problem)).ok().map(Box::new).map(StringMatch::Regex),
-    }
 }
 
 fn read_weight(json: &Json, place: &Place, errors: &mut Errors) -> Option<u32> {

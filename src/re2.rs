@@ -18,7 +18,10 @@ const MAX_SIZE: usize = 1 << 20;
 
 /// A regex that has to match the whole of a value.
 #[derive(Clone, Debug)]
-pub struct Re2(Regex);
+pub struct Re2 {
+    regex: Regex,
+    steps: u32,
+}
 
 impl Re2 {
     /// Compiles a pattern.
@@ -30,17 +33,19 @@ impl Re2 {
         if pattern.is_empty() {
             return Err("an empty regex; leave the match out or write {}".to_owned());
         }
-        let same = Scanner::new(pattern).scan()?;
-        RegexBuilder::new(&format!(r"\A(?:{same})\z"))
-            .size_limit(MAX_SIZE)
-            .build()
-            .map(Re2)
-            .map_err(|error| format!("not a regex: {error}"))
+        let (same, steps) = Scanner::new(pattern).scan()?;
+        let regex = RegexBuilder::new(&format!(r"\A(?:{same})\z")).size_limit(MAX_SIZE).build();
+        regex.map(|regex| Re2 { regex, steps }).map_err(|error| format!("not a regex: {error}"))
+    }
+
+    /// How large the automaton is: characters, classes and groups, each as often as it is repeated. A step takes about 100 bytes.
+    pub fn steps(&self) -> u32 {
+        self.steps
     }
 
     /// Whether the whole value matches. Bytes that are not UTF-8 match no regex.
     pub fn is_match(&self, value: &[u8]) -> bool {
-        std::str::from_utf8(value).is_ok_and(|text| self.0.is_match(text))
+        std::str::from_utf8(value).is_ok_and(|text| self.regex.is_match(text))
     }
 }
 
@@ -53,8 +58,21 @@ struct Scanner<'p> {
     fold: bool,
     /// First letter that `(?i)` could fold beyond ASCII, as it is written.
     foldable: Option<&'static str>,
-    /// The largest product of repetitions inside each open group.
-    groups: Vec<u32>,
+    /// The open groups, the outermost first.
+    groups: Vec<Size>,
+}
+
+/// What repetitions make of a part of a pattern.
+#[derive(Clone, Copy)]
+struct Size {
+    /// The largest product of nested repetitions.
+    product: u32,
+    /// See [`Re2::steps`].
+    steps: u32,
+}
+
+impl Size {
+    const ONE: Size = Size { product: 1, steps: 1 };
 }
 
 /// What a repetition operator could apply to.
@@ -62,8 +80,8 @@ struct Scanner<'p> {
 enum Last {
     /// Nothing yet: the start, `(` or `|`.
     Nothing,
-    /// Something that repeats this often inside.
-    Item(u32),
+    /// Something that has been counted once.
+    Item(Size),
     /// A repetition: another one on top would be refused by RE2.
     Repetition,
 }
@@ -71,25 +89,28 @@ enum Last {
 impl<'p> Scanner<'p> {
     fn new(pattern: &'p str) -> Self {
         let chars = pattern.char_indices().peekable();
-        Scanner { pattern, chars, out: String::new(), fold: false, foldable: None, groups: vec![1] }
+        Scanner { pattern, chars, out: String::new(), fold: false, foldable: None, groups: vec![Size::ONE] }
     }
 
-    fn scan(mut self) -> Result<String, String> {
+    fn scan(mut self) -> Result<(String, u32), String> {
         let mut last = Last::Nothing;
         while let Some((at, c)) = self.chars.next() {
             last = match c {
                 '\\' => {
                     self.escape(false)?;
-                    Last::Item(1)
+                    Last::Item(Size::ONE)
                 }
                 '[' => {
+                    let begin = self.out.len();
                     self.class()?;
-                    Last::Item(1)
+                    // Each of its ranges takes memory.
+                    let steps = (self.out.len() - begin) as u32;
+                    Last::Item(Size { product: 1, steps })
                 }
                 '(' => {
                     self.out.push('(');
                     if self.group()? {
-                        self.groups.push(1);
+                        self.groups.push(Size { product: 1, steps: 2 });
                     }
                     Last::Nothing
                 }
@@ -107,21 +128,24 @@ impl<'p> Scanner<'p> {
                 '*' | '+' | '?' | '{' => self.repetition(c, at, last)?,
                 _ => {
                     self.literal(c);
-                    Last::Item(1)
+                    Last::Item(Size::ONE)
                 }
             };
-            if let (Last::Item(product), Some(group)) = (last, self.groups.last_mut()) {
-                *group = (*group).max(product);
+            let Some(group) = self.groups.last_mut() else { continue };
+            match last {
+                Last::Item(item) => {
+                    group.product = group.product.max(item.product);
+                    group.steps = group.steps.saturating_add(item.steps);
+                }
+                Last::Nothing | Last::Repetition => group.steps = group.steps.saturating_add(1),
             }
         }
-        if self.groups.len() != 1 {
-            return Err("a ( without a )".to_owned());
-        }
+        let [whole] = self.groups.as_slice() else { return Err("a ( without a )".to_owned()) };
         match self.foldable {
             Some(what) if self.fold => Err(format!(
                 "(?i) together with {what}: RE2 folds k, s and letters beyond ASCII in Unicode's way; write both cases instead, as in [kK]"
             )),
-            _ => Ok(self.out),
+            _ => Ok((self.out, whole.steps)),
         }
     }
 
@@ -254,12 +278,14 @@ impl<'p> Scanner<'p> {
         self.out.push(c);
         if c == '{' {
             let most = self.bounds(at)?;
-            let product = most.saturating_mul(inner);
+            let product = most.saturating_mul(inner.product);
             if product > MAX_REPEAT {
                 return Err(format!("a repetition of {product} at {at} is more than {MAX_REPEAT}"));
             }
             if let Some(group) = self.groups.last_mut() {
-                *group = (*group).max(product);
+                group.product = group.product.max(product);
+                // It has been counted once, and {n,} ends in one more.
+                group.steps = group.steps.saturating_add(inner.steps.saturating_mul(most));
             }
         }
         if let Some((_, lazy)) = self.chars.next_if(|&(_, c)| c == '?') {
@@ -390,6 +416,17 @@ impl<'p> Scanner<'p> {
 #[cfg(test)]
 mod tests {
     use super::Re2;
+
+    #[test]
+    fn steps_are_counted_as_often_as_they_are_repeated() {
+        // Beside what it consists of.
+        let table =
+            [("a", 1), ("abc", 3), ("(?:abc){10}", 30), ("(?:a{10}){100}", 1000), ("[a-z]{20}", 20), ("a{1000}", 1000)];
+        for (pattern, parts) in table {
+            let steps = Re2::new(pattern).unwrap().steps();
+            assert!(parts < steps && steps < 7 * parts + 8, "{pattern}: {steps}");
+        }
+    }
 
     #[test]
     fn the_whole_value_must_match() {

@@ -519,6 +519,38 @@ fn ten_thousand_rules_take_at_most_a_kilobyte_each_in_a_vm() {
     }
 }
 
+/// Regexes of about 20,000 steps each, in one rule or each in its own.
+fn large_regexes(count: usize, one_rule: bool) -> Vec<u8> {
+    let matching = |n: usize| format!(r#"{{"uri":{{"regex":"/(?:{}b){{1000}}{n}"}}}}"#, r"\\w".repeat(18));
+    let rule = |n: usize, matches: String| format!(r#"{{"name":"r{n}","match":[{matches}],"subset":"v2"}}"#);
+    let all = (0..count).map(matching);
+    let rules = if one_rule {
+        rule(0, all.collect::<Vec<_>>().join(","))
+    } else {
+        all.enumerate().map(|(n, matches)| rule(n, matches)).collect::<Vec<_>>().join(",")
+    };
+    format!(r#"{{"rules":[{rules},{{"name":"last","match":[{{"uri":{{"regex":"/.*"}}}}],"subset":"v3"}}]}}"#)
+        .into_bytes()
+}
+
+#[test]
+fn regexes_do_not_exhaust_the_memory_however_many_there_are() {
+    let program = Program::load();
+    for (count, one_rule) in [(40, false), (70, true), (70, false)] {
+        let shared = Rc::new(RefCell::new(Shared::at(NOW)));
+        let mut worker = Worker::new(&program, &shared, 1);
+        worker.configure("canary", &large_regexes(count, one_rule));
+        let request = vec![(":path".to_owned(), b"/aaaaaaaaaa".to_vec())];
+        let exchange = worker.exchange("canary", request, vec![(":status".to_owned(), b"200".to_vec())]);
+        assert!(exchange.request.contains(&("x-canary-subset".to_owned(), b"v3".to_vec())), "{:?}", exchange.request);
+        let errors = shared.borrow_mut().take_errors();
+        let refused = errors.iter().filter(|line| line.contains("steps, together with the regexes before it"));
+        assert_eq!(refused.count(), if count == 70 { 25 } else { 0 }, "{errors:?}");
+        let mebibytes = worker.memory() >> 20;
+        assert!(mebibytes < 150, "{count} regexes take {mebibytes} MiB");
+    }
+}
+
 #[test]
 fn two_live_plugins_with_one_header_are_told() {
     let program = Program::load();

@@ -1,40 +1,31 @@
 //! The only module that talks to Envoy.
 //!
-//! Rules of this file: nothing may panic (a trap kills the VM of this worker and every request in flight there); values
-//! are read as bytes; request headers are touched in the request phase only, response headers in the response phase only
+//! Rules of this file and those below it: nothing may panic (a trap kills the VM of this worker and every request in flight there);
+//! values are read as bytes; request headers are touched in the request phase only, response headers in the response phase only
 //! (the SDK panics on the host's refusal); `on_configure` is always true, or Envoy would answer 500 to everything.
 
-use crate::claim::ClaimPath;
-use crate::config::Config;
-use crate::decide::{Decision, NewCookie, Source, decide};
-use crate::metrics::{self, CodeClass, RuleState};
-use crate::plugins::Plugins;
-use crate::reload::{Claim, Evaluation, State};
-use crate::rule::{Request, Target};
+mod active;
+mod shared;
+mod stats;
+mod stream;
+
+use crate::reload::{Counts, Evaluation};
 use crate::split::Draw;
-use crate::sticky::{Minutes, may_set_cookie};
+use active::Active;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, MetricType, Status};
-use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashMap;
+use proxy_wasm::types::{BufferType, ContextType, LogLevel};
+use shared::{Effect, go_back, plugins, state, take_effect, update_plugins};
+use stats::{count_errors, record_gone, record_in_force, record_rules, record_weights};
+use std::cell::RefCell;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
 use std::time::UNIX_EPOCH;
-
-/// All WasmPlugins of a proxy share one namespace of shared data.
-const STATE_KEY: &str = "canary-split/state/";
-const PLUGINS_KEY: &str = "canary-split/plugins";
-
-/// On an absent key any compare-and-swap succeeds, but 0 would do so on a present one too.
-const ABSENT: u32 = u32::MAX;
-
-/// How often to try again when another VM was faster.
-const TRIES: usize = 64;
+use stream::Stream;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|_| Box::new(Plugin::default()));
+    proxy_wasm::set_root_context(|id| Box::new(Plugin { id, name: None, active: Rc::default() }));
 }}
 
 thread_local! {
@@ -49,126 +40,46 @@ thread_local! {
 #[derive(Default)]
 struct Vm {
     id: Option<u64>,
-    /// Stats by name; each `define_metric` would make a new id.
-    stats: HashMap<String, u32>,
     plugins: Vec<Known>,
 }
 
 /// What a VM knows of a plugin.
+#[derive(Default)]
 struct Known {
     name: String,
-    /// The generation of the config that this VM was given last.
+    /// The generation of the config that this VM was given last; 0: none yet.
     seen: u64,
-    /// How many of its configs are alive here; an old one ends with its last request.
-    alive: usize,
+    /// Its configs that are alive here; an old one ends with its last request.
+    alive: Vec<Alive>,
 }
 
-impl Vm {
-    fn plugin(&mut self, name: &str) -> Option<&mut Known> {
-        if !self.plugins.iter().any(|known| known.name == name) {
-            self.plugins.push(Known { name: name.to_owned(), seen: 0, alive: 0 });
-        }
-        self.plugins.iter_mut().find(|known| known.name == name)
-    }
+/// A config that is alive.
+#[derive(Clone)]
+struct Alive {
+    /// Its root context.
+    id: u32,
+    generation: u64,
+    header: String,
+    counts: Counts,
 }
 
 /// Looks up or changes what this VM knows of a plugin.
 fn known<T: Default>(plugin: &str, change: impl FnOnce(&mut Known) -> T) -> T {
-    VM.with_borrow_mut(|vm| vm.plugin(plugin).map(change).unwrap_or_default())
+    VM.with_borrow_mut(|vm| {
+        if !vm.plugins.iter().any(|known| known.name == plugin) {
+            vm.plugins.push(Known { name: plugin.to_owned(), ..Known::default() });
+        }
+        vm.plugins.iter_mut().find(|known| known.name == plugin).map(change).unwrap_or_default()
+    })
 }
 
 /// One config of one plugin.
-#[derive(Default)]
 struct Plugin {
+    /// Its root context.
+    id: u32,
+    /// `None`: it has not been given its config yet.
     name: Option<String>,
     active: Rc<Active>,
-}
-
-/// What the streams of a config share.
-struct Active {
-    config: Config,
-    /// Where each rule's counters begin.
-    first: Vec<usize>,
-    /// Of each subset the ids of its counters, once there was a request.
-    counters: Box<[OnceCell<Box<Counters>>]>,
-}
-
-/// Counters of one subset: requests by source, responses by class.
-const SOURCES: [Source; 5] = [Source::Fixed, Source::Fresh, Source::Key, Source::Cookie, Source::Kept];
-const PER_SUBSET: usize = SOURCES.len() + CodeClass::COUNT;
-
-type Counters = [Cell<u32>; PER_SUBSET];
-
-/// No id of a stat.
-const NONE: u32 = u32::MAX;
-
-/// What a counter counts.
-#[derive(Clone, Copy)]
-enum Counted {
-    Request(Option<Source>),
-    Response(CodeClass),
-}
-
-impl Default for Active {
-    fn default() -> Self {
-        Active::new(Config::empty())
-    }
-}
-
-impl Active {
-    fn new(config: Config) -> Self {
-        // The first place is for requests without a rule.
-        let mut subsets = 1;
-        let first = config
-            .rules
-            .iter()
-            .map(|rule| {
-                let first = subsets;
-                subsets += match &rule.target {
-                    Target::Fixed(_) => 1,
-                    Target::Split(split) => split.subsets.len(),
-                };
-                first
-            })
-            .collect();
-        Active { config, first, counters: (0..subsets).map(|_| OnceCell::new()).collect() }
-    }
-
-    /// Counts one request or response of a decision (`(rule, subset)` by their places).
-    fn count(&self, decided: Option<(usize, usize)>, what: Counted) {
-        let subset = decided.map_or(0, |(rule, subset)| self.first.get(rule).map_or(0, |first| first + subset));
-        let offset = match what {
-            Counted::Request(source) => SOURCES.iter().position(|&s| Some(s) == source).unwrap_or(0),
-            Counted::Response(class) => SOURCES.len() + class.index(),
-        };
-        let Some(counters) = self.counters.get(subset) else { return };
-        let counters = counters.get_or_init(|| Box::<Counters>::new([const { Cell::new(NONE) }; PER_SUBSET]));
-        let Some(id) = counters.get(offset) else { return };
-        if id.get() == NONE {
-            id.set(stat(MetricType::Counter, &self.stat_name(decided, what)).unwrap_or(NONE));
-        }
-        if id.get() != NONE {
-            let _ = hostcalls::increment_metric(id.get(), 1);
-        }
-    }
-
-    /// The names of a rule and a subset by their places.
-    fn names(&self, (rule, subset): (usize, usize)) -> Option<(&str, &str)> {
-        let rule = self.config.rules.get(rule)?;
-        let subset = match &rule.target {
-            Target::Fixed(fixed) => fixed,
-            Target::Split(split) => split.subsets.get(subset)?,
-        };
-        Some((&rule.name, &subset.name))
-    }
-
-    fn stat_name(&self, decided: Option<(usize, usize)>, what: Counted) -> String {
-        let (rule, subset) = decided.and_then(|decided| self.names(decided)).unwrap_or_default();
-        match what {
-            Counted::Request(source) => metrics::requests(rule, subset, source),
-            Counted::Response(class) => metrics::responses(rule, subset, class),
-        }
-    }
 }
 
 impl Context for Plugin {}
@@ -177,30 +88,34 @@ impl RootContext for Plugin {
     fn on_configure(&mut self, size: usize) -> bool {
         let text = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default();
         let name = plugin_name();
-        let Effect { before, after, evaluation, generation } = take_effect(&name, &text);
+        let seen = known(&name, |known| known.seen);
+        let Effect { before, after, evaluation, generation } = take_effect(&name, &text, seen);
         drop(text);
-        if self.name.is_none() {
-            known(&name, |known| known.alive += 1);
-        }
-        let mut was_alive = true;
-        let others = update_plugins(|plugins| {
-            was_alive = plugins.contains(&name);
-            plugins.insert(&name, generation, &evaluation.config.header, evaluation.counts, vm_id())
+        let Evaluation { config, counts, .. } = &evaluation;
+        let alive = Alive { id: self.id, generation, header: config.header.clone(), counts: *counts };
+        known(&name, |known| {
+            known.seen = generation;
+            known.alive.retain(|other| other.id != alive.id);
+            known.alive.push(alive.clone());
         });
-        // One that was taken away and comes back as it was is no news, but its gauges are at 0.
-        if after.is_some() || !was_alive {
-            for (rule, subset) in before.gone(&evaluation.config.rules) {
-                record(&metrics::config_weight(&rule, &subset), 0);
-            }
-            record_weights(&evaluation.config, u64::from);
+        let was_alive = plugins().contains(&name);
+        let others = insert(&name, &alive);
+        if after.is_some() {
+            record_gone(before.gone(&config.rules));
+        }
+        // Statistics end with the last VM that knows them, so a new one records them anew: those before it may be of an old module.
+        // A plugin that was taken away and comes back as it was is no news, but its gauges are at 0.
+        if after.is_some() || seen == 0 || !was_alive {
+            record_in_force(&name, &config.rules, generation);
             record_rules();
+            count_errors(0);
         }
         if let Some(after) = after {
             report(&evaluation, &before.changes(&after));
             if let Some(other) = others.and_then(|plugins| plugins.rival(&name)) {
                 log::error!(
                     "another plugin, {other}, writes {} too: the later one undoes what the earlier one decides; give each its own header",
-                    evaluation.config.header
+                    config.header
                 );
             }
         }
@@ -210,7 +125,7 @@ impl RootContext for Plugin {
     }
 
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream { active: Rc::clone(&self.active), decided: None, counts: false, cookie: None }))
+        Some(Box::new(Stream::new(&self.active)))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -218,158 +133,82 @@ impl RootContext for Plugin {
     }
 }
 
-/// A plugin whose last config has ended no longer writes its header.
 impl Drop for Plugin {
     fn drop(&mut self) {
         let Some(name) = self.name.take() else { return };
-        let last = known(&name, |known| {
-            known.alive = known.alive.saturating_sub(1);
-            known.alive == 0
+        let (ended, serving) = known(&name, |known| {
+            let (ended, rest): (Vec<Alive>, Vec<Alive>) = known.alive.drain(..).partition(|alive| alive.id == self.id);
+            let serving = rest.iter().max_by_key(|alive| alive.generation).cloned();
+            known.alive = rest;
+            (ended.into_iter().next(), serving)
         });
-        let mut was_alive = false;
-        if last {
-            update_plugins(|plugins| {
-                was_alive = plugins.remove(&name, vm_id());
-                was_alive
-            });
-        }
-        if was_alive {
-            record_weights(&self.active.config, |_| 0);
-            record_rules();
+        match (ended, serving) {
+            (_, None) => self.end(&name),
+            (Some(ended), Some(serving)) if serving.generation < ended.generation => {
+                restore(&name, ended.generation, serving)
+            }
+            _ => {}
         }
     }
 }
 
-/// What a config that a VM is given comes to.
-struct Effect {
-    /// The shared state that it was evaluated with.
-    before: State,
-    /// The state that it leaves behind, if this VM is the first to be given it.
-    after: Option<State>,
-    evaluation: Evaluation,
-    generation: u64,
+impl Plugin {
+    /// A plugin whose last config has ended no longer writes its header.
+    fn end(&self, name: &str) {
+        let mut was_alive = false;
+        let others = update_plugins(|plugins| {
+            was_alive = plugins.remove(name, vm_id());
+            was_alive
+        });
+        if !was_alive {
+            return;
+        }
+        record_weights(&self.active.config.rules, |_| 0);
+        // One with another name may have taken its place, with rules of the same names.
+        for other in others.iter().flat_map(|plugins| plugins.names()) {
+            record_weights(state(other).0.rules(), u64::from);
+        }
+        record_rules();
+    }
 }
 
-/// Evaluates a config; the first VM that is given a new one also stores what is now in force.
-fn take_effect(name: &str, text: &[u8]) -> Effect {
-    let key = format!("{STATE_KEY}{name}");
-    let seen = known(name, |known| known.seen);
-    let mut tries = 0;
-    let effect = loop {
-        tries += 1;
-        let (state, cas) = shared(&key);
-        let state = state.map(State::from_bytes).unwrap_or_default();
-        let evaluation = state.evaluate(text);
-        match state.claim(text, seen) {
-            Claim::Known(generation) => break Effect { before: state, after: None, evaluation, generation },
-            Claim::New => {
-                let after = state.after(text, &evaluation);
-                match hostcalls::set_shared_data(&key, Some(&after.to_bytes()), Some(cas)) {
-                    Err(Status::CasMismatch) if tries < TRIES => {}
-                    // The others have kept on changing the state; one of them reports.
-                    Err(Status::CasMismatch) => {
-                        break Effect { before: state, after: None, evaluation, generation: seen };
-                    }
-                    _ => {
-                        let generation = after.generation;
-                        break Effect { before: state, after: Some(after), evaluation, generation };
-                    }
-                }
-            }
-        }
-    };
-    known(name, |known| known.seen = effect.generation);
-    effect
+/// A config has ended before an older one, which is served again: Envoy goes back to it without giving it to anybody where some worker
+/// has not let go of it yet.
+fn restore(name: &str, ended: u64, mut serving: Alive) {
+    let Some((before, after)) = go_back(name, ended, serving.generation) else { return };
+    serving.generation = after.generation;
+    known(name, |known| {
+        known.seen = after.generation;
+        known.alive.retain(|other| other.id != serving.id);
+        known.alive.push(serving.clone());
+    });
+    insert(name, &serving);
+    if let Some(before) = before {
+        let rules: Vec<_> = after.rules().collect();
+        record_gone(before.gone(&rules));
+        record_in_force(name, &rules, after.generation);
+        record_rules();
+        log::info!("canary-split: back to an earlier config; {}", before.changes(&after));
+    }
+}
+
+/// Notes in the list of live plugins what this VM serves.
+fn insert(name: &str, alive: &Alive) -> Option<crate::plugins::Plugins> {
+    let by = vm_id();
+    update_plugins(|plugins| plugins.insert(name, alive.generation, &alive.header, alive.counts, by))
 }
 
 /// Logs and counts what a new config comes to.
 fn report(evaluation: &Evaluation, changes: &str) {
-    let counts = evaluation.counts;
+    let Counts { active, last_good, off } = evaluation.counts;
     log::info!(
-        "canary-split {}: {} rules active, {} on their last good version, {} off; {}",
+        "canary-split {}: {active} rules active, {last_good} on their last good version, {off} off; {changes}",
         env!("CARGO_PKG_VERSION"),
-        counts.active,
-        counts.last_good,
-        counts.off,
-        changes
     );
     for fault in &evaluation.faults {
         log::error!("{fault}");
     }
-    // Defined in any case, so that an alert finds a 0.
-    if let Some(id) = stat(MetricType::Counter, metrics::CONFIG_ERRORS)
-        && !evaluation.faults.is_empty()
-    {
-        let _ = hostcalls::increment_metric(id, evaluation.faults.len() as i64);
-    }
-}
-
-/// Says what the weights of a config's rules are.
-fn record_weights(config: &Config, value: impl Fn(u32) -> u64) {
-    for rule in &config.rules {
-        let Target::Split(split) = &rule.target else { continue };
-        for (subset, &weight) in split.subsets.iter().zip(&split.weights) {
-            record(&metrics::config_weight(&rule.name, &subset.name), value(weight));
-        }
-    }
-}
-
-/// Says how the rules of all live plugins are. Another VM may change the list meanwhile: who comes last has seen all of it.
-fn record_rules() {
-    let live = || shared(PLUGINS_KEY).0.map(|bytes| Plugins::from_bytes(&bytes)).unwrap_or_default().counts();
-    let mut counts = live();
-    for _ in 0..TRIES {
-        record(&metrics::config_rules(RuleState::Active), counts.active as u64);
-        record(&metrics::config_rules(RuleState::LastGood), counts.last_good as u64);
-        record(&metrics::config_rules(RuleState::Off), counts.off as u64);
-        let now = live();
-        if now == counts {
-            return;
-        }
-        counts = now;
-    }
-}
-
-/// Sets a gauge.
-fn record(gauge: &str, value: u64) {
-    if let Some(id) = stat(MetricType::Gauge, gauge) {
-        let _ = hostcalls::record_metric(id, value);
-    }
-}
-
-/// The id of a stat, which is defined at first use.
-fn stat(kind: MetricType, name: &str) -> Option<u32> {
-    VM.with_borrow_mut(|vm| {
-        if let Some(&id) = vm.stats.get(name) {
-            return Some(id);
-        }
-        let id = hostcalls::define_metric(kind, name).ok()?;
-        vm.stats.insert(name.to_owned(), id);
-        Some(id)
-    })
-}
-
-/// A shared value and what to compare with when it is swapped.
-fn shared(key: &str) -> (Option<Vec<u8>>, u32) {
-    match hostcalls::get_shared_data(key) {
-        // An empty value comes as none.
-        Ok((value, cas)) => (value, cas.unwrap_or(ABSENT)),
-        Err(_) => (None, ABSENT),
-    }
-}
-
-/// Changes the list of live plugins, if `change` says that it did; returns the list as it is then.
-fn update_plugins(mut change: impl FnMut(&mut Plugins) -> bool) -> Option<Plugins> {
-    for _ in 0..TRIES {
-        let (bytes, cas) = shared(PLUGINS_KEY);
-        let mut plugins = bytes.map(|bytes| Plugins::from_bytes(&bytes)).unwrap_or_default();
-        if !change(&mut plugins)
-            || hostcalls::set_shared_data(PLUGINS_KEY, Some(&plugins.to_bytes()), Some(cas)).is_ok()
-        {
-            return Some(plugins);
-        }
-    }
-    None
+    count_errors(evaluation.faults.len());
 }
 
 /// A number by which this VM knows its own entries again.
@@ -385,118 +224,16 @@ fn plugin_name() -> String {
     format!("{}/{}", String::from_utf8_lossy(&name), String::from_utf8_lossy(&root)).replace(char::is_control, " ")
 }
 
-/// One request and its response.
-struct Stream {
-    active: Rc<Active>,
-    /// The places of the rule and the subset; request headers cannot be read again when the response comes.
-    decided: Option<(usize, usize)>,
-    /// Whether the request was seen, so that its response counts.
-    counts: bool,
-    cookie: Option<NewCookie>,
-}
-
-impl Context for Stream {}
-
-impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        let active = Rc::clone(&self.active);
-        let mut request = Asked::default();
-        let decision = decide(&active.config, &mut request, fresh, now);
-        // Exactly one write on every request, so that no client says what the subset is. It also makes Envoy choose the
-        // route again: Envoy does so by itself for plugins of this ABI (0.2.1), not for those of a newer one.
-        let value = decision.as_ref().map(|decision| &*decision.subset.header_value);
-        let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, &active.config.header, value);
-        let source = decision.as_ref().map(|decision| decision.source);
-        if let Some(Decision { rule_at, subset_at, cookie, .. }) = decision {
-            self.decided = Some((rule_at, subset_at));
-            self.cookie = cookie;
-        }
-        self.counts = true;
-        active.count(self.decided, Counted::Request(source));
-        Action::Continue
-    }
-
-    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        if self.counts {
-            let status = response_header(":status").as_deref().and_then(number).unwrap_or(0);
-            self.active.count(self.decided, Counted::Response(CodeClass::of(status)));
-            if let Some(cookie) = self.cookie.take()
-                && may_set_cookie(status, cookie.https, cookie.keeps, || response_header("location"))
-            {
-                // `add`: `set` would destroy the application's cookies.
-                let _ = hostcalls::add_map_value(MapType::HttpResponseHeaders, "set-cookie", &cookie.header);
-            }
-            if let Some(header) = &self.active.config.response_header
-                && let Some((_, subset)) = self.decided.and_then(|decided| self.active.names(decided))
-            {
-                // `set`: an application's own would say something else.
-                let _ = hostcalls::set_map_value(MapType::HttpResponseHeaders, header, Some(subset));
-            }
-        }
-        Action::Continue
-    }
-}
-
-/// What the request says, each thing asked for at most once: a value costs ten times as much as anything that we do with it.
-#[derive(Default)]
-struct Asked<'c> {
-    headers: Vec<(&'c str, Option<Vec<u8>>)>,
-    claims: Vec<(&'c ClaimPath, Option<Vec<u8>>)>,
-    client_address: Option<Option<Vec<u8>>>,
-}
-
-impl<'c> Request<'c> for Asked<'c> {
-    fn header(&mut self, name: &'c str) -> Option<&[u8]> {
-        once(
-            &mut self.headers,
-            name,
-            |a, b| std::ptr::eq(*a, *b) || a == b,
-            || hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten(),
-        )
-    }
-
-    fn claim(&mut self, path: &'c ClaimPath) -> Option<&[u8]> {
-        // Where Istio's RequestAuthentication lets Envoy leave the claims of a token that it has verified.
-        const PAYLOAD: [&str; 4] = ["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", "payload"];
-        once(&mut self.claims, path, PartialEq::eq, || property(PAYLOAD.into_iter().chain(path.names()).collect()))
-    }
-
-    fn client_address(&mut self) -> Option<&[u8]> {
-        self.client_address.get_or_insert_with(|| property(vec!["source", "address"])).as_deref()
-    }
-}
-
-/// What was answered to this question, which is asked if it was not before.
-fn once<Q>(
-    asked: &mut Vec<(Q, Option<Vec<u8>>)>,
-    question: Q,
-    is_same: impl Fn(&Q, &Q) -> bool,
-    ask: impl FnOnce() -> Option<Vec<u8>>,
-) -> Option<&[u8]> {
-    let at = asked.iter().position(|(known, _)| is_same(known, &question)).unwrap_or_else(|| {
-        asked.push((question, ask()));
-        asked.len() - 1
-    });
-    asked.get(at).and_then(|(_, answer)| answer.as_deref())
-}
-
 fn property(path: Vec<&str>) -> Option<Vec<u8>> {
     hostcalls::get_property(path).ok().flatten()
-}
-
-fn response_header(name: &str) -> Option<Vec<u8>> {
-    hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, name).ok().flatten()
-}
-
-fn number(digits: &[u8]) -> Option<u16> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 fn fresh() -> Draw {
     Draw(RANDOM.with_borrow_mut(|random| random.u32(..)))
 }
 
-fn now() -> Minutes {
+/// Milliseconds since 1970.
+fn now() -> u64 {
     let time = hostcalls::get_current_time().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    Minutes::of_seconds(time.map_or(0, |time| time.as_secs()))
+    time.map_or(0, |time| time.as_millis() as u64)
 }

@@ -15,7 +15,8 @@ use xxhash_rust::xxh64::xxh64;
 pub enum Key {
     /// The first value of a header, by its name in lower case.
     Header(String),
-    /// A claim of a token that Istio has verified.
+    /// A claim of a token that Istio has verified, if it is a string. Envoy hands over anything else as bytes of its own, which
+    /// are told by control characters or by not being UTF-8.
     Claim(ClaimPath),
     /// The first value of a query parameter, percent-decoded; `+` stays.
     QueryParam(String),
@@ -30,7 +31,7 @@ impl Key {
     pub fn draw<'c>(&'c self, request: &mut impl Request<'c>) -> Option<Draw> {
         match self {
             Key::Header(name) => hashed(request.header(name)?),
-            Key::Claim(path) => hashed(request.claim(path)?),
+            Key::Claim(path) => hashed(request.claim(path).filter(|value| is_string(value))?),
             Key::QueryParam(name) => hashed(&percent_decoded(query_param(request.header(":path")?, name)?)),
             Key::Cookie(name) => hashed(cookie::values(request.header("cookie")?, name).next()?),
             Key::RemoteIp => hashed(&network(request.client_address()?)?),
@@ -45,6 +46,10 @@ pub fn client_draw<'c>(request: &mut impl Request<'c>) -> Draw {
     bytes.push(0);
     bytes.extend(request.header("user-agent").unwrap_or_default());
     draw_of(&bytes)
+}
+
+fn is_string(claim: &[u8]) -> bool {
+    std::str::from_utf8(claim).is_ok_and(|text| !text.contains(char::is_control))
 }
 
 fn hashed(key: &[u8]) -> Option<Draw> {

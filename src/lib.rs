@@ -17,7 +17,7 @@
 //! | [`decide`] | all of that for one request |
 //! | [`metrics`] | how is what happens called in the statistics? |
 //! | [`plugins`] | does another plugin of this gateway write the same header? |
-//! | `host` | the only module that talks to Envoy (wasm32 only) |
+//! | `host` | the only module that talks to Envoy (wasm32 only): configs; streams; what VMs share; statistics |
 //!
 //! Everything but `host` is pure: no clock, no chance, no log, no globals.
 

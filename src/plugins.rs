@@ -47,6 +47,11 @@ impl Plugins {
         self.get(plugin).is_some()
     }
 
+    /// Their names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|entry| entry.plugin.as_str())
+    }
+
     /// The rules of all of them, by their state.
     pub fn counts(&self) -> Counts {
         self.0.iter().fold(Counts::default(), |sum, Entry { counts, .. }| Counts {

@@ -309,7 +309,7 @@ impl<'p> Scanner<'p> {
         let least = number(least)?;
         let most = if most.is_empty() { least } else { number(most)? };
         if most < least {
-            return Err(format!("{{{bounds}}} at {at}: the first number is the larger one"));
+            return Err(format!("{{n,m}} at {at}: the first number is the larger one"));
         }
         for _ in 0..=bounds.len() {
             if let Some((_, c)) = self.chars.next() {

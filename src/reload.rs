@@ -17,6 +17,10 @@ use xxhash_rust::xxh64::xxh64;
 /// The state keeps the hashes of this many generations, to know a late config by.
 const HASHES: usize = 32;
 
+/// A VM that is given its first config is late for a newer one by no more than these milliseconds. After that an old text is somebody's decision to
+/// go back, together with a new build of the module.
+const LATE: u64 = 500;
+
 /// What a config changes that changes nothing.
 const NOTHING: &str = "nothing changed";
 
@@ -25,6 +29,8 @@ const NOTHING: &str = "nothing changed";
 pub struct State {
     /// How many configs have taken effect.
     pub generation: u64,
+    /// When the last one did, in milliseconds since 1970.
+    since: u64,
     /// xxHash64 of the last configs' texts, one for each generation, the newest first.
     hashes: Vec<u64>,
     /// What is in force; `None`: nothing has ever been.
@@ -127,9 +133,12 @@ impl State {
     /// Whether this config is new to all VMs.
     ///
     /// `seen` is the generation of the config that this very VM was given last; 0 if it was given none. A VM is never given
-    /// an older one again, so an old text that it cannot be late for is somebody's decision to go back.
-    pub fn claim(&self, text: &[u8], seen: u64) -> Claim {
+    /// an older one again, so an old text that it cannot be late for is somebody's decision to go back. `now` is in milliseconds
+    /// since 1970.
+    pub fn claim(&self, text: &[u8], seen: u64, now: u64) -> Claim {
         let hash = hash(text);
+        // A new VM is given the newest config there is, if nobody has changed that just now.
+        let seen = if seen == 0 && now.saturating_sub(self.since) > LATE { self.generation } else { seen };
         let oldest = self.generation.saturating_sub(self.hashes.len() as u64);
         let from_oldest = (oldest + 1..).zip(self.hashes.iter().rev());
         let mut since = from_oldest.filter(|(generation, _)| *generation >= seen);
@@ -137,20 +146,37 @@ impl State {
     }
 
     /// The state after this evaluation of this text has taken effect.
-    pub fn after(&self, text: &[u8], evaluation: &Evaluation) -> State {
-        let older = self.hashes.iter().copied();
+    pub fn after(&self, text: &[u8], evaluation: &Evaluation, now: u64) -> State {
         let given = || {
             let (general, _) = General::parse(text).ok()?;
             Some(InForce::new(&general, general.list().unwrap_or("[]").to_owned()))
         };
-        State {
-            generation: self.generation + 1,
-            hashes: std::iter::once(hash(text)).chain(older).take(HASHES).collect(),
-            in_force: match &evaluation.in_force {
-                Given::AsItIs => given(),
-                Given::Instead(in_force) => in_force.clone(),
-            },
-        }
+        let in_force = match &evaluation.in_force {
+            Given::AsItIs => given(),
+            Given::Instead(in_force) => in_force.clone(),
+        };
+        self.next(hash(text), in_force, now)
+    }
+
+    fn next(&self, hash: u64, in_force: Option<Rc<InForce>>, now: u64) -> State {
+        let hashes = std::iter::once(hash).chain(self.hashes.iter().copied()).take(HASHES).collect();
+        State { generation: self.generation + 1, since: now, hashes, in_force }
+    }
+
+    /// The state after what an earlier one has put in force is so again. Envoy goes back to a config without giving it to anybody
+    /// where some worker still has it.
+    pub fn back_to(&self, earlier: &State, now: u64) -> State {
+        self.next(earlier.hashes.first().copied().unwrap_or_default(), earlier.in_force.clone(), now)
+    }
+
+    /// Whether the newest config is the same as that of an earlier state.
+    pub fn is_as(&self, earlier: &State) -> bool {
+        self.hashes.first() == earlier.hashes.first()
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> impl Iterator<Item = Rule> {
+        self.in_force.iter().flat_map(|in_force| in_force.restored())
     }
 
     /// The weighted subsets that are in force until these rules are: `(rule, subset)`.
@@ -161,7 +187,7 @@ impl State {
         };
         let places: HashMap<String, u32> = now.iter().map(|rule| rule.name.clone()).zip(0..).collect();
         let mut gone = Vec::new();
-        for rule in self.in_force.iter().flat_map(|before| before.restored()) {
+        for rule in self.rules() {
             let subsets = places.get(&rule.name).and_then(|&at| now.get(at as usize)).map(weighted).unwrap_or_default();
             let missing = weighted(&rule).into_iter().filter(|subset| !subsets.contains(subset));
             gone.extend(missing.map(|subset| (rule.name.clone(), subset)));
@@ -254,10 +280,10 @@ impl State {
         }
     }
 
-    /// The state as it is stored: `GENERATION HASH…`; if anything is in force, its headers, its seal and its rules follow, each
+    /// The state as it is stored: `GENERATION SINCE HASH…`; if anything is in force, its headers, its seal and its rules follow, each
     /// from a line of its own on.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut text = self.generation.to_string();
+        let mut text = format!("{} {}", self.generation, self.since);
         for hash in &self.hashes {
             let _ = write!(text, " {hash}");
         }
@@ -280,10 +306,10 @@ impl State {
     fn from_text(mut text: String) -> Option<State> {
         let lines: Vec<&str> = text.splitn(5, '\n').collect();
         let mut numbers = lines.first()?.split(' ').map(|number| number.parse::<u64>().ok());
-        let generation = numbers.next()??;
+        let (generation, since) = (numbers.next()??, numbers.next()??);
         let hashes = numbers.collect::<Option<Vec<u64>>>()?;
         let (headers, seal, rules) = match *lines.as_slice() {
-            [_] => return Some(State { generation, hashes, in_force: None }),
+            [_] => return Some(State { generation, since, hashes, in_force: None }),
             [_, request, response, seal, rules] => {
                 let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
                 (Headers { request: request.to_owned(), response: given(response) }, given(seal), rules.len())
@@ -291,7 +317,7 @@ impl State {
             _ => return None,
         };
         text.drain(..text.len() - rules);
-        Some(State { generation, hashes, in_force: Some(Rc::new(InForce { headers, seal, rules: text })) })
+        Some(State { generation, since, hashes, in_force: Some(Rc::new(InForce { headers, seal, rules: text })) })
     }
 }
 

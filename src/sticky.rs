@@ -85,9 +85,10 @@ impl Cookie {
         cookie::values(header, &self.name).find_map(Held::parse)
     }
 
-    /// Whether a visitor who holds one made then should get it anew: it is older than half the ttl, or of the future.
+    /// Whether a visitor who holds one made then should get it anew: it may be older than half the ttl, or is of the future.
     pub fn is_due(&self, made: Minutes, now: Minutes) -> bool {
-        let age = u64::from(now.0.saturating_sub(made.0)) * 60;
+        // It may have been made in a minute's first second.
+        let age = u64::from(now.0.saturating_sub(made.0)) * 60 + 59;
         self.can_be_due() && (made > now || age * 2 > u64::from(self.ttl))
     }
 
@@ -252,8 +253,9 @@ mod tests {
     #[test]
     fn a_cookie_is_due_after_half_its_ttl_or_if_it_is_of_the_future() {
         let due = |cookie: &Cookie, made: u32, now: u32| cookie.is_due(Minutes(made), Minutes(now));
-        assert!(!due(&cookie(), 100, 160));
-        assert!(due(&cookie(), 100, 161));
+        assert!(!due(&cookie(), 100, 159));
+        assert!(due(&cookie(), 100, 160));
+        assert!(due(&Cookie { ttl: 60, ..cookie() }, 100, 100), "it may be a second from its end");
         assert!(due(&cookie(), 101, 100));
         assert!(!due(&Cookie { renew: false, ..cookie() }, 100, 1000));
         assert!(!due(&Cookie { ttl: 0, ..cookie() }, 101, 100));

@@ -59,7 +59,7 @@ fn observe(config: &Config, sent: &Sent, fresh: u32) -> Observed {
 
 fn run(phase: &Phase, state: &mut State) {
     let evaluation = state.evaluate(&phase.config);
-    *state = state.after(&phase.config, &evaluation);
+    *state = state.after(&phase.config, &evaluation, 0);
     let errors: Vec<String> = evaluation.faults.iter().map(|fault| fault.error.to_string()).collect();
     assert_eq!(errors, phase.errors, "{}", phase.name);
     if let Some(rules) = phase.rules {

@@ -23,7 +23,7 @@ fn play(configs: &[&str]) -> Vec<(String, [usize; 3])> {
     let mut state = State::default();
     let step = |rules: &&str| {
         let evaluation = state.evaluate(config(rules).as_bytes());
-        state = state.after(config(rules).as_bytes(), &evaluation);
+        state = state.after(config(rules).as_bytes(), &evaluation, 0);
         (in_force(&evaluation), [evaluation.counts.active, evaluation.counts.last_good, evaluation.counts.off])
     };
     configs.iter().map(step).collect()
@@ -56,7 +56,7 @@ fn evaluation_is_idempotent() {
     for _ in 0..2_000 {
         let text = config(configs[random.usize(..configs.len())]);
         let first = state.evaluate(text.as_bytes());
-        let after = state.after(text.as_bytes(), &first);
+        let after = state.after(text.as_bytes(), &first, 0);
         let again = after.evaluate(text.as_bytes());
         assert_eq!((in_force(&again), &again.faults, again.counts), (in_force(&first), &first.faults, first.counts));
         state = after;
@@ -67,7 +67,7 @@ fn evaluation_is_idempotent() {
 fn the_state_survives_being_stored() {
     let mut state = State::default();
     for text in ["!", r#"{"header":"x-v","seal":"0123456789abcdef","rules":[{"name":"a","subset":"v1"}]}"#, "{}"] {
-        state = state.after(text.as_bytes(), &state.evaluate(text.as_bytes()));
+        state = state.after(text.as_bytes(), &state.evaluate(text.as_bytes()), 0);
         assert_eq!(State::from_bytes(state.to_bytes()), state);
     }
     for bytes in [&b""[..], b"{", b"[]", b"\xff", b"{\"generation\":-1,\"rules\":7}"] {
@@ -79,30 +79,47 @@ fn the_state_survives_being_stored() {
 fn only_the_first_vm_that_is_given_a_config_claims_it() {
     let mut state = State::default();
     let (a, b) = (config("a"), config("b"));
-    let mut give = |text: &str, seen: u64| {
-        let claim = state.claim(text.as_bytes(), seen);
+    let mut now = 0;
+    let mut give = |text: &str, seen: u64, later: u64| {
+        now += later;
+        let claim = state.claim(text.as_bytes(), seen, now);
         if claim == Claim::New {
-            state = state.after(text.as_bytes(), &state.evaluate(text.as_bytes()));
+            state = state.after(text.as_bytes(), &state.evaluate(text.as_bytes()), now);
         }
         claim
     };
-    // The text, the generation that the VM was given last, and what it has to do.
+    // The text, the generation that the VM was given last, milliseconds since the delivery before, and what the VM has to do.
     let deliveries = [
-        (&a, 0, Claim::New),      // the VM that is thrown away
-        (&a, 0, Claim::Known(1)), // all others
-        (&a, 1, Claim::Known(1)), // again, with another listener
-        (&b, 0, Claim::New),
-        (&b, 1, Claim::Known(2)),
-        (&a, 0, Claim::Known(1)), // a worker that comes late, or a new VM
-        (&a, 2, Claim::New),      // somebody goes back
-        (&a, 0, Claim::Known(1)), // a worker that has slept through all of it
-        (&b, 1, Claim::Known(2)),
-        (&a, 2, Claim::Known(3)),
-        (&b, 3, Claim::New),
+        (&a, 0, 0, Claim::New),         // the VM that is thrown away
+        (&a, 0, 9000, Claim::Known(1)), // all others
+        (&a, 1, 0, Claim::Known(1)),    // again, with another listener
+        (&b, 0, 0, Claim::New),
+        (&b, 1, 0, Claim::Known(2)),
+        (&a, 0, 500, Claim::Known(1)), // a new VM that comes late
+        (&a, 2, 0, Claim::New),        // somebody goes back
+        (&a, 0, 0, Claim::Known(1)),   // a worker that has slept through all of it
+        (&b, 1, 0, Claim::Known(2)),
+        (&a, 2, 0, Claim::Known(3)),
+        (&b, 3, 0, Claim::New),
+        (&a, 0, 501, Claim::New), // a new build comes with an old text
+        (&b, 4, 0, Claim::Known(4)),
     ];
-    for (nth, (text, seen, expected)) in deliveries.into_iter().enumerate() {
-        assert_eq!(give(text, seen), expected, "delivery {nth}");
+    for (nth, (text, seen, later, expected)) in deliveries.into_iter().enumerate() {
+        assert_eq!(give(text, seen, later), expected, "delivery {nth}");
     }
+}
+
+#[test]
+fn the_state_goes_back_to_what_was_in_force() {
+    let after = |state: &State, text: &str| state.after(text.as_bytes(), &state.evaluate(text.as_bytes()), 0);
+    let a = after(&State::default(), &config("ab"));
+    let b = after(&a, &config("c"));
+    let back = b.back_to(&a, 7);
+    assert!(back.is_as(&a) && !back.is_as(&b));
+    assert_eq!((back.generation, b.changes(&back)), (3, "new: a, b; gone: c".to_owned()));
+    assert_eq!(back.claim(config("ab").as_bytes(), 3, 7), Claim::Known(3));
+    // What was good in the first config is last good again.
+    assert_eq!(in_force(&back.evaluate(config("AB").as_bytes())), "ab");
 }
 
 #[test]
@@ -126,7 +143,7 @@ fn a_fault_says_what_follows_from_it() {
         lines(&empty, r#"{"extra":1,"rules":[]}"#),
         ["extra: unknown field; known are header, responseHeader, seal, rules (ignored; the rules take effect)"]
     );
-    let good = empty.after(config("a").as_bytes(), &empty.evaluate(config("a").as_bytes()));
+    let good = empty.after(config("a").as_bytes(), &empty.evaluate(config("a").as_bytes()), 0);
     assert_eq!(
         lines(&good, &broken),
         [format!(r#"rules[0].subset: "V1" {label} (rule a keeps its last good version)"#)]
@@ -153,7 +170,7 @@ fn what_changed_is_said_by_name() {
     let after = |state: &State, text: &str| {
         let evaluation = state.evaluate(text.as_bytes());
         {
-            let after = state.after(text.as_bytes(), &evaluation);
+            let after = state.after(text.as_bytes(), &evaluation, 0);
             let changes = state.changes(&after);
             (after, changes)
         }

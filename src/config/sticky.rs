@@ -302,11 +302,12 @@ pub(super) fn seconds(text: &str) -> Result<u32, String> {
     if text.is_empty() {
         return Err(wrong());
     }
+    let seconds = total / 1_000_000_000;
+    if seconds > MAX_TTL {
+        return Err("is more than 9600h (400 days), the longest that browsers keep a cookie".to_owned());
+    }
     if !total.is_multiple_of(1_000_000_000) {
         return Err("is not a whole number of seconds".to_owned());
     }
-    match total / 1_000_000_000 {
-        seconds if seconds <= MAX_TTL => Ok(seconds as u32),
-        _ => Err("is more than 9600h (400 days), the longest that browsers keep a cookie".to_owned()),
-    }
+    Ok(seconds as u32)
 }

@@ -217,6 +217,17 @@ impl Worker {
         self.unload_unused(plugin, root);
     }
 
+    /// The config in use of a plugin.
+    pub fn root(&self, plugin: &str) -> u32 {
+        self.roots[plugin]
+    }
+
+    /// A config that is alive is in use again without being given anew; the one in use ends.
+    pub fn reuse(&mut self, plugin: &str, root: u32) {
+        let ended = self.roots.insert(plugin.to_owned(), root).unwrap();
+        self.unload_unused(plugin, ended);
+    }
+
     fn unload_unused(&mut self, plugin: &str, root: u32) {
         if self.roots.get(plugin) != Some(&root) && !self.streams.contains_key(&root) {
             self.end(Phase::Unload, plugin, root);
@@ -393,7 +404,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         c.data().shared.borrow_mut().log.push((level, line));
         // The text of a panic comes just before the trap.
         if level < CRITICAL {
-            enter(&c, "proxy_log", &[Configure])?;
+            enter(&c, "proxy_log", &[Configure, Unload])?;
         }
         Ok(OK)
     })
@@ -591,7 +602,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
     .unwrap();
 
     l.func_wrap("env", "proxy_get_current_time_nanoseconds", |mut c: Caller<'_, Vm>, at: u32| -> Result<u32> {
-        enter(&c, "proxy_get_current_time_nanoseconds", &[Request])?;
+        enter(&c, "proxy_get_current_time_nanoseconds", &[Configure, Request, Unload])?;
         let nanoseconds = c.data().shared.borrow().time * 1_000_000_000;
         let memory = memory(&c);
         memory.write(&mut c, at as usize, &nanoseconds.to_le_bytes()).map_err(|e| wasmi::Error::new(e.to_string()))?;

@@ -274,3 +274,94 @@ fn a_worker_that_has_slept_through_the_way_there_and_back_reports_nothing() {
     assert_eq!(gateway.shared.borrow_mut().take_errors(), [""; 0]);
     assert_eq!(gateway.shared.borrow().stat("canary_config_errors_total"), 1);
 }
+
+const WEIGHT: &str = "rule=.=a;.;subset=.=v2;.;canary_config_weight";
+const ACTIVE: &str = "state=.=active;.;canary_config_rules";
+
+/// Rule `a` sends everybody to one of two subsets.
+fn all_to(subset: &str) -> String {
+    let weight = |own| u32::from(own == subset) * 100;
+    format!(
+        r#"{{"rules":[{{"name":"a","split":[{{"subset":"v1","weight":{}}},{{"subset":"v2","weight":{}}}]}}]}}"#,
+        weight("v1"),
+        weight("v2")
+    )
+}
+
+#[test]
+fn a_new_build_that_comes_with_an_earlier_text_goes_back_to_it() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    gateway.configure(all_to("v1").as_bytes());
+    gateway.configure(all_to("v2").as_bytes());
+    gateway.shared.borrow_mut().time += 1;
+    let mut new: Vec<Worker> = (0..3).map(|_| gateway.vm()).collect();
+    gateway.shared.borrow_mut().log.clear();
+    for worker in &mut new {
+        worker.configure("canary", all_to("v1").as_bytes());
+    }
+    assert_eq!(gateway.shared.borrow().stat(WEIGHT), 0);
+    let log = std::mem::take(&mut gateway.shared.borrow_mut().log);
+    assert!(matches!(log.as_slice(), [(2, line)] if line.ends_with("changed: a")), "{log:?}");
+
+    for worker in &mut new {
+        worker.configure("canary", br#"{"rules":[{"name":"a","split":[]}]}"#);
+    }
+    assert_eq!(gateway.shared.borrow_mut().take_errors().len(), 1);
+    assert_eq!(subset(&mut new[1]).as_deref(), Some("v1"), "last good is what was served before");
+}
+
+#[test]
+fn a_new_build_with_the_same_text_shows_the_gauges_again() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    gateway.configure(all_to("v2").as_bytes());
+    let mut new = gateway.vm();
+    new.configure("canary", all_to("v2").as_bytes());
+    // They end with the VMs of the old build.
+    gateway.shared.borrow_mut().stats.clear();
+    let mut newest = gateway.vm();
+    newest.configure("canary", all_to("v2").as_bytes());
+    assert_eq!([WEIGHT, ACTIVE].map(|stat| gateway.shared.borrow().stat(stat)), [100, 1]);
+    assert!(gateway.shared.borrow().stats.contains_key("canary_config_errors_total"));
+}
+
+/// Where a worker still has an earlier config, Envoy goes back to it without giving it to anybody.
+#[test]
+fn a_config_that_is_reused_is_in_force_again() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    gateway.configure(all_to("v1").as_bytes());
+    let earlier: Vec<u32> = gateway.workers.iter().map(|worker| worker.root("canary")).collect();
+    let streams: Vec<_> =
+        gateway.workers.iter_mut().map(|worker| worker.open("canary", headers(&[(HEADER, "v9")]))).collect();
+    gateway.configure(all_to("v2").as_bytes());
+    assert_eq!(gateway.shared.borrow().stat(WEIGHT), 100);
+    gateway.shared.borrow_mut().log.clear();
+    for (worker, root) in gateway.workers.iter_mut().zip(earlier) {
+        worker.reuse("canary", root);
+    }
+    for (worker, stream) in gateway.workers.iter_mut().zip(streams) {
+        worker.respond(stream, ok());
+    }
+    let log = std::mem::take(&mut gateway.shared.borrow_mut().log);
+    assert_eq!(log, [(2, "canary-split: back to an earlier config; changed: a".to_owned())]);
+    assert_eq!([WEIGHT, ACTIVE].map(|stat| gateway.shared.borrow().stat(stat)), [0, 1]);
+
+    gateway.configure(br#"{"rules":[{"name":"a","split":[]}]}"#);
+    assert_eq!(subset(&mut gateway.workers[1]).as_deref(), Some("v1"), "last good is what was served before");
+    // Forth again is somebody's decision.
+    gateway.configure(all_to("v2").as_bytes());
+    assert_eq!(gateway.shared.borrow().stat(WEIGHT), 100);
+}
+
+#[test]
+fn a_plugin_under_another_name_keeps_the_weights_of_the_one_it_replaces() {
+    let program = Program::load();
+    let gateway = Gateway::new(&program);
+    let mut worker = Worker::new(&program, &gateway.shared, 7);
+    worker.configure("one", all_to("v2").as_bytes());
+    worker.configure("two", all_to("v2").as_bytes());
+    worker.unload("one");
+    assert_eq!([WEIGHT, ACTIVE].map(|stat| gateway.shared.borrow().stat(stat)), [100, 1]);
+}

@@ -1,0 +1,97 @@
+//! What the streams of a config share: its rules, and the counters of each subset.
+
+use super::stats::stat;
+use crate::config::Config;
+use crate::decide::Source;
+use crate::metrics::{self, CodeClass};
+use crate::rule::Target;
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::MetricType;
+use std::cell::{Cell, OnceCell};
+
+/// What the streams of a config share.
+pub(super) struct Active {
+    pub(super) config: Config,
+    /// Where each rule's counters begin.
+    first: Vec<usize>,
+    /// Of each subset the ids of its counters, once there was a request.
+    counters: Box<[OnceCell<Box<Counters>>]>,
+}
+
+/// Counters of one subset: requests by source, responses by class.
+const SOURCES: [Source; 5] = [Source::Fixed, Source::Fresh, Source::Key, Source::Cookie, Source::Kept];
+const PER_SUBSET: usize = SOURCES.len() + CodeClass::COUNT;
+
+type Counters = [Cell<u32>; PER_SUBSET];
+
+/// No id of a stat.
+const NONE: u32 = u32::MAX;
+
+/// What a counter counts.
+#[derive(Clone, Copy)]
+pub(super) enum Counted {
+    Request(Option<Source>),
+    Response(CodeClass),
+}
+
+impl Default for Active {
+    fn default() -> Self {
+        Active::new(Config::empty())
+    }
+}
+
+impl Active {
+    pub(super) fn new(config: Config) -> Self {
+        // The first place is for requests without a rule.
+        let mut subsets = 1;
+        let first = config
+            .rules
+            .iter()
+            .map(|rule| {
+                let first = subsets;
+                subsets += match &rule.target {
+                    Target::Fixed(_) => 1,
+                    Target::Split(split) => split.subsets.len(),
+                };
+                first
+            })
+            .collect();
+        Active { config, first, counters: (0..subsets).map(|_| OnceCell::new()).collect() }
+    }
+
+    /// Counts one request or response of a decision (`(rule, subset)` by their places).
+    pub(super) fn count(&self, decided: Option<(usize, usize)>, what: Counted) {
+        let subset = decided.map_or(0, |(rule, subset)| self.first.get(rule).map_or(0, |first| first + subset));
+        let offset = match what {
+            Counted::Request(source) => SOURCES.iter().position(|&s| Some(s) == source).unwrap_or(0),
+            Counted::Response(class) => SOURCES.len() + class.index(),
+        };
+        let Some(counters) = self.counters.get(subset) else { return };
+        let counters = counters.get_or_init(|| Box::<Counters>::new([const { Cell::new(NONE) }; PER_SUBSET]));
+        let Some(id) = counters.get(offset) else { return };
+        if id.get() == NONE {
+            id.set(stat(MetricType::Counter, &self.stat_name(decided, what)).unwrap_or(NONE));
+        }
+        if id.get() != NONE {
+            let _ = hostcalls::increment_metric(id.get(), 1);
+        }
+    }
+
+    /// The names of a rule and a subset by their places.
+    pub(super) fn names(&self, (rule, subset): (usize, usize)) -> Option<(&str, &str)> {
+        let rule = self.config.rules.get(rule)?;
+        let subset = match &rule.target {
+            Target::Fixed(fixed) => fixed,
+            Target::Split(split) => split.subsets.get(subset)?,
+        };
+        Some((&rule.name, &subset.name))
+    }
+
+    fn stat_name(&self, decided: Option<(usize, usize)>, what: Counted) -> String {
+        let (rule, subset) = decided.and_then(|decided| self.names(decided)).unwrap_or_default();
+        match what {
+            Counted::Request(source) => metrics::requests(rule, subset, source),
+            Counted::Response(class) => metrics::responses(rule, subset, class),
+        }
+    }
+}

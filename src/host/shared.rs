@@ -1,0 +1,128 @@
+//! What the VMs of a gateway share: the state of each plugin, and the list of live plugins.
+
+use super::now;
+use crate::plugins::Plugins;
+use crate::reload::{Claim, Evaluation, State};
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::Status;
+
+// All WasmPlugins of a proxy share one namespace of shared data.
+const STATE_KEY: &str = "canary-split/state/";
+const EARLIER_KEY: &str = "canary-split/earlier/";
+const PLUGINS_KEY: &str = "canary-split/plugins";
+
+/// How many states are kept to go back to.
+const EARLIER: u64 = 4;
+
+/// On an absent key any compare-and-swap succeeds, but 0 would do so on a present one too.
+const ABSENT: u32 = u32::MAX;
+
+/// How often to try again when another VM was faster.
+const TRIES: usize = 64;
+
+/// What a config that a VM is given comes to.
+pub(super) struct Effect {
+    /// The shared state that it was evaluated with.
+    pub(super) before: State,
+    /// The state that it leaves behind, if this VM is the first to be given it.
+    pub(super) after: Option<State>,
+    pub(super) evaluation: Evaluation,
+    pub(super) generation: u64,
+}
+
+/// Evaluates a config; the first VM that is given a new one also stores what is now in force. `seen` is the generation of the
+/// config that this VM was given last.
+pub(super) fn take_effect(plugin: &str, text: &[u8], seen: u64) -> Effect {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let (before, cas) = state(plugin);
+        let evaluation = before.evaluate(text);
+        let now = now();
+        if let Claim::Known(generation) = before.claim(text, seen, now) {
+            return Effect { before, after: None, evaluation, generation };
+        }
+        let after = before.after(text, &evaluation, now);
+        if store(plugin, &after, cas) {
+            let generation = after.generation;
+            return Effect { before, after: Some(after), evaluation, generation };
+        }
+        if tries == TRIES {
+            // The others have kept on changing the state; one of them reports.
+            return Effect { before, after: None, evaluation, generation: seen };
+        }
+    }
+}
+
+/// The newest config of a plugin has ended, and this VM still serves the one of an earlier generation: what that one has put in
+/// force is so again. Returns the states before and after; or only the latter, if another VM was faster.
+pub(super) fn go_back(plugin: &str, ended: u64, serving: u64) -> Option<(Option<State>, State)> {
+    let earlier = State::from_bytes(shared(&earlier_key(plugin, serving)).0?);
+    if earlier.generation != serving {
+        return None;
+    }
+    for _ in 0..TRIES {
+        let (before, cas) = state(plugin);
+        if before.is_as(&earlier) {
+            return Some((None, before));
+        }
+        // Another config has come meanwhile; this VM will be given it.
+        if before.generation != ended {
+            return None;
+        }
+        let after = before.back_to(&earlier, now());
+        if store(plugin, &after, cas) {
+            return Some((Some(before), after));
+        }
+    }
+    None
+}
+
+/// The state of a plugin, and what to compare with when it is swapped.
+pub(super) fn state(plugin: &str) -> (State, u32) {
+    let (bytes, cas) = shared(&format!("{STATE_KEY}{plugin}"));
+    (bytes.map(State::from_bytes).unwrap_or_default(), cas)
+}
+
+/// Stores a new state; false if another VM has changed it meanwhile.
+fn store(plugin: &str, state: &State, cas: u32) -> bool {
+    let bytes = state.to_bytes();
+    let key = format!("{STATE_KEY}{plugin}");
+    let is_stored = !matches!(hostcalls::set_shared_data(&key, Some(&bytes), Some(cas)), Err(Status::CasMismatch));
+    if is_stored {
+        let _ = hostcalls::set_shared_data(&earlier_key(plugin, state.generation), Some(&bytes), None);
+    }
+    is_stored
+}
+
+fn earlier_key(plugin: &str, generation: u64) -> String {
+    format!("{EARLIER_KEY}{}/{plugin}", generation % EARLIER)
+}
+
+/// The live plugins.
+pub(super) fn plugins() -> Plugins {
+    shared(PLUGINS_KEY).0.map(|bytes| Plugins::from_bytes(&bytes)).unwrap_or_default()
+}
+
+/// Changes the list of live plugins, if `change` says that it did; returns the list as it is then.
+pub(super) fn update_plugins(mut change: impl FnMut(&mut Plugins) -> bool) -> Option<Plugins> {
+    for _ in 0..TRIES {
+        let (bytes, cas) = shared(PLUGINS_KEY);
+        let mut plugins = bytes.map(|bytes| Plugins::from_bytes(&bytes)).unwrap_or_default();
+        if !change(&mut plugins)
+            || hostcalls::set_shared_data(PLUGINS_KEY, Some(&plugins.to_bytes()), Some(cas)).is_ok()
+        {
+            return Some(plugins);
+        }
+    }
+    None
+}
+
+/// A shared value and what to compare with when it is swapped.
+fn shared(key: &str) -> (Option<Vec<u8>>, u32) {
+    match hostcalls::get_shared_data(key) {
+        // An empty value comes as none.
+        Ok((value, cas)) => (value, cas.unwrap_or(ABSENT)),
+        Err(_) => (None, ABSENT),
+    }
+}

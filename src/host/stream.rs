@@ -1,0 +1,122 @@
+//! One request and its response.
+
+use super::active::{Active, Counted};
+use super::{fresh, now, property};
+use crate::claim::ClaimPath;
+use crate::decide::{Decision, NewCookie, decide};
+use crate::metrics::CodeClass;
+use crate::rule::Request;
+use crate::sticky::{Minutes, may_set_cookie};
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::{Action, MapType};
+use std::rc::Rc;
+
+/// One request and its response.
+pub(super) struct Stream {
+    active: Rc<Active>,
+    /// The places of the rule and the subset; request headers cannot be read again when the response comes.
+    decided: Option<(usize, usize)>,
+    /// Whether the request was seen, so that its response counts.
+    counts: bool,
+    cookie: Option<NewCookie>,
+}
+
+impl Stream {
+    pub(super) fn new(active: &Rc<Active>) -> Stream {
+        Stream { active: Rc::clone(active), decided: None, counts: false, cookie: None }
+    }
+}
+
+impl Context for Stream {}
+
+impl HttpContext for Stream {
+    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+        let active = Rc::clone(&self.active);
+        let mut request = Asked::default();
+        let decision = decide(&active.config, &mut request, fresh, || Minutes::of_seconds(now() / 1000));
+        // Exactly one write on every request, so that no client says what the subset is. It also makes Envoy choose the
+        // route again: Envoy does so by itself for plugins of this ABI (0.2.1), not for those of a newer one.
+        let value = decision.as_ref().map(|decision| &*decision.subset.header_value);
+        let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, &active.config.header, value);
+        let source = decision.as_ref().map(|decision| decision.source);
+        if let Some(Decision { rule_at, subset_at, cookie, .. }) = decision {
+            self.decided = Some((rule_at, subset_at));
+            self.cookie = cookie;
+        }
+        self.counts = true;
+        active.count(self.decided, Counted::Request(source));
+        Action::Continue
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
+        if self.counts {
+            let status = response_header(":status").as_deref().and_then(number).unwrap_or(0);
+            self.active.count(self.decided, Counted::Response(CodeClass::of(status)));
+            if let Some(cookie) = self.cookie.take()
+                && may_set_cookie(status, cookie.https, cookie.keeps, || response_header("location"))
+            {
+                // `add`: `set` would destroy the application's cookies.
+                let _ = hostcalls::add_map_value(MapType::HttpResponseHeaders, "set-cookie", &cookie.header);
+            }
+            if let Some(header) = &self.active.config.response_header
+                && let Some((_, subset)) = self.decided.and_then(|decided| self.active.names(decided))
+            {
+                // `set`: an application's own would say something else.
+                let _ = hostcalls::set_map_value(MapType::HttpResponseHeaders, header, Some(subset));
+            }
+        }
+        Action::Continue
+    }
+}
+
+/// What the request says, each thing asked for at most once: a value costs ten times as much as anything that we do with it.
+#[derive(Default)]
+struct Asked<'c> {
+    headers: Vec<(&'c str, Option<Vec<u8>>)>,
+    claims: Vec<(&'c ClaimPath, Option<Vec<u8>>)>,
+    client_address: Option<Option<Vec<u8>>>,
+}
+
+impl<'c> Request<'c> for Asked<'c> {
+    fn header(&mut self, name: &'c str) -> Option<&[u8]> {
+        once(
+            &mut self.headers,
+            name,
+            |a, b| std::ptr::eq(*a, *b) || a == b,
+            || hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten(),
+        )
+    }
+
+    fn claim(&mut self, path: &'c ClaimPath) -> Option<&[u8]> {
+        // Where Istio's RequestAuthentication lets Envoy leave the claims of a token that it has verified.
+        const PAYLOAD: [&str; 4] = ["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", "payload"];
+        once(&mut self.claims, path, PartialEq::eq, || property(PAYLOAD.into_iter().chain(path.names()).collect()))
+    }
+
+    fn client_address(&mut self) -> Option<&[u8]> {
+        self.client_address.get_or_insert_with(|| property(vec!["source", "address"])).as_deref()
+    }
+}
+
+/// What was answered to this question, which is asked if it was not before.
+fn once<Q>(
+    asked: &mut Vec<(Q, Option<Vec<u8>>)>,
+    question: Q,
+    is_same: impl Fn(&Q, &Q) -> bool,
+    ask: impl FnOnce() -> Option<Vec<u8>>,
+) -> Option<&[u8]> {
+    let at = asked.iter().position(|(known, _)| is_same(known, &question)).unwrap_or_else(|| {
+        asked.push((question, ask()));
+        asked.len() - 1
+    });
+    asked.get(at).and_then(|(_, answer)| answer.as_deref())
+}
+
+fn response_header(name: &str) -> Option<Vec<u8>> {
+    hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, name).ok().flatten()
+}
+
+fn number(digits: &[u8]) -> Option<u16> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}

@@ -17,7 +17,7 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType, LogLevel};
 use shared::{Effect, go_back, plugins, state, take_effect, update_plugins};
 use stats::{count_errors, record_gone, record_in_force, record_rules, record_weights};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
 use std::time::UNIX_EPOCH;
@@ -25,7 +25,7 @@ use stream::Stream;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|id| Box::new(Plugin { id, name: None, active: Rc::default() }));
+    proxy_wasm::set_root_context(|id| Box::new(Plugin { id, name: None, active: Rc::default(), is_late: Cell::default() }));
 }}
 
 thread_local! {
@@ -80,6 +80,8 @@ struct Plugin {
     /// `None`: it has not been given its config yet.
     name: Option<String>,
     active: Rc<Active>,
+    /// A newer config was in force when this one came to a new VM: it is late, or a new build of the module has brought it back.
+    is_late: Cell<bool>,
 }
 
 impl Context for Plugin {}
@@ -119,12 +121,17 @@ impl RootContext for Plugin {
                 );
             }
         }
+        self.is_late.set(seen == 0 && generation < before.generation);
         self.active = Rc::new(Active::new(evaluation.config));
         self.name = Some(name);
         true
     }
 
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+        // Had it been late, the newer one would have come before any request.
+        if self.is_late.take() {
+            self.insist();
+        }
         Some(Box::new(Stream::new(&self.active)))
     }
 
@@ -145,7 +152,7 @@ impl Drop for Plugin {
         match (ended, serving) {
             (_, None) => self.end(&name),
             (Some(ended), Some(serving)) if serving.generation < ended.generation => {
-                restore(&name, ended.generation, serving)
+                restore(&name, Some(ended.generation), serving)
             }
             _ => {}
         }
@@ -153,6 +160,16 @@ impl Drop for Plugin {
 }
 
 impl Plugin {
+    /// A config that seemed to be late is what is served.
+    #[cold]
+    fn insist(&self) {
+        let Some(name) = &self.name else { return };
+        let serving = known(name, |known| known.alive.iter().max_by_key(|alive| alive.generation).cloned());
+        if let Some(serving) = serving.filter(|serving| serving.id == self.id) {
+            restore(name, None, serving);
+        }
+    }
+
     /// A plugin whose last config has ended no longer writes its header.
     fn end(&self, name: &str) {
         let mut was_alive = false;
@@ -172,9 +189,9 @@ impl Plugin {
     }
 }
 
-/// A config has ended before an older one, which is served again: Envoy goes back to it without giving it to anybody where some worker
+/// A config (the newest, if not said) has ended before an older one, which is served again: Envoy goes back to it without giving it to anybody where some worker
 /// has not let go of it yet.
-fn restore(name: &str, ended: u64, mut serving: Alive) {
+fn restore(name: &str, ended: Option<u64>, mut serving: Alive) {
     let Some((before, after)) = go_back(name, ended, serving.generation) else { return };
     serving.generation = after.generation;
     known(name, |known| {

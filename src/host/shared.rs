@@ -56,7 +56,7 @@ pub(super) fn take_effect(plugin: &str, text: &[u8], seen: u64) -> Effect {
 
 /// The newest config of a plugin has ended, and this VM still serves the one of an earlier generation: what that one has put in
 /// force is so again. Returns the states before and after; or only the latter, if another VM was faster.
-pub(super) fn go_back(plugin: &str, ended: u64, serving: u64) -> Option<(Option<State>, State)> {
+pub(super) fn go_back(plugin: &str, ended: Option<u64>, serving: u64) -> Option<(Option<State>, State)> {
     let earlier = State::from_bytes(shared(&earlier_key(plugin, serving)).0?);
     if earlier.generation != serving {
         return None;
@@ -67,7 +67,7 @@ pub(super) fn go_back(plugin: &str, ended: u64, serving: u64) -> Option<(Option<
             return Some((None, before));
         }
         // Another config has come meanwhile; this VM will be given it.
-        if before.generation != ended {
+        if ended.is_some_and(|ended| ended != before.generation) {
             return None;
         }
         let after = before.back_to(&earlier, now());

@@ -404,7 +404,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         c.data().shared.borrow_mut().log.push((level, line));
         // The text of a panic comes just before the trap.
         if level < CRITICAL {
-            enter(&c, "proxy_log", &[Configure, Unload])?;
+            enter(&c, "proxy_log", &[Configure, Phase::Between, Unload])?;
         }
         Ok(OK)
     })
@@ -463,7 +463,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         "env",
         "proxy_get_shared_data",
         |mut c: Caller<'_, Vm>, key: u32, length: u32, at: u32, size: u32, cas_at: u32| -> Result<u32> {
-            enter(&c, "proxy_get_shared_data", &[Configure, Unload])?;
+            enter(&c, "proxy_get_shared_data", &[Configure, Phase::Between, Unload])?;
             let key = read(&c, key, length)?;
             let found = c.data().shared.borrow().data.get(&key).cloned();
             let Some((bytes, cas)) = found else { return Ok(NOT_FOUND) };
@@ -477,7 +477,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         "env",
         "proxy_set_shared_data",
         |c: Caller<'_, Vm>, key: u32, length: u32, at: u32, size: u32, cas: u32| -> Result<u32> {
-            enter(&c, "proxy_set_shared_data", &[Configure, Unload])?;
+            enter(&c, "proxy_set_shared_data", &[Configure, Phase::Between, Unload])?;
             let (key, bytes) = (read(&c, key, length)?, read(&c, at, size)?);
             if !key.starts_with(b"canary-split/") {
                 // All plugins of a proxy share one namespace.
@@ -571,7 +571,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         "env",
         "proxy_define_metric",
         |mut c: Caller<'_, Vm>, _kind: u32, at: u32, length: u32, id_at: u32| -> Result<u32> {
-            enter(&c, "proxy_define_metric", &[Configure, Request, Response, Unload])?;
+            enter(&c, "proxy_define_metric", &[Configure, Request, Response, Phase::Between, Unload])?;
             let name = String::from_utf8(read(&c, at, length)?).map_err(|e| wasmi::Error::new(e.to_string()))?;
             if c.data().defined.contains(&name) {
                 return Err(wasmi::Error::new(format!("{name} is defined twice in one VM, each time with a new id")));
@@ -596,13 +596,13 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
     .unwrap();
 
     l.func_wrap("env", "proxy_record_metric", |c: Caller<'_, Vm>, id: u32, value: i64| -> Result<u32> {
-        enter(&c, "proxy_record_metric", &[Configure, Unload])?;
+        enter(&c, "proxy_record_metric", &[Configure, Phase::Between, Unload])?;
         Ok(stat(&c, id, |_| Some(value)))
     })
     .unwrap();
 
     l.func_wrap("env", "proxy_get_current_time_nanoseconds", |mut c: Caller<'_, Vm>, at: u32| -> Result<u32> {
-        enter(&c, "proxy_get_current_time_nanoseconds", &[Configure, Request, Unload])?;
+        enter(&c, "proxy_get_current_time_nanoseconds", &[Configure, Request, Phase::Between, Unload])?;
         let nanoseconds = c.data().shared.borrow().time * 1_000_000_000;
         let memory = memory(&c);
         memory.write(&mut c, at as usize, &nanoseconds.to_le_bytes()).map_err(|e| wasmi::Error::new(e.to_string()))?;

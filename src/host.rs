@@ -189,8 +189,8 @@ impl Plugin {
     }
 }
 
-/// A config (the newest, if not said) has ended before an older one, which is served again: Envoy goes back to it without giving it to anybody where some worker
-/// has not let go of it yet.
+/// A config (the newest, if not said) has ended before an older one, which is served again: Envoy goes back to it without
+/// giving it to anybody where some worker has not let go of it yet.
 fn restore(name: &str, ended: Option<u64>, mut serving: Alive) {
     let Some((before, after)) = go_back(name, ended, serving.generation) else { return };
     serving.generation = after.generation;

@@ -17,8 +17,8 @@ use xxhash_rust::xxh64::xxh64;
 /// The state keeps the hashes of this many generations, to know a late config by.
 const HASHES: usize = 32;
 
-/// A VM that is given its first config is late for a newer one by no more than these milliseconds. After that an old text is somebody's decision to
-/// go back, together with a new build of the module.
+/// A VM that is given its first config is late for a newer one by no more than these milliseconds. After that an old text
+/// is somebody's decision to go back, together with a new build of the module.
 const LATE: u64 = 500;
 
 /// What a config changes that changes nothing.

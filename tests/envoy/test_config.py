@@ -2,11 +2,13 @@
 
 import json
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from client import Connection
 from gateway import (
     HEADER,
+    WASM,
     Envoy,
     Plugin,
     bootstrap,
@@ -154,6 +156,83 @@ def test_gauges_say_what_is_in_force_and_forget_a_plugin_that_is_gone(version, t
         # It ends well with plugins loaded.
         envoy.process.terminate()
         assert envoy.process.wait(30) == 0, envoy.log_tail()
+
+
+def weights(envoy):
+    """What the gauges say of the split in `ramp`."""
+    return [envoy.stat(f"wasmcustom.rule=.=t;.;subset=.={name};.;canary_config_weight") for name in ("v1", "v2")]
+
+
+def ramp(v1, v2, **rule):
+    return {"rules": [{"name": "t", "split": [{"subset": "v1", "weight": v1}, {"subset": "v2", "weight": v2}], **rule}]}
+
+
+BAD = {"rules": [{"name": "t"}]}
+
+
+def test_an_earlier_config_with_a_new_build_is_in_force_and_becomes_last_good(version, tmp_path, upstream):
+    with Gateway(version, tmp_path, upstream, ramp(1, 0)) as gateway:
+        (plugin,) = gateway.plugins
+        plugin.update(gateway.envoy, ramp(0, 1))
+        assert gateway.ask() == ([b"v2"], "v2") and weights(gateway.envoy) == [0, 1]
+        plugin.wasm = another_build(tmp_path)
+        plugin.update(gateway.envoy, ramp(1, 0))
+        assert gateway.ask() == ([b"v1"], "v1")
+        until(lambda: weights(gateway.envoy) == [1, 0], lambda: f"1/0, not {weights(gateway.envoy)}")
+        plugin.update(gateway.envoy, BAD)
+        for _ in range(4):
+            assert gateway.ask() == ([b"v1"], "v1")
+        assert weights(gateway.envoy) == [1, 0]
+
+
+def test_a_new_build_with_the_same_config_shows_the_gauges_again(version, tmp_path, upstream):
+    with Gateway(version, tmp_path, upstream, ramp(3, 1)) as gateway:
+        (plugin,) = gateway.plugins
+        assert weights(gateway.envoy) == [3, 1]
+
+        def vms():
+            return gateway.envoy.stat("wasm.envoy.wasm.runtime.v8.active")
+
+        before = vms()
+        plugin.wasm, plugin.config = another_build(tmp_path), None
+        plugin.update(gateway.envoy, ramp(3, 1))
+        # The VMs of the old build end after that, and take nothing with them.
+        until(lambda: vms() == before, lambda: f"{before} VMs, not {vms()}")
+        until(lambda: weights(gateway.envoy) == [3, 1], lambda: f"3/1, not {weights(gateway.envoy)}")
+        assert gateway.envoy.stat("wasmcustom.state=.=active;.;canary_config_rules") == 1
+
+
+def another_build(directory):
+    """The module with a custom section more (WebAssembly core specification, 5.5.3): other bytes, the same code."""
+    path = directory / "another.wasm"
+    path.write_bytes(WASM.read_bytes() + b"\x00\x04\x03abc")
+    return path
+
+
+def test_going_back_while_a_worker_is_busy_goes_back_everywhere(version, tmp_path, upstream):
+    # Some seconds for one worker.
+    slow = {
+        "name": "slow",
+        "match": [{"headers": {"user-agent": {"regex": f".*a.{{0,999}}{letter}.*"}}} for letter in "bcd"],
+        "subset": "v1",
+    }
+    first, second = ({"rules": [slow, *ramp(*split)["rules"]]} for split in ((1, 0), (0, 1)))
+    with Gateway(version, tmp_path, upstream, first) as gateway:
+        (plugin,) = gateway.plugins
+        upstream.answer = Answer()
+        with ThreadPoolExecutor(1) as pool, Connection(gateway.envoy.port("http")) as connection:
+            busy = pool.submit(connection.request, headers=[("user-agent", "a" * 55_000)])
+            plugin.write(second)
+            until(lambda: weights(gateway.envoy) == [0, 1], "the others have the second config")
+            plugin.write(first)
+            assert not busy.done(), "the worker was not busy for long enough"
+            assert busy.result().status == 200
+        until(lambda: weights(gateway.envoy) == [1, 0], lambda: f"1/0, not {weights(gateway.envoy)}")
+        for _ in range(16):
+            assert gateway.ask() == ([b"v1"], "v1")
+        plugin.update(gateway.envoy, BAD)
+        for _ in range(16):
+            assert gateway.ask() == ([b"v1"], "v1")
 
 
 class Listeners:

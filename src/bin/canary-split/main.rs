@@ -1,34 +1,110 @@
 //! `canary-split`: the tool beside the filter.
+//!
+//! ```text
+//! input → yaml → manifest → check | explain | diff | simulate | set
+//! ```
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
+mod check;
+mod finding;
+mod input;
+mod manifest;
 mod schemes;
 mod simulate;
+mod yaml;
 
-use clap::{Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 /// The tool beside the canary-split filter. It decides by the very code that runs in the gateway.
+///
+/// It ends with 0 if all is good, 1 if something was found, 2 if it was used wrongly or could not read what it was given.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value_t = Form::Text)]
+    output: Form,
+    /// When to use colours; never if NO_COLOR is set, unless asked for
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto)]
+    color: ColorChoice,
     #[command(subcommand)]
     command: Command,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// For people
+    Text,
+    /// For programs: one object
+    Json,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy)]
+pub enum Output {
+    /// For people.
+    Text {
+        /// Whether with colours.
+        is_colourful: bool,
+    },
+    /// For programs.
+    Json,
+}
+
 #[derive(Subcommand)]
 enum Command {
+    /// What is wrong with these manifests, in each and between them
+    Check(check::Options),
     /// Who moves when weights are edited: this split beside others, as a table
     Simulate(simulate::Options),
+    /// The script that completes this command in a shell
+    Completion {
+        /// Which one
+        shell: Shell,
+    },
 }
 
 fn main() -> ExitCode {
-    let Command::Simulate(options) = Cli::parse().command;
-    match simulate::run(&options, &mut std::io::stdout().lock()) {
-        Ok(()) => ExitCode::SUCCESS,
+    let cli = Cli::parse();
+    let output = match cli.output {
+        Form::Json => Output::Json,
+        Form::Text => Output::Text { is_colourful: is_colourful(cli.color) },
+    };
+    let mut out = Vec::new();
+    let done = run(&cli.command, output, &mut out);
+    // Whoever has stopped reading (`| head`) has seen enough.
+    let _ = io::stdout().lock().write_all(&out);
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
         Err(error) => {
             eprintln!("canary-split: {error}");
             ExitCode::from(2)
         }
+    }
+}
+
+/// Runs a command; whether all is good.
+fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<bool, String> {
+    match command {
+        Command::Check(options) => check::run(options, output, out),
+        Command::Simulate(options) => simulate::run(options, out).map(|()| true),
+        Command::Completion { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "canary-split", out);
+            Ok(true)
+        }
+    }
+}
+
+fn is_colourful(choice: ColorChoice) -> bool {
+    let is_wanted = || std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => io::stdout().is_terminal() && is_wanted(),
     }
 }

@@ -1,9 +1,10 @@
 //! The tool's table of who moves, as people see it.
 
-use std::process::{Command, Output};
+use crate::tool;
+use std::process::Output;
 
 fn simulate(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_canary-split")).arg("simulate").args(arguments).output().unwrap()
+    tool(&[&["simulate"], arguments].concat())
 }
 
 fn table(arguments: &[&str]) -> Vec<Vec<String>> {
@@ -20,7 +21,7 @@ fn percent(cell: &str) -> f64 {
 
 #[test]
 fn the_readme_shows_what_the_command_prints() {
-    let readme = include_str!("../README.md");
+    let readme = include_str!("../../README.md");
     let printed = String::from_utf8(simulate(&[]).stdout).unwrap();
     assert!(printed.lines().count() > 10);
     for line in printed.lines() {

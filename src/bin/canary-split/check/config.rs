@@ -1,0 +1,36 @@
+//! Every `pluginConfig` by the filter's own parser.
+
+use crate::finding::{Code, Finding};
+use crate::manifest::{Objects, PluginConfig};
+use canary_split::config::{Config, ConfigError};
+use std::rc::Rc;
+
+/// A `pluginConfig` that the filter does not take as it is.
+pub const CONFIG: Code = Code {
+    name: "config",
+    why: "no cluster refuses it; in the gateway a bad rule stays as it was, or is off, and a bad config changes nothing",
+    fix: "mend the field; all of them are in wasmplugin/README.md",
+};
+
+/// The codes of this file.
+pub const CODES: [&Code; 1] = [&CONFIG];
+
+/// Looks at the configs one by one.
+pub fn check(objects: &Objects, findings: &mut Vec<Finding>) {
+    for config in objects.configs() {
+        if let Err(errors) = Config::from_json(config.json().as_bytes()) {
+            findings.extend(errors.iter().map(|error| finding(&config, error)));
+        }
+    }
+}
+
+fn finding(config: &PluginConfig, error: &ConfigError) -> Finding {
+    let is_name = ["unknown field", "given twice"].iter().any(|problem| error.problem.starts_with(problem));
+    Finding {
+        code: &CONFIG,
+        message: error.to_string(),
+        source: Rc::clone(&config.source),
+        span: config.locate(&error.place, is_name),
+        is_secret: error.place == "seal",
+    }
+}

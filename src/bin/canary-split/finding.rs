@@ -1,0 +1,91 @@
+//! What `check` finds: each with a code, where it stands, why it matters and a way out.
+
+use crate::input::Source;
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::ops::Range;
+use std::rc::Rc;
+
+/// A kind of finding. The texts stand in `docs/CHECKS.md` too.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Code {
+    /// How it is called, in messages and for `--allow`.
+    pub name: &'static str,
+    /// Why it matters.
+    pub why: &'static str,
+    /// The way out.
+    pub fix: &'static str,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// Its kind.
+    pub code: &'static Code,
+    /// What is wrong, with the names and values of this case.
+    pub message: String,
+    /// The text.
+    pub source: Rc<Source>,
+    /// Where in it.
+    pub span: Range<usize>,
+    /// Whether what stands there is a secret, which no log must show.
+    pub is_secret: bool,
+}
+
+/// A finding as JSON.
+#[derive(Serialize)]
+struct Listed<'f> {
+    code: &'f str,
+    message: &'f str,
+    file: &'f str,
+    line: usize,
+    column: usize,
+    text: String,
+    why: &'f str,
+    fix: &'f str,
+}
+
+impl Finding {
+    /// The bytes to point at: of what goes over several lines the first one.
+    fn pointed(&self) -> Range<usize> {
+        let text = self.source.text.get(self.span.clone()).unwrap_or_default();
+        let first = text.lines().next().unwrap_or_default().trim_end();
+        self.span.start..self.span.start + first.len()
+    }
+
+    /// The text with a secret made unreadable, byte by byte.
+    fn shown(&self) -> String {
+        let text = &self.source.text;
+        let parts = (text.get(..self.span.start), text.get(self.span.clone()), text.get(self.span.end..));
+        match parts {
+            (Some(before), Some(secret), Some(after)) if self.is_secret => {
+                let hidden: String = secret.bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' }).collect();
+                [before, &hidden, after].concat()
+            }
+            _ => text.clone(),
+        }
+    }
+
+    /// As rustc shows what it finds.
+    pub fn print(&self, out: &mut impl Write, is_colourful: bool) -> io::Result<()> {
+        let shown = self.shown();
+        let group = Level::ERROR.primary_title(&self.message).id(self.code.name).element(
+            Snippet::source(&shown).path(&self.source.name).annotation(AnnotationKind::Primary.span(self.pointed())),
+        );
+        let report = [group.element(Level::NOTE.message(self.code.why)).element(Level::HELP.message(self.code.fix))];
+        let renderer = if is_colourful { Renderer::styled() } else { Renderer::plain() };
+        writeln!(out, "{}\n", renderer.decor_style(DecorStyle::Ascii).render(&report))
+    }
+
+    /// As an entry of a list in JSON.
+    pub fn to_json(&self) -> serde_json::Value {
+        let (line, column) = self.source.position(self.span.start);
+        let text = self.shown().lines().nth(line - 1).unwrap_or_default().to_owned();
+        let Code { name, why, fix } = self.code;
+        let listed =
+            Listed { code: name, message: &self.message, file: &self.source.name, line, column, text, why, fix };
+        serde_json::to_value(listed).unwrap_or_default()
+    }
+}

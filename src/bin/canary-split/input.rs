@@ -1,0 +1,145 @@
+//! PATH… → the texts that are looked at, and which of them are applied together.
+
+use crate::yaml::{self, Node};
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::rc::Rc;
+
+/// What `kubectl` takes for a kustomization.
+const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// A text and what it is called.
+#[derive(Debug)]
+pub struct Source {
+    /// The path as it was given, or where else it comes from.
+    pub name: String,
+    /// All of it.
+    pub text: String,
+}
+
+impl Source {
+    /// Line and column of a byte, both from 1; columns are characters.
+    pub fn position(&self, at: usize) -> (usize, usize) {
+        let before = self.text.get(..at).unwrap_or(&self.text);
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        (before.matches('\n').count() + 1, before.get(line_start..).unwrap_or_default().chars().count() + 1)
+    }
+
+    /// Its documents.
+    pub fn documents(&self) -> Result<Vec<Node>, String> {
+        yaml::documents(&self.text).map_err(|malformed| {
+            let (line, column) = self.position(malformed.at);
+            format!("{}:{line}:{column}: not YAML: {}", self.name, malformed.problem)
+        })
+    }
+}
+
+/// Texts that are applied together.
+#[derive(Debug, Default)]
+pub struct Unit {
+    /// A kustomization's folder; empty: all else.
+    pub folder: String,
+    /// In the order in which they were given.
+    pub sources: Vec<Rc<Source>>,
+}
+
+/// Reads these files, folders (with all below them) and, for `-`, the standard input. A kustomization is a unit of its own, as
+/// `kubectl kustomize` renders it; all else together is one.
+pub fn read_all(paths: &[PathBuf]) -> Result<Vec<Unit>, String> {
+    let mut units = vec![Unit::default()];
+    for path in paths {
+        if path.as_os_str() == "-" || !path.is_dir() {
+            add(&mut units, read(path)?);
+        } else {
+            read_folder(path, &mut units, false)?;
+        }
+    }
+    units.retain(|unit| !unit.sources.is_empty());
+    Ok(units)
+}
+
+/// Reads one file, or the standard input for `-`.
+pub fn read(path: &Path) -> Result<Source, String> {
+    let mut bytes = Vec::new();
+    let (name, done) = if path.as_os_str() == "-" {
+        ("standard input".to_owned(), std::io::stdin().lock().read_to_end(&mut bytes))
+    } else {
+        (path.display().to_string(), fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)))
+    };
+    done.map_err(|error| format!("{name}: {error}"))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| format!("{name}: not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))?;
+    // A byte order mark is no part of what is said.
+    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+    Ok(Source { name, text })
+}
+
+fn add(units: &mut [Unit], source: Source) {
+    if let Some(unit) = units.first_mut() {
+        unit.sources.push(Rc::new(source));
+    }
+}
+
+/// All below a folder; in and below a kustomization only (further) kustomizations, whose the other files are.
+fn read_folder(folder: &Path, units: &mut Vec<Unit>, inside: bool) -> Result<(), String> {
+    let unreadable = |error| format!("{}: {error}", folder.display());
+    let mut entries = fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>())
+        .map_err(unreadable)?;
+    entries.sort();
+    let is_named = |path: &PathBuf| KUSTOMIZATIONS.iter().any(|name| path.ends_with(name));
+    let kustomization = entries.iter().find(|path| is_named(path));
+    if let Some(file) = kustomization {
+        units.extend(render(folder, file)?);
+    }
+    let inside = inside || kustomization.is_some();
+    for path in entries {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_symlink() && path.is_dir() || name.starts_with('.') || name == "node_modules" {
+            continue;
+        }
+        if path.is_dir() {
+            read_folder(&path, units, inside)?;
+        } else if !inside
+            && path.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known))
+        {
+            add(units, read(&path)?);
+        }
+    }
+    Ok(())
+}
+
+/// What `kubectl kustomize` makes of a folder; `None` for a component, which is nothing by itself.
+fn render(folder: &Path, file: &Path) -> Result<Option<Unit>, String> {
+    let source = read(file)?;
+    if source.documents()?.iter().any(|node| node.get("kind").and_then(Node::text) == Some("Component")) {
+        return Ok(None);
+    }
+    let missing = format!(
+        "{} is a kustomization, and neither kubectl nor kustomize is installed; elsewhere: kubectl kustomize {0} | canary-split check -",
+        folder.display()
+    );
+    for (program, arguments) in [("kubectl", ["kustomize"]), ("kustomize", ["build"])] {
+        let done = match Command::new(program).args(arguments).arg(folder).output() {
+            Ok(done) => done,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(format!("{program}: {error}")),
+        };
+        let said =
+            String::from_utf8_lossy(if done.status.success() { &done.stdout } else { &done.stderr }).into_owned();
+        if !done.status.success() {
+            return Err(format!(
+                "{program} {} {}: {}",
+                arguments.join(" "),
+                folder.display(),
+                said.trim().replace('\n', " ")
+            ));
+        }
+        let name = format!("{program} {} {}", arguments.join(" "), folder.display());
+        let folder = folder.display().to_string();
+        return Ok(Some(Unit { folder, sources: vec![Rc::new(Source { name, text: said })] }));
+    }
+    Err(missing)
+}

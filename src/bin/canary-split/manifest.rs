@@ -1,0 +1,185 @@
+//! Documents → Kubernetes objects, and the configs in them.
+
+use crate::input::{Source, Unit};
+use crate::yaml::{Node, Value};
+use std::ops::Range;
+use std::rc::Rc;
+
+/// Which of them this tool knows; each is looked at only in its own API group.
+const KINDS: [(&str, &str); 11] = [
+    ("WasmPlugin", "extensions.istio.io"),
+    ("VirtualService", "networking.istio.io"),
+    ("DestinationRule", "networking.istio.io"),
+    ("Gateway", "networking.istio.io"),
+    ("Service", ""),
+    ("Pod", ""),
+    ("Deployment", "apps"),
+    ("StatefulSet", "apps"),
+    ("DaemonSet", "apps"),
+    ("ReplicaSet", "apps"),
+    ("Rollout", "argoproj.io"),
+];
+
+/// One object.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// The file that it stands in.
+    pub source: Rc<Source>,
+    /// All of it.
+    pub node: Node,
+    /// One of the known kinds.
+    pub kind: &'static str,
+    /// `metadata.namespace`; empty if it is not given.
+    pub namespace: String,
+    /// `metadata.name`.
+    pub name: String,
+}
+
+impl Object {
+    /// `KIND NAMESPACE/NAME`
+    pub fn title(&self) -> String {
+        let slash = if self.namespace.is_empty() { "" } else { "/" };
+        format!("{} {}{slash}{}", self.kind, self.namespace, self.name)
+    }
+
+    /// The value at the end of these keys.
+    pub fn at(&self, keys: &[&str]) -> Option<&Node> {
+        self.node.at(keys)
+    }
+
+    /// A string at the end of these keys.
+    pub fn text(&self, keys: &[&str]) -> Option<&str> {
+        self.at(keys)?.text()
+    }
+
+    /// The items of a list at the end of these keys.
+    pub fn items(&self, keys: &[&str]) -> &[Node] {
+        self.at(keys).map_or(&[], Node::items)
+    }
+}
+
+/// A `pluginConfig` and where it stands.
+#[derive(Clone, Debug)]
+pub struct PluginConfig {
+    /// The WasmPlugin; `None`: a file that holds nothing else.
+    pub object: Option<Object>,
+    /// The file.
+    pub source: Rc<Source>,
+    /// What it says; `None`: the plugin has none.
+    pub node: Option<Node>,
+}
+
+impl PluginConfig {
+    /// The text that the filter is given.
+    pub fn json(&self) -> String {
+        self.node.as_ref().map(Node::to_json).unwrap_or_default()
+    }
+
+    /// `NAMESPACE/NAME` of the WasmPlugin, or the file's name.
+    pub fn title(&self) -> String {
+        match &self.object {
+            Some(object) if object.namespace.is_empty() => object.name.clone(),
+            Some(object) => format!("{}/{}", object.namespace, object.name),
+            None => self.source.name.clone(),
+        }
+    }
+
+    /// Where a place of a config error (`rules[1].split[0].weight`) stands: the value, or the name of a field that should not be
+    /// there; of what is missing, whatever it is missing in.
+    pub fn locate(&self, place: &str, is_name: bool) -> Range<usize> {
+        let whole = self.object.as_ref().map_or(0..0, |object| object.node.span.clone());
+        let Some(mut node) = self.node.as_ref() else { return whole };
+        let mut rest = place;
+        loop {
+            rest = rest.strip_prefix('.').unwrap_or(rest);
+            if let Some((index, after)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'))
+                && let Some(item) = index.parse::<usize>().ok().and_then(|index| node.items().get(index))
+            {
+                (node, rest) = (item, after);
+                continue;
+            }
+            // Names may contain points: the longest that is there.
+            let begins =
+                |name: &str| rest.strip_prefix(name).filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+            let found = node.entries().iter().filter_map(|(key, value)| Some((key, value, begins(&key.name)?)));
+            // Of a field that is given twice the second is too many.
+            match found.max_by_key(|(key, ..)| key.name.len()) {
+                Some((key, _, "")) if is_name => return key.span.clone(),
+                Some((_, value, after)) => (node, rest) = (value, after),
+                None => return node.span.clone(),
+            }
+        }
+    }
+}
+
+/// The known objects of these texts, those in a `List` too, and configs that stand alone in a file.
+#[derive(Debug, Default)]
+pub struct Objects {
+    /// In their order.
+    pub objects: Vec<Object>,
+    /// Configs without a WasmPlugin.
+    pub bare: Vec<PluginConfig>,
+}
+
+impl Objects {
+    /// All of a unit.
+    pub fn of(unit: &Unit) -> Result<Objects, String> {
+        let mut objects = Objects::default();
+        for source in &unit.sources {
+            for node in source.documents()? {
+                objects.add(source, node);
+            }
+        }
+        Ok(objects)
+    }
+
+    fn add(&mut self, source: &Rc<Source>, node: Node) {
+        let text = |keys: &[&str]| node.at(keys).and_then(Node::text).unwrap_or_default();
+        let (group, _) = text(&["apiVersion"]).split_once('/').unwrap_or_default();
+        let kind = text(&["kind"]);
+        if kind == "List" || kind.ends_with("List") && group == "networking.istio.io" {
+            for item in node.get("items").map_or(&[][..], Node::items) {
+                self.add(source, item.clone());
+            }
+        } else if let Some((kind, _)) = KINDS.iter().find(|known| **known == (kind, group)) {
+            let (namespace, name) =
+                (text(&["metadata", "namespace"]).to_owned(), text(&["metadata", "name"]).to_owned());
+            self.objects.push(Object { source: Rc::clone(source), kind, namespace, name, node });
+        } else if node.get("kind").is_none() && is_config(&node) {
+            self.bare.push(PluginConfig { object: None, source: Rc::clone(source), node: Some(node) });
+        }
+    }
+
+    /// The objects of a kind.
+    pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Object> {
+        self.objects.iter().filter(move |object| object.kind == kind)
+    }
+
+    /// The configs of all WasmPlugins that are this filter, then those that stand alone.
+    pub fn configs(&self) -> impl Iterator<Item = PluginConfig> {
+        let plugins = self.of_kind("WasmPlugin").filter(|plugin| is_ours(plugin)).map(|plugin| PluginConfig {
+            object: Some(plugin.clone()),
+            source: Rc::clone(&plugin.source),
+            node: plugin.at(&["spec", "pluginConfig"]).cloned(),
+        });
+        plugins.chain(self.bare.iter().cloned())
+    }
+}
+
+/// Whether a mapping of no kind is a config: its fields are.
+fn is_config(node: &Node) -> bool {
+    let fields = ["header", "responseHeader", "seal", "rules"];
+    node.get("rules").is_some_and(|rules| matches!(rules.value, Value::List(_)))
+        && node.entries().iter().all(|(key, _)| fields.contains(&&*key.name))
+}
+
+/// Whether a WasmPlugin is this filter and no other: by its image, its names or its rules.
+fn is_ours(plugin: &Object) -> bool {
+    let is_named =
+        |text: Option<&str>| text.is_some_and(|text| text.contains("canary-split") || text.contains("canary_split"));
+    let decides = |rule: &Node| rule.get("split").is_some() || rule.get("subset").is_some();
+    is_named(plugin.text(&["metadata", "name"]))
+        || is_named(plugin.text(&["spec", "pluginName"]))
+        || is_named(plugin.text(&["spec", "url"]))
+        || plugin.items(&["spec", "pluginConfig", "rules"]).iter().any(decides)
+}

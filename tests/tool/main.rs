@@ -1,0 +1,35 @@
+//! The tool as people call it: what it prints and how it ends.
+
+mod check;
+mod diff;
+mod explain;
+mod schema;
+mod set;
+mod simulate;
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+/// Runs the tool at the top of the repository.
+pub fn tool(arguments: &[&str]) -> Output {
+    fed(arguments, "")
+}
+
+/// Runs the tool with this on its standard input.
+pub fn fed(arguments: &[&str], input: &str) -> Output {
+    let top = env!("CARGO_MANIFEST_DIR");
+    // Where tests/setup.sh has put kubectl, which renders kustomizations.
+    let path = format!("{top}/.venv/bin:{}", std::env::var("PATH").unwrap_or_default());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_canary-split"));
+    let command = command.current_dir(top).env("PATH", path).args(arguments);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Whoever reads nothing may have ended already.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+/// What a run has printed and how it has ended; a panic ends with 101.
+pub fn ended(output: &Output) -> (String, String, i32) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&output.stdout), text(&output.stderr), output.status.code().unwrap())
+}

@@ -3,6 +3,7 @@
 mod check;
 mod diff;
 mod explain;
+mod hostile;
 mod schema;
 mod set;
 mod simulate;

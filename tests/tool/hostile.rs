@@ -1,0 +1,90 @@
+//! Whatever the files hold, the tool ends by itself: with a result or with one line.
+
+use crate::{ended, fed};
+use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// The fuzzers' corpus of configs; a line is a JSON string, of which a character is a byte.
+fn corpus() -> Vec<String> {
+    let lines = include_str!("../fuzz/corpus/config.jsonl").lines();
+    lines.map(|line| serde_json::from_str::<String>(line).unwrap()).collect()
+}
+
+/// The shipped sticky overlay with some of its lines changed.
+fn spoiled(rounds: usize) -> Vec<String> {
+    let mut random = fastrand::Rng::with_seed(7);
+    let good = include_str!("../../manifests/overlays/sticky/wasmplugin.yaml");
+    let pieces = [
+        "- ", ": ", "{", "]", "&a ", "*a", "<<: *a", "\t", "'", "\"", "|\n", "!!str ", "---\n", "\u{feff}", "ü", "%",
+        "#", "null", "9e99", "\r",
+    ];
+    (0..rounds)
+        .map(|_| {
+            let mut text: Vec<char> = good.chars().collect();
+            for _ in 0..random.usize(1..5) {
+                let from = random.usize(..text.len());
+                let to = (from + random.usize(..12)).min(text.len());
+                let new = if random.bool() { pieces[random.usize(..pieces.len())] } else { "" };
+                text.splice(from..to, new.chars());
+            }
+            text.into_iter().collect()
+        })
+        .collect()
+}
+
+#[test]
+fn no_file_makes_the_tool_panic_or_say_more_than_one_line_about_what_it_cannot_read() {
+    let as_plugin = |config: &String| {
+        format!(
+            r#"{{"apiVersion":"extensions.istio.io/v1","kind":"WasmPlugin","metadata":{{"name":"c"}},"spec":{{"pluginName":"canary-split","pluginConfig":{config}}}}}"#
+        )
+    };
+    let bare = corpus();
+    let texts: Vec<String> = bare.iter().map(as_plugin).chain(spoiled(300)).chain(bare.iter().cloned()).collect();
+    let good = "manifests/overlays/sticky/wasmplugin.yaml";
+    let commands: [&[&str]; 5] = [
+        &["check", "-"],
+        &["explain", "--config", "-", "-b", "canary-httpbin=00000000", "https://canary.example.com/"],
+        &["diff", good, "-"],
+        &["diff", "-", good],
+        &["set", "-", "httpbin", "v1=1", "v2=2"],
+    ];
+    let (next, ends) = (AtomicUsize::new(0), [const { AtomicUsize::new(0) }; 3]);
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(text) = texts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    for command in commands {
+                        let (_, error, code) = ended(&fed(command, text));
+                        let is_clear = code != 2 || error.starts_with("canary-split: ") && error.lines().count() == 1;
+                        assert!(is_clear && (0..3).contains(&code), "{command:?} ended with {code}: {error}\n{text}");
+                        ends[code as usize].fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let ends = ends.map(AtomicUsize::into_inner);
+    assert!(ends.iter().all(|&count| count > 50), "{ends:?}: good, found, unreadable");
+}
+
+#[test]
+fn folders_that_cannot_be_read_and_files_that_are_no_text_are_named() {
+    let folder = std::env::temp_dir().join(format!("canary-split-hostile-{}", std::process::id()));
+    fs::create_dir_all(folder.join("empty")).unwrap();
+    fs::write(folder.join("bytes.yaml"), b"a: \xff").unwrap();
+    let at = |name: &str| folder.join(name).display().to_string();
+    let cases = [
+        (at("empty"), "neither a WasmPlugin nor"),
+        (at("bytes.yaml"), "not UTF-8 from byte 3 on"),
+        (at("missing.yaml"), "No such file"),
+        ("/proc/self/mem".to_owned(), "/proc/self/mem: "),
+    ];
+    for (path, problem) in cases {
+        let (out, error, code) = ended(&fed(&["check", &path], ""));
+        assert_eq!((out.as_str(), code, error.lines().count()), ("", 2, 1), "{path}: {error}");
+        assert!(error.contains(problem) && error.contains(&path), "{error}");
+    }
+    fs::remove_dir_all(folder).unwrap();
+}

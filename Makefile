@@ -18,7 +18,7 @@ help: ## this list
 
 build: ## the module: target/wasm32-wasip1/release/canary_split.wasm
 	tests/setup.sh rust
-	@$(REMAPPED) cargo build --locked --release --lib --target wasm32-wasip1
+	@$(REMAPPED) cargo build --locked --release --lib --no-default-features --target wasm32-wasip1
 	@cargo run --quiet --locked --manifest-path wasmplugin/trim/Cargo.toml --target-dir target/trim -- $(WASM)
 
 demo: build ## a whole canary on this machine: Envoy, v1, v2 (DEMO_EXIT=1 ends by itself)
@@ -114,7 +114,7 @@ lint: ## formatting, clippy for both targets (with the lints against panics), do
 	tests/setup.sh go
 	@unformatted=$$(gofmt -l tests/istio); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }
 	cargo clippy --locked --all-features --all-targets -- -D warnings
-	cargo clippy --locked --lib --target wasm32-wasip1 -- -D warnings
+	cargo clippy --locked --lib --no-default-features --target wasm32-wasip1 -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --quiet
 
 target/tools/bin/cargo-deny:
@@ -135,11 +135,11 @@ image: build ## OCI layout and tarball in .image/; URL=REGISTRY/NAME or URL=in-c
 
 tool: ## the native tool: target/release/canary-split
 	tests/setup.sh rust
-	cargo build --locked --release --features cli --bin canary-split
+	cargo build --locked --release --bin canary-split
 
 simulate: ## who moves when weights are edited: this split beside others
 	tests/setup.sh rust
-	@cargo run --locked --quiet --release --features cli -- simulate
+	@cargo run --locked --quiet --release -- simulate
 
 clean: ## what was built and installed here
 	rm -rf target .venv .image wasmplugin/in-cluster/canary_split.wasm.gz

@@ -27,7 +27,7 @@ def run(*command):
 def main():
     if not MODULE.exists():
         sys.exit(f"sbom: {MODULE} is missing; run make build")
-    run("cargo", "cyclonedx", "--format", "json", "--spec-version", "1.5", "--target", TARGET, "--override-filename", "bom")
+    run("cargo", "cyclonedx", "--no-default-features", "--format", "json", "--spec-version", "1.5", "--target", TARGET, "--override-filename", "bom")
     made = TOP / "bom.json"
     text = made.read_text().replace(f"path+file://{TOP}#", "").replace("download_url=file://.", "")
     made.unlink()
@@ -37,7 +37,7 @@ def main():
     ]
     # The same module has the same list.
     del bom["metadata"]["timestamp"], bom["serialNumber"]
-    tree = run("cargo", "tree", "--locked", "--target", TARGET, "-e", "normal", "--prefix", "none")
+    tree = run("cargo", "tree", "--locked", "--no-default-features", "--target", TARGET, "-e", "normal", "--prefix", "none")
     linked = set(re.findall(r"(?m)^(\S+) v(\S+)", tree)) - {("canary-split", bom["metadata"]["component"]["version"])}
     listed = {(component["name"], component["version"]) for component in bom["components"]}
     if linked != listed:

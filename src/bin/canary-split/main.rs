@@ -6,7 +6,9 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
+mod bars;
 mod check;
+mod diff;
 mod finding;
 mod input;
 mod manifest;
@@ -59,6 +61,10 @@ pub enum Output {
 enum Command {
     /// What is wrong with these manifests, in each and between them
     Check(check::Options),
+    /// Who moves if one config takes the place of another, and which cookies lose their meaning
+    ///
+    /// It ends with 0 if nothing differs in effect, 1 if something does or a config has faults, 2 if it could not compare.
+    Diff(diff::Options),
     /// Who moves when weights are edited: this split beside others, as a table
     Simulate(simulate::Options),
     /// The script that completes this command in a shell
@@ -92,6 +98,7 @@ fn main() -> ExitCode {
 fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<bool, String> {
     match command {
         Command::Check(options) => check::run(options, output, out),
+        Command::Diff(options) => diff::run(options, output, out),
         Command::Simulate(options) => simulate::run(options, out).map(|()| true),
         Command::Completion { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "canary-split", out);

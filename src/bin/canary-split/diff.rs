@@ -1,0 +1,126 @@
+//! `diff`: who moves if this config takes the place of that one.
+
+mod config;
+mod moves;
+mod note;
+mod print;
+mod reasons;
+mod rule;
+mod share;
+mod sticky;
+
+use crate::Output;
+use crate::input;
+use crate::manifest::{Objects, PluginConfig};
+use config::{FaultAt, PluginDiff};
+use rule::Change;
+use serde::Serialize;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// What to compare.
+#[derive(clap::Args)]
+pub struct Options {
+    /// What is in force: a file or folder with the WasmPlugin, a bare pluginConfig, or `-` for the standard input
+    old: PathBuf,
+    /// What shall be
+    new: PathBuf,
+}
+
+/// All plugins before and after.
+#[derive(Debug, Serialize)]
+pub struct Diff {
+    /// One by one.
+    plugins: Vec<PluginDiff>,
+    /// What is wrong with the configs.
+    faults: Vec<FaultAt>,
+}
+
+/// Prints what differs; whether nothing does and both are good.
+pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bool, String> {
+    if [&options.old, &options.new].into_iter().all(|path| path.as_os_str() == "-") {
+        return Err("only one of OLD and NEW can be the standard input".to_owned());
+    }
+    let diff = Diff::between(&read(&options.old)?, &read(&options.new)?);
+    diff.print(output, out).map_err(|error| error.to_string())?;
+    diff.warn();
+    Ok(diff.is_empty() && diff.faults.is_empty())
+}
+
+/// The configs at a path; at least one.
+fn read(path: &Path) -> Result<Vec<PluginConfig>, String> {
+    let mut configs = Vec::new();
+    for unit in input::read_all(&[path.to_owned()])? {
+        configs.extend(Objects::of(&unit)?.configs());
+    }
+    if configs.is_empty() {
+        return Err(format!("{}: no WasmPlugin of this filter and no pluginConfig", path.display()));
+    }
+    Ok(configs)
+}
+
+impl Diff {
+    /// Compares plugins by namespace and name; if there is only one of each, these two.
+    pub fn between(old: &[PluginConfig], new: &[PluginConfig]) -> Diff {
+        let mut faults = Vec::new();
+        let mut pairs = Vec::new();
+        if let ([one], [other]) = (old, new) {
+            pairs.push((Some(one), Some(other)));
+        } else {
+            let mut left: Vec<&PluginConfig> = old.iter().collect();
+            for config in new {
+                let at = left.iter().position(|before| is_same(before, config));
+                pairs.push((at.map(|at| left.remove(at)), Some(config)));
+            }
+            pairs.extend(left.into_iter().map(|config| (Some(config), None)));
+        }
+        let plugins = pairs.into_iter().map(|(old, new)| config::between(old, new, &mut faults)).collect();
+        Diff { plugins, faults }
+    }
+
+    /// Whether nothing differs in effect.
+    pub fn is_empty(&self) -> bool {
+        self.plugins.iter().all(|plugin| plugin.change == Change::Same)
+    }
+
+    /// Whether there are faults in either.
+    pub fn has_faults(&self) -> bool {
+        !self.faults.is_empty()
+    }
+
+    /// As people or programs read it.
+    pub fn print(&self, output: Output, out: &mut impl Write) -> io::Result<()> {
+        match output {
+            Output::Json => writeln!(out, "{:#}", self.to_json()),
+            Output::Text { is_colourful } => print::print(&self.plugins, is_colourful, out),
+        }
+    }
+
+    /// As one object.
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut json = serde_json::to_value(self).unwrap_or_default();
+        if let Some(fields) = json.as_object_mut() {
+            fields.insert("differs".to_owned(), (!self.is_empty()).into());
+        }
+        json
+    }
+
+    /// Says on the standard error what is wrong with the configs.
+    pub fn warn(&self) {
+        for fault in &self.faults {
+            eprintln!("canary-split: warning: {fault}");
+        }
+    }
+}
+
+/// Whether two configs are of one plugin. What is applied has a namespace, though the file may leave it to `kubectl`.
+fn is_same(old: &PluginConfig, new: &PluginConfig) -> bool {
+    match (&old.object, &new.object) {
+        (Some(old), Some(new)) => {
+            let is_there = !old.namespace.is_empty() && !new.namespace.is_empty();
+            old.name == new.name && (old.namespace == new.namespace || !is_there)
+        }
+        (None, None) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,158 @@
+//! What differs between two versions of a plugin, as the gateway would have them in force one after the other.
+
+use super::note::Note;
+use super::rule::{Change, RuleDiff, identity};
+use crate::manifest::PluginConfig;
+use canary_split::config::{Config, General};
+use canary_split::reload::{Fault, State};
+use canary_split::rule::Rule;
+use serde::Serialize;
+use std::collections::{HashMap, HashSet};
+
+/// A plugin before and after.
+#[derive(Debug, Serialize)]
+pub struct PluginDiff {
+    /// `NAMESPACE/NAME`, or the file's name.
+    pub plugin: String,
+    /// What has become of it.
+    pub change: Change,
+    /// What is to be said about all of it.
+    pub notes: Vec<Note>,
+    /// Its rules: those of after in their order, then those that are gone.
+    pub rules: Vec<RuleDiff>,
+}
+
+/// Something wrong with a config, and where it stands.
+#[derive(Debug, Serialize)]
+pub struct FaultAt {
+    file: String,
+    line: usize,
+    column: usize,
+    place: String,
+    problem: String,
+    consequence: String,
+}
+
+/// `FILE:LINE:COLUMN: PLACE: PROBLEM (CONSEQUENCE)`
+impl std::fmt::Display for FaultAt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let FaultAt { file, line, column, place, problem, consequence } = self;
+        let colon = if place.is_empty() { "" } else { ": " };
+        write!(f, "{file}:{line}:{column}: {place}{colon}{problem} ({consequence})")
+    }
+}
+
+/// A config in force.
+struct InForce {
+    config: Config,
+    seal: Option<String>,
+}
+
+/// Compares two versions of a plugin, of which one may be absent. Faults of both are added; a rule with faults is what the
+/// gateway makes of it: as it was before, or off.
+pub fn between(old: Option<&PluginConfig>, new: Option<&PluginConfig>, faults: &mut Vec<FaultAt>) -> PluginDiff {
+    let mut state = State::default();
+    let mut seal = None;
+    let [before, after] = [old, new].map(|config| {
+        let config = config?;
+        let text = config.json();
+        let evaluation = state.evaluate(text.as_bytes());
+        state = state.after(text.as_bytes(), &evaluation, 0);
+        // A refused config leaves the seal of before in force.
+        if let Ok((general, _)) = General::parse(text.as_bytes()) {
+            seal = general.seal;
+        }
+        faults.extend(evaluation.faults.iter().map(|fault| at(config, fault)));
+        Some(InForce { config: evaluation.config, seal: seal.clone() })
+    });
+    let plugin = new.or(old).map(PluginConfig::title).unwrap_or_default();
+    let mut notes = Vec::new();
+    if let (Some(before), Some(after)) = (&before, &after) {
+        general_notes(before, after, &mut notes);
+    }
+    let rules_of = |in_force: Option<&InForce>| in_force.map(|it| it.config.rules.clone()).unwrap_or_default();
+    let (was, is) = (rules_of(before.as_ref()), rules_of(after.as_ref()));
+    let rules = rules(&was, &is);
+    if order(&was, &is) != order(&is, &was) {
+        let list = order(&is, &was).join(", ");
+        notes.push(Note::new(
+            "order",
+            format!("the order of the rules is another: {list}; the first that matches decides"),
+        ));
+    }
+    let is_same = notes.is_empty() && rules.iter().all(|rule| rule.change == Change::Same);
+    let change = match (&before, &after) {
+        (None, _) => Change::New,
+        (_, None) => Change::Gone,
+        _ if is_same => Change::Same,
+        _ => Change::Changed,
+    };
+    PluginDiff { plugin, change, notes, rules }
+}
+
+fn at(config: &PluginConfig, fault: &Fault) -> FaultAt {
+    let (line, column) = config.source.position(config.locate(&fault.error.place, false).start);
+    FaultAt {
+        file: config.source.name.clone(),
+        line,
+        column,
+        place: fault.error.place.clone(),
+        problem: fault.error.problem.clone(),
+        consequence: fault.consequence.clone(),
+    }
+}
+
+/// The names of the rules that the others have too, in their order.
+fn order<'r>(rules: &'r [Rule], others: &[Rule]) -> Vec<&'r str> {
+    let known: HashSet<&str> = others.iter().map(|other| other.name.as_str()).collect();
+    rules.iter().map(|rule| rule.name.as_str()).filter(|name| known.contains(name)).collect()
+}
+
+fn rules(old: &[Rule], new: &[Rule]) -> Vec<RuleDiff> {
+    let named = |rules: &[Rule]| rules.iter().zip(0_usize..).map(|(rule, at)| (rule.name.clone(), at)).collect();
+    let (was, is): (HashMap<String, usize>, HashMap<String, usize>) = (named(old), named(new));
+    let gone: Vec<&Rule> = old.iter().filter(|rule| !is.contains_key(&rule.name)).collect();
+    let identities: HashMap<_, _> = gone.iter().filter_map(|rule| Some((identity(rule)?, &rule.name))).collect();
+    let diff = |rule: &Rule| {
+        if let Some(before) = was.get(&rule.name).and_then(|&at| old.get(at)) {
+            return RuleDiff::between(before, rule);
+        }
+        let mut diff = RuleDiff::new(rule);
+        if let Some(before) = identity(rule).and_then(|identity| identities.get(&identity)) {
+            let text = format!("rule {before} under another name: cookie, draws and kept subsets go by the name");
+            let help = format!(
+                "with sticky.salt and sticky.cookie.name as rule {before} has them, nobody moves (kept subsets aside)"
+            );
+            diff.notes.push(Note::new("renamed", text).help(help));
+        }
+        diff
+    };
+    new.iter().map(diff).chain(gone.iter().map(|rule| RuleDiff::gone(rule))).collect()
+}
+
+fn general_notes(old: &InForce, new: &InForce, notes: &mut Vec<Note>) {
+    let (was, is) = (&old.config.header, &new.config.header);
+    if was != is {
+        let text = format!("the header is {is} instead of {was}");
+        notes.push(
+            Note::new("header", text)
+                .help("change the routes of the VirtualServices with it; a route for the old one is never taken"),
+        );
+    }
+    let shown = |header: &Option<String>| header.clone().unwrap_or_else(|| "none".to_owned());
+    let (was, is) = (&old.config.response_header, &new.config.response_header);
+    if was != is {
+        notes.push(Note::new(
+            "responseHeader",
+            format!("the response header is {} instead of {}", shown(is), shown(was)),
+        ));
+    }
+    if old.seal != new.seal {
+        let what = match (&old.seal, &new.seal) {
+            (None, _) => "there is a seal now",
+            (_, None) => "there is no seal any more",
+            _ => "the seal is another one",
+        };
+        notes.push(Note::new("seal", what).help("change the value that the routes of the VirtualServices match with it; a route for the old one is never taken"));
+    }
+}

@@ -1,0 +1,239 @@
+//! What differs between two versions of a rule.
+
+use super::moves::{Carried, Layout, Move, moved};
+use super::note::Note;
+use super::reasons::reasons;
+use super::share::Share;
+use super::sticky::{carried, unread};
+use canary_split::rule::{HostPattern, Rule, Target};
+use serde::Serialize;
+
+/// What has become of a rule or of a plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Change {
+    /// It was not there.
+    New,
+    /// It is not there any more.
+    Gone,
+    /// It is another one.
+    Changed,
+    /// In effect it is what it was.
+    Same,
+}
+
+/// A rule before and after.
+#[derive(Debug, Serialize)]
+pub struct RuleDiff {
+    /// Its name.
+    pub rule: String,
+    /// What has become of it.
+    pub change: Change,
+    /// All subsets, those of before first.
+    pub subsets: Vec<SubsetDiff>,
+    /// What its visitors do.
+    pub visitors: Vec<VisitorsDiff>,
+    /// What else is to be said.
+    pub notes: Vec<Note>,
+    /// The draws from the first to the last, for the picture.
+    #[serde(skip)]
+    pub picture: Picture,
+}
+
+/// A subset before and after.
+#[derive(Debug, Serialize)]
+pub struct SubsetDiff {
+    /// Its name.
+    pub subset: String,
+    /// `None`: it was not there.
+    pub old: Option<Owned>,
+    /// `None`: it is not there.
+    pub new: Option<Owned>,
+}
+
+/// What a subset has.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Owned {
+    /// Its weight; `None`: it is fixed.
+    pub weight: Option<u32>,
+    /// Its part of all draws.
+    #[serde(flatten)]
+    pub share: Share,
+}
+
+/// What visitors do.
+#[derive(Debug, Serialize)]
+pub struct VisitorsDiff {
+    /// Which of them.
+    pub who: String,
+    /// What becomes of their draws.
+    pub carried: Carried,
+    /// From each subset to each, those who stay too.
+    pub moves: Vec<Move>,
+    /// All who do not stay.
+    pub moved: Share,
+    /// The least that any scheme had to move.
+    pub least: Share,
+    /// Why more move than that.
+    pub reasons: Vec<Note>,
+}
+
+/// `(subset, draws)` from the first draw to the last; a subset by its place in [`RuleDiff::subsets`].
+#[derive(Debug, Default)]
+pub struct Picture {
+    /// Before; empty: there was no such rule.
+    pub old: Vec<(usize, u64)>,
+    /// After; empty: there is no such rule.
+    pub new: Vec<(usize, u64)>,
+    /// Whether a draw stands at the same place in both.
+    pub is_comparable: bool,
+}
+
+impl RuleDiff {
+    /// A rule that was not there.
+    pub fn new(rule: &Rule) -> RuleDiff {
+        let layout = Layout::of(rule);
+        RuleDiff {
+            rule: rule.name.clone(),
+            change: Change::New,
+            subsets: subsets(None, Some(&layout)),
+            visitors: Vec::new(),
+            notes: Vec::new(),
+            picture: Picture { new: own(&layout), ..Picture::default() },
+        }
+    }
+
+    /// A rule that is not there any more.
+    pub fn gone(rule: &Rule) -> RuleDiff {
+        let layout = Layout::of(rule);
+        let text = "its requests go by the next rule that matches, or the default route";
+        let mut notes = vec![Note::new("gone", text)];
+        if let Target::Split(split) = &rule.target
+            && let Some(cookie) = split.sticky.as_ref().and_then(|sticky| sticky.cookie.as_ref())
+        {
+            notes.push(unread(cookie, "its rule is gone"));
+        }
+        RuleDiff {
+            rule: rule.name.clone(),
+            change: Change::Gone,
+            subsets: subsets(Some(&layout), None),
+            visitors: Vec::new(),
+            notes,
+            picture: Picture { old: own(&layout), ..Picture::default() },
+        }
+    }
+
+    /// A rule that was there and is there.
+    pub fn between(old: &Rule, new: &Rule) -> RuleDiff {
+        let mut notes = Vec::new();
+        if hosts(old) != hosts(new) {
+            notes.push(Note::new("hosts", "its hosts changed: other requests"));
+        }
+        if matches(old) != matches(new) {
+            notes.push(Note::new("match", "its match changed: other requests"));
+        }
+        match (&old.target, &new.target) {
+            (Target::Split(_), Target::Fixed(subset)) => {
+                notes.push(Note::new("fixed", format!("all go to {}: a fixed subset instead of weights", subset.name)));
+            }
+            (Target::Fixed(_), Target::Split(_)) => notes.push(Note::new("fixed", "weights instead of a fixed subset")),
+            _ => {}
+        }
+        let (kinds, more) = carried(old, new);
+        notes.extend(more);
+        let (before, after) = (Layout::of(old), Layout::of(new));
+        let visitors: Vec<VisitorsDiff> = kinds
+            .into_iter()
+            .map(|kind| {
+                let moves = before.moves(&after, &kind.carried);
+                VisitorsDiff {
+                    who: kind.who,
+                    moved: moved(&moves),
+                    least: before.least(&after, &kind.carried),
+                    reasons: reasons(&before, &after, &kind.carried),
+                    carried: kind.carried,
+                    moves,
+                }
+            })
+            .collect();
+        let subsets = subsets(Some(&before), Some(&after));
+        let is_same = notes.is_empty()
+            && visitors.iter().all(|kind| kind.moved == Share::default() && kind.reasons.is_empty())
+            && subsets.iter().all(SubsetDiff::is_same);
+        let picture = Picture {
+            old: owners(&before, &after, &subsets).map(|(old, _, draws)| (old, draws)).collect(),
+            new: owners(&before, &after, &subsets).map(|(_, new, draws)| (new, draws)).collect(),
+            is_comparable: visitors.iter().any(|kind| matches!(kind.carried, Carried::Draw | Carried::Subset)),
+        };
+        let change = if is_same { Change::Same } else { Change::Changed };
+        RuleDiff { rule: new.name.clone(), change, subsets, visitors, notes, picture }
+    }
+}
+
+impl SubsetDiff {
+    /// Whether its part of all draws is what it was.
+    fn is_same(&self) -> bool {
+        let share = |owned: Option<Owned>| owned.map(|owned| owned.share).unwrap_or_default();
+        share(self.old) == share(self.new)
+    }
+}
+
+/// Who owns which draws of a rule that is only on one side.
+fn own(layout: &Layout) -> Vec<(usize, u64)> {
+    layout.beside(layout).into_iter().map(|(at, _, draws)| (at, draws)).collect()
+}
+
+/// Who owns which draws in both, by the places in this list.
+fn owners(old: &Layout, new: &Layout, subsets: &[SubsetDiff]) -> impl Iterator<Item = (usize, usize, u64)> {
+    let place = |layout: &Layout, at| {
+        let name = layout.name(at);
+        subsets.iter().position(|known| known.subset == name).unwrap_or_default()
+    };
+    old.beside(new).into_iter().map(move |(from, to, draws)| (place(old, from), place(new, to), draws))
+}
+
+/// All subsets of both.
+fn subsets(old: Option<&Layout>, new: Option<&Layout>) -> Vec<SubsetDiff> {
+    let before = old.map(|layout| layout.names.clone()).unwrap_or_default();
+    let after = new.map(|layout| layout.names.clone()).unwrap_or_default();
+    let added = after.iter().filter(|name| !before.contains(name));
+    let owned = |layout: &Layout, name: &str| {
+        let share = Share::of_draws(layout.owned_by(name)?);
+        Some(Owned { weight: layout.weight_of(name), share })
+    };
+    before
+        .iter()
+        .chain(added)
+        .map(|name| SubsetDiff {
+            subset: (*name).to_owned(),
+            old: old.and_then(|layout| owned(layout, name)),
+            new: new.and_then(|layout| owned(layout, name)),
+        })
+        .collect()
+}
+
+/// The hosts in an order of their own; no host is every host.
+fn hosts(rule: &Rule) -> Vec<String> {
+    let mut hosts: Vec<String> = rule.hosts.iter().map(|host| format!("{host:?}")).collect();
+    if hosts.is_empty() || rule.hosts.contains(&HostPattern::Any) {
+        return Vec::new();
+    }
+    hosts.sort();
+    hosts.dedup();
+    hosts
+}
+
+/// The entries of the match in an order of their own, as text that is only compared: it may hold secrets.
+fn matches(rule: &Rule) -> Vec<String> {
+    let mut entries: Vec<String> = rule.matches.iter().map(|entry| format!("{entry:?}")).collect();
+    entries.sort();
+    entries.dedup();
+    entries
+}
+
+/// What a rule is beside its name, if it is a split: hosts, match and subsets.
+pub fn identity(rule: &Rule) -> Option<[Vec<String>; 3]> {
+    let Target::Split(split) = &rule.target else { return None };
+    let names = split.subsets.iter().map(|subset| subset.name.to_string()).collect();
+    Some([hosts(rule), matches(rule), names])
+}

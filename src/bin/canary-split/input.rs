@@ -10,6 +10,9 @@ use std::rc::Rc;
 /// What `kubectl` takes for a kustomization.
 const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
+/// The byte order mark that a text may begin with.
+pub const MARK: char = '\u{feff}';
+
 /// A text and what it is called.
 #[derive(Debug)]
 pub struct Source {
@@ -62,6 +65,14 @@ pub fn read_all(paths: &[PathBuf]) -> Result<Vec<Unit>, String> {
 
 /// Reads one file, or the standard input for `-`.
 pub fn read(path: &Path) -> Result<Source, String> {
+    let Source { name, text } = read_whole(path)?;
+    // A byte order mark is no part of what is said.
+    let text = text.strip_prefix(MARK).map(str::to_owned).unwrap_or(text);
+    Ok(Source { name, text })
+}
+
+/// Reads one file, or the standard input for `-`, with the byte order mark that it may begin with.
+pub fn read_whole(path: &Path) -> Result<Source, String> {
     let mut bytes = Vec::new();
     let (name, done) = if path.as_os_str() == "-" {
         ("standard input".to_owned(), std::io::stdin().lock().read_to_end(&mut bytes))
@@ -71,8 +82,6 @@ pub fn read(path: &Path) -> Result<Source, String> {
     done.map_err(|error| format!("{name}: {error}"))?;
     let text = String::from_utf8(bytes)
         .map_err(|error| format!("{name}: not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))?;
-    // A byte order mark is no part of what is said.
-    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     Ok(Source { name, text })
 }
 

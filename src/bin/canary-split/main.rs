@@ -13,6 +13,7 @@ mod finding;
 mod input;
 mod manifest;
 mod schemes;
+mod set;
 mod simulate;
 mod yaml;
 
@@ -65,6 +66,10 @@ enum Command {
     ///
     /// It ends with 0 if nothing differs in effect, 1 if something does or a config has faults, 2 if it could not compare.
     Diff(diff::Options),
+    /// Other weights in a file, and nothing else; prints who moves
+    ///
+    /// It ends with 0 if that was done, 1 if it was done and another rule of the config has faults, 2 if nothing was done.
+    Set(set::Options),
     /// Who moves when weights are edited: this split beside others, as a table
     Simulate(simulate::Options),
     /// The script that completes this command in a shell
@@ -99,6 +104,7 @@ fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<bool, Str
     match command {
         Command::Check(options) => check::run(options, output, out),
         Command::Diff(options) => diff::run(options, output, out),
+        Command::Set(options) => set::run(options, output, out),
         Command::Simulate(options) => simulate::run(options, out).map(|()| true),
         Command::Completion { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "canary-split", out);

@@ -1,0 +1,248 @@
+//! `set`: other weights in a file, and nothing else.
+
+mod splice;
+mod write;
+
+use crate::Output;
+use crate::diff::Diff;
+use crate::input::{self, MARK, Source, Unit};
+use crate::manifest::{Objects, PluginConfig};
+use crate::yaml::Node;
+use canary_split::config::General;
+use serde::Serialize;
+use splice::Weight;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// What to set.
+#[derive(clap::Args)]
+pub struct Options {
+    /// The file with the WasmPlugin or a bare pluginConfig; `-`: the standard input, and the edited text is printed, the difference
+    /// on the standard error
+    file: PathBuf,
+    /// The name of the rule
+    rule: String,
+    /// New weights, as in `v1=50 v2=50`; the other subsets keep theirs
+    #[arg(value_name = "SUBSET=WEIGHT", required_unless_present = "rollback")]
+    weights: Vec<String>,
+    /// Sets every canary to 0; stable gets the sum if it would have 0
+    #[arg(long, conflicts_with = "weights")]
+    rollback: bool,
+    /// The WasmPlugin, if the file holds several: NAME or NAMESPACE/NAME
+    #[arg(long, value_name = "NAME")]
+    plugin: Option<String>,
+    /// Writes nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// A weight before and after.
+#[derive(Serialize)]
+struct Edit {
+    subset: String,
+    old: String,
+    new: u32,
+    line: usize,
+}
+
+/// Sets the weights and prints who moves; whether no other rule has faults.
+pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bool, String> {
+    let is_stdin = options.file.as_os_str() == "-";
+    if !is_stdin && options.file.is_dir() {
+        return Err(format!("{}: a folder; name the file in it that holds the WasmPlugin", options.file.display()));
+    }
+    let whole = input::read_whole(&options.file)?;
+    let (mark, rest) =
+        whole.text.split_at_checked(whole.text.strip_prefix(MARK).map_or(0, |_| MARK.len_utf8())).unwrap_or_default();
+    let source = Source { text: rest.to_owned(), name: whole.name };
+    let name = source.name.clone();
+    let documents = source.documents()?;
+    let old = chosen(source, options)?;
+    let rule = rule(&old, &options.rule)?;
+    let wanted = if options.rollback { rollback(rule, &options.rule)? } else { wanted(&options.weights)? };
+    let edits = edits(&old, &documents, rule, &options.rule, &wanted)?;
+    let text = splice::spliced(&old.source, &edits, &documents)?;
+    let new = chosen(Source { name: name.clone(), text: text.clone() }, options)?;
+    check_rule(&new, &options.rule)?;
+
+    let is_written = !edits.is_empty() && !options.dry_run;
+    if is_written && !is_stdin {
+        write::replace(&options.file, &[mark, &text].concat())?;
+    }
+    let diff = Diff::between(std::slice::from_ref(&old), &[new]);
+    let listed: Vec<Edit> = edits.iter().map(|edit| listed(edit, &old.source)).collect();
+    let mut said = Vec::new();
+    say(&name, options, &listed, &diff, output, &mut said).map_err(|error| error.to_string())?;
+    let done = if is_stdin && !options.dry_run {
+        io::stderr().write_all(&said).and_then(|()| out.write_all([mark, &text].concat().as_bytes()))
+    } else {
+        out.write_all(&said)
+    };
+    done.map_err(|error| error.to_string())?;
+    diff.warn();
+    Ok(!diff.has_faults())
+}
+
+fn say(
+    file: &str,
+    options: &Options,
+    edits: &[Edit],
+    diff: &Diff,
+    output: Output,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let is_written = !edits.is_empty() && !options.dry_run;
+    if let Output::Json = output {
+        let json = serde_json::json!({
+            "file": file, "rule": options.rule, "edits": edits, "written": is_written, "diff": diff.to_json(),
+        });
+        return writeln!(out, "{json:#}");
+    }
+    if edits.is_empty() {
+        return writeln!(out, "{file}: rule {} has these weights already; nothing is written", options.rule);
+    }
+    let list: Vec<String> =
+        edits.iter().map(|Edit { subset, old, new, .. }| format!("{subset} {old} → {new}")).collect();
+    let end = if options.dry_run { "; nothing is written" } else { "" };
+    writeln!(out, "{file}: rule {}: {}{end}\n", options.rule, list.join(", "))?;
+    diff.print(output, out)
+}
+
+fn listed(edit: &(Weight, u32), source: &Source) -> Edit {
+    let (weight, new) = edit;
+    let old = source.text.get(weight.span.clone()).unwrap_or_default().to_owned();
+    Edit { subset: weight.subset.clone(), old, new: *new, line: source.position(weight.span.start).0 }
+}
+
+/// The one config of a text that is meant.
+fn chosen(source: Source, options: &Options) -> Result<PluginConfig, String> {
+    let name = source.name.clone();
+    let unit = Unit { folder: String::new(), sources: vec![Rc::new(source)] };
+    let all: Vec<PluginConfig> = Objects::of(&unit)?.configs().collect();
+    let titles = || all.iter().map(PluginConfig::title).collect::<Vec<_>>().join(", ");
+    let is_named = |config: &&PluginConfig, wanted: &String| {
+        config.title() == *wanted || config.object.as_ref().is_some_and(|object| object.name == *wanted)
+    };
+    let fitting: Vec<&PluginConfig> =
+        all.iter().filter(|config| options.plugin.as_ref().is_none_or(|wanted| is_named(config, wanted))).collect();
+    match (fitting.as_slice(), &options.plugin) {
+        ([config], _) => Ok((*config).clone()),
+        ([], Some(wanted)) if !all.is_empty() => {
+            Err(format!("{name}: no WasmPlugin {wanted} of this filter; there are {}", titles()))
+        }
+        ([], _) => Err(format!("{name}: no WasmPlugin of this filter and no pluginConfig")),
+        _ => Err(format!("{name}: several WasmPlugins of this filter; choose by --plugin: {}", titles())),
+    }
+}
+
+/// The rule of this name, with a split.
+fn rule<'c>(config: &'c PluginConfig, name: &str) -> Result<&'c Node, String> {
+    let rules = config.node.as_ref().and_then(|node| node.get("rules")).map_or(&[][..], Node::items);
+    let name_of = |rule: &'c Node| rule.get("name").and_then(Node::text);
+    let Some(rule) = rules.iter().find(|rule| name_of(rule) == Some(name)) else {
+        let names: Vec<&str> = rules.iter().filter_map(name_of).collect();
+        let there =
+            if names.is_empty() { "there is none".to_owned() } else { format!("there are {}", names.join(", ")) };
+        return Err(format!("{}: no rule {name}; {there}", config.title()));
+    };
+    match (rule.get("split"), rule.get("subset").and_then(Node::text)) {
+        (None, Some(subset)) => Err(format!(
+            "rule {name} has the fixed subset {subset} and no weights; take the rule out, or change the subset"
+        )),
+        (None, None) => Err(format!("rule {name} has no split")),
+        _ => Ok(rule),
+    }
+}
+
+/// `SUBSET=WEIGHT…`
+fn wanted(arguments: &[String]) -> Result<Vec<(String, u32)>, String> {
+    let mut wanted: Vec<(String, u32)> = Vec::new();
+    for argument in arguments {
+        let Some((subset, weight)) = argument.split_once('=') else {
+            return Err(format!("{argument:?} is not SUBSET=WEIGHT, as in v2=20"));
+        };
+        let is_number = weight.bytes().all(|digit| digit.is_ascii_digit());
+        let Some(weight) = weight.parse().ok().filter(|_| is_number) else {
+            return Err(format!("{subset}: {weight:?} is no weight of 0 to {}", u32::MAX));
+        };
+        if wanted.iter().any(|(known, _)| known == subset) {
+            return Err(format!("{subset} is given twice"));
+        }
+        wanted.push((subset.to_owned(), weight));
+    }
+    Ok(wanted)
+}
+
+/// All to stable.
+fn rollback(rule: &Node, name: &str) -> Result<Vec<(String, u32)>, String> {
+    let mut wanted = Vec::new();
+    let mut sum = 0_u64;
+    for item in rule.get("split").map_or(&[][..], Node::items) {
+        let subset =
+            item.get("subset").and_then(Node::text).ok_or(format!("rule {name} has a subset without a name"))?;
+        let weight = item.get("weight").and_then(splice::weight);
+        sum += u64::from(weight.unwrap_or(0));
+        let is_stable = wanted.is_empty();
+        wanted.push((subset.to_owned(), if is_stable { weight.unwrap_or(0) } else { 0 }));
+    }
+    if let Some((_, stable @ 0)) = wanted.first_mut() {
+        *stable = u32::try_from(sum)
+            .map_err(|_| format!("rule {name}: the weights add up to {sum}, which is more than {}", u32::MAX))?;
+    }
+    Ok(wanted)
+}
+
+/// Which weights are to be written anew; those that say the same already stay as they are written.
+fn edits(
+    config: &PluginConfig,
+    documents: &[Node],
+    rule: &Node,
+    name: &str,
+    wanted: &[(String, u32)],
+) -> Result<Vec<(Weight, u32)>, String> {
+    let items = rule.get("split").map_or(&[][..], Node::items);
+    let subset_of = |item: &Node| item.get("subset").and_then(Node::text).map(str::to_owned);
+    let mut edits = Vec::new();
+    for (subset, weight) in wanted {
+        let Some(item) = items.iter().find(|item| subset_of(item).as_deref() == Some(subset)) else {
+            let names: Vec<String> = items.iter().filter_map(subset_of).collect();
+            return Err(format!("rule {name} has no subset {subset}; there are {}", names.join(", ")));
+        };
+        let Some(node) = item.get("weight") else {
+            return Err(format!("rule {name}: {subset} has no weight; write one into the file first"));
+        };
+        let (line, column) = config.source.position(node.span.start);
+        let place = format!("{}:{line}:{column}", config.source.name);
+        if !splice::is_written_there(documents, &node.span) {
+            return Err(format!(
+                "{place}: the weight of {subset} stands in or behind an alias, and says something elsewhere too; edit it by hand"
+            ));
+        }
+        match splice::weight(node) {
+            Some(old) if old == *weight => {}
+            Some(_) => edits.push((Weight { subset: subset.clone(), span: node.span.clone() }, *weight)),
+            None => {
+                return Err(format!(
+                    "{place}: the weight of {subset} is no number of 0 to {}; mend it first",
+                    u32::MAX
+                ));
+            }
+        }
+    }
+    edits.sort_by_key(|(weight, _)| weight.span.start);
+    Ok(edits)
+}
+
+/// Whether the filter takes the rule as it is now.
+fn check_rule(config: &PluginConfig, name: &str) -> Result<(), String> {
+    let text = config.json();
+    let first =
+        |errors: &[canary_split::config::ConfigError]| errors.first().map(ToString::to_string).unwrap_or_default();
+    let (general, _) = General::parse(text.as_bytes())
+        .map_err(|refused| format!("the filter would refuse the config: {}", first(&refused.errors)))?;
+    match general.rules().find(|entry| entry.name.as_deref() == Some(name)).map(|entry| entry.rule) {
+        Some(Err(errors)) => Err(format!("rule {name} would have a fault: {}", first(&errors))),
+        _ => Ok(()),
+    }
+}

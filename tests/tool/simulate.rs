@@ -76,3 +76,132 @@ fn bad_weights_are_named() {
         assert!(String::from_utf8_lossy(&output.stderr).contains(error), "{output:?}");
     }
 }
+
+/// `simulate` with days, as JSON.
+fn days(arguments: &[&str]) -> serde_json::Value {
+    let output = simulate(&[arguments, &["--output", "json"]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A figure of each subset, day by day.
+fn figures(simulation: &serde_json::Value, name: &str) -> Vec<Vec<f64>> {
+    let list = |value: &serde_json::Value| value.as_array().unwrap().clone();
+    let of_day = |day: &serde_json::Value| list(&day["subsets"]).iter().map(|s| s[name].as_f64().unwrap()).collect();
+    list(&simulation["days"]).iter().map(of_day).collect()
+}
+
+#[test]
+fn under_rebalance_each_days_share_is_the_weight_and_a_ramp_moves_nobody_twice() {
+    let simulation = days(&["100,0", "75,25", "50,50", "0,100", "--days", "8", "--visitors", "8000"]);
+    let (shares, configured) = (figures(&simulation, "share"), figures(&simulation, "configured"));
+    let weights: Vec<f64> = configured.iter().map(|day| day[1]).collect();
+    assert_eq!(weights, [0.0, 0.0, 0.25, 0.25, 0.5, 0.5, 1.0, 1.0]);
+    for (share, weight) in shares.iter().flatten().zip(configured.iter().flatten()) {
+        // Five standard deviations of the thousand visitors of the first day.
+        assert!(
+            (share - weight).abs() < 5.0 * (weight * (1.0 - weight) / 1000.0).sqrt() + 1e-9,
+            "{share}, not {weight}"
+        );
+    }
+    let changed = &simulation["visitorsWhoChanged"];
+    assert_eq!(changed["moreOften"], 0);
+    assert_eq!(figures(&simulation, "came").iter().flatten().sum::<f64>(), changed["once"].as_f64().unwrap());
+    assert!(figures(&simulation, "draining").iter().flatten().all(|&count| count == 0.0));
+}
+
+#[test]
+fn whoever_returns_every_day_is_seen_every_day_and_whoever_never_does_once() {
+    for (rate, visits) in [("1", [100, 200, 300, 400]), ("0", [100; 4])] {
+        let simulation = days(&["1,1", "--days", "4", "--visitors", "400", "--return-rate", rate]);
+        for (day, visits) in simulation["days"].as_array().unwrap().iter().zip(visits) {
+            assert_eq!((&day["visits"], &day["firstVisits"]), (&visits.into(), &100.into()), "{rate}");
+        }
+    }
+    let simulation = days(&["1", "--days", "2", "--visitors", "10000", "--return-rate", "0.25"]);
+    let again = simulation["days"][1]["visits"].as_f64().unwrap() - 5000.0;
+    assert!((again - 1250.0).abs() < 5.0 * (5000.0_f64 * 0.25 * 0.75).sqrt(), "{again}");
+}
+
+#[test]
+fn under_keep_a_subset_of_weight_0_drains_and_one_that_is_gone_is_left_at_once() {
+    let plan = ["1,1@1", "1,0@3", "1@5", "--days", "6", "--visitors", "6000", "--return-rate", "1"];
+    let kept = days(&[&plan[..], &["--on-weight-change", "keep"]].concat());
+    let v2 = |name| figures(&kept, name).iter().map(|day| day[1]).collect::<Vec<_>>();
+    let visits = v2("visits");
+    let there = visits[1];
+    assert!(there > 800.0, "half of two days' visitors: {visits:?}");
+    assert_eq!(visits[2..], [there, there, 0.0, 0.0]);
+    assert_eq!(v2("draining"), [0.0, 0.0, there, there, 0.0, 0.0]);
+    let back: Vec<_> = figures(&kept, "came").iter().map(|day| day[0]).collect();
+    assert_eq!(back, [0.0, 0.0, 0.0, 0.0, there, 0.0]);
+    assert_eq!(kept["visitorsWhoChanged"]["once"].as_f64(), Some(there));
+    // Under rebalance they have gone with the weight.
+    let came: Vec<_> = figures(&days(&plan), "came").iter().map(|day| day[0]).collect();
+    assert_eq!(came, [0.0, 0.0, there, 0.0, 0.0, 0.0]);
+}
+
+#[test]
+fn the_same_seed_is_the_same_simulation_in_every_form() {
+    let plan = ["90,10", "50,25,25", "--days", "5", "--visitors", "500"];
+    let print = |more: &[&str]| String::from_utf8(simulate(&[&plan[..], more].concat()).stdout).unwrap();
+    assert_eq!(print(&[]), print(&["--seed", "7"]));
+    assert_ne!(print(&[]), print(&["--seed", "8"]));
+    let json = days(&plan);
+    let csv = print(&["--form", "csv"]);
+    let lines: Vec<Vec<&str>> = csv.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    assert_eq!(lines.len(), 5 * 3);
+    for (line, (visits, weight)) in
+        lines.iter().zip(figures(&json, "visits").iter().flatten().zip(figures(&json, "configured").iter().flatten()))
+    {
+        assert_eq!((line[4].parse(), line[3].parse()), (Ok(*visits), Ok(*weight)), "{line:?}");
+    }
+    assert_eq!(lines[2][..4], ["1", "v3", "", "0.000000"]);
+    let plot = print(&["--form", "plot"]);
+    let bars: Vec<&str> = plot.lines().filter(|line| line.contains("90/10 ") || line.contains("50/25/25 ")).collect();
+    assert_eq!(bars.len(), 5, "{plot}");
+    assert!(plot.lines().all(|line| line.chars().count() <= 80), "{plot}");
+    for bar in bars {
+        assert_eq!(bar.matches('|').count(), 2, "{bar}");
+    }
+    assert!(print(&["--form", "plot", "--color", "always"]).contains("\x1b[30;44ma\x1b[0m"));
+}
+
+#[test]
+fn a_plan_that_fits_no_days_is_named() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["1", "2", "3", "--days", "2"], "3 steps are more than 2 days"),
+        (&["1,1@2", "--days", "3"], "\"1,1@2\": the first step begins on day 1"),
+        (&["1,1", "1,2@4", "--days", "3"], "\"1,2@4\": the day is none of 1 to 3"),
+        (&["1,1", "1,2@x", "--days", "3"], "\"1,2@x\": the day is none of 1 to 3"),
+        (
+            &["1,1", "1,2@3", "1,3@3", "--days", "3"],
+            "\"1,3@3\": day 3 is not after day 3, on which the step before begins",
+        ),
+        (&["1,1", "1,2@2", "1,3", "--days", "3"], "\"1,3\": on which day?"),
+        (&["1,1", "0,0", "--days", "3"], "[0, 0]: the weights add up to 0"),
+        (&["1,1", "--days", "0"], "0 is not in 1..=366"),
+        (&["1,1", "--days", "2", "--return-rate", "1.1"], "a rate is a number of 0 to 1"),
+        (&["1,1", "--days", "2", "--return-rate", "nan"], "a rate is a number of 0 to 1"),
+        (&["1,1", "2,1", "--return-rate", "1"], "--days"),
+        (&["--days", "2"], "WEIGHTS"),
+        (&["1,1"], "1/1: one step is no edit; give a second one, or --days"),
+    ];
+    for (arguments, error) in cases {
+        let output = simulate(arguments);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{arguments:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(error), "{output:?}");
+    }
+}
+
+#[test]
+fn programs_get_the_tables_too() {
+    let edit = days(&["80,20", "50,50", "--visitors", "1000"]);
+    let row = &edit["edits"][0];
+    assert_eq!((&row["old"], &row["schemes"][0]["scheme"]), (&serde_json::json!([80, 20]), &"canary-split".into()));
+    assert!((row["leastPossible"].as_f64().unwrap() - 0.3).abs() < 1e-9);
+    assert!((row["schemes"][0]["moved"].as_f64().unwrap() - 0.3).abs() < 0.08, "{row}");
+    let plan = days(&["1,0", "1,1", "0,1", "--visitors", "1000"]);
+    let keep = plan["plans"][0]["schemes"].as_array().unwrap().last().unwrap();
+    assert_eq!((&keep["scheme"], &keep["moved"]), (&"canary-split, keep".into(), &0.0.into()));
+}

@@ -23,13 +23,14 @@ pub fn painted(owner: usize, is_colourful: bool) -> String {
 /// anything at all has a cell, as far as there are enough.
 pub fn cells(parts: &[(usize, u64)], width: usize) -> Vec<usize> {
     let whole: u128 = parts.iter().map(|&(_, amount)| u128::from(amount)).sum();
-    let edge = |cell: usize| cell as u128 * whole / width.max(1) as u128;
+    // In units of which a cell has as many as the whole has parts.
+    let edge = |cell: usize| cell as u128 * whole;
     let owners = parts.iter().filter(|part| part.1 > 0).map(|part| part.0 + 1).max().unwrap_or(0);
     // What each owner has of each cell.
     let mut amounts = vec![vec![0_u128; owners]; width];
     let mut from = 0;
     for &(owner, amount) in parts {
-        let to = from + u128::from(amount);
+        let to = from + u128::from(amount) * width as u128;
         for (cell, amounts) in amounts.iter_mut().enumerate() {
             let common = to.min(edge(cell + 1)).saturating_sub(from.max(edge(cell)));
             if let Some(own) = amounts.get_mut(owner).filter(|_| common > 0) {
@@ -73,7 +74,9 @@ mod tests {
             (&[(0, 999), (1, 1)], 10, "aaaaaaaaab"),
             (&[(0, 1), (1, 999)], 10, "abbbbbbbbb"),
             (&[(0, 4), (1, 0), (2, 4)], 4, "aacc"),
-            (&[(0, 1), (1, 1), (2, 1)], 2, "ab"),
+            (&[(0, 1), (1, 1), (2, 1)], 2, "ac"),
+            (&[(0, 0), (1, 1)], 3, "bbb"),
+            (&[(0, 1), (1, 2)], 4, "abbb"),
             (&[(70, 1)], 3, "+++"),
             (&[(0, 1 << 32)], 1, "a"),
         ] {

@@ -70,7 +70,10 @@ enum Command {
     ///
     /// It ends with 0 if that was done, 1 if it was done and another rule of the config has faults, 2 if nothing was done.
     Set(set::Options),
-    /// Who moves when weights are edited: this split beside others, as a table
+    /// Who moves when weights are edited: beside other schemes, or day by day
+    ///
+    /// With --days visitors come for the first time evenly over the days, and each of them comes again on each later day with
+    /// the return rate; nobody loses the cookie. The filter's own code decides each visit, by the weights of its day.
     Simulate(simulate::Options),
     /// The script that completes this command in a shell
     Completion {
@@ -105,7 +108,7 @@ fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<bool, Str
         Command::Check(options) => check::run(options, output, out),
         Command::Diff(options) => diff::run(options, output, out),
         Command::Set(options) => set::run(options, output, out),
-        Command::Simulate(options) => simulate::run(options, out).map(|()| true),
+        Command::Simulate(options) => simulate::run(options, output, out).map(|()| true),
         Command::Completion { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "canary-split", out);
             Ok(true)

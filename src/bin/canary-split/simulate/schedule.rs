@@ -1,0 +1,47 @@
+//! `WEIGHTS…` or `WEIGHTS@DAY…` → which weights each day has.
+
+use super::weights;
+
+/// Weights from a day on.
+pub struct Step {
+    /// The first day, from 1.
+    pub day: u32,
+    /// The weights, stable first.
+    pub weights: Vec<u32>,
+}
+
+/// Spreads steps evenly over the days, or begins each on the day that it names; the first one begins on day 1.
+pub fn read(plan: &[String], days: u32) -> Result<Vec<Step>, String> {
+    let is_named = plan.iter().skip(1).any(|step| step.contains('@'));
+    let count = plan.len() as u64;
+    if count > u64::from(days) {
+        return Err(format!("{count} steps are more than {days} days"));
+    }
+    let mut steps: Vec<Step> = Vec::new();
+    for (number, text) in (0_u64..).zip(plan) {
+        let (list, day) = match text.split_once('@') {
+            Some((list, day)) => {
+                let day = day.parse().ok().filter(|day| (1..=days).contains(day));
+                (list, day.ok_or_else(|| format!("{text:?}: the day is none of 1 to {days}"))?)
+            }
+            None if is_named && number > 0 => {
+                return Err(format!(
+                    "{text:?}: on which day? Either all steps after the first name theirs, or none does"
+                ));
+            }
+            // Less than the number of days.
+            None => (text.as_str(), (number * u64::from(days) / count) as u32 + 1),
+        };
+        match steps.last() {
+            None if day > 1 => return Err(format!("{text:?}: the first step begins on day 1")),
+            Some(before) if before.day >= day => {
+                return Err(format!(
+                    "{text:?}: day {day} is not after day {}, on which the step before begins",
+                    before.day
+                ));
+            }
+            _ => steps.push(Step { day, weights: weights(list)? }),
+        }
+    }
+    Ok(steps)
+}

@@ -183,6 +183,27 @@ fn the_way_out_moves_as_few_as_it_says() {
 }
 
 #[test]
+fn why_more_move_than_the_least_is_said_with_names() {
+    for (old, new, expected) in [
+        ("v1=6 v2=1 v3=1", "v1=6 v3=2", "v2 is taken out of the middle of the list: "),
+        ("v1=6 v2=1 v3=1", "v1=4 v4=1 v5=1 v2=1 v3=1", "v4, v5 are put before the end of the list: "),
+        ("v1=5 v2=1 v3=1 v4=1", "v1=5 v4=1 v2=1 v3=1", "v2, v3, v4 are elsewhere in the list than before: "),
+        ("v7=29 v3=16 v1=19", "v4=37 v7=27", "v7 is elsewhere in the list than before: "),
+        ("v1=5 v2=1 v3=2 v4=0", "v1=5 v2=1 v3=1 v4=1", "v3 shrinks and v4 grows: "),
+        ("v1=4 v2=4 v3=3 v4=5", "v1=5 v2=3 v3=3 v4=5", "v4 has more than its lane, which is 25 % with 3 canaries"),
+        (
+            "v1=3 v2=1 v3=2 v4=3 v5=7 v6=0",
+            "v1=2 v2=1 v3=3 v4=3 v5=7 v6=0",
+            "v3 has more than its lane, which is 12.5 % with 5 canaries",
+        ),
+    ] {
+        let rule = first_rule(&config(old, "cookie: {}"), &config(new, "cookie: {}"));
+        let reasons = &rule["visitors"][0]["reasons"];
+        assert!(reasons[0]["text"].as_str().unwrap().starts_with(expected), "{old} → {new}: {reasons}");
+    }
+}
+
+#[test]
 fn another_salt_draws_everyone_anew() {
     let rule = first_rule(&config("v1=3 v2=1", "cookie: {}"), &config("v1=2 v2=2", "cookie: {}, salt: other"));
     let visitors = &rule["visitors"][0];
@@ -300,6 +321,8 @@ fn kept_subsets_count_while_their_seal_is_the_same() {
     assert_eq!(same, (json!("subset"), String::new(), "keep drain".to_owned()));
     let other = how(&sealed(a, "v1=3 v2=1"), &sealed(b, "v1=4 v2=0"));
     assert_eq!(other, (json!("draw"), "seal".to_owned(), "keep".to_owned()));
+    let still = how(&sealed(a, "v1=3 v2=0 v3=1"), &sealed(a, "v1=4 v2=0 v3=1"));
+    assert_eq!(still, (json!("subset"), String::new(), "keep".to_owned()), "what has drained before");
     let gone = how(&sealed(a, "v1=3 v2=1"), &sealed(a, "v1=4"));
     assert_eq!(gone, (json!("subset"), String::new(), "keep evict".to_owned()));
     for form in ["text", "json"] {
@@ -369,7 +392,8 @@ fn faults_are_warnings_and_the_rules_are_as_the_gateway_has_them() {
     // What is in force before a faulty OLD nobody knows.
     let (out, error, code) = run(&bad, &good, &[]);
     assert!(out.starts_with("rule web: new\n") && error.contains("(rule web is off)") && code == 1, "{out}{error}");
-    let (out, error, code) = run(&good, "seal: geheim\nrules: []", &[]);
+    let sealed = format!("seal: 0123456789abcdef\n{good}");
+    let (out, error, code) = run(&sealed, "seal: geheim\nrules: []", &[]);
     assert_eq!((out.as_str(), code), ("nothing differs in effect\n", 1));
     assert!(error.contains("the last good one stays in force") && !error.contains("geheim"), "{error}");
     let (diff, _) = compared(&good, &bad);

@@ -2,7 +2,7 @@
 
 use crate::{ended, fed, tool};
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 
 /// A folder that goes with the test.
@@ -179,6 +179,9 @@ fn what_changes_nothing_and_what_is_only_tried_is_not_written() {
     let folder = Folder::new("nothing");
     let file = folder.file("a.yaml", PLUGIN);
     fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
+    // One that is written is another file of the same name.
+    let number = || fs::metadata(&file).unwrap().ino();
+    let before = number();
     let (out, _, code) = ended(&tool(&["set", &file, "web", "v1=80", "v2=20"]));
     assert_eq!((out, code), (format!("{file}: rule web has these weights already; nothing is written\n"), 0));
     let (out, _, code) = ended(&tool(&["set", &file, "web", "v1=50", "v2=50", "--dry-run"]));
@@ -187,6 +190,7 @@ fn what_changes_nothing_and_what_is_only_tried_is_not_written() {
         "{out}"
     );
     assert_eq!((fs::read_to_string(&file).unwrap().as_str(), code), (PLUGIN, 0));
+    assert_eq!(number(), before);
     // A pipe goes on with what came in.
     let (out, error, code) = ended(&fed(&["set", "-", "web", "v2=20"], PLUGIN));
     assert_eq!((out.as_str(), code), (PLUGIN, 0));

@@ -106,7 +106,8 @@ impl<'r> Layout<'r> {
         self.weights.get(self.place(name)?).copied()
     }
 
-    fn place(&self, name: &str) -> Option<usize> {
+    /// The place of a subset in the list; `None`: it is not in the split.
+    pub fn place(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|known| *known == name)
     }
 

@@ -18,70 +18,59 @@ pub fn reasons(old: &Layout, new: &Layout, carried: &Carried) -> Vec<Note> {
         }
         Carried::Draw if now <= least => Vec::new(),
         Carried::Draw => {
-            let places = places(old, new, now);
-            let left = places.as_ref().map_or(now, |(_, left)| *left);
-            let mut reasons: Vec<Note> = places.into_iter().map(|(note, _)| note).collect();
+            let better = in_old_places(old, new).filter(|(_, left)| *left < now);
+            let left = better.as_ref().map_or(now, |(_, left)| *left);
+            let mut reasons = Vec::new();
+            if let Some((list, _)) = better {
+                let help = format!("write the list as {list}: {left} would move, so {} move needlessly", now - left);
+                reasons.push(places(old, new).help(help));
+            }
             if left > least {
                 reasons.extend(through_stable(old, new));
                 reasons.extend([old, new].into_iter().filter_map(outgrown).next_back());
+            }
+            // Whoever replaces stable has no better list.
+            if reasons.is_empty() {
+                reasons.push(places(old, new));
             }
             reasons
         }
     }
 }
 
-/// A canary that stands elsewhere in the list than before, if it is better to leave them in their places; and who moves then.
-fn places(old: &Layout, new: &Layout, now: Share) -> Option<(Note, Share)> {
+/// The new weights with every subset in its old place and new ones at the end: that list, and who would move.
+fn in_old_places(old: &Layout, new: &Layout) -> Option<(String, Share)> {
     let appended = new.names.iter().filter(|name| !old.names.contains(name));
     let names: Vec<&str> = old.names.iter().chain(appended).copied().collect();
     let weights: Vec<u32> = names.iter().map(|name| new.weight_of(name).unwrap_or(0)).collect();
-    if names.len() > MAX_SUBSETS || names == new.names {
+    if names.len() > MAX_SUBSETS {
         return None;
     }
     let split = Split::new(&weights).ok()?;
-    let better = Layout::of_split(names.clone(), weights.clone(), &split);
-    let left = moved(&old.moves(&better, &Carried::Draw));
-    if left >= now {
-        return None;
-    }
-    let place = |list: &[&str], name: &str| list.iter().position(|known| *known == name);
-    let displaced: Vec<&str> = old
-        .names
-        .iter()
-        .enumerate()
-        .filter(|(at, name)| place(&new.names, name).is_some_and(|now| now != *at))
-        .map(|(_, name)| *name)
-        .collect();
-    let gone: Vec<&str> = old.names.iter().filter(|name| !new.names.contains(name)).copied().collect();
-    let inserted: Vec<&str> = new.names.iter().filter(|name| !old.names.contains(name)).copied().collect();
-    let in_order = |list: &Layout, other: &Layout| -> Vec<String> {
-        list.names.iter().filter(|name| other.names.contains(name)).map(|name| (*name).to_owned()).collect()
-    };
-    let what = if in_order(old, new) != in_order(new, old) {
-        match displaced.as_slice() {
-            [one, other] if gone.is_empty() && inserted.is_empty() => format!("{one} and {other} have changed places"),
-            _ => "the list has another order".to_owned(),
-        }
-    } else if inserted.is_empty() {
-        format!("{} {} taken out of the middle of the list", gone.join(", "), is_or_are(&gone))
-    } else if gone.is_empty() {
-        format!("{} {} put before the end of the list", inserted.join(", "), is_or_are(&inserted))
-    } else {
-        format!(
-            "{} {} the place of {}",
-            inserted.join(", "),
-            if inserted.len() == 1 { "takes" } else { "take" },
-            gone.join(", ")
-        )
-    };
-    let what = format!("{what}: a canary is told by its place, and its visitors are whoever is drawn there");
     let list: Vec<String> = names.iter().zip(&weights).map(|(name, weight)| format!("{name} {weight}")).collect();
-    let help = format!("write the list as {}: {left} would move, so {} move needlessly", list.join(", "), now - left);
-    Some((Note::new("places", what).help(help), left))
+    let better = Layout::of_split(names, weights, &split);
+    Some((list.join(", "), moved(&old.moves(&better, &Carried::Draw))))
 }
 
-fn is_or_are(names: &[&str]) -> &'static str {
-    if names.len() == 1 { "is" } else { "are" }
+/// That subsets stand elsewhere in the list than before.
+fn places(old: &Layout, new: &Layout) -> Note {
+    let (stayed, gone): (Vec<&str>, Vec<&str>) = old.names.iter().partition(|name| new.names.contains(name));
+    let (others, inserted): (Vec<&str>, Vec<&str>) = new.names.iter().partition(|name| old.names.contains(name));
+    let has_same_order = stayed == others;
+    let displaced: Vec<&str> = stayed.into_iter().filter(|name| old.place(name) != new.place(name)).collect();
+    let is = |names: &[&str]| if names.len() == 1 { "is" } else { "are" };
+    let what = match displaced.as_slice() {
+        _ if has_same_order && inserted.is_empty() => {
+            format!("{} {} taken out of the middle of the list", gone.join(", "), is(&gone))
+        }
+        _ if has_same_order && gone.is_empty() => {
+            format!("{} {} put before the end of the list", inserted.join(", "), is(&inserted))
+        }
+        [one, other] if gone.is_empty() && inserted.is_empty() => format!("{one} and {other} have changed places"),
+        [] => format!("{} {} where {} was in the list", inserted.join(", "), is(&inserted), gone.join(", ")),
+        names => format!("{} {} elsewhere in the list than before", names.join(", "), is(names)),
+    };
+    Note::new("places", format!("{what}: a canary is told by its place, and its visitors are whoever is drawn there"))
 }
 
 /// A canary shrinks while another one grows.

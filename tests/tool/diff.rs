@@ -503,5 +503,12 @@ rule web
   help: write the list as v1 6, v2 1, v3 1: 0 % would move, so 25 % move needlessly
 ";
     assert_eq!(run(&old, &new, &[]).0, expected);
+    let eighth = SPACE / 8;
+    let picture = json!({
+        "old": [[1, eighth], [0, 3 * eighth], [2, eighth], [0, 3 * eighth]],
+        "new": [[2, eighth], [0, 3 * eighth], [1, eighth], [0, 3 * eighth]],
+        "isComparable": true,
+    });
+    assert_eq!(first_rule(&old, &new)["picture"], picture);
     assert!(run(&old, &new, &["--color", "always"]).0.contains("\x1b[30;42mb\x1b[0m"));
 }

@@ -35,8 +35,7 @@ pub struct RuleDiff {
     pub visitors: Vec<VisitorsDiff>,
     /// What else is to be said.
     pub notes: Vec<Note>,
-    /// The draws from the first to the last, for the picture.
-    #[serde(skip)]
+    /// The draws from the first to the last.
     pub picture: Picture,
 }
 
@@ -79,7 +78,8 @@ pub struct VisitorsDiff {
 }
 
 /// `(subset, draws)` from the first draw to the last; a subset by its place in [`RuleDiff::subsets`].
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Picture {
     /// Before; empty: there was no such rule.
     pub old: Vec<(usize, u64)>,

@@ -4,8 +4,8 @@ PYTHON := .venv/bin/python
 # Where everything here looks for what was built.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 # The module names no path of the machine that built it: the same source gives the same bytes. (Encoded, for paths with spaces.)
-REMAPPED = CARGO_ENCODED_RUSTFLAGS="$$(printf -- '--remap-path-prefix=%s=%s\037--remap-path-prefix=%s=%s' \
-	"$${CARGO_HOME:-$$HOME/.cargo}" /cargo "$(CURDIR)" /canary-split)"
+REMAPPED = CARGO_ENCODED_RUSTFLAGS="$$(printf -- '\037--remap-path-prefix=%s=' \
+	"$${CARGO_HOME:-$$HOME/.cargo}"/registry/src/*/ "$(CURDIR)/" | cut -c2-)"
 
 # Istio's test library asks for these folders and uses them for nothing here.
 export TARGET_OUT := /tmp
@@ -17,9 +17,18 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 build: ## the module: target/wasm32-wasip1/release/canary_split.wasm
-	tests/setup.sh rust
-	@$(REMAPPED) cargo build --locked --release --lib --no-default-features --target wasm32-wasip1
-	@cargo run --quiet --locked --manifest-path wasmplugin/trim/Cargo.toml --target-dir target/trim -- $(WASM)
+	tests/setup.sh build
+	@cargo fetch --quiet --locked --target wasm32-wasip1
+	@$(REMAPPED) cargo build --locked --profile module --lib --no-default-features --target wasm32-wasip1
+	@$(MAKE) --no-print-directory $(TRIMMED)
+	@mkdir -p $(dir $(WASM)) && cp $(TRIMMED) $(WASM).part && mv $(WASM).part $(WASM)
+
+# What the compiler has built, without what never runs, and smaller.
+BUILT := target/wasm32-wasip1/module/canary_split.wasm
+TRIMMED := target/trim/canary_split.wasm
+$(TRIMMED): $(BUILT) $(addprefix wasmplugin/trim/,src/main.rs Cargo.lock package-lock.json) Makefile
+	@cargo run --quiet --locked --manifest-path wasmplugin/trim/Cargo.toml --target-dir target/trim -- $< $@.part
+	@wasmplugin/trim/node_modules/.bin/wasm-opt -Oz --flatten --rereloop -Oz -Oz $@.part -o $@.part && mv $@.part $@
 
 demo: build ## a whole canary on this machine: Envoy, v1, v2 (DEMO_EXIT=1 ends by itself)
 	tests/setup.sh demo
@@ -142,4 +151,4 @@ simulate: ## who moves when weights are edited: this split beside others
 	@cargo run --locked --quiet --release -- simulate
 
 clean: ## what was built and installed here
-	rm -rf target .venv .image wasmplugin/in-cluster/canary_split.wasm.gz
+	rm -rf target .venv .image wasmplugin/trim/node_modules wasmplugin/in-cluster/canary_split.wasm.gz

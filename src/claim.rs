@@ -15,12 +15,12 @@ impl ClaimPath {
     ///
     /// What is wrong with the text.
     pub fn parse(text: &str) -> Result<ClaimPath, &'static str> {
-        let names: Vec<String> = match text.strip_prefix('[') {
-            Some(rest) => {
-                let inner = rest.strip_suffix(']').ok_or("begins with [ and does not end with ]")?;
-                inner.split("][").map(str::to_owned).collect()
-            }
-            None => text.split('.').map(str::to_owned).collect(),
+        let names: Vec<String> = if text.starts_with('[') {
+            let names = text.strip_suffix(']').ok_or("begins with [ and does not end with ]")?.split(']');
+            // What does not begin with a bracket keeps the one before it, and is refused for that.
+            names.map(|name| name.strip_prefix('[').unwrap_or("]").to_owned()).collect()
+        } else {
+            text.split('.').map(str::to_owned).collect()
         };
         if names.iter().any(String::is_empty) {
             return Err("has an empty name");

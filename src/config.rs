@@ -219,7 +219,7 @@ impl<'t> General<'t> {
             };
             let mut name = rule_name(&json).map(str::to_owned);
             if let Some(known) = &name {
-                match seen.get(known) {
+                match seen.get(known.as_str()) {
                     Some(first) => {
                         errors.add(
                             &place.field("name"),
@@ -398,7 +398,7 @@ impl<'t> General<'t> {
                 if let Some(json) = fields.get("claims") {
                     conditions.extend(self.read_claims(json, &place.field("claims"), errors));
                 }
-                Some(Match { conditions: conditions.into() })
+                Some(Match::new(conditions))
             })
             .collect()
     }

@@ -75,8 +75,24 @@ pub fn decide<'c>(
 
 fn first_match<'c>(config: &'c Config, request: &mut impl Request<'c>) -> Option<(usize, &'c Rule)> {
     let authority = if config.hosts.needs_host() { request.header(":authority").unwrap_or_default() } else { &[] };
-    let mut candidates = config.hosts.rules(authority).map(|at| at as usize);
-    candidates.find_map(|at| Some((at, config.rules.get(at).filter(|rule| rule.matches(request))?)))
+    let mut candidates =
+        config.hosts.rules(authority).filter_map(|at| Some((at as usize, config.rules.get(at as usize)?)));
+    let mut next = candidates.next();
+    while let Some((_, rule)) = next {
+        if rule.knows_paths() {
+            let path = request.header(":path").unwrap_or_default();
+            if !rule.may_match(path) {
+                // Whoever has a hundred rules for a host spends the time here.
+                next = candidates.find(|(_, rule)| rule.may_match(path));
+                continue;
+            }
+        }
+        if rule.matches(request) {
+            break;
+        }
+        next = candidates.next();
+    }
+    next
 }
 
 /// The subset of a visitor, by what sticks to him or her.

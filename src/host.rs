@@ -235,10 +235,10 @@ fn vm_id() -> u64 {
 
 /// What Envoy calls this plugin; the same in all VMs and over all configs.
 fn plugin_name() -> String {
-    let named = |name: &str| property(vec![name]).unwrap_or_default();
-    let (name, root) = (named("plugin_name"), named("plugin_root_id"));
+    // Protobuf's strings are UTF-8.
+    let named = |name: &str| property(vec![name]).and_then(|name| String::from_utf8(name).ok()).unwrap_or_default();
     // In the list of plugins it is a line's end.
-    format!("{}/{}", String::from_utf8_lossy(&name), String::from_utf8_lossy(&root)).replace(char::is_control, " ")
+    format!("{}/{}", named("plugin_name"), named("plugin_root_id")).replace(char::is_control, " ")
 }
 
 fn property(path: Vec<&str>) -> Option<Vec<u8>> {

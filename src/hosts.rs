@@ -1,6 +1,7 @@
 //! Which rules speak about a host: an index, so that rules for other hosts cost nothing.
 
 use crate::rule::{HostPattern, Rule};
+use std::collections::BinaryHeap;
 use std::rc::Rc;
 
 /// The longest host that can be configured: a DNS name, RFC 1035. A longer one in a request matches no pattern.
@@ -61,8 +62,9 @@ impl HostIndex {
 struct Positions(Box<[(Rc<str>, u32)]>);
 
 impl Positions {
-    fn new(mut pairs: Vec<(Rc<str>, u32)>) -> Positions {
-        pairs.sort_unstable();
+    fn new(pairs: Vec<(Rc<str>, u32)>) -> Positions {
+        // A heap, as in `Json::object`.
+        let mut pairs = BinaryHeap::from(pairs).into_sorted_vec();
         // A rule may name a host twice.
         pairs.dedup();
         Positions(pairs.into())
@@ -86,7 +88,19 @@ struct Merge<'i> {
 impl Iterator for Merge<'_> {
     type Item = u32;
 
+    #[inline(always)]
     fn next(&mut self) -> Option<u32> {
+        if self.below.is_empty() && self.any.is_empty() {
+            let (&(_, next), rest) = self.exact.split_first()?;
+            self.exact = rest;
+            return Some(next);
+        }
+        self.next_of_several()
+    }
+}
+
+impl Merge<'_> {
+    fn next_of_several(&mut self) -> Option<u32> {
         let mut next = u32::MAX;
         for list in &self.below {
             next = next.min(first(list));

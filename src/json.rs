@@ -5,10 +5,11 @@
 //! The only user of serde.
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::collections::BinaryHeap;
 use std::fmt;
 
 /// A JSON value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Json {
     /// `null`
     Null,
@@ -26,9 +27,11 @@ pub enum Json {
 
 impl Json {
     /// An object of these fields.
-    pub fn object(mut fields: Vec<(String, Json)>) -> Json {
-        fields.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Json::Object(fields)
+    pub fn object(fields: Vec<(String, Json)>) -> Json {
+        // A heap: sorting slices takes a tenth of the module more.
+        let placed = (0_u32..).zip(fields).map(|(place, (name, value))| (name, place, value));
+        let sorted = placed.collect::<BinaryHeap<_>>().into_sorted_vec();
+        Json::Object(sorted.into_iter().map(|(name, _, value)| (name, value)).collect())
     }
 
     /// What kind of value this is, for error texts.
@@ -72,7 +75,8 @@ impl<'t> Text<'t> {
     ///
     /// If it is nested too deeply (127 levels), or an escape in a string stands for no character.
     pub fn tree(self) -> Result<Json, String> {
-        serde_json::from_str(self.0).map_err(|error| error.to_string())
+        // By the same reader as in `parse`: one for each kind of text would be there twice.
+        serde_json::from_slice(self.0.as_bytes()).map_err(|error| error.to_string())
     }
 
     /// The fields, if it is an object whose names can be read.
@@ -94,27 +98,42 @@ impl<'t> Text<'t> {
     }
 
     /// The items of a list; anything else has none.
-    pub fn items(self) -> impl Iterator<Item = Text<'t>> + Clone {
+    pub fn items(self) -> impl Iterator<Item = Text<'t>> {
         split(self.0.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or_default(), b',')
     }
 }
 
 /// Splits correct JSON at separators that stand in no string and are not nested; an empty text has no parts.
-fn split<'t>(text: &'t str, separator: u8) -> impl Iterator<Item = Text<'t>> + Clone {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    let splits = move |byte: char| {
-        let is_escape = in_string && byte == '\\' && !escaped;
-        match byte {
-            '"' if !escaped => in_string = !in_string,
-            '{' | '[' if !in_string => depth += 1,
-            '}' | ']' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        escaped = is_escape;
-        depth == 0 && !in_string && byte == char::from(separator)
-    };
-    let parts = (!text.trim_ascii().is_empty()).then(|| text.split(splits));
-    parts.into_iter().flatten().map(|part| Text(part.trim_ascii()))
+fn split(text: &str, separator: u8) -> Parts<'_> {
+    Parts { rest: (!text.trim_ascii().is_empty()).then_some(text), separator }
+}
+
+#[derive(Clone)]
+struct Parts<'t> {
+    rest: Option<&'t str>,
+    separator: u8,
+}
+
+impl<'t> Iterator for Parts<'t> {
+    type Item = Text<'t>;
+
+    fn next(&mut self) -> Option<Text<'t>> {
+        let text = self.rest.take()?;
+        let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+        let end = text.bytes().position(|byte| {
+            let is_escape = in_string && byte == b'\\' && !escaped;
+            match byte {
+                b'"' if !escaped => in_string = !in_string,
+                b'{' | b'[' if !in_string => depth += 1,
+                b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            escaped = is_escape;
+            depth == 0 && !in_string && byte == self.separator
+        });
+        self.rest = end.and_then(|end| text.get(end + 1..));
+        Some(Text(text.get(..end.unwrap_or(text.len()))?.trim_ascii()))
+    }
 }
 
 /// What serde_json, asked for numbers of arbitrary precision, calls the one field of an object that stands for a number that is

@@ -20,7 +20,9 @@ pub struct Keep {
 impl Keep {
     /// For the cookies of this rule under this seal and salt.
     pub fn new(seal: Option<&str>, salt: &[u8], rule: &str) -> Keep {
-        let secret = [seal.unwrap_or_default().as_bytes(), salt].join(&0);
+        let mut secret = seal.unwrap_or_default().as_bytes().to_vec();
+        secret.push(0);
+        secret.extend(salt);
         let mut begun = SipHasher24::new_with_keys(xxh64(&secret, 0), xxh64(&secret, 1));
         begun.write(rule.as_bytes());
         begun.write(&[0]);

@@ -149,6 +149,28 @@ impl<'p> Scanner<'p> {
         }
     }
 
+    /// The next character, which stays.
+    fn ahead(&mut self) -> Option<char> {
+        self.chars.peek().map(|&(_, c)| c)
+    }
+
+    /// Whether this character comes next, which stays.
+    fn sees(&mut self, c: char) -> bool {
+        self.ahead() == Some(c)
+    }
+
+    /// Goes past this character, if it comes next.
+    fn takes(&mut self, c: char) -> bool {
+        self.sees(c) && self.chars.next().is_some()
+    }
+
+    /// Goes past a hexadecimal digit, if one comes next.
+    fn hex_digit(&mut self) -> Option<char> {
+        let digit = self.ahead().filter(char::is_ascii_hexdigit)?;
+        self.chars.next();
+        Some(digit)
+    }
+
     fn literal(&mut self, c: char) {
         self.out.push(c);
         match c {
@@ -180,7 +202,7 @@ impl<'p> Scanner<'p> {
                 Ok(None)
             }
             'b' | 'B' | 'A' | 'z' if !in_class => {
-                if self.chars.peek().is_some_and(|&(_, next)| next == '{') {
+                if self.sees('{') {
                     return Err(format!("\\{c}{{ at {at}: RE2 has no such escape"));
                 }
                 self.out.extend(['\\', c]);
@@ -204,14 +226,16 @@ impl<'p> Scanner<'p> {
     fn hex(&mut self, at: usize) -> Result<char, String> {
         let wrong = || format!("\\x at {at}: write \\xHH or \\x{{H…}}");
         let mut digits = String::new();
-        if self.chars.next_if(|&(_, c)| c == '{').is_some() {
-            while let Some((_, c)) = self.chars.next_if(|&(_, c)| c.is_ascii_hexdigit()) {
-                digits.push(c);
+        if self.takes('{') {
+            while let Some(digit) = self.hex_digit() {
+                digits.push(digit);
             }
-            self.chars.next_if(|&(_, c)| c == '}').ok_or_else(wrong)?;
+            if !self.takes('}') {
+                return Err(wrong());
+            }
         } else {
             for _ in 0..2 {
-                digits.push(self.chars.next_if(|&(_, c)| c.is_ascii_hexdigit()).ok_or_else(wrong)?.1);
+                digits.push(self.hex_digit().ok_or_else(wrong)?);
             }
         }
         let c = u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32).ok_or_else(wrong)?;
@@ -226,17 +250,17 @@ impl<'p> Scanner<'p> {
 
     /// After `(`: a plain group, `(?:`, a name, or flags. Returns whether a group was opened (not by flags alone).
     fn group(&mut self) -> Result<bool, String> {
-        if self.chars.next_if(|&(_, c)| c == '?').is_none() {
+        if !self.takes('?') {
             return Ok(true);
         }
         self.out.push('?');
-        if self.chars.next_if(|&(_, c)| c == 'P').is_some() {
+        if self.takes('P') {
             self.out.push('P');
-            if self.chars.peek().is_none_or(|&(_, c)| c != '<') {
+            if !self.sees('<') {
                 return Err("(?P must go on with <name>".to_owned());
             }
         }
-        if self.chars.next_if(|&(_, c)| c == '<').is_some() {
+        if self.takes('<') {
             self.out.push('<');
             for (at, c) in self.chars.by_ref() {
                 self.out.push(c);
@@ -244,7 +268,7 @@ impl<'p> Scanner<'p> {
                     '>' => return Ok(true),
                     _ if c.is_ascii_alphanumeric() || c == '_' => {}
                     '=' | '!' => return Err(format!("(?<{c} at {at}: RE2 has no look-around")),
-                    _ => return Err(format!("{c:?} at {at} in the name of a group")),
+                    _ => return Err(format!("'{}' at {at} in the name of a group", c.escape_default())),
                 }
             }
             return Err("a ( without a )".to_owned());
@@ -288,8 +312,8 @@ impl<'p> Scanner<'p> {
                 group.steps = group.steps.saturating_add(inner.steps.saturating_mul(most));
             }
         }
-        if let Some((_, lazy)) = self.chars.next_if(|&(_, c)| c == '?') {
-            self.out.push(lazy);
+        if self.takes('?') {
+            self.out.push('?');
         }
         Ok(Last::Repetition)
     }
@@ -322,7 +346,7 @@ impl<'p> Scanner<'p> {
     /// After `[`, up to and with `]`.
     fn class(&mut self) -> Result<(), String> {
         self.out.push('[');
-        if self.chars.next_if(|&(_, c)| c == '^').is_some() {
+        if self.takes('^') {
             self.out.push('^');
         }
         let mut first = true;
@@ -334,18 +358,18 @@ impl<'p> Scanner<'p> {
                     self.out.push_str(r"\]");
                     Some(c)
                 }
-                '[' if self.chars.peek().is_some_and(|&(_, next)| next == ':') => {
+                '[' if self.sees(':') => {
                     self.posix(at)?;
                     None
                 }
                 '[' => return Err(format!("[ at {at} inside of [ ]: write \\[")),
-                '&' | '~' if self.chars.peek().is_some_and(|&(_, next)| next == c) => {
+                '&' | '~' if self.sees(c) => {
                     return Err(format!("{c}{c} at {at} inside of [ ]: write it once"));
                 }
-                '-' if !first && self.chars.peek().is_some_and(|&(_, next)| next != ']') => {
+                '-' if !first && self.ahead().is_some_and(|next| next != ']') => {
                     return Err(format!("- at {at} inside of [ ]: write it first, last or as \\-"));
                 }
-                '-' if self.chars.peek().is_some_and(|&(_, next)| next == '-') => {
+                '-' if self.sees('-') => {
                     return Err(format!("-- at {at} inside of [ ]: write \\-"));
                 }
                 '-' => {
@@ -392,7 +416,10 @@ impl<'p> Scanner<'p> {
     /// `[:name:]`, the `[` of which has been read.
     fn posix(&mut self, at: usize) -> Result<(), String> {
         let rest = self.pattern.get(at + 2..).unwrap_or_default();
-        let name = rest.split_once(":]").map_or("", |(name, _)| name);
+        let name = match rest.split_once(':') {
+            Some((name, after)) if after.starts_with(']') => name,
+            _ => "",
+        };
         const NAMES: [&str; 14] = [
             "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper",
             "word", "xdigit",

@@ -68,8 +68,13 @@ impl InForce {
 }
 
 /// Where each name stands.
-fn places(named: &[(String, Text)]) -> HashMap<String, u32> {
-    named.iter().map(|(name, _)| name.clone()).zip(0..).collect()
+fn places<'n>(names: &mut dyn Iterator<Item = &'n str>) -> HashMap<String, u32> {
+    names.map(str::to_owned).zip(0..).collect()
+}
+
+/// The names of these rules.
+fn names<'n>(named: &'n [(String, Text<'_>)]) -> impl Iterator<Item = &'n str> {
+    named.iter().map(|(name, _)| &**name)
 }
 
 /// What a config comes to.
@@ -185,10 +190,11 @@ impl State {
             Target::Split(split) => split.subsets.iter().map(|subset| subset.name.to_string()).collect(),
             Target::Fixed(_) => Vec::new(),
         };
-        let places: HashMap<String, u32> = now.iter().map(|rule| rule.name.clone()).zip(0..).collect();
+        let places = places(&mut now.iter().map(|rule| &*rule.name));
         let mut gone = Vec::new();
         for rule in self.rules() {
-            let subsets = places.get(&rule.name).and_then(|&at| now.get(at as usize)).map(weighted).unwrap_or_default();
+            let subsets =
+                places.get(&*rule.name).and_then(|&at| now.get(at as usize)).map(weighted).unwrap_or_default();
             let missing = weighted(&rule).into_iter().filter(|subset| !subsets.contains(subset));
             gone.extend(missing.map(|subset| (rule.name.clone(), subset)));
         }
@@ -219,11 +225,11 @@ impl State {
             };
             let (named, places) = last_good.get_or_insert_with(|| {
                 let named = self.in_force.as_deref().map(InForce::named).unwrap_or_default();
-                let places = places(&named);
+                let places = places(&mut names(&named));
                 (named, places)
             });
             let restored = entry.name.as_ref().and_then(|name| {
-                let (_, text) = named.get(*places.get(name)? as usize)?;
+                let (_, text) = named.get(*places.get(&**name)? as usize)?;
                 Some((general.restore_rule(*text)?, *text))
             });
             match restored {
@@ -332,7 +338,7 @@ fn faults(errors: Vec<ConfigError>, consequence: &str) -> Vec<Fault> {
 /// What is different, by the names of the rules.
 fn changes(before: &InForce, after: &InForce) -> String {
     let (old, new) = (before.named(), after.named());
-    let (old_places, new_places) = (places(&old), places(&new));
+    let (old_places, new_places) = (places(&mut names(&old)), places(&mut names(&new)));
     let old_of = |name: &str| old_places.get(name).and_then(|&at| old.get(at as usize));
     let is_changed = |name: &str, text: &Text| {
         old_of(name).is_some_and(|(_, old)| old.as_str() != text.as_str() && old.tree() != text.tree())
@@ -367,8 +373,9 @@ fn changes(before: &InForce, after: &InForce) -> String {
         parts.push("seal".to_owned());
     }
     parts.retain(|part| !part.is_empty());
-    if parts.is_empty() && !old.iter().map(|(name, _)| name).eq(new.iter().map(|(name, _)| name)) {
+    if parts.is_empty() && !names(&old).eq(names(&new)) {
         parts.push("order of the rules".to_owned());
     }
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     if parts.is_empty() { NOTHING.to_owned() } else { parts.join("; ") }
 }

@@ -2,6 +2,7 @@
 //!
 //! Matches mean what they mean in a VirtualService. Values are bytes; of a repeated header the first value counts.
 
+use crate::begin::Begin;
 use crate::claim::{self, ClaimPath};
 use crate::cookie;
 use crate::re2::Re2;
@@ -83,6 +84,8 @@ pub struct Subset {
 pub struct Match {
     /// Cheap ones first.
     pub conditions: Box<[Condition]>,
+    /// What they come to for the path.
+    begin: Begin,
 }
 
 /// One condition of a match.
@@ -117,7 +120,29 @@ pub enum StringMatch {
     Regex(Box<Re2>),
 }
 
+impl Match {
+    /// Of these conditions.
+    pub fn new(conditions: Vec<Condition>) -> Match {
+        let begins = conditions.iter().find_map(|condition| match condition {
+            Condition::Uri(StringMatch::Exact(text) | StringMatch::Prefix(text)) => Some(Begin::of(text)),
+            _ => None,
+        });
+        Match { conditions: conditions.into(), begin: begins.unwrap_or(Begin::ANY) }
+    }
+}
+
 impl Rule {
+    /// Whether only paths match that begin in certain ways.
+    pub fn knows_paths(&self) -> bool {
+        !self.matches.is_empty() && self.matches.iter().all(|m| m.begin.is_known())
+    }
+
+    /// Whether the path begins as it has to. False only if [`Rule::matches`] would be.
+    #[inline(always)]
+    pub fn may_match(&self, path: &[u8]) -> bool {
+        self.matches.is_empty() || self.matches.iter().any(|m| m.begin.may_be_of(path))
+    }
+
     /// Whether any of the matches holds. The host has been looked up before: see [`crate::hosts`].
     pub fn matches<'c>(&'c self, request: &mut impl Request<'c>) -> bool {
         self.matches.is_empty() || self.matches.iter().any(|m| m.conditions.iter().all(|c| c.holds(request)))
@@ -135,10 +160,7 @@ impl Condition {
     fn holds<'c>(&'c self, request: &mut impl Request<'c>) -> bool {
         match self {
             Condition::Method(m) => m.holds(request.header(":method")),
-            Condition::Uri(m) => request.header(":path").is_some_and(|path| {
-                // Of a hundred rules most end here, before anybody looks for the query.
-                m.may_begin(path) && m.holds(Some(split_query(path).0))
-            }),
+            Condition::Uri(m) => m.holds(request.header(":path").map(|path| split_query(path).0)),
             Condition::Header(name, m) => m.holds(request.header(name)),
             Condition::WithoutHeader(name, StringMatch::Present) => request.header(name).is_none(),
             Condition::WithoutHeader(name, m) => !m.holds(Some(request.header(name).unwrap_or_default())),
@@ -155,14 +177,6 @@ impl Condition {
 }
 
 impl StringMatch {
-    /// Whether a beginning of this text may match.
-    fn may_begin(&self, text: &[u8]) -> bool {
-        match self {
-            StringMatch::Exact(begin) | StringMatch::Prefix(begin) => begins_with(text, begin.as_bytes()),
-            StringMatch::Present | StringMatch::Regex(_) => true,
-        }
-    }
-
     fn holds(&self, value: Option<&[u8]>) -> bool {
         value.is_some_and(|value| match self {
             StringMatch::Present => true,
@@ -171,14 +185,6 @@ impl StringMatch {
             StringMatch::Regex(regex) => regex.is_match(value),
         })
     }
-}
-
-/// As `starts_with`, which in WebAssembly compares byte by byte: eight at a time.
-fn begins_with(text: &[u8], begin: &[u8]) -> bool {
-    let Some(text) = text.get(..begin.len()) else { return false };
-    let ((text, text_rest), (begin, begin_rest)) = (text.as_chunks::<8>(), begin.as_chunks::<8>());
-    text.iter().zip(begin).all(|(a, b)| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b))
-        && text_rest.iter().zip(begin_rest).all(|(a, b)| a == b)
 }
 
 /// A path without its query, and the query.

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Sets up what is missing, and names what it cannot install.
 #   tests/setup.sh rust             the compiler's target for the module
+#   tests/setup.sh build            that, and wasm-opt
 #   tests/setup.sh image            nothing: it looks whether Python is there
 #   tests/setup.sh go               nothing: it looks whether Go is there
 #   tests/setup.sh demo VERSION...  that, the Python packages and these Envoys (default: the newest released Istio's)
@@ -41,6 +42,27 @@ rust() {
         need rustup "Rust has no target $TARGET here; install Rust by rustup (https://rustup.rs), or that target"
         stop_if_missing
         rustup target add $TARGET
+    fi
+}
+
+check_node() {
+    if ! command -v npm >/dev/null 2>&1; then
+        complain "npm is missing: install Node.js 20 or newer (https://nodejs.org), for wasm-opt"
+    elif ! node -e 'process.exit(Number(parseInt(process.versions.node) < 20))'; then
+        complain "Node.js $(node --version) is too old: install 20 or newer (https://nodejs.org)"
+    fi
+}
+
+wasm_opt() {
+    home=wasmplugin/trim/node_modules
+    # The copy is written last: after a failure everything is tried again.
+    if ! cmp -s wasmplugin/trim/package-lock.json "$home/package-lock.json"; then
+        echo "setup: wasm-opt"
+        (cd wasmplugin/trim && npm ci --silent --no-audit --no-fund) || {
+            echo "setup: npm could not install what wasmplugin/trim/package-lock.json names" >&2
+            exit 1
+        }
+        cp wasmplugin/trim/package-lock.json "$home/package-lock.json"
     fi
 }
 
@@ -160,6 +182,13 @@ rust)
     stop_if_missing
     rust
     ;;
+build)
+    check_rust
+    check_node
+    stop_if_missing
+    rust
+    wasm_opt
+    ;;
 image)
     need python3 "install Python 3.10 or newer (apt-get install python3)"
     stop_if_missing
@@ -177,10 +206,12 @@ demo | all)
         set -- "$(grep -v -e '-dev$' tests/envoy/versions.txt | sed 's/ *#.*//; /^$/d' | tail -n 1)"
     fi
     check_rust
+    check_node
     check_python
     [ "$what" = demo ] || check_go
     stop_if_missing
     rust
+    wasm_opt
     python
     for version; do envoy "$version"; done
     [ "$what" = demo ] || browser

@@ -159,8 +159,10 @@ impl fmt::Display for Place<'_> {
 
 /// A value as it is shown in an error: quoted, escaped, not longer than a line.
 pub(super) fn quoted(value: &str) -> String {
-    match value.char_indices().nth(64) {
-        Some((end, _)) => format!("{:?}…", value.get(..end).unwrap_or_default()),
-        None => format!("{value:?}"),
+    let mut quoted = "\"".to_owned();
+    for c in value.chars().take(64) {
+        quoted.extend(c.escape_default());
     }
+    quoted.push_str(if value.chars().nth(64).is_some() { "\"…" } else { "\"" });
+    quoted
 }

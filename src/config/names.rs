@@ -181,7 +181,7 @@ pub(super) fn why_no_token(name: &str) -> String {
     match name.chars().find(|c| !u8::try_from(*c).is_ok_and(is_token_byte)) {
         None => "it is empty".to_owned(),
         Some(' ') => "it contains a space".to_owned(),
-        Some(c) => format!("it contains {c:?}"),
+        Some(c) => format!("it contains '{}'", c.escape_default()),
     }
 }
 

@@ -8,12 +8,15 @@
 
 mod bars;
 mod check;
+mod choice;
 mod diff;
+mod fault;
 mod finding;
 mod input;
 mod manifest;
 mod schemes;
 mod set;
+mod share;
 mod simulate;
 mod yaml;
 

@@ -10,6 +10,7 @@ mod bars;
 mod check;
 mod choice;
 mod diff;
+mod explain;
 mod fault;
 mod finding;
 mod input;
@@ -69,6 +70,10 @@ enum Command {
     ///
     /// It ends with 0 if nothing differs in effect, 1 if something does or a config has faults, 2 if it could not compare.
     Diff(diff::Options),
+    /// What the filter decides about a request, spelled as for curl, and why
+    ///
+    /// It ends with 0 if that is printed, 1 if it is printed and the config has faults, 2 if there is nothing to decide by.
+    Explain(Box<explain::Options>),
     /// Other weights in a file, and nothing else; prints who moves
     ///
     /// It ends with 0 if that was done, 1 if it was done and another rule of the config has faults, 2 if nothing was done.
@@ -110,6 +115,7 @@ fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<bool, Str
     match command {
         Command::Check(options) => check::run(options, output, out),
         Command::Diff(options) => diff::run(options, output, out),
+        Command::Explain(options) => explain::run(options, output, out),
         Command::Set(options) => set::run(options, output, out),
         Command::Simulate(options) => simulate::run(options, output, out).map(|()| true),
         Command::Completion { shell } => {

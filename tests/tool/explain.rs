@@ -179,9 +179,9 @@ rule match does not hold
     must be {"exact":"POST"}, is "GET"
   standard input:9:10: rules[1].match[1].uri
     must be {"prefix":"/a"}, is "/b"
-  standard input:10:21: rules[1].match[2].headers.X-Key
+  standard input:10:22: rules[1].match[2].headers.X-Key
     must be {"exact":"secret"}, is "other"
-  standard input:11:29: rules[1].match[3].withoutHeaders.x-seen
+  standard input:11:30: rules[1].match[3].withoutHeaders.x-seen
     must not be there, is "yes"
   standard input:12:24: rules[1].match[4].queryParams["a b"]
     must be {"regex":"[0-9]+"}, is absent
@@ -192,8 +192,8 @@ rule match does not hold
 rule web decides
   standard input:16:3: rules[2]
 draw      feedface, by --draw
-subset    v1
-request   x-canary-subset: v1.***
+subset    v2
+request   x-canary-subset: v2.***
 response  set-cookie: canary-web=1.feedface.1c8cf8e; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax; Secure
 "#;
     assert_eq!(said(CONFIG, &request), (expected.to_owned(), String::new(), 0));
@@ -207,7 +207,10 @@ fn what_is_left_to_chance_has_its_exact_shares() {
     let draws: Vec<_> = shares.iter().map(|one| (one["subset"].as_str(), one["draws"].as_u64())).collect();
     assert_eq!(draws, [(Some("v1"), Some((1 << 32) - third)), (Some("v2"), Some(third))]);
     assert_eq!((&explanation["subset"], &explanation["draw"]), (&Value::Null, &Value::Null));
-    assert_eq!(explanation["setCookie"]["value"].as_str().unwrap().split(';').next(), Some("canary-web=1.DRAW.1c89b43"));
+    assert_eq!(
+        explanation["setCookie"]["value"].as_str().unwrap().split(';').next(),
+        Some("canary-web=1.DRAW.1c89b43")
+    );
     // Whoever brings a draw has one subset.
     let keyed = explained(CONFIG, &words("-H|x-seen: a|-H|x-user: carol|c.test"), &[]);
     assert_eq!((keyed["shares"].as_array().unwrap().len(), keyed["draw"].as_str()), (0, Some("54b4cc38")));
@@ -277,17 +280,18 @@ fn a_request_is_spelled_as_for_curl() {
     }
     for (request, problem) in [
         ("-H|novalue|a.test", "-H: no colon in it; write 'NAME: VALUE', or 'NAME;' for an empty value"),
-        ("-H|a b: c|a.test", "-H: "a b" is no name of a header"),
-        ("-H|a: b
-c|a.test", "a: a line break; no request can have one there"),
+        ("-H|a b: c|a.test", "-H: \"a b\" is no name of a header"),
+        ("-H|a: b\nc|a.test", "a: a line break; no request can have one there"),
         ("-b|jar.txt|a.test", "-b: no = in it; files of cookies are not read, write 'NAME=VALUE'"),
-        ("--claims|[]|a.test", "--claims: no object, as in '{"sub": "alice"}'"),
+        ("--claims|[]|a.test", "--claims: no object, as in '{\"sub\": \"alice\"}'"),
         ("--claims|{|a.test", "--claims: not JSON: EOF while parsing an object at line 1 column 1"),
-        ("ftp://a.test", "URL "ftp://a.test": neither http nor https"),
+        ("ftp://a.test", "URL \"ftp://a.test\": neither http nor https"),
         ("--plugin|x|a.test", "-: no WasmPlugin x of this filter; there are standard input"),
     ] {
-        let expected = format!("canary-split: {problem}
-");
+        let expected = format!(
+            "canary-split: {problem}
+"
+        );
         assert_eq!(said("rules: []", request), (String::new(), expected, 2), "{request}");
     }
 }
@@ -304,7 +308,10 @@ fn what_goes_by_the_clients_address_needs_it() {
 fn by_what_is_good_is_decided_where_something_is_not() {
     let config = "rules: [{name: bad, subset: V1}, {name: t, subset: v2}]";
     let (out, error, code) = said(config, "a.test");
-    assert!(out.starts_with("rule t decides\n  standard input:1:34: rules[1]\ndraw      none: the subset is fixed\n"), "{out}");
+    assert!(
+        out.starts_with("rule t decides\n  standard input:1:34: rules[1]\ndraw      none: the subset is fixed\n"),
+        "{out}"
+    );
     assert!(error.starts_with("canary-split: warning: standard input:1:29: rules[0].subset: \"V1\" is no DNS label"));
     assert_eq!(code, 1);
     let (out, error, code) = said("{header: x-v, rules: [], seal: short}", "a.test");

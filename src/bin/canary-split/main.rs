@@ -15,6 +15,7 @@ mod fault;
 mod finding;
 mod input;
 mod manifest;
+mod schema;
 mod schemes;
 mod set;
 mod share;
@@ -83,6 +84,8 @@ enum Command {
     /// With --days visitors come for the first time evenly over the days, and each of them comes again on each later day with
     /// the return rate; nobody loses the cookie. The filter's own code decides each visit, by the weights of its day.
     Simulate(simulate::Options),
+    /// The JSON Schema of a pluginConfig or a WasmPlugin, for editors
+    Schema(schema::Options),
     /// The script that completes this command in a shell
     Completion {
         /// Which one
@@ -118,6 +121,7 @@ fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<bool, Str
         Command::Explain(options) => explain::run(options, output, out),
         Command::Set(options) => set::run(options, output, out),
         Command::Simulate(options) => simulate::run(options, output, out).map(|()| true),
+        Command::Schema(options) => schema::run(options, out).map(|()| true),
         Command::Completion { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "canary-split", out);
             Ok(true)

@@ -4,6 +4,8 @@ mod check;
 #[path = "../common/mod.rs"]
 #[allow(dead_code, reason = "other tests use what is not used here")]
 mod common;
+#[path = "../common/configs.rs"]
+mod configs;
 mod diff;
 mod explain;
 mod hostile;

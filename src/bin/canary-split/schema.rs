@@ -1,6 +1,7 @@
 //! `schema`: the JSON Schema of `pluginConfig`, for editors and for whoever checks before the tool is at hand.
 //!
-//! The types below say what the filter's parser takes, and nothing reads configs by them.
+//! The types below say what the filter's parser takes, and nothing reads configs by them. Patterns are such as every dialect of regexes
+//! has; lengths are characters, where the parser counts bytes.
 
 mod config;
 mod matches;
@@ -53,9 +54,9 @@ fn is_given(field: &str, like: &Value) -> Value {
     json!({"required": [field], "properties": {field: like}})
 }
 
-/// A subschema: no field is there, or all are null.
+/// A subschema: an object of which no field is there, or all are null.
 fn nothing() -> Value {
-    json!({"additionalProperties": {"type": "null"}})
+    json!({"type": "object", "additionalProperties": {"type": "null"}})
 }
 
 /// A DNS label: what rules and subsets are named by.

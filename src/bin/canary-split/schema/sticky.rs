@@ -78,7 +78,10 @@ struct Cookie {
     #[schemars(length(max = 1024), regex(pattern = "^/[ -:<-~]*$"), extend("default" = "/"))]
     path: Option<String>,
     /// `Domain`. Absent: this host only.
-    #[schemars(length(max = 254), regex(pattern = r"^\.?[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*$"))]
+    #[schemars(
+        regex(pattern = r"^\.?[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*$"),
+        extend("anyOf" = [{"maxLength": 253}, {"pattern": "^\\..{1,253}$"}])
+    )]
     domain: Option<String>,
     /// `SameSite`; `None` is always `Secure`.
     #[schemars(extend("default" = "Lax"))]

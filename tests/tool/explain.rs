@@ -146,7 +146,7 @@ rules:
   match:
   - method: {exact: POST}
     uri: {prefix: /a}
-  - uri: {prefix: /a}
+  - method: {exact: PUT}
   - headers: {X-Key: {exact: secret}}
   - withoutHeaders: {x-seen: {}}
   - queryParams: {a b: {regex: "[0-9]+"}}
@@ -169,16 +169,16 @@ fn said(config: &str, request: &str) -> (String, String, i32) {
 
 #[test]
 fn of_each_rule_before_the_first_condition_that_does_not_hold_is_said() {
-    let request = r#"-H|x-key: other|-H|X-Seen: yes|-b|beta=2|--claims|{"realm":{"role":["x"]}}|--draw|feedface|https://c.test/b?a b=x"#;
+    let request = r#"-X|POST|-H|x-key: other|-H|X-Seen: yes|-b|beta=2|--claims|{"realm":{"role":["x"]}}|--draw|feedface|https://c.test/b?a b=x"#;
     let request = request.replace("a b=x", "a%20b=x");
     let expected = r#"rule hosts does not hold
   standard input:4:24: rules[0].hosts
     must be one of ["a.test","*.b.test"], is "c.test"
 rule match does not hold
-  standard input:7:13: rules[1].match[0].method
-    must be {"exact":"POST"}, is "GET"
-  standard input:9:10: rules[1].match[1].uri
+  standard input:8:10: rules[1].match[0].uri
     must be {"prefix":"/a"}, is "/b"
+  standard input:9:13: rules[1].match[1].method
+    must be {"exact":"PUT"}, is "POST"
   standard input:10:22: rules[1].match[2].headers.X-Key
     must be {"exact":"secret"}, is "other"
   standard input:11:30: rules[1].match[3].withoutHeaders.x-seen

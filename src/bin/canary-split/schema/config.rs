@@ -69,8 +69,7 @@ const HOST: &str = r"^(\*|(\*\.)?[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*|\[[
 /// Null is an empty config, and so is one in which nothing is given; else there are rules.
 fn whole(schema: &mut Schema) {
     schema.insert("type".to_owned(), json!(["object", "null"]));
-    let absent = json!({"type": "null"});
-    schema.insert("anyOf".to_owned(), json!([absent, nothing(), is_given("rules", &json!({"type": "array"}))]));
+    schema.insert("anyOf".to_owned(), json!([nothing(), is_given("rules", &json!({"type": "array"}))]));
 }
 
 /// What the filter may write.

@@ -15,6 +15,7 @@ use crate::rule::{Condition, Match, Rule, StringMatch, Subset, Target, WeightedS
 use crate::split::{MAX_SUBSETS, Salt, Split};
 use crate::sticky::is_label;
 use fields::{Errors, Place, few, filled_list, known, list, object, quoted, string};
+pub use names::USED_HEADERS;
 use names::{check_header, header_problem, is_token, label, read_hosts, why_no_token};
 use std::cell::Cell;
 use std::collections::HashMap;

@@ -157,7 +157,8 @@ impl WeightedSubsets {
 }
 
 impl Condition {
-    fn holds<'c>(&'c self, request: &mut impl Request<'c>) -> bool {
+    /// Whether a request meets it.
+    pub fn holds<'c>(&'c self, request: &mut impl Request<'c>) -> bool {
         match self {
             Condition::Method(m) => m.holds(request.header(":method")),
             Condition::Uri(m) => m.holds(request.header(":path").map(|path| split_query(path).0)),

@@ -1,101 +1,19 @@
 //! The limits of the config, at the limit and just beyond it. What else can be wrong stands in `tests/cases/errors.yaml`.
 
+#[path = "common/configs.rs"]
+mod configs;
+
 use canary_split::config::Config;
-use canary_split::sticky::Secure;
+use configs::{LIMITS, SECURE, TTLS, UNUSED, USED, cookie, rule};
 
 #[track_caller]
 fn errors(text: &str) -> Vec<String> {
     Config::from_json(text.as_bytes()).err().unwrap_or_default().iter().map(ToString::to_string).collect()
 }
 
-/// A config of one rule, of which this is the rest.
-fn rule(rest: &str) -> String {
-    format!(r#"{{"rules":[{{"name":"t",{rest}}}]}}"#)
-}
-
-fn cookie(fields: &str) -> String {
-    rule(&format!(r#""split":[{{"subset":"v1","weight":1}}],"sticky":{{"cookie":{{{fields}}}}}"#))
-}
-
-fn repeat(what: &str, times: usize) -> String {
-    vec![what; times].join(",")
-}
-
 #[test]
 fn a_limit_is_allowed_and_one_more_is_not() {
-    type Make = fn(usize) -> String;
-    let table: &[(&str, Make, usize, &str)] = &[
-        ("name", |n| format!(r#"{{"rules":[{{"name":"{}","subset":"v1"}}]}}"#, "a".repeat(n)), 63, "is no DNS label"),
-        ("subset", |n| rule(&format!(r#""subset":"{}""#, "a".repeat(n))), 63, "is no DNS label"),
-        ("header", |n| format!(r#"{{"header":"{}","rules":[]}}"#, "a".repeat(n)), 64, "has 65 bytes, more than 64"),
-        (
-            "seal",
-            |n| format!(r#"{{"seal":"{}","rules":[]}}"#, "a".repeat(n)),
-            128,
-            "a seal of 129 bytes; it has 16 to 128",
-        ),
-        (
-            "salt",
-            |n| {
-                rule(&format!(
-                    r#""split":[{{"subset":"v1","weight":1}}],"sticky":{{"salt":"{}","cookie":{{}}}}"#,
-                    "a".repeat(n)
-                ))
-            },
-            253,
-            "a salt of 254 bytes; it has 1 to 253",
-        ),
-        ("cookie name", |n| cookie(&format!(r#""name":"{}""#, "a".repeat(n))), 64, "has 65 bytes, more than 64"),
-        (
-            "cookie path",
-            |n| cookie(&format!(r#""path":"/{}""#, "a".repeat(n - 1))),
-            1024,
-            "1025 bytes are more than 1024",
-        ),
-        (
-            "host",
-            |n| rule(&format!(r#""subset":"v1","hosts":["{}{}"]"#, "a.".repeat((n - 1) / 2), "a".repeat(2 - n % 2))),
-            253,
-            "has 254 bytes, more than 253",
-        ),
-        (
-            "string",
-            |n| rule(&format!(r#""subset":"v1","match":[{{"uri":{{"exact":"{}"}}}}]"#, "a".repeat(n))),
-            8192,
-            "8193 bytes are more than 8192",
-        ),
-        (
-            "subsets",
-            |n| {
-                let subsets: Vec<String> = (0..n).map(|i| format!(r#"{{"subset":"v{i}","weight":1}}"#)).collect();
-                rule(&format!(r#""split":[{}]"#, subsets.join(",")))
-            },
-            64,
-            "65 subsets; a split has 1 to 64",
-        ),
-        (
-            "rules",
-            |n| {
-                let rules: Vec<String> = (0..n).map(|i| format!(r#"{{"name":"r{i}","subset":"v1"}}"#)).collect();
-                format!(r#"{{"rules":[{}]}}"#, rules.join(","))
-            },
-            10_000,
-            "10001 entries are more than 10000",
-        ),
-        (
-            "hosts",
-            |n| rule(&format!(r#""subset":"v1","hosts":[{}]"#, repeat(r#""a""#, n))),
-            10_000,
-            "10001 entries are more than 10000",
-        ),
-        (
-            "match",
-            |n| rule(&format!(r#""subset":"v1","match":[{}]"#, repeat(r#"{"uri":{"exact":"/"}}"#, n))),
-            10_000,
-            "10001 entries are more than 10000",
-        ),
-    ];
-    for (what, make, limit, problem) in table {
+    for (what, make, limit, problem) in LIMITS {
         assert_eq!(errors(&make(*limit)), [""; 0], "{what} at the limit");
         let beyond = errors(&make(limit + 1));
         assert!(beyond.len() == 1 && beyond[0].contains(problem), "{what} beyond the limit: {beyond:?}");
@@ -106,33 +24,7 @@ fn a_limit_is_allowed_and_one_more_is_not() {
 
 #[test]
 fn ttls_are_go_durations_in_whole_seconds() {
-    let table = [
-        ("0s", Some(0)),
-        ("0", Some(0)),
-        ("15m", Some(900)),
-        ("1h30m", Some(5400)),
-        ("1.5h", Some(5400)),
-        (".5m", Some(30)),
-        ("1000ms", Some(1)),
-        ("720h", Some(2_592_000)),
-        ("9600h", Some(34_560_000)),
-        ("9600h1s", None),
-        ("99999999999999999999h", None),
-        ("1500ms", None),
-        ("30d", None),
-        ("1w", None),
-        ("", None),
-        ("h", None),
-        (".h", None),
-        ("1", None),
-        ("1 h", None),
-        ("1h ", None),
-        ("+1h", None),
-        ("-1h", None),
-        ("1.2.3h", None),
-        ("é", None),
-    ];
-    for (text, seconds) in table {
+    for &(text, seconds) in TTLS {
         let config = Config::from_json(cookie(&format!(r#""ttl":"{text}""#)).as_bytes());
         let ttl = config.ok().map(|config| match &config.rules[0].target {
             canary_split::rule::Target::Split(split) => split.sticky.as_ref().unwrap().cookie.as_ref().unwrap().ttl,
@@ -144,17 +36,7 @@ fn ttls_are_go_durations_in_whole_seconds() {
 
 #[test]
 fn secure_is_set_where_browsers_need_it() {
-    let table = [
-        ("", Secure::WhenHttps),
-        (r#""secure":true"#, Secure::Always),
-        (r#""secure":false"#, Secure::Never),
-        (r#""sameSite":"None""#, Secure::Always),
-        (r#""partitioned":true"#, Secure::Always),
-        (r#""name":"__Host-a""#, Secure::Always),
-        (r#""name":"__secure-a""#, Secure::Always),
-        (r#""name":"__Hosta""#, Secure::WhenHttps),
-    ];
-    for (fields, secure) in table {
+    for &(fields, secure) in SECURE {
         let config = Config::from_json(cookie(fields).as_bytes()).unwrap();
         let canary_split::rule::Target::Split(split) = &config.rules[0].target else { unreachable!() };
         assert_eq!(split.sticky.as_ref().unwrap().cookie.as_ref().unwrap().secure, secure, "{fields}");
@@ -163,47 +45,11 @@ fn secure_is_set_where_browsers_need_it() {
 
 #[test]
 fn headers_with_a_meaning_of_their_own_are_refused() {
-    let used = [
-        "host",
-        "cookie",
-        "set-cookie",
-        "authorization",
-        "connection",
-        "content-type",
-        "content-length",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "x-forwarded-for",
-        "x-forwarded-proto",
-        "x-envoy-original-url",
-        "x-istio-attributes",
-        "x-request-id",
-        "user-agent",
-        "accept",
-        "origin",
-        "referer",
-        "keep-alive",
-        "proxy-authorization",
-        "traceparent",
-        "grpc-timeout",
-        "sec-fetch-site",
-        "access-control-request-method",
-        ":path",
-        "",
-        "a b",
-        "a_b",
-        "A",
-        "a:b",
-        "ä",
-        "a\\n",
-    ];
-    for header in used {
+    for header in USED {
         let errors = errors(&format!(r#"{{"header":"{header}","rules":[]}}"#));
         assert!(errors.len() == 1 && errors[0].starts_with("header: "), "{header:?}: {errors:?}");
     }
-    for header in ["x-canary-subset", "x-version", "canary", "x-te", "hosts", "x-content-a"] {
+    for header in UNUSED {
         assert_eq!(errors(&format!(r#"{{"header":"{header}","rules":[]}}"#)), [""; 0], "{header:?}");
     }
 }

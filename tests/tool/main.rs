@@ -1,6 +1,11 @@
 //! The tool as people call it: what it prints and how it ends.
 
 mod check;
+#[path = "../common/mod.rs"]
+#[allow(dead_code, reason = "other tests use what is not used here")]
+mod common;
+#[path = "../common/configs.rs"]
+mod configs;
 mod diff;
 mod explain;
 mod hostile;
@@ -8,6 +13,7 @@ mod schema;
 mod set;
 mod simulate;
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
@@ -17,7 +23,7 @@ pub fn tool(arguments: &[&str]) -> Output {
 }
 
 /// Runs the tool with this on its standard input.
-pub fn fed(arguments: &[&str], input: &str) -> Output {
+pub fn fed<A: AsRef<OsStr>>(arguments: &[A], input: &str) -> Output {
     let top = env!("CARGO_MANIFEST_DIR");
     // Where tests/setup.sh has put kubectl, which renders kustomizations.
     let path = format!("{top}/.venv/bin:{}", std::env::var("PATH").unwrap_or_default());

@@ -6,17 +6,17 @@ mod note;
 mod print;
 mod reasons;
 mod rule;
-mod share;
 mod sticky;
 
 use crate::Output;
-use crate::input;
-use crate::manifest::{Objects, PluginConfig};
-use config::{FaultAt, PluginDiff};
+use crate::choice::read;
+use crate::fault::{self, FaultAt};
+use crate::manifest::PluginConfig;
+use config::PluginDiff;
 use rule::Change;
 use serde::Serialize;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What to compare.
 #[derive(clap::Args)]
@@ -45,18 +45,6 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
     diff.print(output, out).map_err(|error| error.to_string())?;
     diff.warn();
     Ok(diff.is_empty() && diff.faults.is_empty())
-}
-
-/// The configs at a path; at least one.
-fn read(path: &Path) -> Result<Vec<PluginConfig>, String> {
-    let mut configs = Vec::new();
-    for unit in input::read_all(&[path.to_owned()])? {
-        configs.extend(Objects::of(&unit)?.configs());
-    }
-    if configs.is_empty() {
-        return Err(format!("{}: no WasmPlugin of this filter and no pluginConfig", path.display()));
-    }
-    Ok(configs)
 }
 
 impl Diff {
@@ -107,9 +95,7 @@ impl Diff {
 
     /// Says on the standard error what is wrong with the configs.
     pub fn warn(&self) {
-        for fault in &self.faults {
-            eprintln!("canary-split: warning: {fault}");
-        }
+        fault::warn(&self.faults);
     }
 }
 

@@ -8,12 +8,17 @@
 
 mod bars;
 mod check;
+mod choice;
 mod diff;
+mod explain;
+mod fault;
 mod finding;
 mod input;
 mod manifest;
+mod schema;
 mod schemes;
 mod set;
+mod share;
 mod simulate;
 mod yaml;
 
@@ -66,6 +71,10 @@ enum Command {
     ///
     /// It ends with 0 if nothing differs in effect, 1 if something does or a config has faults, 2 if it could not compare.
     Diff(diff::Options),
+    /// What the filter decides about a request, spelled as for curl, and why
+    ///
+    /// It ends with 0 if that is printed, 1 if it is printed and the config has faults, 2 if there is nothing to decide by.
+    Explain(Box<explain::Options>),
     /// Other weights in a file, and nothing else; prints who moves
     ///
     /// It ends with 0 if that was done, 1 if it was done and another rule of the config has faults, 2 if nothing was done.
@@ -75,6 +84,8 @@ enum Command {
     /// With --days visitors come for the first time evenly over the days, and each of them comes again on each later day with
     /// the return rate; nobody loses the cookie. The filter's own code decides each visit, by the weights of its day.
     Simulate(simulate::Options),
+    /// The JSON Schema of a pluginConfig or a WasmPlugin, for editors
+    Schema(schema::Options),
     /// The script that completes this command in a shell
     Completion {
         /// Which one
@@ -107,8 +118,10 @@ fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<bool, Str
     match command {
         Command::Check(options) => check::run(options, output, out),
         Command::Diff(options) => diff::run(options, output, out),
+        Command::Explain(options) => explain::run(options, output, out),
         Command::Set(options) => set::run(options, output, out),
         Command::Simulate(options) => simulate::run(options, output, out).map(|()| true),
+        Command::Schema(options) => schema::run(options, out).map(|()| true),
         Command::Completion { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "canary-split", out);
             Ok(true)

@@ -4,6 +4,7 @@ mod splice;
 mod write;
 
 use crate::Output;
+use crate::choice;
 use crate::diff::Diff;
 use crate::input::{self, MARK, Source, Unit};
 use crate::manifest::{Objects, PluginConfig};
@@ -120,20 +121,7 @@ fn chosen(source: Source, options: &Options) -> Result<PluginConfig, String> {
     let name = source.name.clone();
     let unit = Unit { folder: String::new(), sources: vec![Rc::new(source)] };
     let all: Vec<PluginConfig> = Objects::of(&unit)?.configs().collect();
-    let titles = || all.iter().map(PluginConfig::title).collect::<Vec<_>>().join(", ");
-    let is_named = |config: &&PluginConfig, wanted: &String| {
-        config.title() == *wanted || config.object.as_ref().is_some_and(|object| object.name == *wanted)
-    };
-    let fitting: Vec<&PluginConfig> =
-        all.iter().filter(|config| options.plugin.as_ref().is_none_or(|wanted| is_named(config, wanted))).collect();
-    match (fitting.as_slice(), &options.plugin) {
-        ([config], _) => Ok((*config).clone()),
-        ([], Some(wanted)) if !all.is_empty() => {
-            Err(format!("{name}: no WasmPlugin {wanted} of this filter; there are {}", titles()))
-        }
-        ([], _) => Err(format!("{name}: no WasmPlugin of this filter and no pluginConfig")),
-        _ => Err(format!("{name}: several WasmPlugins of this filter; choose by --plugin: {}", titles())),
-    }
+    choice::choose(&name, &all, options.plugin.as_deref())
 }
 
 /// The rule of this name, with a split.

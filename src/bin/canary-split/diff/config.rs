@@ -2,9 +2,10 @@
 
 use super::note::Note;
 use super::rule::{Change, RuleDiff, identity};
+use crate::fault::FaultAt;
 use crate::manifest::PluginConfig;
 use canary_split::config::{Config, General};
-use canary_split::reload::{Fault, State};
+use canary_split::reload::State;
 use canary_split::rule::Rule;
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
@@ -20,26 +21,6 @@ pub struct PluginDiff {
     pub notes: Vec<Note>,
     /// Its rules: those of after in their order, then those that are gone.
     pub rules: Vec<RuleDiff>,
-}
-
-/// Something wrong with a config, and where it stands.
-#[derive(Debug, Serialize)]
-pub struct FaultAt {
-    file: String,
-    line: usize,
-    column: usize,
-    place: String,
-    problem: String,
-    consequence: String,
-}
-
-/// `FILE:LINE:COLUMN: PLACE: PROBLEM (CONSEQUENCE)`
-impl std::fmt::Display for FaultAt {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let FaultAt { file, line, column, place, problem, consequence } = self;
-        let colon = if place.is_empty() { "" } else { ": " };
-        write!(f, "{file}:{line}:{column}: {place}{colon}{problem} ({consequence})")
-    }
 }
 
 /// A config in force.
@@ -62,7 +43,7 @@ pub fn between(old: Option<&PluginConfig>, new: Option<&PluginConfig>, faults: &
         if let Ok((general, _)) = General::parse(text.as_bytes()) {
             seal = general.seal;
         }
-        faults.extend(evaluation.faults.iter().map(|fault| at(config, fault)));
+        faults.extend(evaluation.faults.iter().map(|fault| FaultAt::new(config, fault)));
         Some(InForce { config: evaluation.config, seal: seal.clone() })
     });
     let plugin = new.or(old).map(PluginConfig::title).unwrap_or_default();
@@ -88,18 +69,6 @@ pub fn between(old: Option<&PluginConfig>, new: Option<&PluginConfig>, faults: &
         _ => Change::Changed,
     };
     PluginDiff { plugin, change, notes, rules }
-}
-
-fn at(config: &PluginConfig, fault: &Fault) -> FaultAt {
-    let (line, column) = config.source.position(config.locate(&fault.error.place, false).start);
-    FaultAt {
-        file: config.source.name.clone(),
-        line,
-        column,
-        place: fault.error.place.clone(),
-        problem: fault.error.problem.clone(),
-        consequence: fault.consequence.clone(),
-    }
 }
 
 /// The names of the rules that the others have too, in their order.

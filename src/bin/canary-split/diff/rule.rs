@@ -3,8 +3,8 @@
 use super::moves::{Carried, Layout, Move, moved};
 use super::note::Note;
 use super::reasons::reasons;
-use super::share::Share;
 use super::sticky::{carried, unread};
+use crate::share::Share;
 use canary_split::rule::{HostPattern, Rule, Target};
 use serde::Serialize;
 

@@ -1,0 +1,220 @@
+//! `explain`: what the filter decides about a request, and why.
+
+mod claims;
+mod draw;
+mod passed;
+mod print;
+mod request;
+mod url;
+
+use crate::Output;
+use crate::choice::{choose, read};
+use crate::fault::{self, FaultAt};
+use crate::manifest::PluginConfig;
+use crate::share::{DRAWS, Share};
+use canary_split::config::Config;
+use canary_split::decide::{NewCookie, decide};
+use canary_split::metrics;
+use canary_split::reload::State;
+use canary_split::rule::Subset;
+use canary_split::split::Draw;
+use canary_split::sticky::Minutes;
+use draw::{Candidate, Chance, Ignored};
+use passed::{Passed, Place};
+use request::{Seen, Spelled};
+use serde::Serialize;
+use std::cell::Cell;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What to explain.
+#[derive(clap::Args)]
+pub struct Options {
+    /// A file or folder with the WasmPlugin, a bare pluginConfig, or `-` for the standard input
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The WasmPlugin, if there are several: NAME or NAMESPACE/NAME
+    #[arg(long, value_name = "NAME")]
+    plugin: Option<String>,
+    /// The draw where it is left to chance, in hex; without it the shares are printed
+    #[arg(long, value_name = "HEX8", value_parser = read_draw)]
+    draw: Option<Draw>,
+    /// The time in seconds since 1970; the clock's if it is not given
+    #[arg(long, value_name = "SECONDS")]
+    now: Option<u64>,
+    #[command(flatten)]
+    request: Spelled,
+}
+
+/// What is decided, and why.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Explanation {
+    /// The file of the config.
+    file: String,
+    /// The rules before the one that decides.
+    passed: Vec<Passed>,
+    /// The rule that decides.
+    rule: Option<String>,
+    /// Where it stands.
+    at: Option<Place>,
+    /// What the decision rests on, as the counter says it.
+    source: &'static str,
+    /// 8 hex digits; `None`: nothing is drawn, or nobody knows what.
+    draw: Option<String>,
+    /// Where it comes from.
+    from: Option<String>,
+    /// The subset, if it is certain.
+    subset: Option<String>,
+    /// All subsets, if it is left to chance.
+    shares: Vec<Candidate>,
+    /// The request header.
+    header: Written,
+    /// The cookie that the response gets.
+    set_cookie: Option<SetCookie>,
+    /// The response header.
+    response_header: Option<Written>,
+    /// What does not count.
+    ignored: Vec<Ignored>,
+    /// What is wrong with the config.
+    faults: Vec<FaultAt>,
+}
+
+/// A header as it is written.
+#[derive(Debug, Serialize)]
+struct Written {
+    name: String,
+    /// `None`: it is removed.
+    value: Option<String>,
+}
+
+/// A cookie that the response gets.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SetCookie {
+    value: String,
+    /// Responses that do not get it.
+    not_with: Vec<&'static str>,
+}
+
+/// Prints what is decided; whether the config has no fault.
+pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bool, String> {
+    let mut request = options.request.read()?;
+    let configs = read(&options.config)?;
+    let written = choose(&options.config.display().to_string(), &configs, options.plugin.as_deref())?;
+    let evaluation = State::default().evaluate(written.json().as_bytes());
+    let mut explanation = explain(&evaluation.config, &written, &mut request, options);
+    if request.needs_address {
+        return Err("the decision goes by the client's address; give it by --client-ip".to_owned());
+    }
+    explanation.faults = evaluation.faults.iter().map(|fault| FaultAt::new(&written, fault)).collect();
+    let done = match output {
+        Output::Json => writeln!(out, "{:#}", serde_json::to_value(&explanation).unwrap_or_default()),
+        Output::Text { .. } => print::print(&explanation, out),
+    };
+    done.map_err(|error| error.to_string())?;
+    fault::warn(&explanation.faults);
+    Ok(explanation.faults.is_empty())
+}
+
+fn explain(config: &Config, written: &PluginConfig, request: &mut Seen, options: &Options) -> Explanation {
+    let chance = Cell::new(Chance::Unasked);
+    let fresh = || {
+        chance.set(options.draw.map_or(Chance::Open, Chance::Given));
+        options.draw.unwrap_or(Draw(0))
+    };
+    let now = || Minutes::of_seconds(options.now.unwrap_or_else(clock));
+    let decision = decide(config, request, fresh, now);
+    let before = decision.as_ref().map_or(config.rules.len(), |decision| decision.rule_at);
+    let passed = passed::passed(config, before, written, request);
+    let mut explanation = Explanation {
+        file: written.source.name.clone(),
+        passed,
+        rule: None,
+        at: None,
+        source: metrics::source(decision.as_ref().map(|decision| decision.source)),
+        draw: None,
+        from: None,
+        subset: None,
+        shares: Vec::new(),
+        header: Written { name: config.header.clone(), value: None },
+        set_cookie: None,
+        response_header: None,
+        ignored: Vec::new(),
+        faults: Vec::new(),
+    };
+    let Some(decision) = decision else { return explanation };
+    let (draw, from) = draw::origin(&decision, chance.get(), request);
+    let is_open = chance.get() == Chance::Open;
+    explanation.shares = if is_open { draw::candidates(decision.rule) } else { Vec::new() };
+    // Who has all draws is certain.
+    let all = explanation.shares.iter().find(|candidate| candidate.share == Share::of_draws(DRAWS));
+    let certain = match (is_open, all) {
+        (false, _) => Some((decision.subset.name.to_string(), masked(decision.subset))),
+        (true, Some(all)) => Some((all.subset.clone(), all.header_value.clone())),
+        (true, None) => None,
+    };
+    let any = || {
+        let is_sealed = decision.subset.header_value != decision.subset.name;
+        ("SUBSET".to_owned(), if is_sealed { "SUBSET.***".to_owned() } else { "SUBSET".to_owned() })
+    };
+    explanation.subset = certain.as_ref().map(|(name, _)| name.clone());
+    let (name, value) = certain.unwrap_or_else(any);
+    explanation.header.value = Some(value);
+    explanation.response_header =
+        config.response_header.clone().map(|header| Written { name: header, value: Some(name) });
+    explanation.rule = Some(decision.rule.name.clone());
+    explanation.at = Some(passed::place(decision.rule, written));
+    explanation.draw = draw.map(|draw| format!("{:08x}", draw.0));
+    explanation.from = Some(from);
+    explanation.ignored = draw::ignored(&decision, request);
+    explanation.set_cookie = decision.cookie.map(|cookie| set_cookie(cookie, is_open));
+    explanation
+}
+
+fn set_cookie(cookie: NewCookie, is_open: bool) -> SetCookie {
+    let not_with = [(!cookie.https, "a redirect to https"), (cookie.keeps, "5xx")];
+    SetCookie {
+        value: if is_open { undrawn(&cookie).unwrap_or_default() } else { cookie.header },
+        not_with: not_with.into_iter().filter(|(is_so, _)| *is_so).map(|(_, response)| response).collect(),
+    }
+}
+
+/// The cookie with words for what the draw decides.
+fn undrawn(cookie: &NewCookie) -> Option<String> {
+    let (pair, attributes) = cookie.header.split_once(';')?;
+    let (name, value) = pair.split_once('=')?;
+    let made = value.split('.').nth(2)?;
+    let kept = if cookie.keeps { ".SUBSET.SEAL" } else { "" };
+    Some(format!("{name}=1.DRAW.{made}{kept};{attributes}"))
+}
+
+/// What the subset header says, without the seal.
+fn masked(subset: &Subset) -> String {
+    let end = if subset.header_value == subset.name { "" } else { ".***" };
+    format!("{}{end}", subset.name)
+}
+
+/// What stands in a request, in quotes, not longer than a line; bytes that are not UTF-8 are escaped.
+fn shown(bytes: &[u8]) -> String {
+    const MOST: usize = 100;
+    let (text, more) = match bytes.split_at_checked(MOST) {
+        Some((text, more)) if !more.is_empty() => (text, "…"),
+        _ => (bytes, ""),
+    };
+    match std::str::from_utf8(text) {
+        Ok(text) => format!("{text:?}{more}"),
+        Err(_) => format!("\"{}\"{more}", text.escape_ascii()),
+    }
+}
+
+fn read_draw(text: &str) -> Result<Draw, String> {
+    let is_hex = text.len() == 8 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let draw = u32::from_str_radix(text, 16).ok().filter(|_| is_hex);
+    draw.map(Draw).ok_or_else(|| "not 8 hex digits, as in 600df00d".to_owned())
+}
+
+fn clock() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}

@@ -1,0 +1,157 @@
+//! Where a draw comes from, which subsets chance may choose, and which cookies say nothing.
+
+use super::request::Seen;
+use super::{masked, shown};
+use crate::share::Share;
+use canary_split::cookie;
+use canary_split::decide::{Decision, Source};
+use canary_split::keys::{Key, client_draw};
+use canary_split::rule::{Rule, Target, WeightedSubsets};
+use canary_split::split::Draw;
+use canary_split::sticky::{Held, Sticky};
+use serde::Serialize;
+
+/// What a fresh draw is, if one was needed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Chance {
+    /// None was needed.
+    Unasked,
+    /// This one, by `--draw`.
+    Given(Draw),
+    /// Nobody knows.
+    Open,
+}
+
+/// A subset that chance may choose.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Candidate {
+    /// Its name.
+    pub subset: String,
+    /// What the header then says.
+    pub header_value: String,
+    /// Its part of all draws.
+    #[serde(flatten)]
+    pub share: Share,
+}
+
+/// A cookie that says nothing, or not all that it could.
+#[derive(Debug, Serialize)]
+pub struct Ignored {
+    /// What is ignored.
+    pub what: String,
+    /// Why.
+    pub why: String,
+}
+
+/// The draw, if there is one, and where it comes from.
+pub fn origin<'c>(decision: &Decision<'c>, chance: Chance, request: &mut Seen) -> (Option<Draw>, String) {
+    let sticky = sticky(decision.rule);
+    match decision.source {
+        Source::Fixed => (None, "none: the subset is fixed".to_owned()),
+        Source::Key => {
+            let keys = sticky.map(|sticky| sticky.keys.iter()).into_iter().flatten();
+            let mut present = keys.filter_map(|key| Some((key.draw(request)?, key)));
+            present.next().map_or((None, String::new()), |(draw, key)| (Some(draw), format!("the key {}", name(key))))
+        }
+        Source::Cookie | Source::Kept => {
+            let cookie = sticky.and_then(|sticky| sticky.cookie.as_ref());
+            let held = cookie.zip(request.values("cookie").next()).and_then(|(cookie, line)| cookie.read(line));
+            let name = cookie.map(|cookie| cookie.name.as_str()).unwrap_or_default();
+            (held.map(|held| held.draw), format!("the cookie {name}"))
+        }
+        Source::Fresh => match chance {
+            Chance::Given(draw) => (Some(draw), "--draw".to_owned()),
+            Chance::Open => (None, "chance".to_owned()),
+            Chance::Unasked => (Some(client_draw(request)), "the client's address and user agent".to_owned()),
+        },
+    }
+}
+
+/// The subsets of a rule with their exact shares.
+pub fn candidates(rule: &Rule) -> Vec<Candidate> {
+    let Target::Split(subsets) = &rule.target else { return Vec::new() };
+    let mut draws = vec![0; subsets.subsets.len()];
+    for (at, _, count) in subsets.split.overlap(&subsets.split) {
+        if let Some(own) = draws.get_mut(at) {
+            *own += count;
+        }
+    }
+    let candidate = |(subset, draws): (&canary_split::rule::Subset, u64)| Candidate {
+        subset: subset.name.to_string(),
+        header_value: masked(subset),
+        share: Share::of_draws(draws),
+    };
+    subsets.subsets.iter().zip(draws).map(candidate).collect()
+}
+
+/// The cookies of the rule that are not read, or not to their end.
+pub fn ignored(decision: &Decision, request: &Seen) -> Vec<Ignored> {
+    let mut ignored = Vec::new();
+    let mut add = |what: String, why: &str| ignored.push(Ignored { what, why: why.to_owned() });
+    let mut lines = request.values("cookie");
+    let Some(line) = lines.next() else { return ignored };
+    if lines.next().is_some() {
+        add("every cookie header but the first".to_owned(), "browsers send one");
+    }
+    let Some((subsets, sticky)) = weighted(decision.rule).and_then(|split| Some((split, split.sticky.as_deref()?)))
+    else {
+        let name = format!("canary-{}", decision.rule.name);
+        if cookie::values(line, &name).next().is_some() {
+            add(format!("cookie {name}"), "nothing of this rule sticks");
+        }
+        return ignored;
+    };
+    let Some(cookie) = &sticky.cookie else { return ignored };
+    let is_keyed = decision.source == Source::Key;
+    let mut is_read = false;
+    for value in cookie::values(line, &cookie.name) {
+        let what = format!("cookie {}={}", cookie.name, shown(value));
+        match Held::parse(value) {
+            _ if is_keyed && sticky.keep.is_none() => add(what, "the key decides"),
+            None => add(what, "it is not of the filter's form"),
+            Some(_) if is_read => add(what, "one before it counts"),
+            Some(held) => {
+                is_read = true;
+                if let Some(why) = why_not_kept(&held, subsets, sticky) {
+                    add(format!("the subset that {what} keeps"), why);
+                }
+            }
+        }
+    }
+    ignored
+}
+
+/// Why the subset that a cookie keeps does not count, if it keeps one.
+fn why_not_kept(held: &Held, subsets: &WeightedSubsets, sticky: &Sticky) -> Option<&'static str> {
+    let (name, _) = held.kept?;
+    let Some(keep) = &sticky.keep else { return Some("onWeightChange is rebalance: its draw counts") };
+    if keep.kept(held, &subsets.subsets).is_some() {
+        return None;
+    }
+    let is_there = subsets.subsets.iter().any(|subset| subset.name.as_bytes() == name);
+    Some(if is_there {
+        "it was made under another seal or salt, or altered: its draw counts"
+    } else {
+        "the split has no such subset: its draw counts"
+    })
+}
+
+fn weighted(rule: &Rule) -> Option<&WeightedSubsets> {
+    if let Target::Split(subsets) = &rule.target { Some(subsets) } else { None }
+}
+
+fn sticky(rule: &Rule) -> Option<&Sticky> {
+    weighted(rule)?.sticky.as_deref()
+}
+
+/// A key as the config names it.
+fn name(key: &Key) -> String {
+    match key {
+        Key::Header(name) => format!("header: {name}"),
+        Key::Claim(path) => format!("claim: {}", path.names().collect::<Vec<_>>().join(".")),
+        Key::QueryParam(name) => format!("queryParam: {name}"),
+        Key::Cookie(name) => format!("cookie: {name}"),
+        Key::RemoteIp => "remoteIp".to_owned(),
+    }
+}

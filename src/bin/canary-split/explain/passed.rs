@@ -1,0 +1,139 @@
+//! Why the rules before the one that decides do not hold.
+
+use super::request::Seen;
+use super::shown;
+use crate::manifest::PluginConfig;
+use crate::yaml::Node;
+use canary_split::claim::ClaimPath;
+use canary_split::config::Config;
+use canary_split::cookie;
+use canary_split::rule::{Condition, Request, Rule, query_param};
+use serde::Serialize;
+use std::collections::HashSet;
+
+/// A place in the config, and where that stands in its file.
+#[derive(Debug, Serialize)]
+pub struct Place {
+    /// As in `rules[1].match[0].uri`.
+    pub place: String,
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+}
+
+/// A rule that does not hold.
+#[derive(Debug, Serialize)]
+pub struct Passed {
+    /// Its name.
+    pub rule: String,
+    /// The hosts, or of each entry of its match the first condition that does not hold.
+    pub reasons: Vec<Reason>,
+}
+
+/// A condition that does not hold.
+#[derive(Debug, Serialize)]
+pub struct Reason {
+    /// Where it stands.
+    #[serde(flatten)]
+    pub at: Place,
+    /// What it wants, as the config says it.
+    pub wanted: String,
+    /// What the request has.
+    pub found: Option<String>,
+}
+
+/// The rules before a place in the list of those in force.
+pub fn passed<'c>(config: &'c Config, before: usize, written: &PluginConfig, request: &mut Seen) -> Vec<Passed> {
+    let authority = request.header(":authority").unwrap_or_default().to_vec();
+    let hosted: HashSet<u32> = config.hosts.rules(&authority).collect();
+    let mut reasons = |(rule, at): (&'c Rule, u32)| {
+        let entry = Entry::of(rule, written);
+        let reasons = if hosted.contains(&at) {
+            let matches = rule.matches.iter().enumerate();
+            matches
+                .filter_map(|(at, one)| {
+                    let condition = one.conditions.iter().find(|condition| !condition.holds(request))?;
+                    Some(entry.condition(at, condition, request))
+                })
+                .collect()
+        } else {
+            let hosts = entry.node.and_then(|rule| rule.get("hosts"));
+            vec![entry.reason(".hosts", hosts, Some(shown(&authority)))]
+        };
+        Passed { rule: rule.name.clone(), reasons }
+    };
+    config.rules.iter().zip(0..).take(before).map(&mut reasons).collect()
+}
+
+/// Where a rule stands.
+pub fn place(rule: &Rule, written: &PluginConfig) -> Place {
+    let entry = Entry::of(rule, written);
+    entry.place("", entry.node)
+}
+
+/// An entry of `rules`, as it is written.
+struct Entry<'w> {
+    written: &'w PluginConfig,
+    at: usize,
+    node: Option<&'w Node>,
+}
+
+impl<'w> Entry<'w> {
+    /// That of a rule in force. Of several of one name the first is.
+    fn of(rule: &Rule, written: &'w PluginConfig) -> Entry<'w> {
+        let rules = written.node.as_ref().and_then(|config| config.get("rules")).map_or(&[][..], Node::items);
+        let is_named = |entry: &Node| entry.get("name").and_then(Node::text) == Some(&rule.name);
+        let at = rules.iter().position(is_named).unwrap_or_default();
+        Entry { written, at, node: rules.get(at) }
+    }
+
+    fn place(&self, below: &str, node: Option<&Node>) -> Place {
+        let span = node.or(self.node).map(|node| node.span.clone()).unwrap_or_default();
+        let (line, column) = self.written.source.position(span.start);
+        Place { place: format!("rules[{}]{below}", self.at), line, column }
+    }
+
+    fn reason(&self, below: &str, node: Option<&Node>, found: Option<String>) -> Reason {
+        let wanted = node.map(Node::to_json).unwrap_or_default();
+        Reason { at: self.place(below, node), wanted, found }
+    }
+
+    /// A condition of an entry of `match`.
+    fn condition(&self, at: usize, condition: &Condition, request: &mut Seen) -> Reason {
+        let path = request.header(":path").unwrap_or_default().to_vec();
+        let without_query = path.split(|&byte| byte == b'?').next();
+        let is_same = |name: &str, key: &str| key.eq_ignore_ascii_case(name);
+        let (field, found): (&str, Option<String>) = match condition {
+            Condition::Method(_) => ("method", request.header(":method").map(shown)),
+            Condition::Uri(_) => ("uri", without_query.map(shown)),
+            Condition::Header(name, _) => ("headers", request.header(name).map(shown)),
+            Condition::WithoutHeader(name, _) => ("withoutHeaders", request.header(name).map(shown)),
+            Condition::QueryParam(name, _) => ("queryParams", query_param(&path, name).map(shown)),
+            Condition::Cookie(name, _) => {
+                let value = request.values("cookie").next().and_then(|line| cookie::values(line, name).next());
+                ("cookies", value.map(shown))
+            }
+            Condition::Claim(path, _) => ("claims", request.claim_value(path).map(ToString::to_string)),
+        };
+        let is_meant = |key: &str| match condition {
+            Condition::Method(_) | Condition::Uri(_) => false,
+            Condition::Header(name, _) | Condition::WithoutHeader(name, _) => is_same(name, key),
+            Condition::QueryParam(name, _) | Condition::Cookie(name, _) => name == key,
+            Condition::Claim(path, _) => ClaimPath::parse(key).as_ref() == Ok(path),
+        };
+        let matches = self.node.and_then(|rule| rule.get("match"));
+        let node = matches.and_then(|matches| matches.items().get(at)?.get(field));
+        let below = format!(".match[{at}].{field}");
+        match node.and_then(|map| map.entries().iter().find(|(key, _)| is_meant(&key.name))) {
+            Some((key, node)) => self.reason(&(below + &step(&key.name)), Some(node), found),
+            None => self.reason(&below, node, found),
+        }
+    }
+}
+
+/// A name as the last step of a place.
+fn step(name: &str) -> String {
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if is_plain { format!(".{name}") } else { format!("[{name:?}]") }
+}

@@ -1,0 +1,81 @@
+//! An explanation as people read it.
+
+use super::passed::Reason;
+use super::{Explanation, Written};
+use std::io::{self, Write};
+
+/// Prints the rules in their order, then what the one that holds decides.
+pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
+    for passed in &explanation.passed {
+        writeln!(out, "rule {} does not hold", passed.rule)?;
+        for reason in &passed.reasons {
+            let at = &reason.at;
+            writeln!(out, "  {}:{}:{}: {}", explanation.file, at.line, at.column, at.place)?;
+            writeln!(out, "    {}", sentence(reason))?;
+        }
+    }
+    match (&explanation.rule, &explanation.at) {
+        (Some(rule), Some(at)) => {
+            writeln!(out, "rule {rule} decides")?;
+            writeln!(out, "  {}:{}:{}: {}", explanation.file, at.line, at.column, at.place)?;
+        }
+        _ if explanation.passed.is_empty() => {
+            writeln!(out, "no rule is in force; the default route takes the request")?
+        }
+        _ => writeln!(out, "no rule holds; the default route takes the request")?,
+    }
+    if let Some(from) = &explanation.from {
+        match &explanation.draw {
+            Some(draw) => writeln!(out, "draw      {draw}, by {from}")?,
+            None if explanation.shares.is_empty() => writeln!(out, "draw      {from}")?,
+            None => writeln!(out, "draw      by {from}")?,
+        }
+    }
+    let width = explanation.shares.iter().map(|candidate| candidate.subset.len()).max().unwrap_or_default();
+    match &explanation.subset {
+        Some(subset) => writeln!(out, "subset    {subset}")?,
+        None => {
+            for candidate in &explanation.shares {
+                writeln!(out, "subset    {:width$}  {}", candidate.subset, candidate.share)?;
+            }
+        }
+    }
+    print_header("request", &explanation.header, out)?;
+    if let Some(cookie) = &explanation.set_cookie {
+        writeln!(out, "response  set-cookie: {}", cookie.value)?;
+        if !cookie.not_with.is_empty() {
+            writeln!(out, "          but not with {}", cookie.not_with.join(" or "))?;
+        }
+    }
+    if let Some(header) = &explanation.response_header {
+        print_header("response", header, out)?;
+    }
+    for ignored in &explanation.ignored {
+        writeln!(out, "ignored   {}: {}", ignored.what, ignored.why)?;
+    }
+    Ok(())
+}
+
+fn print_header(side: &str, header: &Written, out: &mut impl Write) -> io::Result<()> {
+    match &header.value {
+        Some(value) => writeln!(out, "{side:8}  {}: {value}", header.name),
+        None => writeln!(out, "{side:8}  {} is removed", header.name),
+    }
+}
+
+/// What must be, and what is.
+fn sentence(reason: &Reason) -> String {
+    const MOST: usize = 100;
+    let place = &reason.at.place;
+    let must = if place.contains("].withoutHeaders") { "must not be" } else { "must be" };
+    let kind = if place.ends_with("].hosts") { "one of " } else { "" };
+    let wanted = match reason.wanted.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", reason.wanted.get(..end).unwrap_or_default()),
+        None if reason.wanted == "{}" => "there".to_owned(),
+        None => reason.wanted.clone(),
+    };
+    match &reason.found {
+        Some(found) => format!("{must} {kind}{wanted}, is {found}"),
+        None => format!("{must} {kind}{wanted}, is absent"),
+    }
+}

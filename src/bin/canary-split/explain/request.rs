@@ -1,0 +1,147 @@
+//! A request as `curl` spells it → what the filter asks about it.
+
+use super::claims;
+use super::url::Url;
+use canary_split::claim::ClaimPath;
+use canary_split::rule::Request;
+use serde_json::Value;
+use std::ffi::OsString;
+use std::net::IpAddr;
+
+/// A request as `curl` spells it. Headers that `curl` adds by itself (`accept`, `user-agent`) are not there unless they are given.
+#[derive(clap::Args)]
+pub struct Spelled {
+    /// A header, as in 'x-user: alice'; 'x-user;' is an empty one, 'x-user:' none
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", allow_hyphen_values = true)]
+    headers: Vec<OsString>,
+    /// Cookies, as in 'a=1; b=2'
+    #[arg(short = 'b', long = "cookie", value_name = "NAME=VALUE", allow_hyphen_values = true)]
+    cookies: Vec<OsString>,
+    /// The method
+    #[arg(short = 'X', long = "request", value_name = "METHOD", default_value = "GET")]
+    method: OsString,
+    /// The user agent
+    #[arg(short = 'A', long = "user-agent", value_name = "AGENT", allow_hyphen_values = true)]
+    agent: Option<OsString>,
+    /// The client's address, as the gateway trusts it
+    #[arg(long, value_name = "IP")]
+    client_ip: Option<IpAddr>,
+    /// The claims of a token that Istio has verified, as in '{"sub": "alice"}'
+    #[arg(long, value_name = "JSON")]
+    claims: Option<String>,
+    /// Where to; without a scheme it is http
+    url: OsString,
+}
+
+/// A request as the filter sees it.
+pub struct Seen {
+    /// Pseudo-headers first; names in lower case.
+    headers: Vec<(String, Vec<u8>)>,
+    claims: Value,
+    /// The claim that was asked for last.
+    claim: Option<Vec<u8>>,
+    address: Option<String>,
+    /// Whether the filter has asked for an address that was not given.
+    pub needs_address: bool,
+}
+
+impl Spelled {
+    /// What the gateway gets.
+    pub fn read(&self) -> Result<Seen, String> {
+        let url = Url::parse(self.url.as_encoded_bytes())?;
+        let given = self.headers.iter().map(|header| read_header(header.as_encoded_bytes()));
+        let given = given.collect::<Result<Vec<_>, _>>()?;
+        // A header that is given, or given as none, is what counts.
+        let is_given = |name: &str| given.iter().any(|(known, _)| known == name);
+        let mut headers = vec![
+            (":method".to_owned(), self.method.as_encoded_bytes().to_vec()),
+            (":scheme".to_owned(), url.scheme.into()),
+            (":path".to_owned(), url.path),
+        ];
+        let host = given.iter().find_map(|(name, value)| value.clone().filter(|_| name == "host"));
+        headers.push((":authority".to_owned(), host.unwrap_or(url.authority)));
+        if let Some(agent) = self.agent.as_ref().filter(|agent| !agent.is_empty() && !is_given("user-agent")) {
+            headers.push(("user-agent".to_owned(), agent.as_encoded_bytes().to_vec()));
+        }
+        if !self.cookies.is_empty() && !is_given("cookie") {
+            headers.push(("cookie".to_owned(), self.joined_cookies()?));
+        }
+        headers.extend(given.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        if let Some((name, _)) = headers.iter().find(|(_, value)| value.iter().any(|byte| b"\r\n\0".contains(byte))) {
+            return Err(format!("{name}: a line break; no request can have one there"));
+        }
+        let address = self.client_ip.map(|ip| if ip.is_ipv6() { format!("[{ip}]:0") } else { format!("{ip}:0") });
+        Ok(Seen { headers, claims: self.read_claims()?, claim: None, address, needs_address: false })
+    }
+
+    fn joined_cookies(&self) -> Result<Vec<u8>, String> {
+        let cookies: Vec<&[u8]> = self.cookies.iter().map(|cookie| cookie.as_encoded_bytes()).collect();
+        if cookies.iter().any(|cookie| !cookie.contains(&b'=')) {
+            return Err("-b: no = in it; files of cookies are not read, write 'NAME=VALUE'".to_owned());
+        }
+        Ok(cookies.join(&b"; "[..]))
+    }
+
+    fn read_claims(&self) -> Result<Value, String> {
+        let Some(text) = &self.claims else { return Ok(Value::Null) };
+        match serde_json::from_str(text) {
+            Ok(claims @ Value::Object(_)) => Ok(claims),
+            Ok(_) => Err("--claims: no object, as in '{\"sub\": \"alice\"}'".to_owned()),
+            Err(error) => Err(format!("--claims: not JSON: {error}")),
+        }
+    }
+}
+
+/// A name in lower case and a value; without one the header is left out.
+fn read_header(line: &[u8]) -> Result<(String, Option<Vec<u8>>), String> {
+    let (name, value) = match line.iter().position(|&byte| byte == b':') {
+        Some(at) => {
+            let (name, value) = line.split_at_checked(at).unwrap_or_default();
+            let value = value.get(1..).unwrap_or_default().trim_ascii();
+            (name, (!value.is_empty()).then(|| value.to_vec()))
+        }
+        None => match line.trim_ascii_end().strip_suffix(b";") {
+            Some(name) => (name, Some(Vec::new())),
+            None => return Err("-H: no colon in it; write 'NAME: VALUE', or 'NAME;' for an empty value".to_owned()),
+        },
+    };
+    match std::str::from_utf8(name) {
+        Ok(name) if !name.is_empty() && name.bytes().all(is_token_byte) => Ok((name.to_ascii_lowercase(), value)),
+        _ => Err(format!("-H: {} is no name of a header", super::shown(name))),
+    }
+}
+
+/// What names are made of (RFC 9110).
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+impl Seen {
+    /// The values of a header, in their order.
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        self.headers.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_slice())
+    }
+
+    /// The value of a claim, as it was given.
+    pub fn claim_value(&self, path: &ClaimPath) -> Option<&Value> {
+        claims::find(&self.claims, path)
+    }
+}
+
+impl<'c> Request<'c> for Seen {
+    fn header(&mut self, name: &'c str) -> Option<&[u8]> {
+        // To Envoy they are one header.
+        let name = if name == "host" { ":authority" } else { name };
+        self.values(name).next()
+    }
+
+    fn claim(&mut self, path: &'c ClaimPath) -> Option<&[u8]> {
+        self.claim = self.claim_value(path).and_then(claims::bytes);
+        self.claim.as_deref()
+    }
+
+    fn client_address(&mut self) -> Option<&[u8]> {
+        self.needs_address |= self.address.is_none();
+        self.address.as_deref().map(str::as_bytes)
+    }
+}

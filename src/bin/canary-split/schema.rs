@@ -1,0 +1,67 @@
+//! `schema`: the JSON Schema of `pluginConfig`, for editors and for whoever checks before the tool is at hand.
+//!
+//! The types below say what the filter's parser takes, and nothing reads configs by them. Patterns are such as every dialect of regexes
+//! has; lengths are characters, where the parser counts bytes.
+
+mod config;
+mod matches;
+mod sticky;
+mod wasmplugin;
+
+use clap::ValueEnum;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
+use std::io::Write;
+
+/// Which schema.
+#[derive(clap::Args)]
+pub struct Options {
+    /// What it describes
+    #[arg(long = "for", value_name = "WHAT", value_enum, default_value_t = What::Config)]
+    what: What,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    /// A pluginConfig by itself
+    Config,
+    /// A WasmPlugin with its pluginConfig
+    Wasmplugin,
+}
+
+/// Prints a schema, which is JSON in any case.
+pub fn run(options: &Options, out: &mut impl Write) -> Result<(), String> {
+    let schema = match options.what {
+        What::Config => of::<config::PluginConfig>(),
+        What::Wasmplugin => of::<wasmplugin::WasmPlugin>(),
+    };
+    writeln!(out, "{schema:#}").map_err(|error| error.to_string())
+}
+
+/// In the draft that the YAML plugins of all editors know.
+fn of<T: JsonSchema>() -> Value {
+    SchemaSettings::draft07().into_generator().into_root_schema_for::<T>().to_value()
+}
+
+/// A subschema: exactly one of these fields is there and not null. Each field comes with its type.
+fn one_of(fields: &[(&str, &str)]) -> Value {
+    fields.iter().map(|&(field, kind)| is_given(field, &json!({"type": kind}))).collect()
+}
+
+/// A subschema: this field is there and is like this.
+fn is_given(field: &str, like: &Value) -> Value {
+    json!({"required": [field], "properties": {field: like}})
+}
+
+/// A subschema: an object of which no field is there, or all are null.
+fn nothing() -> Value {
+    json!({"type": "object", "additionalProperties": {"type": "null"}})
+}
+
+/// A DNS label: what rules and subsets are named by.
+const LABEL: &str = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
+/// A token of RFC 9110: a header's or a cookie's name.
+const TOKEN: &str = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$";
+/// A claim as after `@request.auth.claims` of a VirtualService.
+const CLAIM: &str = r"^([^.\[\]]+(\.[^.\[\]]+)*|(\[[^\[\]]+\])+)$";

@@ -1,0 +1,114 @@
+//! `match`: which requests a rule speaks about.
+
+use super::{CLAIM, TOKEN, nothing, one_of};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+/// Conditions that must all hold.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase", deny_unknown_fields, extend("not" = nothing()))]
+#[expect(dead_code, reason = "only its schema is used")]
+pub struct Match {
+    /// The path without the query, not decoded.
+    uri: Option<StringMatch>,
+    /// The method, with its case.
+    method: Option<StringMatch>,
+    /// Headers by their names, without case. Of a repeated header the first value counts.
+    headers: Option<ByName<Token>>,
+    /// Headers that must not be so; an absent header is an empty one.
+    without_headers: Option<ByName<Token>>,
+    /// Query parameters by their names, not decoded; the first of a name counts.
+    query_params: Option<ByName<Any>>,
+    /// Cookies by their names; the first of a name counts.
+    cookies: Option<ByName<Token>>,
+    /// Claims of a token that Istio has verified: `group`, `realm.role`, or `[https://example.com/role][name]` where names have dots. Of a
+    /// list any item counts.
+    claims: Option<ByName<Claim>>,
+}
+
+/// A value: one of `exact`, `prefix`, `regex`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, extend("oneOf" = kinds()))]
+#[expect(dead_code, reason = "only its schema is used")]
+struct StringMatch {
+    /// All of it is this.
+    #[schemars(length(max = 8192))]
+    exact: Option<String>,
+    /// It begins with this.
+    #[schemars(length(min = 1, max = 8192))]
+    prefix: Option<String>,
+    /// All of it matches: RE2 syntax.
+    #[schemars(length(min = 1, max = 8192))]
+    regex: Option<String>,
+}
+
+/// A value: one of `exact`, `prefix`, `regex`; `{}`: it is there.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, extend("oneOf" = kinds_or_presence()))]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Condition {
+    /// All of it is this.
+    #[schemars(length(max = 8192))]
+    exact: Option<String>,
+    /// It begins with this.
+    #[schemars(length(min = 1, max = 8192))]
+    prefix: Option<String>,
+    /// All of it matches: RE2 syntax.
+    #[schemars(length(min = 1, max = 8192))]
+    regex: Option<String>,
+}
+
+fn kinds() -> Value {
+    one_of(&["exact", "prefix", "regex"].map(|kind| (kind, "string")))
+}
+
+fn kinds_or_presence() -> Value {
+    let kinds = kinds();
+    kinds.as_array().into_iter().flatten().cloned().chain([nothing()]).collect()
+}
+
+/// Conditions by name, at least one. What is null is absent, whatever its name.
+struct ByName<N>(PhantomData<N>);
+
+/// What names may look like.
+trait Name {
+    const PATTERN: &str;
+}
+
+struct Token;
+struct Any;
+struct Claim;
+
+impl Name for Token {
+    const PATTERN: &str = TOKEN;
+}
+
+impl Name for Any {
+    const PATTERN: &str = r"[\s\S]";
+}
+
+impl Name for Claim {
+    const PATTERN: &str = CLAIM;
+}
+
+impl<N: Name> JsonSchema for ByName<N> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "ByName".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "maxProperties": 10_000,
+            "patternProperties": {N::PATTERN: generator.subschema_for::<Option<Condition>>()},
+            "additionalProperties": {"type": "null"},
+            "not": nothing(),
+        })
+    }
+}

@@ -1,0 +1,157 @@
+//! `sticky`: the keys, the cookie, the salt, and what a change of weights does.
+
+use super::{CLAIM, TOKEN, is_given, one_of};
+use schemars::JsonSchema;
+use serde_json::{Value, json};
+
+/// What makes a visitor stay: keys, a cookie, or both.
+#[derive(JsonSchema)]
+#[schemars(
+    rename_all = "camelCase",
+    deny_unknown_fields,
+    extend("anyOf" = keys_or_cookie(), "allOf" = [keep_needs_a_cookie()])
+)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub struct Sticky {
+    /// What is hashed into the draw; the first that is present wins, and an empty one is absent.
+    #[schemars(length(min = 1, max = 10_000), extend("uniqueItems" = true))]
+    keys: Option<Vec<Key>>,
+    /// Our own cookie, for a visitor without any key; `{}`: with the defaults.
+    cookie: Option<Cookie>,
+    /// Rules with different salts have independent canaries. Change it to draw everyone anew. Absent: the rule's name.
+    #[schemars(length(min = 1, max = 253))]
+    salt: Option<String>,
+    /// Who moves when weights change.
+    #[schemars(extend("default" = "rebalance"))]
+    on_weight_change: Option<OnWeightChange>,
+}
+
+/// Where a key stands in a request: one of these.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase", deny_unknown_fields, extend("oneOf" = key_kinds()))]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Key {
+    /// The name of a header.
+    #[schemars(length(max = 8192), regex(pattern = TOKEN))]
+    header: Option<String>,
+    /// A claim of a token that Istio has verified, as in `match`; it must be a string, or an item of a list by its index.
+    #[schemars(length(max = 8192), regex(pattern = CLAIM))]
+    claim: Option<String>,
+    /// The name of a query parameter; its value is percent-decoded, `+` stays.
+    #[schemars(length(min = 1, max = 8192))]
+    query_param: Option<String>,
+    /// The name of a cookie of the application.
+    #[schemars(length(max = 8192), regex(pattern = TOKEN))]
+    cookie: Option<String>,
+    /// The client's address as the gateway trusts it; of IPv6 the /64.
+    #[schemars(extend("enum" = [true, null]))]
+    remote_ip: Option<bool>,
+}
+
+/// Who moves when weights change.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum OnWeightChange {
+    /// The draw stays, and the subset follows the weights.
+    Rebalance,
+    /// The subset seen first stays as long as it is in the split; needs a `cookie`.
+    Keep,
+}
+
+/// Our cookie.
+#[derive(JsonSchema)]
+#[schemars(
+    rename_all = "camelCase",
+    deny_unknown_fields,
+    extend("allOf" = [insecure_is_not_refused(), host_prefix_is_kept()])
+)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Cookie {
+    /// A token of at most 64 bytes. Absent: `canary-RULE`.
+    #[schemars(length(max = 64), regex(pattern = TOKEN))]
+    name: Option<String>,
+    /// How long a browser keeps it: `h`, `m`, `s` as in Go, whole seconds, at most `9600h`. `0s`: until the browser closes.
+    #[schemars(regex(pattern = DURATION), extend("default" = "720h"))]
+    ttl: Option<String>,
+    /// `Path`.
+    #[schemars(length(max = 1024), regex(pattern = "^/[ -:<-~]*$"), extend("default" = "/"))]
+    path: Option<String>,
+    /// `Domain`. Absent: this host only.
+    #[schemars(
+        regex(pattern = r"^\.?[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*$"),
+        extend("anyOf" = [{"maxLength": 253}, {"pattern": "^\\..{1,253}$"}])
+    )]
+    domain: Option<String>,
+    /// `SameSite`; `None` is always `Secure`.
+    #[schemars(extend("default" = "Lax"))]
+    same_site: Option<SameSite>,
+    /// `Secure`. Absent: where the request came over https, as Envoy sees it; behind a load balancer that ends TLS set it.
+    secure: Option<bool>,
+    /// `HttpOnly`.
+    #[schemars(extend("default" = true))]
+    http_only: Option<bool>,
+    /// `Partitioned`; always `Secure`.
+    #[schemars(extend("default" = false))]
+    partitioned: Option<bool>,
+    /// A visitor who comes with a cookie older than half its ttl gets it again, with the same draw.
+    #[schemars(extend("default" = true))]
+    renew: Option<bool>,
+    /// Where the draw of a new cookie comes from.
+    #[schemars(extend("default" = "random"))]
+    draw: Option<FirstDraw>,
+}
+
+/// `SameSite` of a cookie.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum SameSite {
+    Lax,
+    Strict,
+    None,
+}
+
+/// Where the draw of a new cookie comes from.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum FirstDraw {
+    /// From chance.
+    Random,
+    /// Hashed from the client's address and user agent, so that parallel first requests agree.
+    Client,
+}
+
+const DURATION: &str = r"^(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(h|m|s|ms|us|µs|ns))+)$";
+
+fn keys_or_cookie() -> Value {
+    json!([is_given("keys", &json!({"type": "array"})), is_given("cookie", &json!({"type": "object"}))])
+}
+
+fn keep_needs_a_cookie() -> Value {
+    let keep = is_given("onWeightChange", &json!({"const": "keep"}));
+    json!({"if": keep, "then": is_given("cookie", &json!({"type": "object"}))})
+}
+
+fn key_kinds() -> Value {
+    let named = ["header", "claim", "queryParam", "cookie"].map(|kind| (kind, "string"));
+    one_of(&[&named[..], &[("remoteIp", "boolean")]].concat())
+}
+
+/// What browsers refuse without `Secure`.
+fn insecure_is_not_refused() -> Value {
+    let needs = [
+        is_given("sameSite", &json!({"const": "None"})),
+        is_given("partitioned", &json!({"const": true})),
+        is_given("name", &json!({"type": "string", "pattern": "^__([Hh][Oo][Ss][Tt]|[Ss][Ee][Cc][Uu][Rr][Ee])-"})),
+    ];
+    json!({"if": {"anyOf": needs}, "then": {"properties": {"secure": {"enum": [true, null]}}}})
+}
+
+/// What browsers refuse under a name with `__Host-`.
+fn host_prefix_is_kept() -> Value {
+    json!({
+        "if": is_given("name", &json!({"type": "string", "pattern": "^__[Hh][Oo][Ss][Tt]-"})),
+        "then": {"properties": {"domain": {"type": "null"}, "path": {"enum": ["/", null]}}},
+    })
+}

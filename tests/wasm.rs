@@ -453,6 +453,17 @@ fn the_time_for_a_request_is_linear_in_its_size() {
     assert!(long < short * 5, "{short} instructions for 10,000 bytes each, {long} for 40,000");
 }
 
+/// What is trimmed away must not take that along.
+#[test]
+#[should_panic(expected = "panicked at proxy-wasm-")]
+fn a_panic_of_the_sdk_is_logged_with_its_place() {
+    let shared = Rc::new(RefCell::new(Shared::at(NOW)));
+    let mut worker = Worker::new(&Program::load(), &shared, 1);
+    worker.configure("canary", br#"{"rules":[]}"#);
+    worker.reuse("canary", u32::MAX);
+    let _ = worker.open("canary", Headers::new());
+}
+
 #[test]
 fn memory_does_not_grow_with_requests_or_configs() {
     let program = Program::load();

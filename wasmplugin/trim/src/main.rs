@@ -46,7 +46,7 @@ impl Cut {
         // Filters of TCP; and what the SDK's traits offer to a context: the filter calls the host by `hostcalls` instead.
         let offered = name.strip_prefix("proxy_wasm::traits::").and_then(|name| name.split_once("::"));
         let is_of_use = |method: &str| method == "on_vm_start";
-        (is_any(&["Dispatcher::create_stream_context", "std::sys::backtrace", "std::io::", "core::fmt::builders::", "core::str::slice_error_fail_rt"])
+        (is_any(&["Dispatcher::create_stream_context", "backtrace::BacktraceLock", "std::io::", "core::fmt::builders::", "core::str::slice_error_fail_rt"])
             || offered.is_some_and(|(_, method)| !is_of_use(method)))
         .then_some(Cut::Trap)
     }

@@ -10,6 +10,7 @@ mod sticky;
 use crate::claim::ClaimPath;
 use crate::hosts::HostIndex;
 use crate::json::{Json, Text};
+use crate::paths::PathIndex;
 use crate::re2::Re2;
 use crate::rule::{Condition, Match, Rule, StringMatch, Subset, Target, WeightedSubsets};
 use crate::split::{MAX_SUBSETS, Salt, Split};
@@ -41,13 +42,15 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// Which of them speak about a host.
     pub hosts: HostIndex,
+    /// Which of them a path rules out.
+    pub paths: PathIndex,
 }
 
 impl Config {
     /// The rules under these headers.
     pub fn new(headers: Headers, rules: Vec<Rule>) -> Config {
-        let hosts = HostIndex::new(&rules);
-        Config { header: headers.request, response_header: headers.response, rules, hosts }
+        let (hosts, paths) = (HostIndex::new(&rules), PathIndex::new(&rules));
+        Config { header: headers.request, response_header: headers.response, rules, hosts, paths }
     }
 
     /// Without any rule.
@@ -399,7 +402,7 @@ impl<'t> General<'t> {
                 if let Some(json) = fields.get("claims") {
                     conditions.extend(self.read_claims(json, &place.field("claims"), errors));
                 }
-                Some(Match::new(conditions))
+                Some(Match { conditions: conditions.into() })
             })
             .collect()
     }

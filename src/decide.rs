@@ -75,24 +75,23 @@ pub fn decide<'c>(
 
 fn first_match<'c>(config: &'c Config, request: &mut impl Request<'c>) -> Option<(usize, &'c Rule)> {
     let authority = if config.hosts.needs_host() { request.header(":authority").unwrap_or_default() } else { &[] };
-    let mut candidates =
-        config.hosts.rules(authority).filter_map(|at| Some((at as usize, config.rules.get(at as usize)?)));
+    let mut candidates = config.hosts.rules(authority).map(|at| at as usize);
     let mut next = candidates.next();
-    while let Some((_, rule)) = next {
-        if rule.knows_paths() {
+    while let Some(at) = next {
+        if config.paths.knows(at) {
             let path = request.header(":path").unwrap_or_default();
-            if !rule.may_match(path) {
+            if config.paths.rules_out(at, path) {
                 // Whoever has a hundred rules for a host spends the time here.
-                next = candidates.find(|(_, rule)| rule.may_match(path));
+                next = candidates.find(|&at| !config.paths.rules_out(at, path));
                 continue;
             }
         }
-        if rule.matches(request) {
-            break;
+        match config.rules.get(at) {
+            Some(rule) if rule.matches(request) => return Some((at, rule)),
+            _ => next = candidates.next(),
         }
-        next = candidates.next();
     }
-    next
+    None
 }
 
 /// The subset of a visitor, by what sticks to him or her.

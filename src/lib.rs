@@ -11,7 +11,7 @@
 //! |---|---|
 //! | [`config`] (from [`json`]) | what do these lines of `pluginConfig` mean, and what is wrong with them? |
 //! | [`reload`] | which rules are in force after this config, given the one before? |
-//! | [`hosts`], [`rule`] (with [`begin`], [`re2`], [`cookie`], [`claim`]) | which rule speaks about this request? |
+//! | [`hosts`], [`paths`], [`rule`] (with [`re2`], [`cookie`], [`claim`]) | which rule speaks about this request? |
 //! | [`keys`], [`sticky`] (with [`keep`]) | which draw does the visitor bring, and which cookie does he or she get? |
 //! | [`split`] | which subset owns this draw? |
 //! | [`decide`] | all of that for one request |
@@ -33,7 +33,6 @@
     clippy::string_slice
 )]
 
-pub mod begin;
 pub mod claim;
 pub mod config;
 pub mod cookie;
@@ -43,6 +42,7 @@ pub mod json;
 pub mod keep;
 pub mod keys;
 pub mod metrics;
+pub mod paths;
 pub mod plugins;
 pub mod re2;
 pub mod reload;

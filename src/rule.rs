@@ -2,7 +2,6 @@
 //!
 //! Matches mean what they mean in a VirtualService. Values are bytes; of a repeated header the first value counts.
 
-use crate::begin::Begin;
 use crate::claim::{self, ClaimPath};
 use crate::cookie;
 use crate::re2::Re2;
@@ -84,8 +83,6 @@ pub struct Subset {
 pub struct Match {
     /// Cheap ones first.
     pub conditions: Box<[Condition]>,
-    /// What they come to for the path.
-    begin: Begin,
 }
 
 /// One condition of a match.
@@ -120,29 +117,7 @@ pub enum StringMatch {
     Regex(Box<Re2>),
 }
 
-impl Match {
-    /// Of these conditions.
-    pub fn new(conditions: Vec<Condition>) -> Match {
-        let begins = conditions.iter().find_map(|condition| match condition {
-            Condition::Uri(StringMatch::Exact(text) | StringMatch::Prefix(text)) => Some(Begin::of(text)),
-            _ => None,
-        });
-        Match { conditions: conditions.into(), begin: begins.unwrap_or(Begin::ANY) }
-    }
-}
-
 impl Rule {
-    /// Whether only paths match that begin in certain ways.
-    pub fn knows_paths(&self) -> bool {
-        !self.matches.is_empty() && self.matches.iter().all(|m| m.begin.is_known())
-    }
-
-    /// Whether the path begins as it has to. False only if [`Rule::matches`] would be.
-    #[inline(always)]
-    pub fn may_match(&self, path: &[u8]) -> bool {
-        self.matches.is_empty() || self.matches.iter().any(|m| m.begin.may_be_of(path))
-    }
-
     /// Whether any of the matches holds. The host has been looked up before: see [`crate::hosts`].
     pub fn matches<'c>(&'c self, request: &mut impl Request<'c>) -> bool {
         self.matches.is_empty() || self.matches.iter().any(|m| m.conditions.iter().all(|c| c.holds(request)))

@@ -220,6 +220,11 @@ impl Node {
         if let Value::String(text) = &self.value { Some(text) } else { None }
     }
 
+    /// Whether this is `true`.
+    pub fn is_true(&self) -> bool {
+        matches!(self.value, Value::Bool(true))
+    }
+
     /// A number that is a `u32`.
     pub fn number(&self) -> Option<u32> {
         if let Value::Number(text) = &self.value { text.parse().ok() } else { None }

@@ -59,8 +59,9 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
                 for named in plugin.subsets(rule) {
                     meeting.subset(&named, findings);
                 }
-                if plugin.is_whole {
-                    meeting.unchosen(findings);
+                let writers = world.writers_of(header);
+                if writers.iter().all(|writer| writer.is_whole) {
+                    meeting.unchosen(&writers, findings);
                 }
             }
         }
@@ -119,8 +120,10 @@ impl Meeting<'_, '_> {
 
     /// Whether the routes that take any request, or nobody knows which, are the subset's own.
     fn is_default(&self, named: &Named) -> bool {
-        let open = || self.routes.iter().filter(|(_, route)| route.is_open(self.header));
-        let mut destinations = open().flat_map(|(_, route)| &route.destinations).peekable();
+        let value = &*named.subset.header_value;
+        let is_open = |route: &Route| route.is_open(self.header) && route.headers_with(value).next().is_none();
+        let open = self.routes.iter().filter(|(_, route)| is_open(route));
+        let mut destinations = open.flat_map(|(_, route)| &route.destinations).peekable();
         if !named.is_stable {
             return destinations.any(|destination| destination.is_subset(&named.subset.name));
         }
@@ -167,10 +170,11 @@ impl Meeting<'_, '_> {
     }
 
     /// Routes for what no rule chooses.
-    fn unchosen(&self, findings: &mut Vec<Finding>) {
+    fn unchosen(&self, writers: &[&Plugin], findings: &mut Vec<Finding>) {
         for (service, route) in &self.routes {
-            let is_unknown =
-                |(_, exact): &(&Node, &str)| !self.plugin.writes(exact) && !self.plugin.names(subset_of(exact));
+            let is_unknown = |(_, exact): &(&Node, &str)| {
+                !writers.iter().any(|writer| writer.writes(exact) || writer.names(subset_of(exact)))
+            };
             for (node, exact) in route.exact_values(self.header).filter(is_unknown) {
                 let message = format!(
                     "{} has a route for {}: {}, which no rule chooses",

@@ -54,9 +54,13 @@ fn concerns(world: &World, service: &VirtualService) -> bool {
 
 /// A rule's host that nobody serves, while there are routes for the plugin's header at a host that no rule has.
 fn rules(world: &World, plugin: &Plugin, findings: &mut Vec<Finding>) {
-    let Some(header) = plugin.header.as_deref().filter(|_| plugin.is_whole) else { return };
+    let Some(header) = plugin.header.as_deref() else { return };
+    let peers = world.writers_of(header);
+    if !peers.iter().all(|peer| peer.is_whole) {
+        return;
+    }
     let beside = world.beside(plugin);
-    let all: Vec<String> = plugin.rules.iter().flat_map(|(_, rule)| hosts(rule)).collect();
+    let all: Vec<String> = peers.iter().flat_map(|peer| &peer.rules).flat_map(|(_, rule)| hosts(rule)).collect();
     let has_no_rule =
         |service: &&&VirtualService| service.asks_for(header) && !all.iter().any(|host| service.is_for(host));
     let Some(without) = beside.iter().find(has_no_rule) else { return };

@@ -77,7 +77,7 @@ impl<'o> World<'o> {
             ("Service", self.services.is_empty()),
             ("workload", self.workloads.is_empty()),
         ];
-        if self.plugins.is_empty() && self.virtual_services.is_empty() {
+        if self.plugins.iter().all(|plugin| plugin.rules.is_empty()) && self.virtual_services.is_empty() {
             return Vec::new();
         }
         kinds.into_iter().filter(|(_, is_missing)| *is_missing).map(|(kind, _)| kind).collect()
@@ -107,6 +107,11 @@ impl<'o> World<'o> {
         };
         let has_routes = |service: &&VirtualService| !service.hosts.is_empty() && !service.routes.is_empty();
         self.virtual_services.iter().filter(has_routes).filter(is_beside).collect()
+    }
+
+    /// The plugins that write a header.
+    pub fn writers_of(&self, header: &str) -> Vec<&Plugin> {
+        self.plugins.iter().filter(|plugin| plugin.header.as_deref() == Some(header)).collect()
     }
 
     /// The routes that requests of a rule surely meet. A host that a rule does not name but only covers may be another service's:

@@ -5,7 +5,7 @@ use crate::{ended, fed, tool};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{LazyLock, Mutex};
 
@@ -93,6 +93,12 @@ fn messages(answer: &Value) -> Vec<&str> {
     answer["findings"].as_array().unwrap().iter().map(|one| one["message"].as_str().unwrap()).collect()
 }
 
+#[track_caller]
+fn assert_silent(text: &str, what: &str) {
+    let (codes, answer) = found(text);
+    assert!(codes.is_empty(), "{what}: {codes:?} {:#?}", messages(&answer));
+}
+
 #[test]
 fn every_mistake_is_found_under_its_code_and_nothing_else_is() {
     let (mut seen, mut said, mut wrong) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
@@ -118,6 +124,43 @@ fn every_mistake_is_found_under_its_code_and_nothing_else_is() {
     assert_eq!(seen, documented.into_keys().collect(), "codes without a spoiled manifest, or not in docs/CHECKS.md");
 }
 
+/// What is shipped: every kustomization, and every file of ours beside them, alone.
+#[test]
+fn what_is_shipped_is_clean_whole_and_in_parts() {
+    let folders =
+        ["base", "overlays/prepared", "overlays/weighted", "overlays/sticky", "overlays/testers", "overlays/sealed"];
+    let listed = fs::read_dir(top().join("manifests/overlays")).unwrap().count();
+    assert_eq!(listed + 1, folders.len(), "an overlay is missing here");
+    for folder in folders {
+        let path = format!("manifests/{folder}");
+        let (out, error, code) = ended(&tool(&["check", &path]));
+        let ending = if folder == "base" {
+            "6 objects, 0 configs of this filter: 0 findings\nmanifests/base: not given, so not compared with: WasmPlugin\n"
+        } else {
+            "8 objects, 1 config of this filter: 0 findings\n"
+        };
+        assert_eq!((out.as_str(), error.as_str(), code), (ending, "", 0), "{path}");
+        assert_silent(&rendered(&path), &path);
+    }
+    assert_silent(&rendered("wasmplugin"), "wasmplugin");
+    let mut files: Vec<_> =
+        ["base", "canary", "overlays/sealed", "overlays/testers", "overlays/sticky", "overlays/weighted"]
+            .iter()
+            .map(|folder| top().join("manifests").join(folder))
+            .chain([top().join("wasmplugin"), top().join("wasmplugin/in-cluster")])
+            .flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()))
+            .filter(|path| path.extension().is_some_and(|end| end == "yaml") && !path.ends_with("kustomization.yaml"))
+            .collect();
+    files.retain(|path| !path.ends_with("namespace.yaml"));
+    assert!(files.len() >= 11, "{files:?}");
+    for file in &files {
+        assert_silent(&fs::read_to_string(file).unwrap(), &file.display().to_string());
+    }
+    // All overlays are versions of the same objects.
+    let (_, error, code) = ended(&tool(&["check", "manifests"]));
+    assert_eq!((error.as_str(), code), ("", 0));
+}
+
 #[test]
 fn what_may_be_right_is_left_alone() {
     let alarms = spoiled("tests/tool/silent.yaml").into_iter().filter_map(|one| {
@@ -134,4 +177,77 @@ fn documented() -> BTreeMap<String, Vec<String>> {
     let examples =
         |section: &str| section.lines().filter_map(|line| line.strip_prefix("> ")).map(str::to_owned).collect();
     sections.map(|section| (section.lines().next().unwrap().to_owned(), examples(section))).collect()
+}
+
+#[test]
+fn the_documentation_shows_what_the_command_prints() {
+    assert_documented("check");
+}
+
+#[test]
+fn a_finding_can_be_allowed_and_an_unknown_code_cannot() {
+    let one = spoiled(TABLES[0]).into_iter().find(|one| one.check.len() == 2).unwrap();
+    let run = |allowed: &str| ended(&fed(&["check", "-", "--allow", allowed], &one.text));
+    let (out, _, code) = run(&one.check[0]);
+    assert_eq!((out.matches("error[").count(), code), (1, 1), "{out}");
+    assert_eq!(run(&one.check.join(",")).2, 0);
+    let (_, error, code) = run("no-such-code");
+    assert!(
+        error.starts_with("canary-split: --allow no-such-code: no such code; known are config, ") && code == 2,
+        "{error}"
+    );
+}
+
+#[test]
+fn what_could_not_be_compared_is_said() {
+    let weighted = rendered("manifests/overlays/weighted");
+    let only = |kinds: &[&str]| {
+        let is_one = |document: &&str| kinds.iter().any(|kind| document.contains(&format!("\nkind: {kind}\n")));
+        weighted.split("\n---\n").filter(is_one).collect::<Vec<_>>().join("\n---\n")
+    };
+    let not_given = |kinds: &str| format!("not given, so not compared with: {kinds}");
+    let table = [
+        (only(&["WasmPlugin", "VirtualService"]), not_given("Gateway, DestinationRule, Service, workload")),
+        (only(&["VirtualService", "Gateway", "DestinationRule", "Service"]), not_given("WasmPlugin, workload")),
+        (
+            weighted.clone() + "\n---\n" + &only(&["Service"]),
+            "Service canary/httpbin is there twice (standard input:8, standard input:211), so nothing was compared"
+                .to_owned(),
+        ),
+    ];
+    for (text, note) in table {
+        let (_, answer) = found(&text);
+        assert_eq!(answer["notes"], serde_json::json!([note]));
+    }
+    for text in [weighted.clone(), only(&["Service"]), only(&["DestinationRule", "Gateway"])] {
+        assert_eq!(found(&text).1["notes"], serde_json::json!([]), "{text}");
+    }
+}
+
+#[test]
+fn no_secret_is_shown_whatever_stands_on_the_line() {
+    let (seal, key) = ("geheim-7d1f4c0a9b3e52d8", "auch-geheim-3fb1c2d4");
+    let config = format!(
+        "{{seal: {seal}, rules: [{{name: a, match: [{{headers: {{x-key: {{exact: {key}}}}}, cookies: {{k: {{prefix: '{key}'}}}}, claims: {{c: {{regex: \"{key}\"}}}}}}], subset: V2}}]}}"
+    );
+    let plugin = format!(
+        "{{apiVersion: extensions.istio.io/v1alpha1, kind: WasmPlugin, metadata: {{name: c}}, spec: {{url: canary-split, pluginConfig: {config}}}}}"
+    );
+    let route = |value: &str| {
+        format!(
+            "{{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {{name: v}}, spec: {{hosts: [a.example.com], gateways: [g], http: [{{match: [{{headers: {{x-canary-subset: {{exact: {value}}}}}}}], route: [{{destination: {{host: s, subset: v9}}}}]}}]}}}}"
+        )
+    };
+    let rule = "{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: d}, spec: {host: s, subsets: [{name: v1}]}}";
+    let routes = [route(&format!("v2.{seal}")), route(&format!("\"v2.{seal}\"")), route(&format!("'v3.{seal}'"))];
+    let texts = routes
+        .iter()
+        .flat_map(|route| [format!("{plugin}\n---\n{route}\n---\n{rule}"), format!("{route}\n---\n{rule}")]);
+    for text in texts.chain([config]) {
+        for form in ["text", "json"] {
+            let (out, error, code) = ended(&fed(&["check", "--output", form, "-"], &text));
+            assert_eq!((error.as_str(), code), ("", 1), "{text}");
+            assert!(!out.contains("geheim") && out.contains("*****"), "{out}");
+        }
+    }
 }

@@ -92,13 +92,14 @@ fn check(objects: &Objects) -> Vec<Finding> {
     config::check(objects, &mut findings);
     if World::twice(objects).is_none() {
         let world = World::of(objects);
+        let sites = world.sites();
         plugin::check(&world, &mut findings);
         image::check(&world, &mut findings);
-        header::check(&world, &mut findings);
-        seal::check(&world, &mut findings);
-        order::check(&world, &mut findings);
+        header::check(&world, &sites, &mut findings);
+        seal::check(&sites, &mut findings);
+        order::check(&sites, &mut findings);
         destinations::check(&world, &mut findings);
-        websocket::check(&world, &mut findings);
+        websocket::check(&world, &sites, &mut findings);
         hosts::check(&world, &mut findings);
     }
     // Two rules may meet one route.
@@ -140,4 +141,28 @@ fn summary(objects: usize, configs: usize, findings: usize) -> String {
         number(configs, "config"),
         number(findings, "finding")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CODES;
+
+    #[test]
+    fn the_document_has_every_code_with_its_reason_and_its_way_out() {
+        let document = include_str!("../../../docs/CHECKS.md");
+        let value = |section: &str, name: &str| {
+            section.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned()
+        };
+        let read = |section: &str| {
+            [
+                section.lines().next().unwrap_or_default().to_owned(),
+                value(section, "- Why: "),
+                value(section, "- Way out: "),
+            ]
+        };
+        let documented: Vec<_> = document.split("\n## ").skip(1).map(read).collect();
+        let codes: Vec<_> =
+            CODES.into_iter().flatten().map(|code| [code.name, code.why, code.fix].map(str::to_owned)).collect();
+        assert_eq!(documented, codes);
+    }
 }

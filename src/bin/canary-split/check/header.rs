@@ -1,12 +1,11 @@
 //! Whether each subset that a rule can choose has a route, and each route a rule.
 
 use super::seal;
-use super::world::World;
 use super::world::plugin::{Named, Plugin};
 use super::world::routing::{Route, VirtualService};
+use super::world::{Site, World};
 use crate::finding::{Code, Finding};
 use crate::yaml::Node;
-use canary_split::rule::Rule;
 
 const MISMATCH: Code = Code {
     name: "header-mismatch",
@@ -35,52 +34,37 @@ const UNCHOSEN: Code = Code {
 /// The codes of this file.
 pub const CODES: [&Code; 4] = [&MISMATCH, &NO_ROUTE, &ELSEWHERE, &UNCHOSEN];
 
-/// The routes of a host, and which plugin and rule decide there.
-struct Meeting<'m, 'o> {
-    plugin: &'m Plugin,
-    header: &'m str,
-    rule: &'m Rule,
-    routes: Vec<(&'m VirtualService<'o>, &'m Route<'o>)>,
-    host: &'m str,
-}
-
-/// Looks at every rule and the routes that its requests meet.
-pub fn check(world: &World, findings: &mut Vec<Finding>) {
-    for plugin in &world.plugins {
-        let Some(header) = plugin.header.as_deref() else { continue };
-        for (_, rule) in &plugin.rules {
-            for site in world.sites(plugin, rule) {
-                let routes: Vec<_> = site
-                    .services
-                    .iter()
-                    .flat_map(|service| service.routes.iter().map(|route| (*service, route)))
-                    .collect();
-                let meeting = Meeting { plugin, header, rule, routes, host: site.host };
-                for named in plugin.subsets(rule) {
-                    meeting.subset(&named, findings);
-                }
-                let writers = world.writers_of(header);
-                if writers.iter().all(|writer| writer.is_whole) {
-                    meeting.unchosen(&writers, findings);
-                }
-            }
+/// Looks at the routes that requests of every rule meet.
+pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
+    for site in sites {
+        // Sidecars may route by the header as well, further on.
+        let is_for_later = |service: &VirtualService| service.is_for_mesh() && service.asks_for(site.header);
+        let is_routed_later = world.virtual_services.iter().any(is_for_later);
+        for named in site.plugin.subsets(site.rule) {
+            site.subset(&named, is_routed_later, findings);
+        }
+        let writers = world.writers_of(site.header);
+        if writers.iter().all(|writer| writer.is_whole) {
+            site.unchosen(&writers, findings);
         }
     }
 }
 
-impl Meeting<'_, '_> {
-    fn subset(&self, named: &Named, findings: &mut Vec<Finding>) {
+impl Site<'_, '_> {
+    fn subset(&self, named: &Named, is_routed_later: bool, findings: &mut Vec<Finding>) {
         let value = &*named.subset.header_value;
-        if self.routes.iter().any(|(_, route)| route.takes(self.header, value)) {
+        if self.routes().any(|(_, route)| route.takes(self.header, value)) {
             self.elsewhere(named, findings);
             return;
         }
-        if self.sealed_otherwise(named, findings) || !named.is_chosen || self.is_unknowable() || self.is_default(named)
-        {
+        if self.sealed_otherwise(named, findings) || !named.is_chosen {
+            return;
+        }
+        if is_routed_later || self.is_unknowable() || self.is_default(named) {
             return;
         }
         let others =
-            self.routes.iter().flat_map(|(service, route)| route.headers_with(value).map(|key| (*service, key)));
+            self.routes().flat_map(|(service, route)| route.headers_with(value).map(move |key| (service, key)));
         let mut is_matched_otherwise = false;
         for (service, key) in others {
             is_matched_otherwise = true;
@@ -99,30 +83,25 @@ impl Meeting<'_, '_> {
     }
 
     fn missing(&self, named: &Named, findings: &mut Vec<Finding>) {
-        let Some((service, _)) = self.routes.first() else { return };
-        let host = service.hosts.iter().find(|(_, own)| *own == self.host).map(|(node, _)| *node);
+        let Some(service) = self.services.first() else { return };
+        let (node, host) = self.host;
         let message = format!(
-            "no route of {} takes {}: {}, which rule {} can choose",
-            self.host, self.header, named.subset.name, self.rule.name
+            "no route of {host} takes {}: {}, which rule {} can choose",
+            self.header, named.subset.name, self.rule.name
         );
-        findings.push(Finding::new(
-            &NO_ROUTE,
-            &service.object.source,
-            &host.unwrap_or(&service.object.node).span,
-            message,
-        ));
+        findings.push(Finding::new(&NO_ROUTE, &service.object.source, &node.span, message));
     }
 
     /// Whether routes stand elsewhere, or ask for the header in a way that is not understood here.
     fn is_unknowable(&self) -> bool {
-        self.routes.iter().any(|(_, route)| route.is_delegated() || route.shuns(self.header))
+        self.routes().any(|(_, route)| route.is_delegated() || route.shuns(self.header))
     }
 
     /// Whether the routes that take any request, or nobody knows which, are the subset's own.
     fn is_default(&self, named: &Named) -> bool {
         let value = &*named.subset.header_value;
         let is_open = |route: &Route| route.is_open(self.header) && route.headers_with(value).next().is_none();
-        let open = self.routes.iter().filter(|(_, route)| is_open(route));
+        let open = self.routes().filter(|(_, route)| is_open(route));
         let mut destinations = open.flat_map(|(_, route)| &route.destinations).peekable();
         if !named.is_stable {
             return destinations.any(|destination| destination.is_subset(&named.subset.name));
@@ -140,7 +119,7 @@ impl Meeting<'_, '_> {
     /// Routes for a subset that lead to another one of its rule.
     fn elsewhere(&self, named: &Named, findings: &mut Vec<Finding>) {
         let value = &*named.subset.header_value;
-        for (service, route) in &self.routes {
+        for (service, route) in self.routes() {
             if !route.exact_values(self.header).any(|(_, exact)| exact == value) {
                 continue;
             }
@@ -159,7 +138,7 @@ impl Meeting<'_, '_> {
     /// Whether there are routes for a subset, but under another seal.
     fn sealed_otherwise(&self, named: &Named, findings: &mut Vec<Finding>) -> bool {
         let before = findings.len();
-        for (service, route) in &self.routes {
+        for (service, route) in self.routes() {
             for (node, exact) in route.exact_values(self.header) {
                 if subset_of(exact) == &*named.subset.name {
                     findings.push(seal::mismatch(self.plugin, service, node, &named.subset.name));
@@ -171,7 +150,7 @@ impl Meeting<'_, '_> {
 
     /// Routes for what no rule chooses.
     fn unchosen(&self, writers: &[&Plugin], findings: &mut Vec<Finding>) {
-        for (service, route) in &self.routes {
+        for (service, route) in self.routes() {
             let is_unknown = |(_, exact): &(&Node, &str)| {
                 !writers.iter().any(|writer| writer.writes(exact) || writer.names(subset_of(exact)))
             };

@@ -21,7 +21,7 @@ const MISSING: Code = Code {
 
 const NO_REDIRECT: Code = Code {
     name: "no-redirect",
-    why: "pages are there in plain http too, and the cookie that they set has no Secure",
+    why: "pages are there in plain http too, and a cookie that they set has no Secure",
     fix: "tls: {httpsRedirect: true} in the server for http",
 };
 

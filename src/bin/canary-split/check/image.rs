@@ -12,7 +12,7 @@ const FAIL_STRATEGY: Code = Code {
 
 const WITHOUT_DIGEST: Code = Code {
     name: "image-without-digest",
-    why: "a tag may be another module tomorrow: pods that start later decide by another build than the others",
+    why: "there may be another module tomorrow: pods that start later decide by another build than the others",
     fix: "pin what you have tested: @sha256:… in the url, or sha256 beside it; make image prints the digest",
 };
 

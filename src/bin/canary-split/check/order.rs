@@ -1,6 +1,6 @@
 //! The first route that takes a request decides.
 
-use super::world::World;
+use super::world::Site;
 use super::world::routing::{Route, VirtualService, condition};
 use crate::finding::{Code, Finding};
 use crate::yaml::Node;
@@ -15,14 +15,9 @@ const ORDER: Code = Code {
 pub const CODES: [&Code; 1] = [&ORDER];
 
 /// Looks at the routes that rules lead to.
-pub fn check(world: &World, findings: &mut Vec<Finding>) {
-    for plugin in &world.plugins {
-        let Some(header) = plugin.header.as_deref() else { continue };
-        for site in plugin.rules.iter().flat_map(|(_, rule)| world.sites(plugin, rule)) {
-            for service in site.services {
-                check_service(service, header, findings);
-            }
-        }
+pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
+    for site in sites {
+        site.services.iter().for_each(|service| check_service(service, site.header, findings));
     }
 }
 

@@ -16,7 +16,7 @@ const NAMESPACE: Code = Code {
 
 const SELECTOR: Code = Code {
     name: "plugin-selector",
-    why: "the plugin's pods and the gateway's pods are told by different labels, so the gateway does not get the plugin, and everybody sees stable",
+    why: "no pod can have both labels: the gateway does not get the plugin, and everybody sees stable",
     fix: "give spec.selector.matchLabels the labels of spec.selector of the Gateway",
 };
 
@@ -57,15 +57,17 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
             matches(world, plugin, object, findings);
         }
         if let Some(phase) = object.at(&["spec", "phase"]).filter(|phase| phase.text() == Some("AUTHN")) {
-            findings.push(Finding::new(&PHASE, &object.source, &phase.span, "phase: AUTHN".to_owned()));
+            let message = format!("{} is in phase AUTHN", object.title());
+            findings.push(Finding::new(&PHASE, &object.source, &phase.span, message));
         }
         let earlier = world.plugins.iter().take(place).filter(|earlier| are_together(earlier, plugin));
         for earlier in earlier.filter(|earlier| earlier.header == plugin.header) {
             let header = plugin.header.as_deref().unwrap_or_default();
             let there = earlier.object().map(Object::title).unwrap_or_default();
-            let span = plugin.config.locate("header", false);
+            let own = object.module().and_then(|module| module.at(&["pluginConfig", "header"]));
+            let node = own.or(object.at(&["metadata", "name"])).unwrap_or(&object.node);
             let message = format!("{} writes {header}, as {there} does", object.title());
-            findings.push(Finding::new(&TWO_PLUGINS, &object.source, &span, message));
+            findings.push(Finding::new(&TWO_PLUGINS, &object.source, &node.span, message));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The seal: the same on both sides, and seen by no application.
 
-use super::world::World;
+use super::world::Site;
 use super::world::plugin::Plugin;
 use super::world::routing::{Route, VirtualService};
 use crate::finding::{Code, Finding};
@@ -33,17 +33,13 @@ pub fn mismatch(plugin: &Plugin, service: &VirtualService, value: &Node, subset:
     Finding::new(&MISMATCH, &service.object.source, &value.span, message)
 }
 
-/// Looks at the routes of every plugin with a seal.
-pub fn check(world: &World, findings: &mut Vec<Finding>) {
-    for plugin in world.plugins.iter().filter(|plugin| plugin.has_seal) {
-        let Some(header) = plugin.header.as_deref() else { continue };
-        for site in plugin.rules.iter().flat_map(|(_, rule)| world.sites(plugin, rule)) {
-            for service in site.services {
-                let shows = |route: &&Route| !route.destinations.is_empty() && !hides(route, header);
-                for route in service.routes.iter().filter(shows) {
-                    let message = format!("a route of {} does not remove {header}", service.object.title());
-                    findings.push(Finding::new(&NOT_REMOVED, &service.object.source, &route.node.span, message));
-                }
+/// Looks at the routes that requests with a seal meet.
+pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
+    for site in sites.iter().filter(|site| site.plugin.has_seal) {
+        for (service, route) in site.routes() {
+            if !route.destinations.is_empty() && !hides(route, site.header) {
+                let message = format!("a route of {} does not remove {}", service.object.title(), site.header);
+                findings.push(Finding::new(&NOT_REMOVED, &service.object.source, &route.node.span, message));
             }
         }
     }

@@ -34,16 +34,13 @@ fn without_secrets(objects: &Objects, source: &Rc<Source>) -> Source {
             secrets_of_config(node, &mut spans);
         }
     }
-    let has_seal = configs.iter().any(|config| config.node.as_ref().is_some_and(|node| node.get("seal").is_some()));
     for object in objects.of_kind("VirtualService").filter(|object| Rc::ptr_eq(&object.source, source)) {
         let entries =
             object.items(&["spec", "http"]).iter().flat_map(|route| route.get("match").map_or(&[][..], Node::items));
         for (_, value) in entries.flat_map(|entry| entry.get("headers").map_or(&[][..], Node::entries)) {
             for (_, value) in value.entries() {
-                // `SUBSET.SEAL`; without a seal in sight it may be anything, and is shown.
-                if let Some((subset, _)) = value.text().and_then(|text| text.split_once('.'))
-                    && has_seal
-                {
+                // `SUBSET.SEAL`, whether or not the plugin is given.
+                if let Some((subset, _)) = value.text().and_then(|text| text.split_once('.')) {
                     let shown = source.text.get(value.span.clone()).and_then(|text| text.find(subset));
                     spans.push(value.span.start + shown.map_or(0, |at| at + subset.len() + 1)..value.span.end);
                 }

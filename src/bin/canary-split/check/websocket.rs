@@ -1,14 +1,14 @@
 //! What ends or refuses a websocket.
 
-use super::world::World;
 use super::world::routing::{Destination, Route};
+use super::world::{Site, World};
 use crate::finding::{Code, Finding};
 use crate::yaml::Node;
 
 const TIMEOUT: Code = Code {
     name: "route-timeout",
     why: "a timeout is for the whole of a request, and a websocket is one request: it is cut, however busy it is",
-    fix: "leave timeout out of the route, or give it to all routes of the service alike",
+    fix: "leave timeout out where websockets go; if there are none, give all routes of the service the same",
 };
 
 const HTTP2: Code = Code {
@@ -21,24 +21,18 @@ const HTTP2: Code = Code {
 pub const CODES: [&Code; 2] = [&TIMEOUT, &HTTP2];
 
 /// Looks at the routes that rules lead to.
-pub fn check(world: &World, findings: &mut Vec<Finding>) {
-    for plugin in &world.plugins {
-        let Some(header) = plugin.header.as_deref() else { continue };
-        for site in plugin.rules.iter().flat_map(|(_, rule)| world.sites(plugin, rule)) {
-            for service in site.services {
-                let is_canary = |route: &Route| route.conditions(header).next().is_some();
-                for route in &service.routes {
-                    let mut others =
-                        service.routes.iter().filter(|other| !is_canary(other) && leads_alike(other, route));
-                    // A timeout that only the canary has was not meant for the service as it is.
-                    let is_alone = is_canary(route) && others.any(|other| timeout(other).is_none());
-                    if let Some((node, text)) = timeout(route).filter(|_| is_alone || is_for_websockets(world, route)) {
-                        let message = format!("a websocket would be cut after {text}");
-                        findings.push(Finding::new(&TIMEOUT, &service.object.source, &node.span, message));
-                    }
-                    route.destinations.iter().for_each(|destination| http2(world, destination, findings));
-                }
+pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
+    for site in sites {
+        let is_canary = |route: &Route| route.conditions(site.header).next().is_some();
+        for (service, route) in site.routes() {
+            let mut others = service.routes.iter().filter(|other| !is_canary(other) && leads_alike(other, route));
+            // A timeout that only the canary has was not meant for the service as it is.
+            let is_alone = is_canary(route) && others.any(|other| timeout(other).is_none());
+            if let Some((node, text)) = timeout(route).filter(|_| is_alone || is_for_websockets(world, route)) {
+                let message = format!("a websocket would be cut after {text}");
+                findings.push(Finding::new(&TIMEOUT, &service.object.source, &node.span, message));
             }
+            route.destinations.iter().for_each(|destination| http2(world, destination, findings));
         }
     }
 }
@@ -88,8 +82,7 @@ fn http2(world: &World, destination: &Destination, findings: &mut Vec<Finding>) 
         let Some(upgrade) = policy.get("h2UpgradePolicy").filter(|upgrade| upgrade.text() == Some("UPGRADE")) else {
             continue;
         };
-        let message =
-            format!("HTTP/2 to port {} of {}, which is declared as http", port.number, service.object.title());
+        let message = format!("HTTP/2 to {}, whose port is declared as http", service.object.title());
         findings.push(Finding::new(&HTTP2, &rule.object.source, &upgrade.span, message));
     }
 }

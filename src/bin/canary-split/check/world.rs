@@ -8,11 +8,12 @@ pub mod routing;
 pub mod service;
 
 use crate::manifest::{Object, Objects};
+use crate::yaml::Node;
 use canary_split::rule::Rule;
 use gateway::Gateway;
 use host::{ServiceName, overlap};
 use plugin::Plugin;
-use routing::{Destination, VirtualService};
+use routing::{Destination, Route, VirtualService};
 use service::{DestinationRule, Service, Workload};
 use std::collections::HashSet;
 
@@ -42,13 +43,26 @@ pub struct World<'o> {
     pub certificates: Vec<&'o Object>,
 }
 
-/// A host of a rule, and the VirtualServices whose routes it has.
+/// A host of a rule, and the VirtualServices whose routes its requests surely meet.
 #[derive(Debug)]
 pub struct Site<'w, 'o> {
-    /// All that serve it at the plugin's gateway.
+    /// The plugin.
+    pub plugin: &'w Plugin,
+    /// The header that it writes.
+    pub header: &'w str,
+    /// One of its rules.
+    pub rule: &'w Rule,
+    /// All that serve the host at the plugin's gateway.
     pub services: Vec<&'w VirtualService<'o>>,
     /// The host as the first of them writes it.
-    pub host: &'o str,
+    pub host: (&'o Node, &'o str),
+}
+
+impl<'w, 'o> Site<'w, 'o> {
+    /// All routes of the host.
+    pub fn routes(&self) -> impl Iterator<Item = (&'w VirtualService<'o>, &'w Route<'o>)> {
+        self.services.iter().flat_map(|service| service.routes.iter().map(|route| (*service, route)))
+    }
 }
 
 impl<'o> World<'o> {
@@ -114,36 +128,15 @@ impl<'o> World<'o> {
         self.plugins.iter().filter(|plugin| plugin.header.as_deref() == Some(header)).collect()
     }
 
-    /// The routes that requests of a rule surely meet. A host that a rule does not name but only covers may be another service's:
+    /// The hosts of all rules, where they have routes. A host that a rule does not name but only covers may be another service's:
     /// it counts if its routes ask for the plugin's header.
-    pub fn sites<'w>(&'w self, plugin: &Plugin, rule: &Rule) -> Vec<Site<'w, 'o>> {
-        let Some(header) = &plugin.header else { return Vec::new() };
-        let beside = self.beside(plugin);
-        let mut sites: Vec<Site> = Vec::new();
-        for pattern in plugin::hosts(rule) {
-            let named = |own: &str| own.eq_ignore_ascii_case(&pattern);
-            let is_named = beside.iter().any(|service| service.hosts.iter().any(|(_, own)| named(own)));
-            let is_only_one = rule.hosts.is_empty() && beside.len() == 1;
-            for service in &beside {
-                let is_sure = service.asks_for(header)
-                    || is_only_one
-                        && service.routes.iter().flat_map(|route| &route.destinations).any(|destination| {
-                            plugin.subsets(rule).iter().any(|named| destination.is_subset(&named.subset.name))
-                        });
-                for (_, host) in &service.hosts {
-                    let is_meant =
-                        named(host) || overlap(host, &pattern) && is_sure && (pattern.starts_with('*') || !is_named);
-                    let has_host =
-                        |other: &&&VirtualService| other.hosts.iter().any(|(_, own)| own.eq_ignore_ascii_case(host));
-                    let services: Vec<_> = beside.iter().filter(has_host).copied().collect();
-                    let is_known = |site: &Site| {
-                        site.services.len() == services.len()
-                            && site.services.iter().zip(&services).all(|(one, other)| std::ptr::eq(*one, *other))
-                    };
-                    if is_meant && !sites.iter().any(is_known) {
-                        sites.push(Site { services, host });
-                    }
-                }
+    pub fn sites(&self) -> Vec<Site<'_, 'o>> {
+        let mut sites = Vec::new();
+        for plugin in &self.plugins {
+            let Some(header) = &plugin.header else { continue };
+            let beside = self.beside(plugin);
+            for (_, rule) in &plugin.rules {
+                sites.extend(sites_of(plugin, header, rule, &beside));
             }
         }
         sites
@@ -182,6 +175,44 @@ impl<'o> World<'o> {
             self.virtual_services.iter().flat_map(|service| &service.routes).flat_map(|route| &route.destinations);
         destinations.filter_map(Destination::service).any(|ServiceName { namespace: other, .. }| other == namespace)
     }
+}
+
+fn sites_of<'w, 'o>(
+    plugin: &'w Plugin,
+    header: &'w str,
+    rule: &'w Rule,
+    beside: &[&'w VirtualService<'o>],
+) -> Vec<Site<'w, 'o>> {
+    let mut sites: Vec<Site> = Vec::new();
+    let leads_to_it = |service: &VirtualService| {
+        let mut destinations = service.routes.iter().flat_map(|route| &route.destinations);
+        let subsets = plugin.subsets(rule);
+        destinations.any(|destination| subsets.iter().any(|named| destination.is_subset(&named.subset.name)))
+    };
+    for pattern in plugin::hosts(rule) {
+        let is_the_host = |own: &str| own.eq_ignore_ascii_case(&pattern);
+        let is_named = beside.iter().any(|service| service.hosts.iter().any(|(_, own)| is_the_host(own)));
+        let covers = |service: &VirtualService, own: &str| {
+            let is_wild = pattern.starts_with('*') || !is_named && own.starts_with('*');
+            let is_only_one = || rule.hosts.is_empty() && beside.len() == 1 && leads_to_it(service);
+            is_wild && overlap(own, &pattern) && (service.asks_for(header) || is_only_one())
+        };
+        for service in beside {
+            for host in service.hosts.iter().filter(|(_, own)| is_the_host(own) || covers(service, own)) {
+                let has_host =
+                    |other: &&&VirtualService| other.hosts.iter().any(|(_, own)| own.eq_ignore_ascii_case(host.1));
+                let services: Vec<_> = beside.iter().filter(has_host).copied().collect();
+                let is_known = |site: &Site| {
+                    site.services.len() == services.len()
+                        && site.services.iter().zip(&services).all(|(one, other)| std::ptr::eq(*one, *other))
+                };
+                if !sites.iter().any(is_known) {
+                    sites.push(Site { plugin, header, rule, services, host: *host });
+                }
+            }
+        }
+    }
+    sites
 }
 
 /// Whether two namespaces are one; an empty one is whichever everything is applied to.

@@ -4,13 +4,17 @@ use super::is_same_namespace;
 
 /// Whether there is a host that both mean; a `*` at the beginning stands for anything.
 pub fn overlap(one: &str, other: &str) -> bool {
-    let (one, other) = (one.to_ascii_lowercase(), other.to_ascii_lowercase());
     match (one.strip_prefix('*'), other.strip_prefix('*')) {
-        (Some(one), Some(other)) => one.ends_with(other) || other.ends_with(one),
-        (Some(end), None) => other.ends_with(end),
-        (None, Some(end)) => one.ends_with(end),
-        (None, None) => one == other,
+        (Some(one), Some(other)) => ends_with(one, other) || ends_with(other, one),
+        (Some(end), None) => ends_with(other, end),
+        (None, Some(end)) => ends_with(one, end),
+        (None, None) => one.eq_ignore_ascii_case(other),
     }
+}
+
+fn ends_with(host: &str, end: &str) -> bool {
+    let start = host.len().checked_sub(end.len());
+    start.and_then(|start| host.get(start..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end))
 }
 
 /// A Service as a destination names it.

@@ -38,7 +38,7 @@ pub const CODES: [&Code; 4] = [&MISMATCH, &NO_ROUTE, &ELSEWHERE, &UNCHOSEN];
 pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
     for site in sites {
         // Sidecars may route by the header as well, further on.
-        let is_for_later = |service: &VirtualService| service.is_for_mesh() && service.asks_for(site.header);
+        let is_for_later = |service: &VirtualService| service.is_for_mesh() && service.mentions(site.header);
         let is_routed_later = world.virtual_services.iter().any(is_for_later);
         for named in site.plugin.subsets(site.rule) {
             site.subset(&named, is_routed_later, findings);

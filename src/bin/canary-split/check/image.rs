@@ -2,6 +2,7 @@
 
 use super::world::World;
 use crate::finding::{Code, Finding};
+use crate::manifest::Object;
 use crate::yaml::Node;
 
 const FAIL_STRATEGY: Code = Code {
@@ -22,7 +23,9 @@ pub const CODES: [&Code; 2] = [&FAIL_STRATEGY, &WITHOUT_DIGEST];
 /// Looks at every plugin.
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
     for plugin in &world.plugins {
-        let (Some(object), Some(module)) = (plugin.object(), plugin.module()) else { continue };
+        let (Some(object), Some(module)) = (plugin.object(), plugin.object().and_then(Object::module)) else {
+            continue;
+        };
         let Some(url) = module.get("url") else { continue };
         let strategy = module.get("failStrategy");
         match strategy.and_then(Node::text) {

@@ -51,11 +51,9 @@ pub const CODES: [&Code; 6] = [&NAMESPACE, &SELECTOR, &MODE, &PORTS, &PHASE, &TW
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
     for (place, plugin) in world.plugins.iter().enumerate() {
         let Some(object) = plugin.object() else { continue };
-        if plugin.module().is_some() {
-            namespace(world, plugin, object, findings);
-            selector(world, plugin, object, findings);
-            matches(world, plugin, object, findings);
-        }
+        namespace(world, plugin, object, findings);
+        selector(world, plugin, object, findings);
+        matches(world, plugin, object, findings);
         if let Some(phase) = object.at(&["spec", "phase"]).filter(|phase| phase.text() == Some("AUTHN")) {
             let message = format!("{} is in phase AUTHN", object.title());
             findings.push(Finding::new(&PHASE, &object.source, &phase.span, message));
@@ -199,7 +197,7 @@ fn are_together(one: &Plugin, other: &Plugin) -> bool {
     let (Some(first), Some(second)) = (one.object(), other.object()) else { return false };
     let is_said_otherwise =
         |object: &Object| ["targetRef", "targetRefs", "match"].iter().any(|key| object.at(&["spec", key]).is_some());
-    if one.header.is_none() || one.module().is_none() || other.module().is_none() {
+    if one.header.is_none() {
         return false;
     }
     let is_root = |object: &Object| object.namespace == ROOT_NAMESPACE;

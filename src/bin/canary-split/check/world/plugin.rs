@@ -3,7 +3,6 @@
 use super::gateway::Gateway;
 use super::labels::Labels;
 use crate::manifest::{Object, PluginConfig};
-use crate::yaml::Node;
 use canary_split::config::General;
 use canary_split::rule::{HostPattern, Rule, Subset, Target};
 use std::ops::Range;
@@ -56,11 +55,6 @@ impl Plugin {
     /// The object; a config may stand alone.
     pub fn object(&self) -> Option<&Object> {
         self.config.object.as_ref()
-    }
-
-    /// What it says of the module, if that is more than a patch: whatever is applied has a `url`.
-    pub fn module(&self) -> Option<&Node> {
-        self.object()?.module().filter(|module| module.get("url").is_some())
     }
 
     /// The labels of pods that it selects; `None` if it does not say it by labels.

@@ -68,7 +68,13 @@ impl<'o> VirtualService<'o> {
         self.hosts.iter().any(|(_, own)| overlap(own, host))
     }
 
-    /// Whether any of its routes asks for a header.
+    /// Whether any of its routes asks for a header, at a gateway or elsewhere.
+    pub fn mentions(&self, header: &str) -> bool {
+        let entries = self.routes.iter().filter_map(|route| route.node.get("match")).flat_map(Node::items);
+        entries.into_iter().any(|entry| condition(entry, header).is_some())
+    }
+
+    /// Whether any of its routes asks for a header at a gateway.
     pub fn asks_for(&self, header: &str) -> bool {
         self.routes.iter().any(|route| route.conditions(header).next().is_some() || route.shuns(header))
     }

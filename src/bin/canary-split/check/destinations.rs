@@ -64,9 +64,7 @@ fn host(world: &World, service: &VirtualService, destination: &Destination, find
     let Some((name, namespace)) = host.strip_suffix(".svc").unwrap_or(host).split_once('.') else { return };
     let meant = ServiceName { name, namespace };
     let is_meant = |known: &&Service| known.name().is(&meant) && !known.object.namespace.is_empty();
-    if destination.service().is_none()
-        && let Some(known) = world.services.iter().find(is_meant)
-    {
+    if let Some(known) = world.services.iter().find(is_meant) {
         let message = format!("{host} is neither short nor whole; {} is meant", known.object.title());
         findings.push(Finding::new(&HALF_HOST, &service.object.source, &node.span, message));
     }

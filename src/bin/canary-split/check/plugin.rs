@@ -74,7 +74,7 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
 /// that `istioctl install` makes.
 fn gateway_namespaces<'w>(world: &'w World, plugin: &Plugin) -> BTreeSet<&'w str> {
     let mut found = BTreeSet::new();
-    for gateway in world.gateways.iter().filter(|gateway| plugin.may_be_on(gateway)) {
+    for gateway in wanted(world, plugin).into_iter().filter(|gateway| plugin.may_be_on(gateway)) {
         let pods = world
             .workloads
             .iter()

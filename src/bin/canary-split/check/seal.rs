@@ -37,7 +37,7 @@ pub fn mismatch(plugin: &Plugin, service: &VirtualService, value: &Node, subset:
 pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
     for site in sites.iter().filter(|site| site.plugin.has_seal) {
         for (service, route) in site.routes() {
-            if !route.destinations.is_empty() && !hides(route, site.header) {
+            if !hides(route, site.header) {
                 let message = format!("a route of {} does not remove {}", service.object.title(), site.header);
                 findings.push(Finding::new(&NOT_REMOVED, &service.object.source, &route.node.span, message));
             }
@@ -45,7 +45,7 @@ pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whether no destination of a route gets a header as the filter has written it.
+/// Whether no destination of a route, if it has any, gets a header as the filter has written it.
 fn hides(route: &Route, header: &str) -> bool {
     let is_replaced = |node: &Node| {
         let removed = node.at(&["headers", "request", "remove"]).map_or(&[][..], Node::items);

@@ -116,8 +116,7 @@ impl<'o> World<'o> {
     pub fn beside<'w>(&'w self, plugin: &Plugin) -> Vec<&'w VirtualService<'o>> {
         let is_beside = |service: &&VirtualService| {
             let (gateways, are_all) = self.gateways_of(service);
-            let is_at_gateway = service.gateways().next().is_some();
-            is_at_gateway && (!are_all || gateways.iter().any(|gateway| plugin.may_be_on(gateway)))
+            !are_all || gateways.iter().any(|gateway| plugin.may_be_on(gateway))
         };
         let has_routes = |service: &&VirtualService| !service.hosts.is_empty() && !service.routes.is_empty();
         self.virtual_services.iter().filter(has_routes).filter(is_beside).collect()
@@ -193,9 +192,10 @@ fn sites_of<'w, 'o>(
         let is_the_host = |own: &str| own.eq_ignore_ascii_case(&pattern);
         let is_named = beside.iter().any(|service| service.hosts.iter().any(|(_, own)| is_the_host(own)));
         let covers = |service: &VirtualService, own: &str| {
-            let is_wild = pattern.starts_with('*') || !is_named && own.starts_with('*');
+            // The most specific host decides.
+            let is_free = pattern.starts_with('*') || !is_named;
             let is_only_one = || rule.hosts.is_empty() && beside.len() == 1 && leads_to_it(service);
-            is_wild && overlap(own, &pattern) && (service.asks_for(header) || is_only_one())
+            is_free && overlap(own, &pattern) && (service.asks_for(header) || is_only_one())
         };
         for service in beside {
             for host in service.hosts.iter().filter(|(_, own)| is_the_host(own) || covers(service, own)) {

@@ -239,7 +239,14 @@ fn no_secret_is_shown_whatever_stands_on_the_line() {
         )
     };
     let rule = "{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: d}, spec: {host: s, subsets: [{name: v1}]}}";
-    let routes = [route(&format!("v2.{seal}")), route(&format!("\"v2.{seal}\"")), route(&format!("'v3.{seal}'"))];
+    // Where it begins is not plain from how it is written.
+    let escaped = format!(r#""\x76.{seal}v.\u00e9vé""#);
+    let routes = [
+        route(&escaped),
+        route(&format!("v2.{seal}")),
+        route(&format!("\"v2.{seal}\"")),
+        route(&format!("'v3.{seal}'")),
+    ];
     let texts = routes
         .iter()
         .flat_map(|route| [format!("{plugin}\n---\n{route}\n---\n{rule}"), format!("{route}\n---\n{rule}")]);

@@ -1,6 +1,7 @@
 //! Whether there is something behind a route.
 
 use super::world::World;
+use super::world::gateway::Protocol;
 use super::world::host::ServiceName;
 use super::world::labels::Labels;
 use super::world::routing::{Destination, VirtualService};
@@ -103,7 +104,7 @@ fn port(world: &World, routing: &VirtualService, destination: &Destination, find
     let services = world.services_of(destination);
     let [service] = services.as_slice() else { return };
     let Some((node, number)) = destination.port else {
-        if service.ports.len() > 1 && destination.entry.at(&["destination", "port"]).is_none() {
+        if destination.entry.at(&["destination", "port"]).is_none() && is_ambiguous(world, routing, service) {
             let message = format!("{} has {} ports", service.object.title(), service.ports.len());
             findings.push(Finding::new(&WITHOUT_PORT, &routing.object.source, &destination.host.0.span, message));
         }
@@ -122,6 +123,15 @@ fn port(world: &World, routing: &VirtualService, destination: &Destination, find
             }
         }
     }
+}
+
+/// Whether a Service has several ports, none of them one at which its requests come in.
+fn is_ambiguous(world: &World, routing: &VirtualService, service: &Service) -> bool {
+    let (gateways, are_all) = world.gateways_of(routing);
+    let ports = gateways.iter().flat_map(|gateway| gateway.http_ports());
+    let mut ports = ports.filter(|(_, protocol)| *protocol != Protocol::Redirect).map(|(port, _)| port).peekable();
+    let is_known = are_all && !routing.is_for_mesh() && ports.peek().is_some();
+    service.ports.len() > 1 && is_known && !ports.any(|port| service.port(port).is_some())
 }
 
 /// Whether a pod of the subset listens where the port leads to.

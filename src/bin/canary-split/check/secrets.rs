@@ -41,8 +41,10 @@ fn without_secrets(objects: &Objects, source: &Rc<Source>) -> Source {
             for (_, value) in value.entries() {
                 // `SUBSET.SEAL`, whether or not the plugin is given.
                 if let Some((subset, _)) = value.text().and_then(|text| text.split_once('.')) {
-                    let shown = source.text.get(value.span.clone()).and_then(|text| text.find(subset));
-                    spans.push(value.span.start + shown.map_or(0, |at| at + subset.len() + 1)..value.span.end);
+                    let written = source.text.get(value.span.clone()).unwrap_or_default();
+                    let open = written.trim_start_matches(['"', '\'']);
+                    let sealed = open.strip_prefix(subset).and_then(|rest| rest.strip_prefix('.')).unwrap_or(written);
+                    spans.push(value.span.end - sealed.len()..value.span.end);
                 }
             }
         }

@@ -258,3 +258,43 @@ fn no_secret_is_shown_whatever_stands_on_the_line() {
         }
     }
 }
+
+#[test]
+fn whatever_objects_say_they_are_compared_without_a_panic() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let good: Vec<String> = rendered("manifests/overlays/sealed").lines().map(str::to_owned).collect();
+    let values = [
+        "",
+        " {}",
+        " []",
+        " ~",
+        " -1",
+        " 4294967296",
+        " '*'",
+        " ü.",
+        " 'v2.ü'",
+        " [mesh, /, '']",
+        " a.b.svc",
+        " {a: [{b: ~}]}",
+    ];
+    let mut counts = [0; 3];
+    for _ in 0..400 {
+        let mut lines = good.clone();
+        for _ in 0..random.usize(1..6) {
+            let (at, other) = (random.usize(..lines.len()), random.usize(..lines.len()));
+            match random.u8(..3) {
+                0 => drop(lines.remove(at)),
+                1 => lines.swap(at, other),
+                _ => {
+                    let key = lines[at].split(':').next().unwrap().to_owned();
+                    lines[at] = format!("{key}:{}", values[random.usize(..values.len())]);
+                }
+            }
+        }
+        let text = lines.join("\n");
+        let (_, error, code) = ended(&fed(&["check", "-"], &text));
+        assert!((0..3).contains(&code), "{error}\n{text}");
+        counts[code as usize] += 1;
+    }
+    assert!(counts.iter().all(|&count| count > 10), "{counts:?}");
+}

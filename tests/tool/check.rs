@@ -1,1 +1,300 @@
-//! `check`.
+//! `check`: manifests that are spoiled in one place, and those that are as they should be.
+
+use crate::diff::assert_documented;
+use crate::{ended, fed, tool};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{LazyLock, Mutex};
+
+fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What `kubectl kustomize` prints of a folder.
+fn rendered(folder: &str) -> String {
+    static KNOWN: LazyLock<Mutex<BTreeMap<String, String>>> = LazyLock::new(Mutex::default);
+    let mut known = KNOWN.lock().unwrap();
+    let render = || {
+        let command = Command::new(top().join(".venv/bin/kubectl")).arg("kustomize").arg(top().join(folder)).output();
+        let output = command.expect("tests/setup.sh puts kubectl into .venv/bin");
+        assert!(output.status.success(), "{folder}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    known.entry(folder.to_owned()).or_insert_with(render).clone()
+}
+
+/// The distinct codes of what is found, sorted, and all of the answer.
+fn found(text: &str) -> (Vec<String>, Value) {
+    let (out, error, code) = ended(&fed(&["check", "--output", "json", "-"], text));
+    let answer: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{error}\n{text}"));
+    let findings = answer["findings"].as_array().unwrap();
+    assert_eq!(code, i32::from(!findings.is_empty()), "{error}");
+    let codes: BTreeSet<String> = findings.iter().map(|one| one["code"].as_str().unwrap().to_owned()).collect();
+    (codes.into_iter().collect(), answer)
+}
+
+/// An entry of tests/istio/spoiled.yaml, tests/tool/spoiled.yaml or tests/tool/silent.yaml.
+struct Spoiled {
+    mistake: String,
+    text: String,
+    check: Vec<String>,
+    says: Option<String>,
+    is_accepted: bool,
+}
+
+/// The entries of a table, with their edits made.
+fn spoiled(table: &str) -> Vec<Spoiled> {
+    let entries: Vec<Value> = serde_saphyr::from_str(&fs::read_to_string(top().join(table)).unwrap()).unwrap();
+    let strings = |value: &Value| -> Vec<String> {
+        value.as_array().map_or_else(Vec::new, |list| list.iter().map(|one| one.as_str().unwrap().to_owned()).collect())
+    };
+    let read = |entry: &Value| {
+        let mistake = entry["mistake"].as_str().or(entry["harmless"].as_str()).unwrap().to_owned();
+        let folder = format!("manifests/overlays/{}", entry["overlay"].as_str().unwrap());
+        let mut documents: Vec<String> = rendered(&folder).split("\n---\n").map(str::to_owned).collect();
+        for edit in entry["edits"].as_array().into_iter().flatten() {
+            let [object, old, new] = ["object", "old", "new"].map(|key| edit[key].as_str().unwrap());
+            let document = the_one(&mut documents, object, &mistake);
+            assert_eq!(document.matches(old).count(), 1, "{mistake}: {old:?} in {document}");
+            *document = document.replacen(old, new, 1);
+        }
+        documents.extend(entry["more"].as_str().map(str::to_owned));
+        if let Some(kinds) = entry["only"].as_array() {
+            documents.retain(|document| kinds.contains(&serde_saphyr::from_str::<Value>(document).unwrap()["kind"]));
+        }
+        assert_eq!(entry["check"].is_array(), entry["mistake"].is_string(), "{mistake}: which codes?");
+        let text = documents.join("\n---\n");
+        let says = entry["finds"].as_str().map(str::to_owned);
+        let is_accepted = entry["caught"].as_array().is_none_or(Vec::is_empty);
+        Spoiled { mistake, text, check: strings(&entry["check"]), says, is_accepted }
+    };
+    entries.iter().map(read).collect()
+}
+
+/// The document of an object, KIND or KIND/NAME.
+fn the_one<'d>(documents: &'d mut [String], object: &str, mistake: &str) -> &'d mut String {
+    let (kind, name) = object.split_once('/').unwrap_or((object, ""));
+    let is_it = |document: &&mut String| {
+        let value: Value = serde_saphyr::from_str(document).unwrap();
+        value["kind"] == kind && (name.is_empty() || value["metadata"]["name"] == name)
+    };
+    let mut found: Vec<_> = documents.iter_mut().filter(is_it).collect();
+    assert_eq!(found.len(), 1, "{mistake}: {object}");
+    found.remove(0)
+}
+
+const TABLES: [&str; 2] = ["tests/istio/spoiled.yaml", "tests/tool/spoiled.yaml"];
+
+/// The messages of an answer.
+fn messages(answer: &Value) -> Vec<&str> {
+    answer["findings"].as_array().unwrap().iter().map(|one| one["message"].as_str().unwrap()).collect()
+}
+
+#[track_caller]
+fn assert_silent(text: &str, what: &str) {
+    let (codes, answer) = found(text);
+    assert!(codes.is_empty(), "{what}: {codes:?} {:#?}", messages(&answer));
+}
+
+#[test]
+fn every_mistake_is_found_under_its_code_and_nothing_else_is() {
+    let (mut seen, mut said, mut wrong) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    let mut count = 0;
+    for one in TABLES.into_iter().flat_map(spoiled) {
+        let (codes, answer) = found(&one.text);
+        let messages = messages(&answer);
+        let is_said =
+            one.says.as_ref().is_none_or(|says| messages.iter().any(|message| message.contains(says.as_str())));
+        if codes != one.check || !is_said || one.is_accepted && codes.is_empty() {
+            wrong.push(format!("{}: {codes:?} {messages:#?}", one.mistake));
+        }
+        said.extend(messages.into_iter().map(str::to_owned));
+        count += usize::from(!codes.is_empty());
+        seen.extend(codes);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count >= 45, "{count}");
+    let documented = documented();
+    for (code, examples) in &documented {
+        assert!(!examples.is_empty() && examples.iter().all(|example| said.contains(example)), "{code}: {examples:?}");
+    }
+    assert_eq!(seen, documented.into_keys().collect(), "codes without a spoiled manifest, or not in docs/CHECKS.md");
+}
+
+/// What is shipped: every kustomization, and every file of ours beside them, alone.
+#[test]
+fn what_is_shipped_is_clean_whole_and_in_parts() {
+    let folders =
+        ["base", "overlays/prepared", "overlays/weighted", "overlays/sticky", "overlays/testers", "overlays/sealed"];
+    let listed = fs::read_dir(top().join("manifests/overlays")).unwrap().count();
+    assert_eq!(listed + 1, folders.len(), "an overlay is missing here");
+    for folder in folders {
+        let path = format!("manifests/{folder}");
+        let (out, error, code) = ended(&tool(&["check", &path]));
+        let ending = if folder == "base" {
+            "6 objects, 0 configs of this filter: 0 findings\nmanifests/base: not given, so not compared with: WasmPlugin\n"
+        } else {
+            "8 objects, 1 config of this filter: 0 findings\n"
+        };
+        assert_eq!((out.as_str(), error.as_str(), code), (ending, "", 0), "{path}");
+        assert_silent(&rendered(&path), &path);
+    }
+    assert_silent(&rendered("wasmplugin"), "wasmplugin");
+    let mut files: Vec<_> =
+        ["base", "canary", "overlays/sealed", "overlays/testers", "overlays/sticky", "overlays/weighted"]
+            .iter()
+            .map(|folder| top().join("manifests").join(folder))
+            .chain([top().join("wasmplugin"), top().join("wasmplugin/in-cluster")])
+            .flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()))
+            .filter(|path| path.extension().is_some_and(|end| end == "yaml") && !path.ends_with("kustomization.yaml"))
+            .collect();
+    files.retain(|path| !path.ends_with("namespace.yaml"));
+    assert!(files.len() >= 11, "{files:?}");
+    for file in &files {
+        assert_silent(&fs::read_to_string(file).unwrap(), &file.display().to_string());
+    }
+    // All overlays are versions of the same objects.
+    let (_, error, code) = ended(&tool(&["check", "manifests"]));
+    assert_eq!((error.as_str(), code), ("", 0));
+}
+
+#[test]
+fn what_may_be_right_is_left_alone() {
+    let alarms = spoiled("tests/tool/silent.yaml").into_iter().filter_map(|one| {
+        let (codes, answer) = found(&one.text);
+        (!codes.is_empty()).then(|| format!("{}: {codes:?} {:#?}", one.mistake, messages(&answer)))
+    });
+    assert_eq!(alarms.collect::<Vec<_>>().join("\n"), "");
+}
+
+/// The codes of docs/CHECKS.md with the lines that show a message.
+fn documented() -> BTreeMap<String, Vec<String>> {
+    let text = include_str!("../../docs/CHECKS.md");
+    let sections = text.split("\n## ").skip(1);
+    let examples =
+        |section: &str| section.lines().filter_map(|line| line.strip_prefix("> ")).map(str::to_owned).collect();
+    sections.map(|section| (section.lines().next().unwrap().to_owned(), examples(section))).collect()
+}
+
+#[test]
+fn the_documentation_shows_what_the_command_prints() {
+    assert_documented("check");
+}
+
+#[test]
+fn a_finding_can_be_allowed_and_an_unknown_code_cannot() {
+    let one = spoiled(TABLES[0]).into_iter().find(|one| one.check.len() == 2).unwrap();
+    let run = |allowed: &str| ended(&fed(&["check", "-", "--allow", allowed], &one.text));
+    let (out, _, code) = run(&one.check[0]);
+    assert_eq!((out.matches("error[").count(), code), (1, 1), "{out}");
+    assert_eq!(run(&one.check.join(",")).2, 0);
+    let (_, error, code) = run("no-such-code");
+    assert!(
+        error.starts_with("canary-split: --allow no-such-code: no such code; known are config, ") && code == 2,
+        "{error}"
+    );
+}
+
+#[test]
+fn what_could_not_be_compared_is_said() {
+    let weighted = rendered("manifests/overlays/weighted");
+    let only = |kinds: &[&str]| {
+        let is_one = |document: &&str| kinds.iter().any(|kind| document.contains(&format!("\nkind: {kind}\n")));
+        weighted.split("\n---\n").filter(is_one).collect::<Vec<_>>().join("\n---\n")
+    };
+    let not_given = |kinds: &str| format!("not given, so not compared with: {kinds}");
+    let table = [
+        (only(&["WasmPlugin", "VirtualService"]), not_given("Gateway, DestinationRule, Service, workload")),
+        (only(&["VirtualService", "Gateway", "DestinationRule", "Service"]), not_given("WasmPlugin, workload")),
+        (
+            weighted.clone() + "\n---\n" + &only(&["Service"]),
+            "Service canary/httpbin is there twice (standard input:8, standard input:211), so nothing was compared"
+                .to_owned(),
+        ),
+    ];
+    for (text, note) in table {
+        let (_, answer) = found(&text);
+        assert_eq!(answer["notes"], serde_json::json!([note]));
+    }
+    for text in [weighted.clone(), only(&["Service"]), only(&["DestinationRule", "Gateway"])] {
+        assert_eq!(found(&text).1["notes"], serde_json::json!([]), "{text}");
+    }
+}
+
+#[test]
+fn no_secret_is_shown_whatever_stands_on_the_line() {
+    let (seal, key) = ("geheim-7d1f4c0a9b3e52d8", "auch-geheim-3fb1c2d4");
+    let config = format!(
+        "{{seal: {seal}, rules: [{{name: a, match: [{{headers: {{x-key: {{exact: {key}}}}}, cookies: {{k: {{prefix: '{key}'}}}}, claims: {{c: {{regex: \"{key}\"}}}}}}], subset: V2}}]}}"
+    );
+    let plugin = format!(
+        "{{apiVersion: extensions.istio.io/v1alpha1, kind: WasmPlugin, metadata: {{name: c}}, spec: {{url: canary-split, pluginConfig: {config}}}}}"
+    );
+    let route = |value: &str| {
+        format!(
+            "{{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {{name: v}}, spec: {{hosts: [a.example.com], gateways: [g], http: [{{match: [{{headers: {{x-canary-subset: {{exact: {value}}}}}}}], route: [{{destination: {{host: s, subset: v9}}}}]}}]}}}}"
+        )
+    };
+    let rule = "{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: d}, spec: {host: s, subsets: [{name: v1}]}}";
+    // Where it begins is not plain from how it is written.
+    let escaped = format!(r#""\x76.{seal}v.\u00e9vé""#);
+    let routes = [
+        route(&escaped),
+        route(&format!("v2.{seal}")),
+        route(&format!("\"v2.{seal}\"")),
+        route(&format!("'v3.{seal}'")),
+    ];
+    let texts = routes
+        .iter()
+        .flat_map(|route| [format!("{plugin}\n---\n{route}\n---\n{rule}"), format!("{route}\n---\n{rule}")]);
+    for text in texts.chain([config]) {
+        for form in ["text", "json"] {
+            let (out, error, code) = ended(&fed(&["check", "--output", form, "-"], &text));
+            assert_eq!((error.as_str(), code), ("", 1), "{text}");
+            assert!(!out.contains("geheim") && out.contains("*****"), "{out}");
+        }
+    }
+}
+
+#[test]
+fn whatever_objects_say_they_are_compared_without_a_panic() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let good: Vec<String> = rendered("manifests/overlays/sealed").lines().map(str::to_owned).collect();
+    let values = [
+        "",
+        " {}",
+        " []",
+        " ~",
+        " -1",
+        " 4294967296",
+        " '*'",
+        " ü.",
+        " 'v2.ü'",
+        " [mesh, /, '']",
+        " a.b.svc",
+        " {a: [{b: ~}]}",
+    ];
+    let mut counts = [0; 3];
+    for _ in 0..400 {
+        let mut lines = good.clone();
+        for _ in 0..random.usize(1..6) {
+            let (at, other) = (random.usize(..lines.len()), random.usize(..lines.len()));
+            match random.u8(..3) {
+                0 => drop(lines.remove(at)),
+                1 => lines.swap(at, other),
+                _ => {
+                    let key = lines[at].split(':').next().unwrap().to_owned();
+                    lines[at] = format!("{key}:{}", values[random.usize(..values.len())]);
+                }
+            }
+        }
+        let text = lines.join("\n");
+        let (_, error, code) = ended(&fed(&["check", "-"], &text));
+        assert!((0..3).contains(&code), "{error}\n{text}");
+        counts[code as usize] += 1;
+    }
+    assert!(counts.iter().all(|&count| count > 10), "{counts:?}");
+}

@@ -1,16 +1,38 @@
 //! `check`: what is wrong with these manifests, before anything is applied.
 
 mod config;
+mod destinations;
+mod header;
+mod hosts;
+mod image;
+mod order;
+mod plugin;
+mod seal;
+mod secrets;
+mod websocket;
+mod world;
 
 use crate::Output;
 use crate::finding::{Code, Finding};
-use crate::input;
-use crate::manifest::Objects;
+use crate::input::{self, Unit};
+use crate::manifest::{Object, Objects};
 use std::io::Write;
 use std::path::PathBuf;
+use std::rc::Rc;
+use world::World;
 
-/// Every code there is.
-pub const CODES: [&[&Code]; 1] = [&config::CODES];
+/// Every code there is, file by file.
+pub const CODES: [&[&Code]; 9] = [
+    &config::CODES,
+    &plugin::CODES,
+    &image::CODES,
+    &header::CODES,
+    &seal::CODES,
+    &order::CODES,
+    &destinations::CODES,
+    &websocket::CODES,
+    &hosts::CODES,
+];
 
 /// What to check.
 #[derive(clap::Args)]
@@ -31,12 +53,14 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
     }
     let units = input::read_all(&options.paths)?;
     let mut findings = Vec::new();
+    let mut notes = Vec::new();
     let (mut objects, mut configs) = (0, 0);
     for unit in &units {
         let known = Objects::of(unit)?;
         objects += known.objects.len() + known.bare.len();
         configs += known.configs().count();
-        config::check(&known, &mut findings);
+        findings.extend(check(&known));
+        notes.extend(note(unit, &known));
     }
     if objects == 0 {
         let paths: Vec<_> = options.paths.iter().map(|path| path.display().to_string()).collect();
@@ -46,15 +70,67 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
     let done = match output {
         Output::Json => {
             let listed: Vec<_> = findings.iter().map(Finding::to_json).collect();
-            writeln!(out, "{:#}", serde_json::json!({"objects": objects, "configs": configs, "findings": listed}))
+            writeln!(
+                out,
+                "{:#}",
+                serde_json::json!({"objects": objects, "configs": configs, "findings": listed, "notes": notes})
+            )
         }
         Output::Text { is_colourful } => findings
             .iter()
             .try_for_each(|finding| finding.print(out, is_colourful))
-            .and_then(|()| writeln!(out, "{}", summary(objects, configs, findings.len()))),
+            .and_then(|()| writeln!(out, "{}", summary(objects, configs, findings.len())))
+            .and_then(|()| notes.iter().try_for_each(|note| writeln!(out, "{note}"))),
     };
     done.map_err(|error| error.to_string())?;
     Ok(findings.is_empty())
+}
+
+/// All that is wrong with what is applied together, in the order of the texts; secrets are hidden.
+fn check(objects: &Objects) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    config::check(objects, &mut findings);
+    if World::twice(objects).is_none() {
+        let world = World::of(objects);
+        let sites = world.sites();
+        plugin::check(&world, &mut findings);
+        image::check(&world, &mut findings);
+        header::check(&world, &sites, &mut findings);
+        seal::check(&sites, &mut findings);
+        order::check(&sites, &mut findings);
+        destinations::check(&world, &mut findings);
+        websocket::check(&world, &sites, &mut findings);
+        hosts::check(&world, &mut findings);
+    }
+    // Two rules may meet one route.
+    let mut distinct: Vec<Finding> = Vec::new();
+    for finding in findings {
+        if !distinct.contains(&finding) {
+            distinct.push(finding);
+        }
+    }
+    let place = |finding: &Finding| {
+        let source = objects.sources.iter().position(|source| Rc::ptr_eq(source, &finding.source));
+        (source, finding.span.start)
+    };
+    distinct.sort_by_key(place);
+    secrets::hide(objects, &mut distinct);
+    distinct
+}
+
+/// What could not be compared, for want of the other side.
+fn note(unit: &Unit, objects: &Objects) -> Option<String> {
+    let folder = if unit.folder.is_empty() { String::new() } else { format!("{}: ", unit.folder) };
+    if let Some((first, second)) = World::twice(objects) {
+        let at = |object: &Object| {
+            let (line, _) = object.source.position(object.node.span.start);
+            format!("{}:{line}", object.source.name)
+        };
+        let (title, first, second) = (second.title(), at(first), at(second));
+        return Some(format!("{folder}{title} is there twice ({first}, {second}), so nothing was compared"));
+    }
+    let missing = World::of(objects).missing();
+    (!missing.is_empty()).then(|| format!("{folder}not given, so not compared with: {}", missing.join(", ")))
 }
 
 fn summary(objects: usize, configs: usize, findings: usize) -> String {
@@ -65,4 +141,28 @@ fn summary(objects: usize, configs: usize, findings: usize) -> String {
         number(configs, "config"),
         number(findings, "finding")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CODES;
+
+    #[test]
+    fn the_document_has_every_code_with_its_reason_and_its_way_out() {
+        let document = include_str!("../../../docs/CHECKS.md");
+        let value = |section: &str, name: &str| {
+            section.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned()
+        };
+        let read = |section: &str| {
+            [
+                section.lines().next().unwrap_or_default().to_owned(),
+                value(section, "- Why: "),
+                value(section, "- Way out: "),
+            ]
+        };
+        let documented: Vec<_> = document.split("\n## ").skip(1).map(read).collect();
+        let codes: Vec<_> =
+            CODES.into_iter().flatten().map(|code| [code.name, code.why, code.fix].map(str::to_owned)).collect();
+        assert_eq!(documented, codes);
+    }
 }

@@ -20,7 +20,7 @@ pub struct Code {
 }
 
 /// Something that is wrong.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Its kind.
     pub code: &'static Code,
@@ -30,8 +30,6 @@ pub struct Finding {
     pub source: Rc<Source>,
     /// Where in it.
     pub span: Range<usize>,
-    /// Whether what stands there is a secret, which no log must show.
-    pub is_secret: bool,
 }
 
 /// A finding as JSON.
@@ -48,6 +46,11 @@ struct Listed<'f> {
 }
 
 impl Finding {
+    /// Something at this place.
+    pub fn new(code: &'static Code, source: &Rc<Source>, span: &Range<usize>, message: String) -> Finding {
+        Finding { code, message, source: Rc::clone(source), span: span.clone() }
+    }
+
     /// The bytes to point at: of what goes over several lines the first one.
     fn pointed(&self) -> Range<usize> {
         let text = self.source.text.get(self.span.clone()).unwrap_or_default();
@@ -55,24 +58,12 @@ impl Finding {
         self.span.start..self.span.start + first.len()
     }
 
-    /// The text with a secret made unreadable, byte by byte.
-    fn shown(&self) -> String {
-        let text = &self.source.text;
-        let parts = (text.get(..self.span.start), text.get(self.span.clone()), text.get(self.span.end..));
-        match parts {
-            (Some(before), Some(secret), Some(after)) if self.is_secret => {
-                let hidden: String = secret.bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' }).collect();
-                [before, &hidden, after].concat()
-            }
-            _ => text.clone(),
-        }
-    }
-
     /// As rustc shows what it finds.
     pub fn print(&self, out: &mut impl Write, is_colourful: bool) -> io::Result<()> {
-        let shown = self.shown();
         let group = Level::ERROR.primary_title(&self.message).id(self.code.name).element(
-            Snippet::source(&shown).path(&self.source.name).annotation(AnnotationKind::Primary.span(self.pointed())),
+            Snippet::source(&self.source.text)
+                .path(&self.source.name)
+                .annotation(AnnotationKind::Primary.span(self.pointed())),
         );
         let report = [group.element(Level::NOTE.message(self.code.why)).element(Level::HELP.message(self.code.fix))];
         let renderer = if is_colourful { Renderer::styled() } else { Renderer::plain() };
@@ -82,7 +73,7 @@ impl Finding {
     /// As an entry of a list in JSON.
     pub fn to_json(&self) -> serde_json::Value {
         let (line, column) = self.source.position(self.span.start);
-        let text = self.shown().lines().nth(line - 1).unwrap_or_default().to_owned();
+        let text = self.source.text.lines().nth(line - 1).unwrap_or_default().to_owned();
         let Code { name, why, fix } = self.code;
         let listed =
             Listed { code: name, message: &self.message, file: &self.source.name, line, column, text, why, fix };

@@ -14,7 +14,7 @@ const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "K
 pub const MARK: char = '\u{feff}';
 
 /// A text and what it is called.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Source {
     /// The path as it was given, or where else it comes from.
     pub name: String,

@@ -6,8 +6,9 @@ use std::ops::Range;
 use std::rc::Rc;
 
 /// Which of them this tool knows; each is looked at only in its own API group.
-const KINDS: [(&str, &str); 11] = [
+const KINDS: [(&str, &str); 13] = [
     ("WasmPlugin", "extensions.istio.io"),
+    ("TrafficExtension", "extensions.istio.io"),
     ("VirtualService", "networking.istio.io"),
     ("DestinationRule", "networking.istio.io"),
     ("Gateway", "networking.istio.io"),
@@ -18,6 +19,7 @@ const KINDS: [(&str, &str); 11] = [
     ("DaemonSet", "apps"),
     ("ReplicaSet", "apps"),
     ("Rollout", "argoproj.io"),
+    ("Certificate", "cert-manager.io"),
 ];
 
 /// One object.
@@ -56,12 +58,21 @@ impl Object {
     pub fn items(&self, keys: &[&str]) -> &[Node] {
         self.at(keys).map_or(&[], Node::items)
     }
+
+    /// What a plugin says of its module: in a TrafficExtension, which is to follow the WasmPlugin, that stands one level deeper.
+    pub fn module(&self) -> Option<&Node> {
+        match self.kind {
+            "WasmPlugin" => self.at(&["spec"]),
+            "TrafficExtension" => self.at(&["spec", "wasm"]),
+            _ => None,
+        }
+    }
 }
 
 /// A `pluginConfig` and where it stands.
 #[derive(Clone, Debug)]
 pub struct PluginConfig {
-    /// The WasmPlugin; `None`: a file that holds nothing else.
+    /// The plugin; `None`: a file that holds nothing else.
     pub object: Option<Object>,
     /// The file.
     pub source: Rc<Source>,
@@ -115,6 +126,8 @@ impl PluginConfig {
 /// The known objects of these texts, those in a `List` too, and configs that stand alone in a file.
 #[derive(Debug, Default)]
 pub struct Objects {
+    /// The texts, in the order in which they were given.
+    pub sources: Vec<Rc<Source>>,
     /// In their order.
     pub objects: Vec<Object>,
     /// Configs without a WasmPlugin.
@@ -124,7 +137,7 @@ pub struct Objects {
 impl Objects {
     /// All of a unit.
     pub fn of(unit: &Unit) -> Result<Objects, String> {
-        let mut objects = Objects::default();
+        let mut objects = Objects { sources: unit.sources.clone(), ..Objects::default() };
         for source in &unit.sources {
             for node in source.documents()? {
                 objects.add(source, node);
@@ -155,12 +168,12 @@ impl Objects {
         self.objects.iter().filter(move |object| object.kind == kind)
     }
 
-    /// The configs of all WasmPlugins that are this filter, then those that stand alone.
+    /// The configs of all plugins that are this filter, then those that stand alone.
     pub fn configs(&self) -> impl Iterator<Item = PluginConfig> {
-        let plugins = self.of_kind("WasmPlugin").filter(|plugin| is_ours(plugin)).map(|plugin| PluginConfig {
+        let plugins = self.objects.iter().filter(|object| is_ours(object)).map(|plugin| PluginConfig {
             object: Some(plugin.clone()),
             source: Rc::clone(&plugin.source),
-            node: plugin.at(&["spec", "pluginConfig"]).cloned(),
+            node: plugin.module().and_then(|module| module.get("pluginConfig")).cloned(),
         });
         plugins.chain(self.bare.iter().cloned())
     }
@@ -173,13 +186,12 @@ fn is_config(node: &Node) -> bool {
         && node.entries().iter().all(|(key, _)| fields.contains(&&*key.name))
 }
 
-/// Whether a WasmPlugin is this filter and no other: by its image, its names or its rules.
-fn is_ours(plugin: &Object) -> bool {
-    let is_named =
-        |text: Option<&str>| text.is_some_and(|text| text.contains("canary-split") || text.contains("canary_split"));
+/// Whether an object is a plugin that is this filter and no other: by its image, its names or its rules.
+fn is_ours(object: &Object) -> bool {
+    let Some(module) = object.module() else { return false };
+    let is_named = |text: &str| text.contains("canary-split") || text.contains("canary_split");
     let decides = |rule: &Node| rule.get("split").is_some() || rule.get("subset").is_some();
-    is_named(plugin.text(&["metadata", "name"]))
-        || is_named(plugin.text(&["spec", "pluginName"]))
-        || is_named(plugin.text(&["spec", "url"]))
-        || plugin.items(&["spec", "pluginConfig", "rules"]).iter().any(decides)
+    let names = [module.get("pluginName"), module.get("url")].into_iter().flatten().filter_map(Node::text);
+    names.chain([object.name.as_str()]).any(is_named)
+        || module.at(&["pluginConfig", "rules"]).map_or(&[][..], Node::items).iter().any(decides)
 }

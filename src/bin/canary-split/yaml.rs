@@ -220,6 +220,11 @@ impl Node {
         if let Value::String(text) = &self.value { Some(text) } else { None }
     }
 
+    /// Whether this is `true`.
+    pub fn is_true(&self) -> bool {
+        matches!(self.value, Value::Bool(true))
+    }
+
     /// A number that is a `u32`.
     pub fn number(&self) -> Option<u32> {
         if let Value::Number(text) = &self.value { text.parse().ok() } else { None }
@@ -374,8 +379,8 @@ mod tests {
         let text = "# ü\nrules:\r\n- {name: ü, weight: 20} # x\n- two\n";
         let tree = &documents(text).unwrap()[0];
         let weight = tree.at(&["rules"]).unwrap().items()[0].get("weight").unwrap();
-        assert_eq!(&text[weight.span.clone()], "20");
-        assert_eq!(&text[tree.at(&["rules"]).unwrap().items()[1].span.clone()], "two");
+        assert_eq!(text.get(weight.span.clone()), Some("20"));
+        assert_eq!(text.get(tree.at(&["rules"]).unwrap().items()[1].span.clone()), Some("two"));
     }
 
     #[test]

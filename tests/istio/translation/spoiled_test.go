@@ -25,6 +25,7 @@ type spoiled struct {
 	Caught []string `json:"caught"`
 	Unseen []string `json:"unseen"`
 	Says   string   `json:"says"`
+	Check  []string `json:"check"` // tests/tool/check.rs looks at it
 }
 
 func spoiledOnes(t *testing.T) (table []spoiled) {

@@ -3,7 +3,6 @@
 use crate::finding::{Code, Finding};
 use crate::manifest::{Objects, PluginConfig};
 use canary_split::config::{Config, ConfigError};
-use std::rc::Rc;
 
 /// A `pluginConfig` that the filter does not take as it is.
 pub const CONFIG: Code = Code {
@@ -26,11 +25,5 @@ pub fn check(objects: &Objects, findings: &mut Vec<Finding>) {
 
 fn finding(config: &PluginConfig, error: &ConfigError) -> Finding {
     let is_name = ["unknown field", "given twice"].iter().any(|problem| error.problem.starts_with(problem));
-    Finding {
-        code: &CONFIG,
-        message: error.to_string(),
-        source: Rc::clone(&config.source),
-        span: config.locate(&error.place, is_name),
-        is_secret: error.place == "seal",
-    }
+    Finding::new(&CONFIG, &config.source, &config.locate(&error.place, is_name), error.to_string())
 }

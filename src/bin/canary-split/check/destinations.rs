@@ -1,0 +1,171 @@
+//! Whether there is something behind a route.
+
+use super::world::World;
+use super::world::gateway::Protocol;
+use super::world::host::ServiceName;
+use super::world::labels::Labels;
+use super::world::routing::{Destination, VirtualService};
+use super::world::service::{Service, Target, Workload};
+use crate::finding::{Code, Finding};
+use crate::manifest::Object;
+use crate::yaml::Node;
+
+const NO_SUBSET: Code = Code {
+    name: "no-such-subset",
+    why: "no cluster refuses it; Envoy answers 503 to every request that is routed there",
+    fix: "add the subset to the DestinationRule, or name one that it has",
+};
+
+const WITHOUT_PODS: Code = Code {
+    name: "subset-without-pods",
+    why: "Envoy answers 503 to every request that is routed there",
+    fix: "give the subset the labels of the pods that it means (spec.template.metadata.labels of a Deployment)",
+};
+
+const WITHOUT_PORT: Code = Code {
+    name: "destination-without-port",
+    why: "of a Service with several ports Istio takes the port of the Gateway, which the Service does not have: 503",
+    fix: "port: {number: …} in the destination",
+};
+
+const NO_PORT: Code = Code {
+    name: "no-such-port",
+    why: "no cluster refuses it; Envoy answers 503 to every request that is routed there",
+    fix: "name a port of the Service: its own number, not that of a container",
+};
+
+const NOBODY_LISTENS: Code = Code {
+    name: "nobody-listens",
+    why: "a port of a Service lists all of its pods, whether or not they listen there; those who should see the subset get 503",
+    fix: "name the port of the Service that leads to where the subset's pods listen",
+};
+
+const HALF_HOST: Code = Code {
+    name: "half-qualified-host",
+    why: "Istio completes a name without a dot and takes any other as it is: it knows no such host, and Envoy answers 503",
+    fix: "write NAME.NAMESPACE.svc.cluster.local",
+};
+
+/// The codes of this file.
+pub const CODES: [&Code; 6] = [&NO_SUBSET, &WITHOUT_PODS, &WITHOUT_PORT, &NO_PORT, &NOBODY_LISTENS, &HALF_HOST];
+
+/// Looks at every destination.
+pub fn check(world: &World, findings: &mut Vec<Finding>) {
+    for service in &world.virtual_services {
+        for destination in service.routes.iter().flat_map(|route| &route.destinations) {
+            host(world, service, destination, findings);
+            subset(world, service, destination, findings);
+            port(world, service, destination, findings);
+        }
+    }
+}
+
+fn host(world: &World, service: &VirtualService, destination: &Destination, findings: &mut Vec<Finding>) {
+    let (node, host) = destination.host;
+    let Some((name, namespace)) = host.strip_suffix(".svc").unwrap_or(host).split_once('.') else { return };
+    let meant = ServiceName { name, namespace };
+    let is_meant = |known: &&Service| known.name().is(&meant) && !known.object.namespace.is_empty();
+    if let Some(known) = world.services.iter().find(is_meant) {
+        let message = format!("{host} is neither short nor whole; {} is meant", known.object.title());
+        findings.push(Finding::new(&HALF_HOST, &service.object.source, &node.span, message));
+    }
+}
+
+fn subset(world: &World, service: &VirtualService, destination: &Destination, findings: &mut Vec<Finding>) {
+    let Some((node, name)) = destination.subset else { return };
+    let rules = world.rules_of(destination);
+    let Some(first) = rules.first() else { return };
+    let mut found = rules.iter().filter_map(|rule| Some((rule, rule.subset(name)?))).peekable();
+    if found.peek().is_none() {
+        let message = format!("{} has no subset {name}", first.object.title());
+        findings.push(Finding::new(&NO_SUBSET, &service.object.source, &node.span, message));
+    }
+    for (rule, subset) in found {
+        let Some(labels) = subset.get("labels").and_then(Labels::of) else { continue };
+        let Some(pods) = pods_of(world, destination) else { continue };
+        if labels.are_generated() || pods.iter().any(|pods| labels.selects(&pods.labels)) {
+            continue;
+        }
+        let message = format!("{}: no pod of {} has {labels}", rule.object.title(), destination.host.1);
+        let node = subset.get("labels").unwrap_or(subset);
+        findings.push(Finding::new(&WITHOUT_PODS, &rule.object.source, &node.span, message));
+    }
+}
+
+/// What makes the pods behind a destination, all subsets together; `None` if that is not known.
+fn pods_of<'w, 'o>(world: &'w World<'o>, destination: &Destination) -> Option<Vec<&'w Workload<'o>>> {
+    match world.services_of(destination).as_slice() {
+        [service] => world.pods_of(service),
+        _ => None,
+    }
+}
+
+fn port(world: &World, routing: &VirtualService, destination: &Destination, findings: &mut Vec<Finding>) {
+    let services = world.services_of(destination);
+    let [service] = services.as_slice() else { return };
+    let Some((node, number)) = destination.port else {
+        if destination.entry.at(&["destination", "port"]).is_none() && is_ambiguous(world, routing, service) {
+            let message = format!("{} has {} ports", service.object.title(), service.ports.len());
+            findings.push(Finding::new(&WITHOUT_PORT, &routing.object.source, &destination.host.0.span, message));
+        }
+        return;
+    };
+    match service.port(number) {
+        None if !service.ports.is_empty() => {
+            let known: Vec<_> = service.ports.iter().map(|port| port.number.to_string()).collect();
+            let message = format!("{} has no port {number}; it has {}", service.object.title(), known.join(", "));
+            findings.push(Finding::new(&NO_PORT, &routing.object.source, &node.span, message));
+        }
+        None => {}
+        Some(port) => {
+            if let Some(target) = port.target() {
+                listening(world, routing.object, (node, number), target, destination, service, findings);
+            }
+        }
+    }
+}
+
+/// Whether a Service has several ports, none of them one at which its requests come in.
+fn is_ambiguous(world: &World, routing: &VirtualService, service: &Service) -> bool {
+    let (gateways, are_all) = world.gateways_of(routing);
+    let ports = gateways.iter().flat_map(|gateway| gateway.http_ports());
+    let mut ports = ports.filter(|(_, protocol)| *protocol != Protocol::Redirect).map(|(port, _)| port).peekable();
+    let is_known = are_all && !routing.is_for_mesh() && ports.peek().is_some();
+    service.ports.len() > 1 && is_known && !ports.any(|port| service.port(port).is_some())
+}
+
+/// Whether a pod of the subset listens where the port leads to.
+fn listening(
+    world: &World,
+    routing: &Object,
+    (node, number): (&Node, u32),
+    target: Target,
+    destination: &Destination,
+    service: &Service,
+    findings: &mut Vec<Finding>,
+) {
+    let Some((_, name)) = destination.subset else { return };
+    let subsets: Vec<_> = world.rules_of(destination).iter().filter_map(|rule| rule.subset(name)).collect();
+    let ([subset], Some(all)) = (subsets.as_slice(), world.pods_of(service)) else { return };
+    let Some(labels) = subset.get("labels").and_then(Labels::of) else { return };
+    let (own, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|pods| labels.selects(&pods.labels));
+    // What a container declares is a note, and it may listen elsewhere. That it does is unlikely if it is another subset's port.
+    let may_listen = |pods: &&Workload| {
+        let is_hidden = match target {
+            Target::Number(port) => pods.may_listen(port) || !others.iter().any(|other| other.declares(target)),
+            Target::Name(_) => false,
+        };
+        pods.declares(target) || is_hidden
+    };
+    if own.is_empty() || own.iter().any(may_listen) {
+        return;
+    }
+    let port = match target {
+        Target::Number(port) => port.to_string(),
+        Target::Name(name) => name.to_owned(),
+    };
+    let ports: Vec<_> = own.iter().flat_map(|pods| pods.ports()).map(|(port, _)| port.to_string()).collect();
+    let has = if ports.is_empty() { "none".to_owned() } else { ports.join(", ") };
+    let message = format!("port {number} leads to port {port} of pods, and those of subset {name} have {has}");
+    findings.push(Finding::new(&NOBODY_LISTENS, &routing.source, &node.span, message));
+}

@@ -1,0 +1,216 @@
+//! Whether the plugin is on the gateway, on all of its ports, at the right place among the filters.
+
+use super::world::gateway::{Gateway, Protocol};
+use super::world::plugin::{Plugin, hosts};
+use super::world::{ROOT_NAMESPACE, World, is_same_namespace};
+use crate::finding::{Code, Finding};
+use crate::manifest::Object;
+use crate::yaml::Node;
+use std::collections::BTreeSet;
+
+const NAMESPACE: Code = Code {
+    name: "plugin-namespace",
+    why: "Istio puts a plugin only on pods of its own namespace, or on all if it is in istio-system; here no gateway gets it, and everybody sees stable",
+    fix: "put the plugin into the namespace of the gateway's pods, not into the application's",
+};
+
+const SELECTOR: Code = Code {
+    name: "plugin-selector",
+    why: "no pod can have both labels: the gateway does not get the plugin, and everybody sees stable",
+    fix: "give spec.selector.matchLabels the labels of spec.selector of the Gateway",
+};
+
+const MODE: Code = Code {
+    name: "plugin-mode",
+    why: "a gateway counts as CLIENT; with SERVER alone no gateway gets the plugin, and everybody sees stable",
+    fix: "leave match out",
+};
+
+const PORTS: Code = Code {
+    name: "plugin-ports",
+    why: "requests at the other ports are not decided; the numbers are those of the gateway's pods (as a rule 8080 and 8443), not those of the Gateway",
+    fix: "leave match out",
+};
+
+const PHASE: Code = Code {
+    name: "plugin-phase",
+    why: "this is before the token is verified: no claim is there, and requests that are refused afterwards are decided and counted",
+    fix: "leave phase out",
+};
+
+const TWO_PLUGINS: Code = Code {
+    name: "two-plugins-one-header",
+    why: "each filter removes what it has not written, so the later one undoes what the earlier one decides",
+    fix: "give one of them another header, or put the rules of both into one plugin",
+};
+
+/// The codes of this file.
+pub const CODES: [&Code; 6] = [&NAMESPACE, &SELECTOR, &MODE, &PORTS, &PHASE, &TWO_PLUGINS];
+
+/// Looks at every plugin.
+pub fn check(world: &World, findings: &mut Vec<Finding>) {
+    for (place, plugin) in world.plugins.iter().enumerate() {
+        let Some(object) = plugin.object() else { continue };
+        namespace(world, plugin, object, findings);
+        selector(world, plugin, object, findings);
+        matches(world, plugin, object, findings);
+        if let Some(phase) = object.at(&["spec", "phase"]).filter(|phase| phase.text() == Some("AUTHN")) {
+            let message = format!("{} is in phase AUTHN", object.title());
+            findings.push(Finding::new(&PHASE, &object.source, &phase.span, message));
+        }
+        let earlier = world.plugins.iter().take(place).filter(|earlier| are_together(earlier, plugin));
+        for earlier in earlier.filter(|earlier| earlier.header == plugin.header) {
+            let header = plugin.header.as_deref().unwrap_or_default();
+            let there = earlier.object().map(Object::title).unwrap_or_default();
+            let own = object.module().and_then(|module| module.at(&["pluginConfig", "header"]));
+            let node = own.or(object.at(&["metadata", "name"])).unwrap_or(&object.node);
+            let message = format!("{} writes {header}, as {there} does", object.title());
+            findings.push(Finding::new(&TWO_PLUGINS, &object.source, &node.span, message));
+        }
+    }
+}
+
+/// Where the gateway's pods are, as far as the manifests tell: they are given, a certificate lies beside them, or it is the gateway
+/// that `istioctl install` makes.
+fn gateway_namespaces<'w>(world: &'w World, plugin: &Plugin) -> BTreeSet<&'w str> {
+    let mut found = BTreeSet::new();
+    for gateway in wanted(world, plugin).into_iter().filter(|gateway| plugin.may_be_on(gateway)) {
+        let pods = world
+            .workloads
+            .iter()
+            .filter(|pods| !gateway.selector.is_empty() && gateway.selector.selects(&pods.labels));
+        found.extend(pods.map(|pods| &*pods.object.namespace));
+        for server in &gateway.servers {
+            let secret = server.node.at(&["tls", "credentialName"]).and_then(Node::text);
+            let is_its =
+                |certificate: &&&Object| secret.is_some() && certificate.text(&["spec", "secretName"]) == secret;
+            found.extend(world.certificates.iter().filter(is_its).map(|certificate| &*certificate.namespace));
+        }
+    }
+    found
+}
+
+fn namespace(world: &World, plugin: &Plugin, object: &Object, findings: &mut Vec<Finding>) {
+    let own = &*object.namespace;
+    if own.is_empty() || own == ROOT_NAMESPACE {
+        return;
+    }
+    let mut known = gateway_namespaces(world, plugin);
+    let is_of_istioctl = plugin.selector().is_some_and(|labels| labels.get("istio") == Some("ingressgateway"));
+    if known.is_empty() && is_of_istioctl && world.is_of_application(own) {
+        known.insert(ROOT_NAMESPACE);
+    }
+    if known.is_empty() || known.iter().any(|namespace| is_same_namespace(namespace, own)) {
+        return;
+    }
+    let there: Vec<_> = known.into_iter().collect();
+    let message = format!("{} is in namespace {own}, the gateway in {}", object.title(), there.join(", "));
+    let span = object.at(&["metadata", "namespace"]).unwrap_or(&object.node).span.clone();
+    findings.push(Finding::new(&NAMESPACE, &object.source, &span, message));
+}
+
+/// The Gateways that the rules are about: they serve a host of one, and nothing else that may do so is unknown.
+fn wanted<'w, 'o>(world: &'w World<'o>, plugin: &Plugin) -> Vec<&'w Gateway<'o>> {
+    let mut wanted = Vec::new();
+    let hosts: Vec<String> = plugin.rules.iter().flat_map(|(_, rule)| hosts(rule)).collect();
+    let header = plugin.header.as_deref().unwrap_or_default();
+    for service in &world.virtual_services {
+        let is_its = |(_, own): &(&Node, &str)| hosts.iter().any(|host| host.eq_ignore_ascii_case(own));
+        let asks = || service.asks_for(header) && hosts.iter().any(|host| service.is_for(host));
+        if service.hosts.iter().any(is_its) || asks() {
+            let (gateways, are_all) = world.gateways_of(service);
+            if !are_all {
+                return Vec::new();
+            }
+            wanted.extend(gateways);
+        }
+    }
+    wanted
+}
+
+fn selector(world: &World, plugin: &Plugin, object: &Object, findings: &mut Vec<Finding>) {
+    let (Some(selector), wanted) = (plugin.selector(), wanted(world, plugin)) else { return };
+    let Some(gateway) = wanted.first().filter(|_| !wanted.iter().any(|gateway| plugin.may_be_on(gateway))) else {
+        return;
+    };
+    if let Some((label, own, there)) = selector.contradiction(&gateway.selector) {
+        let message =
+            format!("{} selects {label}: {own}, {} has {label}: {there}", object.title(), gateway.object.title());
+        let node = object.at(&["spec", "selector", "matchLabels", label]).unwrap_or(&object.node);
+        findings.push(Finding::new(&SELECTOR, &object.source, &node.span, message));
+    }
+}
+
+fn matches(world: &World, plugin: &Plugin, object: &Object, findings: &mut Vec<Finding>) {
+    let entries = object.items(&["spec", "match"]);
+    let is_of_server = |entry: &&Node| entry.get("mode").and_then(Node::text) == Some("SERVER");
+    if !entries.is_empty() && entries.iter().all(|entry| is_of_server(&entry)) {
+        let mode = entries.first().and_then(|entry| entry.get("mode")).unwrap_or(&object.node);
+        findings.push(Finding::new(
+            &MODE,
+            &object.source,
+            &mode.span,
+            format!("{} is for mode SERVER alone", object.title()),
+        ));
+        return;
+    }
+    let mut ports = BTreeSet::new();
+    for entry in entries.iter().filter(|entry| !is_of_server(entry)) {
+        let own = entry.get("ports").map_or(&[][..], Node::items);
+        if own.is_empty() {
+            return;
+        }
+        for port in own {
+            let Some(number) = port.get("number").and_then(Node::number) else { return };
+            ports.insert(number);
+        }
+    }
+    if ports.is_empty() {
+        return;
+    }
+    for gateway in wanted(world, plugin).into_iter().filter(|gateway| plugin.may_be_on(gateway)) {
+        let of = |is_wanted: &dyn Fn(Protocol) -> bool| -> BTreeSet<u32> {
+            gateway.http_ports().filter(|(_, protocol)| is_wanted(*protocol)).map(|(port, _)| port).collect()
+        };
+        let (all, deciding) = (of(&|_| true), of(&|protocol| protocol != Protocol::Redirect));
+        // How the Gateway's ports are called at its pods is unknown; that there are more of them is not. Where http is only
+        // redirected nothing is to be decided, if the ports are the pods' at all.
+        let are_the_gateways = ports.iter().any(|port| *port < 1024 && all.contains(port));
+        if ports.len() < deciding.len() || are_the_gateways && ports.len() < all.len() {
+            let list = |ports: &BTreeSet<u32>| ports.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+            let message = format!(
+                "{} is for port {} alone, {} has {}",
+                object.title(),
+                list(&ports),
+                gateway.object.title(),
+                list(&all)
+            );
+            let node = object.at(&["spec", "match"]).unwrap_or(&object.node);
+            findings.push(Finding::new(&PORTS, &object.source, &node.span, message));
+            return;
+        }
+    }
+}
+
+/// Whether two plugins are surely on one gateway.
+fn are_together(one: &Plugin, other: &Plugin) -> bool {
+    let (Some(first), Some(second)) = (one.object(), other.object()) else { return false };
+    let is_said_otherwise =
+        |object: &Object| ["targetRef", "targetRefs", "match"].iter().any(|key| object.at(&["spec", key]).is_some());
+    if one.header.is_none() {
+        return false;
+    }
+    let is_root = |object: &Object| object.namespace == ROOT_NAMESPACE;
+    let is_one_gateway = match (one.selector(), other.selector()) {
+        (Some(one), Some(other)) => one.selects(&other) || other.selects(&one),
+        _ => true,
+    };
+    let are_readable = [first, second].iter().all(|object| {
+        !is_said_otherwise(object)
+            && object
+                .at(&["spec", "selector"])
+                .is_none_or(|_| object.at(&["spec", "selector", "matchLabels"]).is_some())
+    });
+    let is_there = first.namespace == second.namespace || is_root(first) || is_root(second);
+    is_there && is_one_gateway && are_readable
+}

@@ -1,0 +1,57 @@
+//! The seal: the same on both sides, and seen by no application.
+
+use super::world::Site;
+use super::world::plugin::Plugin;
+use super::world::routing::{Route, VirtualService};
+use crate::finding::{Code, Finding};
+use crate::yaml::Node;
+
+const MISMATCH: Code = Code {
+    name: "seal-mismatch",
+    why: "values are compared byte by byte: no request is routed by this, and everybody sees stable",
+    fix: "match SUBSET.SEAL with the seal of pluginConfig, as manifests/overlays/sealed takes it from there",
+};
+
+const NOT_REMOVED: Code = Code {
+    name: "header-not-removed",
+    why: "the application gets the header, and whoever makes it echo its headers has the seal",
+    fix: "headers: {request: {remove: [HEADER]}} on every route of these hosts, on the default one too",
+};
+
+/// The codes of this file.
+pub const CODES: [&Code; 2] = [&MISMATCH, &NOT_REMOVED];
+
+/// A route for a subset under another seal than the plugin's.
+pub fn mismatch(plugin: &Plugin, service: &VirtualService, value: &Node, subset: &str) -> Finding {
+    let is_sealed = value.text().is_some_and(|value| value.contains('.'));
+    let problem = match (plugin.has_seal, is_sealed) {
+        (true, true) => "is matched with another seal than the plugin's",
+        (true, false) => "is matched without the plugin's seal",
+        _ => "is matched with a seal, and the plugin has none",
+    };
+    let message = format!("{}: subset {subset} {problem}", service.object.title());
+    Finding::new(&MISMATCH, &service.object.source, &value.span, message)
+}
+
+/// Looks at the routes that requests with a seal meet.
+pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
+    for site in sites.iter().filter(|site| site.plugin.has_seal) {
+        for (service, route) in site.routes() {
+            if !hides(route, site.header) {
+                let message = format!("a route of {} does not remove {}", service.object.title(), site.header);
+                findings.push(Finding::new(&NOT_REMOVED, &service.object.source, &route.node.span, message));
+            }
+        }
+    }
+}
+
+/// Whether no destination of a route, if it has any, gets a header as the filter has written it.
+fn hides(route: &Route, header: &str) -> bool {
+    let is_replaced = |node: &Node| {
+        let removed = node.at(&["headers", "request", "remove"]).map_or(&[][..], Node::items);
+        let set = node.at(&["headers", "request", "set"]).map_or(&[][..], Node::entries);
+        removed.iter().filter_map(Node::text).any(|name| name.eq_ignore_ascii_case(header))
+            || set.iter().any(|(key, _)| key.name.eq_ignore_ascii_case(header))
+    };
+    is_replaced(route.node) || route.destinations.iter().all(|destination| is_replaced(destination.entry))
+}

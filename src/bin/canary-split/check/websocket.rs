@@ -1,0 +1,95 @@
+//! What ends or refuses a websocket.
+
+use super::world::routing::{Destination, Route};
+use super::world::{Site, World};
+use crate::finding::{Code, Finding};
+use crate::yaml::Node;
+
+const TIMEOUT: Code = Code {
+    name: "route-timeout",
+    why: "a timeout is for the whole of a request, and a websocket is one request: it is cut, however busy it is",
+    fix: "leave timeout out where websockets go; if there are none, give all routes of the service the same",
+};
+
+const HTTP2: Code = Code {
+    name: "h2-upgrade",
+    why: "over HTTP/2 a websocket needs what no HTTP/1.1 application speaks: its pages work and its websockets are refused",
+    fix: "leave h2UpgradePolicy out, or name the port http2-… if the application speaks HTTP/2",
+};
+
+/// The codes of this file.
+pub const CODES: [&Code; 2] = [&TIMEOUT, &HTTP2];
+
+/// Looks at the routes that rules lead to.
+pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
+    for site in sites {
+        let is_canary = |route: &Route| route.conditions(site.header).next().is_some();
+        for (service, route) in site.routes() {
+            let mut others = service.routes.iter().filter(|other| !is_canary(other) && leads_alike(other, route));
+            // A timeout that only the canary has was not meant for the service as it is.
+            let is_alone = is_canary(route) && others.any(|other| timeout(other).is_none());
+            if let Some((node, text)) = timeout(route).filter(|_| is_alone || is_for_websockets(world, route)) {
+                let message = format!("a websocket would be cut after {text}");
+                findings.push(Finding::new(&TIMEOUT, &service.object.source, &node.span, message));
+            }
+            route.destinations.iter().for_each(|destination| http2(world, destination, findings));
+        }
+    }
+}
+
+/// The timeout of a route, if it has one.
+fn timeout<'o>(route: &Route<'o>) -> Option<(&'o Node, &'o str)> {
+    let node = route.node.get("timeout")?;
+    let text = node.text()?;
+    text.contains(|digit: char| ('1'..='9').contains(&digit)).then_some((node, text))
+}
+
+/// Whether two routes lead to one host.
+fn leads_alike(one: &Route, other: &Route) -> bool {
+    one.destinations.iter().any(|one| other.destinations.iter().any(|other| one.host.1 == other.host.1))
+}
+
+/// Whether a route is said to be for websockets.
+fn is_for_websockets(world: &World, route: &Route) -> bool {
+    let is_declared = |destination: &Destination| {
+        destination.port.is_some_and(|(_, number)| {
+            world
+                .services_of(destination)
+                .iter()
+                .filter_map(|service| service.port(number))
+                .any(|port| ["kubernetes.io/ws", "kubernetes.io/wss"].contains(&port.protocol()))
+        })
+    };
+    route.conditions("upgrade").next().is_some() || route.destinations.iter().any(is_declared)
+}
+
+fn http2(world: &World, destination: &Destination, findings: &mut Vec<Finding>) {
+    let services = world.services_of(destination);
+    let [service] = services.as_slice() else { return };
+    let port = match (destination.port, service.ports.as_slice()) {
+        (Some((_, number)), _) => service.port(number),
+        (None, [only]) => Some(only),
+        _ => None,
+    };
+    let Some(port) = port.filter(|port| port.protocol() == "http") else { return };
+    for rule in world.rules_of(destination) {
+        let subset =
+            destination.subset.and_then(|(_, name)| rule.subset(name)).and_then(|subset| subset.get("trafficPolicy"));
+        let policies = [subset, rule.object.at(&["spec", "trafficPolicy"])];
+        let Some(policy) = policies.into_iter().flatten().find_map(|policy| http_of(policy, port.number)) else {
+            continue;
+        };
+        let Some(upgrade) = policy.get("h2UpgradePolicy").filter(|upgrade| upgrade.text() == Some("UPGRADE")) else {
+            continue;
+        };
+        let message = format!("HTTP/2 to {}, whose port is declared as http", service.object.title());
+        findings.push(Finding::new(&HTTP2, &rule.object.source, &upgrade.span, message));
+    }
+}
+
+/// The settings for HTTP that a policy has for a port; those for one port replace all of the others.
+fn http_of(policy: &Node, port: u32) -> Option<&Node> {
+    let ports = policy.get("portLevelSettings").map_or(&[][..], Node::items);
+    let of_port = ports.iter().find(|settings| settings.at(&["port", "number"]).and_then(Node::number) == Some(port));
+    of_port.unwrap_or(policy).at(&["connectionPool", "http"])
+}

@@ -1,0 +1,221 @@
+//! What is applied together, as far as the checks between objects look at it.
+
+pub mod gateway;
+pub mod host;
+pub mod labels;
+pub mod plugin;
+pub mod routing;
+pub mod service;
+
+use crate::manifest::{Object, Objects};
+use crate::yaml::Node;
+use canary_split::rule::Rule;
+use gateway::Gateway;
+use host::{ServiceName, overlap};
+use plugin::Plugin;
+use routing::{Destination, Route, VirtualService};
+use service::{DestinationRule, Service, Workload};
+use std::collections::HashSet;
+
+/// The namespace whose plugins are on every gateway, unless the mesh is told another one.
+pub const ROOT_NAMESPACE: &str = "istio-system";
+
+const WORKLOADS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Rollout"];
+
+/// All that is applied together.
+#[derive(Debug)]
+pub struct World<'o> {
+    /// The plugins that are this filter.
+    pub plugins: Vec<Plugin>,
+    /// All VirtualServices.
+    pub virtual_services: Vec<VirtualService<'o>>,
+    /// All Gateways.
+    pub gateways: Vec<Gateway<'o>>,
+    /// All DestinationRules.
+    pub destination_rules: Vec<DestinationRule<'o>>,
+    /// All Services.
+    pub services: Vec<Service<'o>>,
+    /// What makes pods.
+    pub workloads: Vec<Workload<'o>>,
+    /// Namespaces with pods whose labels nobody knows.
+    pub obscure: Vec<&'o str>,
+    /// cert-manager's.
+    pub certificates: Vec<&'o Object>,
+}
+
+/// A host of a rule, and the VirtualServices whose routes its requests surely meet.
+#[derive(Debug)]
+pub struct Site<'w, 'o> {
+    /// The plugin.
+    pub plugin: &'w Plugin,
+    /// The header that it writes.
+    pub header: &'w str,
+    /// One of its rules.
+    pub rule: &'w Rule,
+    /// All that serve the host at the plugin's gateway.
+    pub services: Vec<&'w VirtualService<'o>>,
+    /// The host as the first of them writes it.
+    pub host: (&'o Node, &'o str),
+}
+
+impl<'w, 'o> Site<'w, 'o> {
+    /// All routes of the host.
+    pub fn routes(&self) -> impl Iterator<Item = (&'w VirtualService<'o>, &'w Route<'o>)> {
+        self.services.iter().flat_map(|service| service.routes.iter().map(|route| (*service, route)))
+    }
+}
+
+impl<'o> World<'o> {
+    /// Reads it.
+    pub fn of(objects: &'o Objects) -> World<'o> {
+        let pods = || objects.objects.iter().filter(|object| WORKLOADS.contains(&object.kind));
+        World {
+            plugins: objects.configs().map(Plugin::new).collect(),
+            virtual_services: objects.of_kind("VirtualService").map(VirtualService::of).collect(),
+            gateways: objects.of_kind("Gateway").filter_map(Gateway::of).collect(),
+            destination_rules: objects.of_kind("DestinationRule").filter_map(DestinationRule::of).collect(),
+            services: objects.of_kind("Service").filter_map(Service::of).collect(),
+            workloads: pods().filter_map(Workload::of).collect(),
+            obscure: pods().filter(|pods| Workload::of(pods).is_none()).map(|pods| &*pods.namespace).collect(),
+            certificates: objects.of_kind("Certificate").collect(),
+        }
+    }
+
+    /// The kinds of which there is none, so that nothing could be compared with them.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let kinds = [
+            ("WasmPlugin", self.plugins.is_empty()),
+            ("VirtualService", self.virtual_services.is_empty()),
+            ("Gateway", self.gateways.is_empty()),
+            ("DestinationRule", self.destination_rules.is_empty()),
+            ("Service", self.services.is_empty()),
+            ("workload", self.workloads.is_empty()),
+        ];
+        if self.plugins.iter().all(|plugin| plugin.rules.is_empty()) && self.virtual_services.is_empty() {
+            return Vec::new();
+        }
+        kinds.into_iter().filter(|(_, is_missing)| *is_missing).map(|(kind, _)| kind).collect()
+    }
+
+    /// The Gateways that a VirtualService names and that are given, and whether these are all.
+    pub fn gateways_of(&self, service: &VirtualService) -> (Vec<&Gateway<'o>>, bool) {
+        let mut are_all = true;
+        let mut found = Vec::new();
+        for (namespace, name) in service.gateways() {
+            let is_named = |gateway: &&Gateway| {
+                gateway.object.name == name && is_same_namespace(&gateway.object.namespace, namespace)
+            };
+            let before = found.len();
+            found.extend(self.gateways.iter().filter(is_named));
+            are_all &= found.len() > before;
+        }
+        (found, are_all)
+    }
+
+    /// The VirtualServices at a gateway that a plugin may be on.
+    pub fn beside<'w>(&'w self, plugin: &Plugin) -> Vec<&'w VirtualService<'o>> {
+        let is_beside = |service: &&VirtualService| {
+            let (gateways, are_all) = self.gateways_of(service);
+            !are_all || gateways.iter().any(|gateway| plugin.may_be_on(gateway))
+        };
+        let has_routes = |service: &&VirtualService| !service.hosts.is_empty() && !service.routes.is_empty();
+        self.virtual_services.iter().filter(has_routes).filter(is_beside).collect()
+    }
+
+    /// The plugins that write a header.
+    pub fn writers_of(&self, header: &str) -> Vec<&Plugin> {
+        self.plugins.iter().filter(|plugin| plugin.header.as_deref() == Some(header)).collect()
+    }
+
+    /// The hosts of all rules, where they have routes. A host that a rule does not name but only covers may be another service's:
+    /// it counts if its routes ask for the plugin's header.
+    pub fn sites(&self) -> Vec<Site<'_, 'o>> {
+        let mut sites = Vec::new();
+        for plugin in &self.plugins {
+            let Some(header) = &plugin.header else { continue };
+            let beside = self.beside(plugin);
+            for (_, rule) in &plugin.rules {
+                sites.extend(sites_of(plugin, header, rule, &beside));
+            }
+        }
+        sites
+    }
+
+    /// The given Services that a destination may mean.
+    pub fn services_of(&self, destination: &Destination) -> Vec<&Service<'o>> {
+        let Some(name) = destination.service() else { return Vec::new() };
+        self.services.iter().filter(|service| service.name().is(&name)).collect()
+    }
+
+    /// The given DestinationRules for a destination.
+    pub fn rules_of(&self, destination: &Destination) -> Vec<&DestinationRule<'o>> {
+        self.destination_rules.iter().filter(|rule| rule.is_for(destination)).collect()
+    }
+
+    /// What makes the pods of a Service; `None` if there may be more that nobody knows of, or if none is given.
+    pub fn pods_of(&self, service: &Service) -> Option<Vec<&Workload<'o>>> {
+        let is_obscure = self.obscure.iter().any(|namespace| is_same_namespace(namespace, &service.object.namespace));
+        let pods: Vec<_> = self.workloads.iter().filter(|workload| workload.is_behind(service)).collect();
+        (!is_obscure && !pods.is_empty()).then_some(pods)
+    }
+
+    /// An object that is there twice: two versions of it are not applied together.
+    pub fn twice(objects: &'o Objects) -> Option<(&'o Object, &'o Object)> {
+        let mut seen = HashSet::new();
+        let identity = |object: &'o Object| (object.kind, &*object.namespace, &*object.name);
+        let second = objects.objects.iter().find(|object| !object.name.is_empty() && !seen.insert(identity(object)))?;
+        let first = objects.objects.iter().find(|object| identity(object) == identity(second))?;
+        Some((first, second))
+    }
+
+    /// Whether an application lives in a namespace: a Service that routes lead to.
+    pub fn is_of_application(&self, namespace: &str) -> bool {
+        let destinations =
+            self.virtual_services.iter().flat_map(|service| &service.routes).flat_map(|route| &route.destinations);
+        destinations.filter_map(Destination::service).any(|ServiceName { namespace: other, .. }| other == namespace)
+    }
+}
+
+fn sites_of<'w, 'o>(
+    plugin: &'w Plugin,
+    header: &'w str,
+    rule: &'w Rule,
+    beside: &[&'w VirtualService<'o>],
+) -> Vec<Site<'w, 'o>> {
+    let mut sites: Vec<Site> = Vec::new();
+    let leads_to_it = |service: &VirtualService| {
+        let mut destinations = service.routes.iter().flat_map(|route| &route.destinations);
+        let subsets = plugin.subsets(rule);
+        destinations.any(|destination| subsets.iter().any(|named| destination.is_subset(&named.subset.name)))
+    };
+    for pattern in plugin::hosts(rule) {
+        let is_the_host = |own: &str| own.eq_ignore_ascii_case(&pattern);
+        let is_named = beside.iter().any(|service| service.hosts.iter().any(|(_, own)| is_the_host(own)));
+        let covers = |service: &VirtualService, own: &str| {
+            // The most specific host decides.
+            let is_free = pattern.starts_with('*') || !is_named;
+            let is_only_one = || rule.hosts.is_empty() && beside.len() == 1 && leads_to_it(service);
+            is_free && overlap(own, &pattern) && (service.asks_for(header) || is_only_one())
+        };
+        for service in beside {
+            for host in service.hosts.iter().filter(|(_, own)| is_the_host(own) || covers(service, own)) {
+                let has_host =
+                    |other: &&&VirtualService| other.hosts.iter().any(|(_, own)| own.eq_ignore_ascii_case(host.1));
+                let services: Vec<_> = beside.iter().filter(has_host).copied().collect();
+                let is_known = |site: &Site| {
+                    site.services.len() == services.len()
+                        && site.services.iter().zip(&services).all(|(one, other)| std::ptr::eq(*one, *other))
+                };
+                if !sites.iter().any(is_known) {
+                    sites.push(Site { plugin, header, rule, services, host: *host });
+                }
+            }
+        }
+    }
+    sites
+}
+
+/// Whether two namespaces are one; an empty one is whichever everything is applied to.
+pub fn is_same_namespace(one: &str, other: &str) -> bool {
+    one == other || one.is_empty() || other.is_empty()
+}

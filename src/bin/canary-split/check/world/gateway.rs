@@ -1,0 +1,91 @@
+//! Gateways and what they serve.
+
+use super::host::overlap;
+use super::is_same_namespace;
+use super::labels::Labels;
+use crate::manifest::Object;
+use crate::yaml::Node;
+
+/// A Gateway of Istio's.
+#[derive(Debug)]
+pub struct Gateway<'o> {
+    /// All of it.
+    pub object: &'o Object,
+    /// The labels of its pods.
+    pub selector: Labels<'o>,
+    /// What it serves.
+    pub servers: Vec<Server<'o>>,
+}
+
+/// One of its servers.
+#[derive(Debug)]
+pub struct Server<'o> {
+    /// All of it.
+    pub node: &'o Node,
+    /// `port.number`
+    pub port: Option<u32>,
+    /// Whether it speaks HTTP with clients.
+    pub protocol: Protocol,
+}
+
+/// What a server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP without TLS.
+    Http,
+    /// The same, but every request is sent to https.
+    Redirect,
+    /// HTTP within TLS, which ends here.
+    Https,
+    /// Anything that no HTTP filter sees.
+    Other,
+}
+
+impl<'o> Gateway<'o> {
+    /// Reads one; `None` if its selector cannot be read.
+    pub fn of(object: &'o Object) -> Option<Gateway<'o>> {
+        let selector = object.at(&["spec", "selector"]).map_or(Some(Labels::default()), Labels::of)?;
+        let servers = object.items(&["spec", "servers"]).iter().map(Server::of).collect();
+        Some(Gateway { object, selector, servers })
+    }
+
+    /// Whether one of these servers serves a host to VirtualServices of this namespace.
+    pub fn serves(&self, host: &str, namespace: &str) -> bool {
+        self.servers.iter().any(|server| {
+            server.hosts().any(|served| match served.split_once('/') {
+                None => overlap(served, host),
+                Some(("*", served)) => overlap(served, host),
+                Some((".", served)) => overlap(served, host) && is_same_namespace(&self.object.namespace, namespace),
+                Some((from, served)) => overlap(served, host) && is_same_namespace(from, namespace),
+            })
+        })
+    }
+
+    /// The ports on which HTTP is spoken.
+    pub fn http_ports(&self) -> impl Iterator<Item = (u32, Protocol)> {
+        let is_http = |server: &&Server| server.protocol != Protocol::Other;
+        self.servers.iter().filter(is_http).filter_map(|server| Some((server.port?, server.protocol)))
+    }
+}
+
+impl<'o> Server<'o> {
+    fn of(node: &'o Node) -> Server<'o> {
+        let redirects = node.at(&["tls", "httpsRedirect"]).is_some_and(|value| value.is_true());
+        let is_passed_through = node
+            .at(&["tls", "mode"])
+            .and_then(Node::text)
+            .is_some_and(|mode| ["PASSTHROUGH", "AUTO_PASSTHROUGH"].contains(&mode));
+        let protocol = match node.at(&["port", "protocol"]).and_then(Node::text).unwrap_or_default() {
+            "HTTP" | "HTTP2" | "GRPC" if redirects => Protocol::Redirect,
+            "HTTP" | "HTTP2" | "GRPC" => Protocol::Http,
+            "HTTPS" if !is_passed_through => Protocol::Https,
+            _ => Protocol::Other,
+        };
+        Server { node, port: node.at(&["port", "number"]).and_then(Node::number), protocol }
+    }
+
+    /// Its hosts as they are written, `NAMESPACE/` included.
+    pub fn hosts(&self) -> impl Iterator<Item = &'o str> {
+        self.node.get("hosts").map_or(&[][..], Node::items).iter().filter_map(Node::text)
+    }
+}

@@ -1,0 +1,51 @@
+//! Labels, and what selects by them.
+
+use crate::yaml::Node;
+
+/// Labels of an object, or those that a selector asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Labels<'o>(Vec<(&'o str, &'o str)>);
+
+impl<'o> Labels<'o> {
+    /// Those of a mapping; `None` if they cannot be read.
+    pub fn of(node: &'o Node) -> Option<Labels<'o>> {
+        let pairs = node.entries().iter().map(|(key, value)| Some((&*key.name, value.text()?)));
+        pairs.collect::<Option<_>>().map(Labels)
+    }
+
+    /// The value of a label.
+    pub fn get(&self, name: &str) -> Option<&'o str> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether this selects what has those labels.
+    pub fn selects(&self, labels: &Labels) -> bool {
+        self.0.iter().all(|(name, value)| labels.get(name) == Some(value))
+    }
+
+    /// Whether nothing can have both: the first label that differs, with both values.
+    pub fn contradiction<'l>(&'l self, other: &'l Labels) -> Option<(&'l str, &'l str, &'l str)> {
+        self.0.iter().find_map(|(name, value)| {
+            let there = other.get(name)?;
+            (there != *value).then_some((*name, *value, there))
+        })
+    }
+
+    /// Whether one of them is put on pods by a controller or an injector, so that no manifest has it.
+    pub fn are_generated(&self) -> bool {
+        self.0.iter().any(|(name, _)| name.contains('/') || name.ends_with("hash"))
+    }
+}
+
+/// `name: value, …`
+impl std::fmt::Display for Labels<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let pairs: Vec<_> = self.0.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        f.write_str(&pairs.join(", "))
+    }
+}

@@ -1,0 +1,118 @@
+//! A plugin that is this filter, with the rules of its config that are good.
+
+use super::gateway::Gateway;
+use super::labels::Labels;
+use crate::manifest::{Object, PluginConfig};
+use canary_split::config::General;
+use canary_split::rule::{HostPattern, Rule, Subset, Target};
+use std::ops::Range;
+
+/// A plugin, or a config that stands alone.
+#[derive(Debug)]
+pub struct Plugin {
+    /// What it is told, and where that stands.
+    pub config: PluginConfig,
+    /// The request header that it writes; `None` if the whole config is refused.
+    pub header: Option<String>,
+    /// Whether it has a seal.
+    pub has_seal: bool,
+    /// Its good rules, with their places in the list.
+    pub rules: Vec<(usize, Rule)>,
+    /// Whether it has no others.
+    pub is_whole: bool,
+}
+
+/// A subset that a rule names.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'r> {
+    /// Its name and what the header says for it.
+    pub subset: &'r Subset,
+    /// Whether a request can get it now: not with a weight of 0, unless visitors are kept there.
+    pub is_chosen: bool,
+    /// Whether it is the one that holds whatever the others do not.
+    pub is_stable: bool,
+}
+
+impl Plugin {
+    /// Reads what is good of a config.
+    pub fn new(config: PluginConfig) -> Plugin {
+        let text = config.json();
+        let (mut header, mut has_seal, mut rules, mut is_whole) = (None, false, Vec::new(), false);
+        if let Ok((general, errors)) = General::parse(text.as_bytes()) {
+            is_whole = errors.is_empty();
+            for (place, entry) in general.rules().enumerate() {
+                match entry.rule {
+                    Ok(rule) => rules.push((place, rule)),
+                    Err(_) => is_whole = false,
+                }
+            }
+            has_seal = general.seal.is_some();
+            header = Some(general.headers.request);
+        }
+        Plugin { config, header, has_seal, rules, is_whole }
+    }
+
+    /// The object; a config may stand alone.
+    pub fn object(&self) -> Option<&Object> {
+        self.config.object.as_ref()
+    }
+
+    /// The labels of pods that it selects; `None` if it does not say it by labels.
+    pub fn selector(&self) -> Option<Labels<'_>> {
+        Labels::of(self.object()?.at(&["spec", "selector", "matchLabels"])?)
+    }
+
+    /// Whether it may run on the pods of a gateway.
+    pub fn may_be_on(&self, gateway: &Gateway) -> bool {
+        self.selector().is_none_or(|selector| selector.contradiction(&gateway.selector).is_none())
+    }
+
+    /// Where a host of a rule stands.
+    pub fn place_of_host(&self, rule: usize, host: usize) -> Range<usize> {
+        self.config.locate(&format!("rules[{rule}].hosts[{host}]"), false)
+    }
+
+    /// The subsets that a rule names.
+    pub fn subsets<'r>(&self, rule: &'r Rule) -> Vec<Named<'r>> {
+        match &rule.target {
+            Target::Fixed(subset) => {
+                let is_stable =
+                    self.rules.iter().any(|(_, rule)| stable(rule).is_some_and(|name| *name == *subset.name));
+                vec![Named { subset, is_chosen: true, is_stable }]
+            }
+            Target::Split(split) => {
+                let keeps = split.sticky.as_ref().is_some_and(|sticky| sticky.keep.is_some());
+                let named = |(place, (subset, weight)): (usize, (&'r Subset, &u32))| Named {
+                    subset,
+                    is_chosen: *weight > 0 || keeps,
+                    is_stable: place == 0,
+                };
+                split.subsets.iter().zip(&split.weights).enumerate().map(named).collect()
+            }
+        }
+    }
+
+    /// Whether any rule names a subset that the header says this for.
+    pub fn writes(&self, value: &str) -> bool {
+        self.rules.iter().flat_map(|(_, rule)| self.subsets(rule)).any(|named| *named.subset.header_value == *value)
+    }
+
+    /// Whether any rule names a subset of this name.
+    pub fn names(&self, subset: &str) -> bool {
+        self.rules.iter().flat_map(|(_, rule)| self.subsets(rule)).any(|named| *named.subset.name == *subset)
+    }
+}
+
+fn stable(rule: &Rule) -> Option<&str> {
+    if let Target::Split(split) = &rule.target { split.subsets.first().map(|subset| &*subset.name) } else { None }
+}
+
+/// The hosts of a rule as a VirtualService would write them.
+pub fn hosts(rule: &Rule) -> Vec<String> {
+    let written = |host: &HostPattern| match host {
+        HostPattern::Exact(host) => host.to_string(),
+        HostPattern::Below(domain) => format!("*.{domain}"),
+        HostPattern::Any => "*".to_owned(),
+    };
+    if rule.hosts.is_empty() { vec!["*".to_owned()] } else { rule.hosts.iter().map(written).collect() }
+}

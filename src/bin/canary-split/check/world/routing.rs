@@ -1,0 +1,179 @@
+//! VirtualServices: whose requests go where.
+
+use super::host::{ServiceName, overlap};
+use crate::manifest::Object;
+use crate::yaml::{Key, Node};
+use canary_split::re2::Re2;
+
+/// A VirtualService.
+#[derive(Debug)]
+pub struct VirtualService<'o> {
+    /// All of it.
+    pub object: &'o Object,
+    /// Its hosts; none if it is a part of another one.
+    pub hosts: Vec<(&'o Node, &'o str)>,
+    /// Its HTTP routes.
+    pub routes: Vec<Route<'o>>,
+}
+
+/// An HTTP route.
+#[derive(Debug)]
+pub struct Route<'o> {
+    /// All of it.
+    pub node: &'o Node,
+    /// Any of these may hold at a gateway; `None`: it takes every request.
+    pub matches: Option<Vec<&'o Node>>,
+    /// Where its requests go, those without a weight left out.
+    pub destinations: Vec<Destination<'o>>,
+}
+
+/// One destination of a route.
+#[derive(Debug)]
+pub struct Destination<'o> {
+    /// The entry of `route`, with the headers that are changed for it alone.
+    pub entry: &'o Node,
+    /// `destination.host`
+    pub host: (&'o Node, &'o str),
+    /// `destination.subset`
+    pub subset: Option<(&'o Node, &'o str)>,
+    /// `destination.port.number`
+    pub port: Option<(&'o Node, u32)>,
+    /// The namespace of the VirtualService, by which short hosts are completed.
+    namespace: &'o str,
+}
+
+impl<'o> VirtualService<'o> {
+    /// Reads one.
+    pub fn of(object: &'o Object) -> VirtualService<'o> {
+        let hosts = object.items(&["spec", "hosts"]).iter().filter_map(|host| Some((host, host.text()?))).collect();
+        let routes = object.items(&["spec", "http"]).iter().map(|node| Route::of(node, &object.namespace)).collect();
+        VirtualService { object, hosts, routes }
+    }
+
+    /// Namespaces and names of its gateways.
+    pub fn gateways(&self) -> impl Iterator<Item = (&'o str, &'o str)> {
+        let names =
+            self.object.items(&["spec", "gateways"]).iter().filter_map(Node::text).filter(|name| *name != "mesh");
+        names.map(|name| name.split_once('/').unwrap_or((&self.object.namespace, name)))
+    }
+
+    /// Whether it also speaks for sidecars.
+    pub fn is_for_mesh(&self) -> bool {
+        let gateways = self.object.items(&["spec", "gateways"]);
+        gateways.is_empty() || gateways.iter().any(|name| name.text() == Some("mesh"))
+    }
+
+    /// Whether one of its hosts is among these.
+    pub fn is_for(&self, host: &str) -> bool {
+        self.hosts.iter().any(|(_, own)| overlap(own, host))
+    }
+
+    /// Whether any of its routes asks for a header, at a gateway or elsewhere.
+    pub fn mentions(&self, header: &str) -> bool {
+        let entries = self.routes.iter().filter_map(|route| route.node.get("match")).flat_map(Node::items);
+        entries.into_iter().any(|entry| condition(entry, header).is_some())
+    }
+
+    /// Whether any of its routes asks for a header at a gateway.
+    pub fn asks_for(&self, header: &str) -> bool {
+        self.routes.iter().any(|route| route.conditions(header).next().is_some() || route.shuns(header))
+    }
+}
+
+impl<'o> Route<'o> {
+    fn of(node: &'o Node, namespace: &'o str) -> Route<'o> {
+        let is_of_gateway = |entry: &&Node| {
+            let gateways = entry.get("gateways").map_or(&[][..], Node::items);
+            gateways.is_empty() || gateways.iter().any(|name| name.text() != Some("mesh"))
+        };
+        let entries = node.get("match").map(Node::items).filter(|entries| !entries.is_empty());
+        let matches = entries.map(|entries| entries.iter().filter(is_of_gateway).collect());
+        let entries = node.get("route").map_or(&[][..], Node::items);
+        let is_used = |entry: &&Node| entries.len() == 1 || entry.get("weight").and_then(Node::number) != Some(0);
+        let destinations =
+            entries.iter().filter(is_used).filter_map(|entry| Destination::of(entry, namespace)).collect();
+        Route { node, matches, destinations }
+    }
+
+    /// Whether its routes stand in another VirtualService.
+    pub fn is_delegated(&self) -> bool {
+        self.node.get("delegate").is_some()
+    }
+
+    /// What it asks for in a header, in each entry that does.
+    pub fn conditions(&self, header: &str) -> impl Iterator<Item = (&'o Key, &'o Node)> {
+        self.matches.iter().flatten().filter_map(move |entry| condition(entry, header))
+    }
+
+    /// The values of a header that it takes, where they stand.
+    pub fn exact_values(&self, header: &str) -> impl Iterator<Item = (&'o Node, &'o str)> {
+        self.conditions(header).filter_map(|(_, condition)| exact(condition))
+    }
+
+    /// Whether it takes a request for what a header says.
+    pub fn takes(&self, header: &str, value: &str) -> bool {
+        self.conditions(header).any(|(_, condition)| holds(condition, value))
+    }
+
+    /// Whether it may take a request whatever a header says.
+    pub fn is_open(&self, header: &str) -> bool {
+        let is_open = |entry: &&Node| condition(entry, header).is_none();
+        self.matches.as_ref().is_none_or(|entries| entries.iter().any(is_open))
+    }
+
+    /// Whether it asks for a header's absence, or for another value.
+    pub fn shuns(&self, header: &str) -> bool {
+        let headers = self.matches.iter().flatten().filter_map(|entry| entry.get("withoutHeaders"));
+        headers.flat_map(Node::entries).any(|(key, _)| key.name.eq_ignore_ascii_case(header))
+    }
+
+    /// The other headers that must be exactly this.
+    pub fn headers_with(&self, value: &str) -> impl Iterator<Item = &'o Key> {
+        let headers = self.matches.iter().flatten().filter_map(|entry| entry.get("headers")).flat_map(Node::entries);
+        headers
+            .filter(move |(_, condition)| exact(condition).is_some_and(|(_, exact)| exact == value))
+            .map(|(key, _)| key)
+    }
+}
+
+/// What an entry asks for in a header.
+pub fn condition<'o>(entry: &'o Node, header: &str) -> Option<(&'o Key, &'o Node)> {
+    let headers = entry.get("headers").map_or(&[][..], Node::entries);
+    headers.iter().find(|(key, _)| key.name.eq_ignore_ascii_case(header)).map(|(key, condition)| (key, condition))
+}
+
+fn exact(condition: &Node) -> Option<(&Node, &str)> {
+    let node = condition.get("exact")?;
+    Some((node, node.text()?))
+}
+
+/// Whether a header's value is what a route asks for; what cannot be read may be anything.
+fn holds(condition: &Node, value: &str) -> bool {
+    let text = |key: &str| condition.get(key).and_then(Node::text);
+    match (text("exact"), text("prefix"), text("regex")) {
+        (Some(exact), ..) => value == exact,
+        (_, Some(prefix), _) => value.starts_with(prefix),
+        (.., Some(regex)) => Re2::new(regex).map_or(true, |regex| regex.is_match(value.as_bytes())),
+        _ => true,
+    }
+}
+
+impl<'o> Destination<'o> {
+    fn of(entry: &'o Node, namespace: &'o str) -> Option<Destination<'o>> {
+        let destination = entry.get("destination")?;
+        let text = |key: &str| destination.get(key).and_then(|node| Some((node, node.text()?)));
+        let port = destination.at(&["port", "number"]).and_then(|node| Some((node, node.number()?)));
+        let subset = text("subset").filter(|(_, name)| !name.is_empty());
+        Some(Destination { entry, host: text("host")?, subset, port, namespace })
+    }
+
+    /// The Service that it means, if its host is one's.
+    pub fn service(&self) -> Option<ServiceName<'o>> {
+        ServiceName::of(self.host.1, self.namespace)
+    }
+
+    /// Whether it has this subset.
+    pub fn is_subset(&self, name: &str) -> bool {
+        self.subset.is_some_and(|(_, subset)| subset == name)
+    }
+}

@@ -1,0 +1,178 @@
+//! Services, the subsets that DestinationRules make of them, and the pods behind both.
+
+use super::host::{ServiceName, overlap};
+use super::is_same_namespace;
+use super::labels::Labels;
+use super::routing::Destination;
+use crate::manifest::Object;
+use crate::yaml::{Node, Value};
+
+/// A Service.
+#[derive(Debug)]
+pub struct Service<'o> {
+    /// All of it.
+    pub object: &'o Object,
+    /// The labels of its pods; `None`: nobody knows what is behind it.
+    pub selector: Option<Labels<'o>>,
+    /// Its ports.
+    pub ports: Vec<Port<'o>>,
+}
+
+/// A port of a Service.
+#[derive(Debug)]
+pub struct Port<'o> {
+    /// All of it.
+    pub node: &'o Node,
+    /// `port`
+    pub number: u32,
+}
+
+/// Where a port of a Service leads to at a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target<'o> {
+    /// This number, whether or not a container listens there.
+    Number(u32),
+    /// The port of a container that has this name.
+    Name(&'o str),
+}
+
+impl<'o> Service<'o> {
+    /// Reads one; `None` if there is something in its ports that cannot be read.
+    pub fn of(object: &'o Object) -> Option<Service<'o>> {
+        let selector = object.at(&["spec", "selector"]).and_then(Labels::of).filter(|labels| !labels.is_empty());
+        let port = |node: &'o Node| Some(Port { node, number: node.get("port")?.number()? });
+        let ports = object.items(&["spec", "ports"]).iter().map(port).collect::<Option<_>>()?;
+        Some(Service { object, selector, ports })
+    }
+
+    /// How destinations name it.
+    pub fn name(&self) -> ServiceName<'o> {
+        ServiceName { name: &self.object.name, namespace: &self.object.namespace }
+    }
+
+    /// Its port of this number.
+    pub fn port(&self, number: u32) -> Option<&Port<'o>> {
+        self.ports.iter().find(|port| port.number == number)
+    }
+}
+
+impl<'o> Port<'o> {
+    /// What `targetPort` says.
+    pub fn target(&self) -> Option<Target<'o>> {
+        match self.node.get("targetPort") {
+            None => Some(Target::Number(self.number)),
+            Some(node) => node.number().map(Target::Number).or(node.text().map(Target::Name)),
+        }
+    }
+
+    /// What it is declared to speak: `appProtocol`, or the name up to its first hyphen.
+    pub fn protocol(&self) -> &'o str {
+        let text = |key: &str| self.node.get(key).and_then(Node::text);
+        let by_name = || text("name").unwrap_or_default().split('-').next().unwrap_or_default();
+        text("appProtocol").unwrap_or_else(by_name)
+    }
+}
+
+/// A DestinationRule.
+#[derive(Debug)]
+pub struct DestinationRule<'o> {
+    /// All of it.
+    pub object: &'o Object,
+    host: &'o str,
+}
+
+impl<'o> DestinationRule<'o> {
+    /// Reads one.
+    pub fn of(object: &'o Object) -> Option<DestinationRule<'o>> {
+        Some(DestinationRule { object, host: object.text(&["spec", "host"])? })
+    }
+
+    /// Whether it speaks about a destination.
+    pub fn is_for(&self, destination: &Destination) -> bool {
+        match (ServiceName::of(self.host, &self.object.namespace), destination.service()) {
+            (Some(own), Some(other)) => own.is(&other),
+            (None, Some(ServiceName { name, namespace })) => {
+                overlap(self.host, &format!("{name}.{namespace}.svc.cluster.local")) || self.host == "*"
+            }
+            _ => overlap(self.host, destination.host.1),
+        }
+    }
+
+    /// Its subset of this name.
+    pub fn subset(&self, name: &str) -> Option<&'o Node> {
+        self.subsets().find(|subset| subset.get("name").and_then(Node::text) == Some(name))
+    }
+
+    /// All its subsets.
+    pub fn subsets(&self) -> impl Iterator<Item = &'o Node> {
+        self.object.items(&["spec", "subsets"]).iter()
+    }
+}
+
+/// What makes pods, or a pod.
+#[derive(Debug)]
+pub struct Workload<'o> {
+    /// All of it.
+    pub object: &'o Object,
+    /// The labels of its pods.
+    pub labels: Labels<'o>,
+    /// The `spec` of its pods.
+    spec: Option<&'o Node>,
+}
+
+impl<'o> Workload<'o> {
+    /// Reads one; `None` if its pods are described elsewhere.
+    pub fn of(object: &'o Object) -> Option<Workload<'o>> {
+        let pod = if object.kind == "Pod" { &object.node } else { object.at(&["spec", "template"])? };
+        let labels = pod.at(&["metadata", "labels"]).map_or(Some(Labels::default()), Labels::of)?;
+        Some(Workload { object, labels, spec: pod.get("spec") })
+    }
+
+    /// Whether its pods are behind a Service.
+    pub fn is_behind(&self, service: &Service) -> bool {
+        is_same_namespace(&self.object.namespace, &service.object.namespace)
+            && service.selector.as_ref().is_some_and(|selector| selector.selects(&self.labels))
+    }
+
+    fn containers(&self) -> impl Iterator<Item = &'o Node> {
+        let lists = ["containers", "initContainers"].map(|key| self.spec.and_then(|spec| spec.get(key)));
+        lists.into_iter().flatten().flat_map(Node::items)
+    }
+
+    /// The ports that its containers declare: numbers and names.
+    pub fn ports(&self) -> impl Iterator<Item = (u32, Option<&'o str>)> {
+        let ports = self.containers().filter_map(|container| container.get("ports")).flat_map(Node::items);
+        ports.filter_map(|port| Some((port.get("containerPort")?.number()?, port.get("name").and_then(Node::text))))
+    }
+
+    /// Whether it declares the port that a Service leads to.
+    pub fn declares(&self, target: Target) -> bool {
+        self.ports().any(|(number, name)| match target {
+            Target::Number(wanted) => number == wanted,
+            Target::Name(wanted) => name == Some(wanted),
+        })
+    }
+
+    /// Whether it may listen on a port that it does not declare: a container declares none, or says the number elsewhere.
+    pub fn may_listen(&self, port: u32) -> bool {
+        let port = port.to_string();
+        let mentions = |container: &Node, key: &str| container.get(key).is_some_and(|node| says(node, &port));
+        self.spec.is_some_and(|spec| spec.get("hostNetwork").is_some())
+            || self.spec.and_then(|spec| spec.get("containers")).map_or(&[][..], Node::items).iter().any(|container| {
+                container.get("ports").is_none_or(|ports| ports.items().is_empty())
+                    || ["command", "args", "env", "livenessProbe", "readinessProbe"]
+                        .iter()
+                        .any(|key| mentions(container, key))
+            })
+    }
+}
+
+/// Whether a text stands in a scalar below a node.
+fn says(node: &Node, text: &str) -> bool {
+    match &node.value {
+        Value::List(items) => items.iter().any(|item| says(item, text)),
+        Value::Map(entries) => entries.iter().any(|(_, value)| says(value, text)),
+        Value::String(said) | Value::Number(said) => said.contains(text),
+        Value::Null | Value::Bool(_) => false,
+    }
+}

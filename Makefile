@@ -28,7 +28,7 @@ BUILT := target/wasm32-wasip1/module/canary_split.wasm
 TRIMMED := target/trim/canary_split.wasm
 $(TRIMMED): $(BUILT) $(addprefix wasmplugin/trim/,src/main.rs Cargo.lock package-lock.json) Makefile
 	@cargo run --quiet --locked --manifest-path wasmplugin/trim/Cargo.toml --target-dir target/trim -- $< $@.part
-	@wasmplugin/trim/node_modules/.bin/wasm-opt -Oz --flatten --rereloop -Oz -Oz $@.part -o $@.part && mv $@.part $@
+	@wasmplugin/trim/node_modules/.bin/wasm-opt -Oz --flatten --rereloop -Oz --flatten --rereloop -Oz -Oz --strip-target-features $@.part -o $@.part && mv $@.part $@
 
 demo: build ## a whole canary on this machine: Envoy, v1, v2 (DEMO_EXIT=1 ends by itself)
 	tests/setup.sh demo

@@ -15,13 +15,15 @@ impl ClaimPath {
     ///
     /// What is wrong with the text.
     pub fn parse(text: &str) -> Result<ClaimPath, &'static str> {
-        let names: Vec<String> = if text.starts_with('[') {
-            let names = text.strip_suffix(']').ok_or("begins with [ and does not end with ]")?.split(']');
-            // What does not begin with a bracket keeps the one before it, and is refused for that.
-            names.map(|name| name.strip_prefix('[').unwrap_or("]").to_owned()).collect()
-        } else {
-            text.split('.').map(str::to_owned).collect()
+        let is_bracketed = text.starts_with('[');
+        let (text, end) = match is_bracketed {
+            true => (text.strip_suffix(']').ok_or("begins with [ and does not end with ]")?, ']'),
+            false => (text, '.'),
         };
+        // What should begin with a bracket and does not keeps the one before it, and is refused for that.
+        let name =
+            |name: &str| if is_bracketed { name.strip_prefix('[').unwrap_or("]").to_owned() } else { name.to_owned() };
+        let names: Vec<String> = text.split(end).map(name).collect();
         if names.iter().any(String::is_empty) {
             return Err("has an empty name");
         }

@@ -268,7 +268,9 @@ impl<'p> Scanner<'p> {
                     '>' => return Ok(true),
                     _ if c.is_ascii_alphanumeric() || c == '_' => {}
                     '=' | '!' => return Err(format!("(?<{c} at {at}: RE2 has no look-around")),
-                    _ => return Err(format!("'{}' at {at} in the name of a group", c.escape_default())),
+                    _ => {
+                        return Err(format!("the name of a group has letters, digits and _ only: not what is at {at}"));
+                    }
                 }
             }
             return Err("a ( without a )".to_owned());

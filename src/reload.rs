@@ -68,7 +68,7 @@ impl InForce {
 }
 
 /// Where each name stands.
-fn places<'n>(names: &mut dyn Iterator<Item = &'n str>) -> HashMap<String, u32> {
+fn places(names: &mut dyn Iterator<Item = &str>) -> HashMap<String, u32> {
     names.map(str::to_owned).zip(0..).collect()
 }
 

@@ -157,12 +157,20 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// A value as it is shown in an error: quoted, escaped, not longer than a line.
+/// A value as it is shown in an error: quoted, all beyond visible ASCII escaped, not longer than a line.
 pub(super) fn quoted(value: &str) -> String {
     let mut quoted = "\"".to_owned();
-    for c in value.chars().take(64) {
-        quoted.extend(c.escape_default());
+    for (count, c) in value.chars().enumerate() {
+        if count == 64 {
+            quoted.push_str("\"…");
+            return quoted;
+        }
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            ' '..='~' => quoted.push(c),
+            _ => quoted.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+        }
     }
-    quoted.push_str(if value.chars().nth(64).is_some() { "\"…" } else { "\"" });
+    quoted.push('"');
     quoted
 }

@@ -1,11 +1,9 @@
 //! `diff`.
 
-use crate::{ended, fed};
+use crate::{Temporary, ended, fed};
 use canary_split::split::Split;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
 
 const SPACE: u64 = 1 << 32;
 
@@ -21,25 +19,6 @@ fn rule(name: &str, split: &str, sticky: &str) -> String {
 
 fn config(split: &str, sticky: &str) -> String {
     format!("rules: [{}]", rule("web", split, sticky))
-}
-
-/// A file that goes with the test.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    fn new(text: &str) -> Temporary {
-        static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-        let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("canary-split-diff-{}-{number}.yaml", std::process::id()));
-        fs::write(&path, text).unwrap();
-        Temporary(path)
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
 }
 
 fn run(old: &str, new: &str, more: &[&str]) -> (String, String, i32) {
@@ -443,45 +422,6 @@ fn what_cannot_be_compared_is_named() {
     }
     let (_, error, code) = ended(&fed(&["diff", "-", "-"], ""));
     assert_eq!((error.as_str(), code), ("canary-split: only one of OLD and NEW can be the standard input\n", 2));
-}
-
-/// Runs what a section of docs/TOOL.md shows: `cat FILE` shows a file that the commands after it read. They print what stands there.
-pub fn assert_documented(section: &str) {
-    let document = include_str!("../../docs/TOOL.md");
-    let text = document.split("\n## canary-split ").find(|text| text.lines().next() == Some(section)).unwrap();
-    let blocks = text.split("```console\n").skip(1).map(|block| block.split("```").next().unwrap());
-    let mut files = BTreeMap::from([(
-        "wasmplugin.yaml".to_owned(),
-        Temporary::new(include_str!("../../manifests/overlays/sticky/wasmplugin.yaml")),
-    )]);
-    let mut count = 0;
-    for command in blocks.flat_map(|block| block.split("$ ").skip(1)) {
-        let (line, expected) = command.split_once('\n').unwrap();
-        let mut words = line.split(' ');
-        match words.next().unwrap() {
-            "cat" => {
-                files.insert(words.next().unwrap().to_owned(), Temporary::new(expected));
-            }
-            program => {
-                assert_eq!(program, "canary-split");
-                let path = |word: &str| files.get(word).map_or(word.to_owned(), |file| file.0.display().to_string());
-                let arguments: Vec<String> = words.map(path).collect();
-                let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-                let (out, error, _) = ended(&fed(&arguments, ""));
-                let shown = |text: String, (name, file): (&String, &Temporary)| {
-                    text.replace(&file.0.display().to_string(), name)
-                };
-                assert_eq!(files.iter().fold(out + &error, shown), expected, "{line}");
-                count += 1;
-            }
-        }
-    }
-    assert!(count > 0, "{section}");
-}
-
-#[test]
-fn the_documentation_shows_what_the_command_prints() {
-    assert_documented("diff");
 }
 
 #[test]

@@ -318,8 +318,3 @@ fn by_what_is_good_is_decided_where_something_is_not() {
     assert_eq!(out, "no rule is in force; the default route takes the request\nrequest   x-v is removed\n");
     assert!(code == 1 && error.contains("(config refused; no rule is in force"), "{error}");
 }
-
-#[test]
-fn the_documents_show_what_is_printed() {
-    crate::diff::assert_documented("explain");
-}

@@ -7,6 +7,7 @@ mod common;
 #[path = "../common/configs.rs"]
 mod configs;
 mod diff;
+mod documented;
 mod explain;
 mod hostile;
 mod schema;
@@ -14,7 +15,9 @@ mod set;
 mod simulate;
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 /// Runs the tool at the top of the repository.
@@ -39,4 +42,24 @@ pub fn fed<A: AsRef<OsStr>>(arguments: &[A], input: &str) -> Output {
 pub fn ended(output: &Output) -> (String, String, i32) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (text(&output.stdout), text(&output.stderr), output.status.code().unwrap())
+}
+
+/// A file that goes with the test.
+pub struct Temporary(pub PathBuf);
+
+impl Temporary {
+    /// Of this text.
+    pub fn new(text: &str) -> Temporary {
+        static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("canary-split-test-{}-{number}.yaml", std::process::id()));
+        fs::write(&path, text).unwrap();
+        Temporary(path)
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
 }

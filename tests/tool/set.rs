@@ -238,8 +238,3 @@ fn programs_are_told_what_was_edited() {
     assert_eq!((&json["edits"], &json["written"], &json["rule"], code), (&edits, &true.into(), &"web".into(), 0));
     assert_eq!(json["diff"]["differs"], true);
 }
-
-#[test]
-fn the_documentation_shows_what_the_command_prints() {
-    crate::diff::assert_documented("set");
-}

@@ -205,8 +205,3 @@ fn programs_get_the_tables_too() {
     let keep = plan["plans"][0]["schemes"].as_array().unwrap().last().unwrap();
     assert_eq!((&keep["scheme"], &keep["moved"]), (&"canary-split, keep".into(), &0.0.into()));
 }
-
-#[test]
-fn the_documentation_shows_what_the_command_prints() {
-    crate::diff::assert_documented("simulate");
-}

@@ -1,0 +1,49 @@
+//! What a document shows on a terminal is what the tool prints.
+
+use crate::{Temporary, ended, fed};
+use std::collections::BTreeMap;
+
+/// Runs what the `console` blocks of a section have behind a `$ `; how many commands that were. `cat FILE` shows a file for those after
+/// it; `wasmplugin.yaml` is the sticky overlay's, unless it is shown.
+fn run(section: &str) -> usize {
+    let blocks = section.split("```console\n").skip(1).map(|block| block.split("```").next().unwrap());
+    let sticky = include_str!("../../manifests/overlays/sticky/wasmplugin.yaml");
+    let mut files = BTreeMap::from([("wasmplugin.yaml".to_owned(), Temporary::new(sticky))]);
+    let mut count = 0;
+    for command in blocks.flat_map(|block| block.split("$ ").skip(1)) {
+        let (line, expected) = command.split_once('\n').unwrap();
+        let mut words = line.split(' ');
+        match words.next().unwrap() {
+            "cat" => {
+                files.insert(words.next().unwrap().to_owned(), Temporary::new(expected));
+            }
+            program => {
+                assert_eq!(program, "canary-split");
+                let path = |word: &str| files.get(word).map_or(word.to_owned(), |file| file.0.display().to_string());
+                let arguments: Vec<String> = words.map(path).collect();
+                let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+                let (out, error, _) = ended(&fed(&arguments, ""));
+                let shown = |text: String, (name, file): (&String, &Temporary)| {
+                    text.replace(&file.0.display().to_string(), name)
+                };
+                assert_eq!(files.iter().fold(out + &error, shown), expected, "{line}");
+                count += 1;
+            }
+        }
+    }
+    count
+}
+
+#[test]
+fn the_readme_shows_what_the_tool_prints() {
+    let readme = include_str!("../../README.md");
+    assert_eq!(readme.split("\n## ").map(run).sum::<usize>(), 3);
+}
+
+#[test]
+fn the_tools_documentation_shows_what_it_prints() {
+    let document = include_str!("../../docs/TOOL.md");
+    let counts: Vec<usize> = document.split("\n## canary-split ").skip(1).map(run).collect();
+    // check, explain, diff, set, simulate; a schema would be too long.
+    assert!(counts.len() == 6 && counts[..5].iter().all(|&count| count > 0), "{counts:?}");
+}

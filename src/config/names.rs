@@ -18,6 +18,7 @@ pub const USED_HEADERS: &str = "\
     te traceparent tracestate trailer transfer-encoding true-client-ip upgrade upgrade-insecure-requests user-agent \
     vary via want- warning www-authenticate x-b3- x-client-trace-id x-cloud-trace-context x-datadog- x-envoy- \
     x-forwarded- x-http-method-override x-istio- x-ot-span-context x-real-ip x-request-id x-requested-with";
+
 pub(super) fn check_header(json: &Json, place: &Place, errors: &mut Errors) {
     if let Some(problem) = string(json, place, errors).and_then(header_problem) {
         errors.add(place, problem);

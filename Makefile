@@ -44,7 +44,8 @@ test: setup build ## every test
 	$(PYTHON) -m pytest -q tests/browser
 	$(MAKE) test-istio test-cluster
 
-test-fast: build ## native tests and the built module in the fake host
+test-fast: build ## native tests, the tool's, and the built module in the fake host
+	tests/setup.sh tool
 	cargo test --locked --all-features
 
 test-envoy: setup build ## the built module in every supported Envoy (ENVOY=1.39.3 for one)

@@ -2,9 +2,10 @@
 # Sets up what is missing, and names what it cannot install.
 #   tests/setup.sh rust             the compiler's target for the module
 #   tests/setup.sh build            that, and wasm-opt
+#   tests/setup.sh tool             the compiler's target and the Python packages (kubectl, JSON Schema)
 #   tests/setup.sh image            nothing: it looks whether Python is there
 #   tests/setup.sh go               nothing: it looks whether Go is there
-#   tests/setup.sh demo VERSION...  that, the Python packages and these Envoys (default: the newest released Istio's)
+#   tests/setup.sh demo VERSION...  what build and tool need, and these Envoys (default: the newest released Istio's)
 #   tests/setup.sh all              that, with every Envoy of tests/envoy/versions.txt, a browser and Prometheus
 set -eu
 cd "$(dirname "$0")/.."
@@ -188,6 +189,13 @@ build)
     stop_if_missing
     rust
     wasm_opt
+    ;;
+tool)
+    check_rust
+    check_python
+    stop_if_missing
+    rust
+    python
     ;;
 image)
     need python3 "install Python 3.10 or newer (apt-get install python3)"

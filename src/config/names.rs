@@ -85,6 +85,9 @@ pub(super) fn host_pattern(host: &str) -> Result<HostPattern, String> {
     if name.contains('*') {
         return Err("has a * that is not one leading \"*.\"".to_owned());
     }
+    if name.contains('/') {
+        return Err("has a scheme or a path; write the host alone".to_owned());
+    }
     if name.contains(':') {
         return Err("has a port; leave it out, ports do not matter".to_owned());
     }

@@ -88,3 +88,12 @@ fn folders_that_cannot_be_read_and_files_that_are_no_text_are_named() {
     }
     fs::remove_dir_all(folder).unwrap();
 }
+
+#[test]
+fn a_result_that_cannot_be_written_is_an_error() {
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let tool =
+        std::process::Command::new(env!("CARGO_BIN_EXE_canary-split")).arg("schema").stdout(full).output().unwrap();
+    let (_, error, code) = ended(&tool);
+    assert!(code == 2 && error.starts_with("canary-split: standard output: "), "{code}: {error}");
+}

@@ -100,9 +100,7 @@ fn main() -> ExitCode {
         Form::Text => Output::Text { is_colourful: is_colourful(cli.color) },
     };
     let mut out = Vec::new();
-    let done = run(&cli.command, output, &mut out);
-    // Whoever has stopped reading (`| head`) has seen enough.
-    let _ = io::stdout().lock().write_all(&out);
+    let done = run(&cli.command, output, &mut out).and_then(|is_good| print(&out).map(|()| is_good));
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
@@ -110,6 +108,15 @@ fn main() -> ExitCode {
             eprintln!("canary-split: {error}");
             ExitCode::from(2)
         }
+    }
+}
+
+/// Whoever has stopped reading (`| head`) has seen enough.
+fn print(out: &[u8]) -> Result<(), String> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(out).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
+        _ => Ok(()),
     }
 }
 
@@ -130,7 +137,8 @@ fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<bool, Str
 }
 
 fn is_colourful(choice: ColorChoice) -> bool {
-    let is_wanted = || std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let is_given = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let is_wanted = || is_given("NO_COLOR").is_none() && is_given("TERM").is_none_or(|terminal| terminal != "dumb");
     match choice {
         ColorChoice::Always => true,
         ColorChoice::Never => false,

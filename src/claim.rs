@@ -24,11 +24,11 @@ impl ClaimPath {
         let name =
             |name: &str| if is_bracketed { name.strip_prefix('[').unwrap_or("]").to_owned() } else { name.to_owned() };
         let names: Vec<String> = text.split(end).map(name).collect();
-        if names.iter().any(String::is_empty) {
-            return Err("has an empty name");
-        }
         if names.iter().any(|name| name.contains(['[', ']'])) {
             return Err("has a bracket within; write all names with dots between them, or each in brackets");
+        }
+        if names.iter().any(String::is_empty) {
+            return Err("has an empty name");
         }
         Ok(ClaimPath(names))
     }

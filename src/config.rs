@@ -607,7 +607,7 @@ fn whole(number: &str) -> Result<u32, String> {
     }
     // What does not fit is far from any weight; where its digits stand no longer matters.
     let exponent = exponent.parse().unwrap_or(if exponent.starts_with('-') { i64::MIN / 2 } else { i64::MAX / 2 });
-    let point = before.len() as i64 + exponent;
+    let point = exponent.saturating_add(before.len() as i64);
     if (0_i64..).zip(digits()).any(|(at, digit)| at >= point && digit != b'0') {
         return Err("is not an integer".to_owned());
     }

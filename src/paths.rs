@@ -8,7 +8,7 @@ use crate::rule::{Condition, Rule, StringMatch};
 pub struct PathIndex(Box<[Begin]>);
 
 impl PathIndex {
-    /// Indexes rules by the path of their match, if they have one match alone.
+    /// Indexes rules by the path of their match, if they have one match alone that begins with it.
     pub fn new(rules: &[Rule]) -> PathIndex {
         PathIndex(rules.iter().map(Begin::of_rule).collect())
     }
@@ -42,8 +42,8 @@ const ANYWHERE: u32 = u32::MAX;
 impl Begin {
     fn of_rule(rule: &Rule) -> Begin {
         let [only] = &*rule.matches else { return Begin::of("") };
-        let uri = only.conditions.iter().find(|condition| matches!(condition, Condition::Uri(_)));
-        match uri {
+        // Only where it is asked first: the host is not asked for what is not needed.
+        match only.conditions.first() {
             Some(Condition::Uri(StringMatch::Exact(text) | StringMatch::Prefix(text))) => Begin::of(text),
             _ => Begin::of(""),
         }

@@ -453,6 +453,29 @@ fn the_time_for_a_request_is_linear_in_its_size() {
     assert!(long < short * 5, "{short} instructions for 10,000 bytes each, {long} for 40,000");
 }
 
+#[test]
+fn a_long_path_is_looked_at_no_further_than_each_condition_needs() {
+    let program = Program::metered();
+    let mut gateway = Gateway::new(&program);
+    // Two matches, and prefixes that end alike: no index rules these rules out.
+    let rule = |n: usize| {
+        format!(
+            r#"{{"name":"r{n}","match":[{{"uri":{{"prefix":"/{n:04}/same-end"}}}},{{"uri":{{"exact":"/b{n:04}"}}}}],"subset":"v2"}}"#
+        )
+    };
+    let rules: Vec<String> = (0..1000).map(rule).collect();
+    gateway.configure(format!(r#"{{"rules":[{}]}}"#, rules.join(",")).as_bytes());
+    let mut of = |path: &[u8]| {
+        let request = vec![(":authority".to_owned(), b"a".to_vec()), (":path".to_owned(), path.to_vec())];
+        let before = gateway.workers[1].fuel();
+        gateway.workers[1].exchange("canary", request, vec![(":status".to_owned(), b"200".to_vec())]);
+        before - gateway.workers[1].fuel()
+    };
+    of(b"/");
+    let (short, long) = (of(b"/x"), of(&[b"/x".to_vec(), vec![b'b'; 50_000]].concat()));
+    assert!(long < short * 2, "{short} instructions for a path of 2 bytes, {long} for one of 50,000");
+}
+
 /// What is trimmed away must not take that along.
 #[test]
 #[should_panic(expected = "panicked at proxy-wasm-")]

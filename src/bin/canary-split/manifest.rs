@@ -69,6 +69,15 @@ impl Object {
     }
 }
 
+/// An object of a kind that is not known here.
+#[derive(Clone, Debug)]
+pub struct Unknown {
+    /// All of it.
+    pub node: Node,
+    /// `metadata.namespace`; empty if it is not given.
+    pub namespace: String,
+}
+
 /// A `pluginConfig` and where it stands.
 #[derive(Clone, Debug)]
 pub struct PluginConfig {
@@ -132,6 +141,8 @@ pub struct Objects {
     pub objects: Vec<Object>,
     /// Configs without a WasmPlugin.
     pub bare: Vec<PluginConfig>,
+    /// Whatever else has a kind: it may make pods.
+    pub unknown: Vec<Unknown>,
 }
 
 impl Objects {
@@ -160,6 +171,9 @@ impl Objects {
             self.objects.push(Object { source: Rc::clone(source), kind, namespace, name, node });
         } else if node.get("kind").is_none() && is_config(&node) {
             self.bare.push(PluginConfig { object: None, source: Rc::clone(source), node: Some(node) });
+        } else if !kind.is_empty() {
+            let namespace = text(&["metadata", "namespace"]).to_owned();
+            self.unknown.push(Unknown { namespace, node });
         }
     }
 

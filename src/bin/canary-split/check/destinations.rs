@@ -82,7 +82,7 @@ fn subset(world: &World, service: &VirtualService, destination: &Destination, fi
     }
     for (rule, subset) in found {
         let Some(labels) = subset.get("labels").and_then(Labels::of) else { continue };
-        let Some(pods) = pods_of(world, destination) else { continue };
+        let Some(pods) = pods_of(world, destination, &labels) else { continue };
         if labels.are_generated() || pods.iter().any(|pods| labels.selects(&pods.labels)) {
             continue;
         }
@@ -92,10 +92,10 @@ fn subset(world: &World, service: &VirtualService, destination: &Destination, fi
     }
 }
 
-/// What makes the pods behind a destination, all subsets together; `None` if that is not known.
-fn pods_of<'w, 'o>(world: &'w World<'o>, destination: &Destination) -> Option<Vec<&'w Workload<'o>>> {
+/// What makes the pods behind a destination, all subsets together; `None` if that is not known of pods with these labels.
+fn pods_of<'w, 'o>(world: &'w World<'o>, destination: &Destination, labels: &Labels) -> Option<Vec<&'w Workload<'o>>> {
     match world.services_of(destination).as_slice() {
-        [service] => world.pods_of(service),
+        [service] => world.pods_of(service, labels),
         _ => None,
     }
 }
@@ -146,8 +146,9 @@ fn listening(
 ) {
     let Some((_, name)) = destination.subset else { return };
     let subsets: Vec<_> = world.rules_of(destination).iter().filter_map(|rule| rule.subset(name)).collect();
-    let ([subset], Some(all)) = (subsets.as_slice(), world.pods_of(service)) else { return };
+    let [subset] = subsets.as_slice() else { return };
     let Some(labels) = subset.get("labels").and_then(Labels::of) else { return };
+    let Some(all) = world.pods_of(service, &labels) else { return };
     let (own, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|pods| labels.selects(&pods.labels));
     // What a container declares is a note, and it may listen elsewhere. That it does is unlikely if it is another subset's port.
     let may_listen = |pods: &&Workload| {

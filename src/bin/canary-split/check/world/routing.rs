@@ -172,6 +172,17 @@ impl<'o> Destination<'o> {
         ServiceName::of(self.host.1, self.namespace)
     }
 
+    /// Whether an object of this namespace means it by a host.
+    pub fn is_at(&self, host: &str, namespace: &str) -> bool {
+        match (ServiceName::of(host, namespace), self.service()) {
+            (Some(own), Some(other)) => own.is(&other),
+            (None, Some(ServiceName { name, namespace })) => {
+                overlap(host, &format!("{name}.{namespace}.svc.cluster.local")) || host == "*"
+            }
+            _ => overlap(host, self.host.1),
+        }
+    }
+
     /// Whether it has this subset.
     pub fn is_subset(&self, name: &str) -> bool {
         self.subset.is_some_and(|(_, subset)| subset == name)

@@ -16,12 +16,9 @@ use labels::Labels;
 use plugin::Plugin;
 use routing::{Destination, Route, VirtualService};
 use service::{DestinationRule, Service, Workload};
-use std::collections::HashSet;
 
 /// The namespace whose plugins are on every gateway, unless the mesh is told another one.
 pub const ROOT_NAMESPACE: &str = "istio-system";
-
-const WORKLOADS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Rollout"];
 
 /// All that is applied together.
 #[derive(Debug)]
@@ -77,7 +74,7 @@ impl<'o> World<'o> {
             gateways: objects.of_kind("Gateway").filter_map(Gateway::of).collect(),
             destination_rules: objects.of_kind("DestinationRule").filter_map(DestinationRule::of).collect(),
             services: objects.of_kind("Service").filter_map(Service::of).collect(),
-            workloads: workloads(objects).filter_map(Workload::of).collect(),
+            workloads: objects.workloads().filter_map(Workload::of).collect(),
             obscure: obscure(objects),
             unknown: objects.unknown.iter().collect(),
             certificates: objects.of_kind("Certificate").collect(),
@@ -164,15 +161,6 @@ impl<'o> World<'o> {
         (!is_obscure && !pods.is_empty()).then_some(pods)
     }
 
-    /// An object that is there twice: two versions of it are not applied together.
-    pub fn twice(objects: &'o Objects) -> Option<(&'o Object, &'o Object)> {
-        let mut seen = HashSet::new();
-        let identity = |object: &'o Object| (object.kind, &*object.namespace, &*object.name);
-        let second = objects.objects.iter().find(|object| !object.name.is_empty() && !seen.insert(identity(object)))?;
-        let first = objects.objects.iter().find(|object| identity(object) == identity(second))?;
-        Some((first, second))
-    }
-
     /// Whether an application lives in a namespace: a Service that routes lead to.
     pub fn is_of_application(&self, namespace: &str) -> bool {
         let destinations =
@@ -181,14 +169,10 @@ impl<'o> World<'o> {
     }
 }
 
-fn workloads(objects: &Objects) -> impl Iterator<Item = &Object> {
-    objects.objects.iter().filter(|object| WORKLOADS.contains(&object.kind))
-}
-
 /// The namespaces of pods whose labels nobody knows: another object has them, or it is of a kind of which only a template tells
 /// that it makes pods.
 fn obscure(objects: &Objects) -> Vec<&str> {
-    let without_labels = workloads(objects).filter(|pods| Workload::of(pods).is_none()).map(|pods| &*pods.namespace);
+    let without_labels = objects.workloads().filter(|pods| Workload::of(pods).is_none()).map(|pods| &*pods.namespace);
     let has_template = |node: &Node| {
         let spec = node.get("spec").map_or(&[][..], Node::entries);
         spec.iter().any(|(key, _)| key.name.to_ascii_lowercase().ends_with("template"))

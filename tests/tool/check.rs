@@ -337,12 +337,8 @@ fn a_helm_chart_is_left_out_and_told() {
     let note = "shop is a Helm chart: helm template shop | canary-split check -";
     assert_eq!(folder.checked(&["."]), (vec![], vec![note.to_owned()], 0));
     let (_, error, code) = folder.checked(&["shop"]);
-    let shop = folder.0.join("shop").display().to_string();
-    let told = format!(
-        "canary-split: shop: neither a WasmPlugin nor anything that it works with; {0} is a Helm chart: helm template {0} | canary-split check -\n",
-        "shop"
-    );
-    assert_eq!((error[0].replace(&shop, "shop"), code), (told, 2));
+    let told = "canary-split: shop: neither a WasmPlugin nor anything that it works with; shop is a Helm chart: helm template shop | canary-split check -\n";
+    assert_eq!((error, code), (vec![told.to_owned()], 2));
 }
 
 #[test]

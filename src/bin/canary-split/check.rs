@@ -10,6 +10,7 @@ mod parts;
 mod plugin;
 mod seal;
 mod secrets;
+mod stable;
 mod websocket;
 mod world;
 
@@ -24,7 +25,7 @@ use std::rc::Rc;
 use world::World;
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 10] = [
+pub const CODES: [&[&Code]; 11] = [
     &config::CODES,
     &parts::CODES,
     &plugin::CODES,
@@ -32,6 +33,7 @@ pub const CODES: [&[&Code]; 10] = [
     &header::CODES,
     &seal::CODES,
     &order::CODES,
+    &stable::CODES,
     &destinations::CODES,
     &websocket::CODES,
     &hosts::CODES,
@@ -105,6 +107,7 @@ fn check(objects: &Objects) -> Vec<Finding> {
         header::check(&world, &sites, &mut findings);
         seal::check(&sites, &mut findings);
         order::check(&sites, &mut findings);
+        stable::check(&world, &sites, &mut findings);
         destinations::check(&world, &mut findings);
         websocket::check(&world, &sites, &mut findings);
         hosts::check(&world, &mut findings);

@@ -8,6 +8,7 @@ mod image;
 mod order;
 mod parts;
 mod plugin;
+mod rules;
 mod seal;
 mod secrets;
 mod stable;
@@ -25,9 +26,10 @@ use std::rc::Rc;
 use world::World;
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 11] = [
+pub const CODES: [&[&Code]; 12] = [
     &config::CODES,
     &parts::CODES,
+    &rules::CODES,
     &plugin::CODES,
     &image::CODES,
     &header::CODES,
@@ -102,6 +104,7 @@ fn check(objects: &Objects) -> Vec<Finding> {
     if parts::twice(objects).is_none() {
         let world = World::of(objects);
         let sites = world.sites();
+        rules::check(&world, &mut findings);
         plugin::check(&world, &mut findings);
         image::check(&world, &mut findings);
         header::check(&world, &sites, &mut findings);

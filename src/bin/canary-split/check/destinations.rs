@@ -51,23 +51,29 @@ pub const CODES: [&Code; 6] = [&NO_SUBSET, &WITHOUT_PODS, &WITHOUT_PORT, &NO_POR
 
 /// Looks at every destination.
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
+    for rule in &world.destination_rules {
+        if let Some(host) = rule.object.at(&["spec", "host"]) {
+            half_host(world, rule.object, host, findings);
+        }
+    }
     for service in &world.virtual_services {
         for destination in service.routes.iter().flat_map(|route| &route.destinations) {
-            host(world, service, destination, findings);
+            half_host(world, service.object, destination.host.0, findings);
             subset(world, service, destination, findings);
             port(world, service, destination, findings);
         }
     }
 }
 
-fn host(world: &World, service: &VirtualService, destination: &Destination, findings: &mut Vec<Finding>) {
-    let (node, host) = destination.host;
+/// A host by which a Service is meant and not named.
+fn half_host(world: &World, object: &Object, node: &Node, findings: &mut Vec<Finding>) {
+    let Some(host) = node.text() else { return };
     let Some((name, namespace)) = host.strip_suffix(".svc").unwrap_or(host).split_once('.') else { return };
     let meant = ServiceName { name, namespace };
     let is_meant = |known: &&Service| known.name().is(&meant) && !known.object.namespace.is_empty();
     if let Some(known) = world.services.iter().find(is_meant) {
         let message = format!("{host} is neither short nor whole; {} is meant", known.object.title());
-        findings.push(Finding::new(&HALF_HOST, &service.object.source, &node.span, message));
+        findings.push(Finding::new(&HALF_HOST, &object.source, &node.span, message));
     }
 }
 

@@ -161,6 +161,11 @@ impl<'o> World<'o> {
         (!is_obscure && !pods.is_empty()).then_some(pods)
     }
 
+    /// Whether an object of an unknown kind speaks of these labels.
+    pub fn may_be_unknown(&self, labels: &Labels) -> bool {
+        self.unknown.iter().any(|unknown| may_have(&unknown.node, labels))
+    }
+
     /// Whether an application lives in a namespace: a Service that routes lead to.
     pub fn is_of_application(&self, namespace: &str) -> bool {
         let destinations =
@@ -184,7 +189,8 @@ fn obscure(objects: &Objects) -> Vec<&str> {
 /// Whether labels that stand anywhere in an object are these, or more.
 fn may_have(node: &Node, labels: &Labels) -> bool {
     let is_it = |(key, value): &(Key, Node)| {
-        &*key.name == "labels" && Labels::of(value).is_some_and(|own| labels.selects(&own)) || may_have(value, labels)
+        ["labels", "label"].contains(&&*key.name) && Labels::of(value).is_some_and(|own| labels.selects(&own))
+            || may_have(value, labels)
     };
     node.entries().iter().any(is_it) || node.items().iter().any(|item| may_have(item, labels))
 }

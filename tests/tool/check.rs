@@ -259,6 +259,23 @@ impl Drop for Folder {
     }
 }
 
+#[test]
+fn what_cannot_be_checked_is_told_on_the_standard_error_alone() {
+    for form in ["text", "json"] {
+        for text in ["", "a: [", "kind: ConfigMap"] {
+            let (out, error, code) = ended(&fed(&["check", "--output", form, "-"], text));
+            assert_eq!((out.as_str(), error.lines().count(), code), ("", 1, 2), "{text}: {error}");
+        }
+    }
+}
+
+#[test]
+fn hidden_folders_are_skipped() {
+    let (good, bad) = versions();
+    let files = [("all.yaml", good.as_str()), (".git/b.yaml", &bad), ("node_modules/b.yaml", &bad), (".b.yaml", &bad)];
+    assert_eq!(Folder::new("hidden", &files).checked(&["."]), (vec![], vec![], 0));
+}
+
 /// The sound manifests, and the same with a route for another header.
 fn versions() -> (String, String) {
     let good = rendered("manifests/overlays/weighted");

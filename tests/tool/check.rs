@@ -353,6 +353,14 @@ fn a_helm_chart_is_left_out_and_told() {
     let folder = Folder::new("chart", &files);
     let note = "shop is a Helm chart: helm template shop | canary-split check -";
     assert_eq!(folder.checked(&["."]), (vec![], vec![note.to_owned()], 0));
+    // What a kustomization makes of a chart is its own matter.
+    let files = [
+        ("k/kustomization.yaml", "resources: [all.yaml]\n"),
+        ("k/all.yaml", &good),
+        ("k/Chart.yaml", ""),
+        ("k/charts/b/Chart.yaml", ""),
+    ];
+    assert_eq!(Folder::new("inflated", &files).checked(&["."]), (vec![], vec![], 0));
     let (_, error, code) = folder.checked(&["shop"]);
     let told = "canary-split: shop: neither a WasmPlugin nor anything that it works with; shop is a Helm chart: helm template shop | canary-split check -\n";
     assert_eq!((error, code), (vec![told.to_owned()], 2));

@@ -34,8 +34,7 @@ pub fn of(unit: &Unit, notes: &mut Vec<String>) -> Result<Vec<Part>, String> {
     }
     let units = folders.into_iter().map(|(folder, sources)| Unit { folder: folder.display().to_string(), sources });
     let groups: Vec<Vec<Part>> = units.map(|unit| of(&unit, notes)).collect::<Result<_, _>>()?;
-    let is_alone = groups.iter().all(|group| group.len() == 1);
-    if let Some((first, second)) = twice(&objects).filter(|_| is_alone) {
+    if let Some((first, second)) = twice(&objects) {
         notes.push(format!(
             "{} is there twice ({}, {}), so each folder was compared by itself",
             second.title(),
@@ -100,4 +99,29 @@ fn folders(sources: &[Rc<Source>]) -> Vec<(PathBuf, Vec<Rc<Source>>)> {
         }
     }
     folders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::folders;
+    use crate::input::Source;
+    use std::rc::Rc;
+
+    #[test]
+    fn texts_are_told_apart_by_the_first_folder_that_differs() {
+        let table = [
+            (vec!["envs/prod/a", "./envs/staging/b/a"], vec!["envs/prod", "envs/staging"]),
+            (vec!["envs/prod/x/a", "envs/prod/y/a", "envs/dev/a"], vec!["envs/prod", "envs/dev"]),
+            (vec!["envs/a", "envs/prod/a"], vec!["envs", "envs/prod"]),
+            (vec!["envs/a", "./envs/b"], vec!["envs"]),
+            (vec!["/x/a", "/x/y/a"], vec!["/x", "/x/y"]),
+            (vec!["standard input", "a"], vec![""]),
+        ];
+        for (names, expected) in table {
+            let source = |name: &&str| Rc::new(Source { name: name.to_string(), text: String::new() });
+            let sources: Vec<_> = names.iter().map(source).collect();
+            let found: Vec<_> = folders(&sources).into_iter().map(|(folder, _)| folder.display().to_string()).collect();
+            assert_eq!(found, expected, "{names:?}");
+        }
+    }
 }

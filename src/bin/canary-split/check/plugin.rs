@@ -132,6 +132,12 @@ fn wanted<'w, 'o>(world: &'w World<'o>, plugin: &Plugin) -> Vec<&'w Gateway<'o>>
 fn selector(world: &World, plugin: &Plugin, object: &Object, findings: &mut Vec<Finding>) {
     let (Some(selector), wanted) = (plugin.selector(), wanted(world, plugin)) else { return };
     let Some(gateway) = wanted.first() else { return };
+    // Where another plugin decides, this one may be for what is not given.
+    let peers = world.writers_of(plugin.header.as_deref().unwrap_or_default());
+    let mut peers = peers.into_iter().filter(|peer| peer.object().is_some() && !std::ptr::eq(*peer, plugin));
+    if peers.any(|peer| wanted.iter().any(|gateway| peer.may_be_on(gateway))) {
+        return;
+    }
     if wanted.iter().any(|gateway| plugin.may_be_on(gateway)) {
         if are_without(world, &wanted, &selector) {
             let title = gateway.object.title();

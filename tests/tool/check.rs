@@ -4,7 +4,7 @@ use crate::{ended, fed, tool};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{LazyLock, Mutex};
 
@@ -216,6 +216,154 @@ fn what_could_not_be_compared_is_said() {
     for text in [weighted.clone(), only(&["Service"]), only(&["DestinationRule", "Gateway"])] {
         assert_eq!(found(&text).1["notes"], serde_json::json!([]), "{text}");
     }
+}
+
+/// A folder with these files, which goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str, files: &[(&str, &str)]) -> Folder {
+        let folder = Folder(std::env::temp_dir().join(format!("canary-split-{name}-{}", std::process::id())));
+        for (path, text) in files {
+            let path = folder.0.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        folder
+    }
+
+    /// What `check` says about paths in it: codes with the files that they are in, notes, and how it ends.
+    fn checked(&self, paths: &[&str]) -> (Vec<String>, Vec<String>, i32) {
+        let paths: Vec<String> = paths.iter().map(|path| self.0.join(path).display().to_string()).collect();
+        let arguments: Vec<&str> =
+            ["check", "--output", "json"].into_iter().chain(paths.iter().map(String::as_str)).collect();
+        let (out, error, code) = ended(&tool(&arguments));
+        if code == 2 {
+            return (Vec::new(), vec![self.shorten(&error)], code);
+        }
+        let answer: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{error}"));
+        let text = |value: &Value| self.shorten(value.as_str().unwrap());
+        let findings = answer["findings"].as_array().unwrap().iter();
+        let findings = findings.map(|one| format!("{} {}", text(&one["file"]), text(&one["code"])));
+        (findings.collect(), answer["notes"].as_array().unwrap().iter().map(text).collect(), code)
+    }
+
+    fn shorten(&self, text: &str) -> String {
+        text.replace(&format!("{}/", self.0.display()), "").replace("./", "")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn what_cannot_be_checked_is_told_on_the_standard_error_alone() {
+    for form in ["text", "json"] {
+        for text in ["", "a: [", "kind: ConfigMap"] {
+            let (out, error, code) = ended(&fed(&["check", "--output", form, "-"], text));
+            assert_eq!((out.as_str(), error.lines().count(), code), ("", 1, 2), "{text}: {error}");
+        }
+    }
+}
+
+#[test]
+fn hidden_folders_are_skipped() {
+    let (good, bad) = versions();
+    let files = [("all.yaml", good.as_str()), (".git/b.yaml", &bad), ("node_modules/b.yaml", &bad), (".b.yaml", &bad)];
+    assert_eq!(Folder::new("hidden", &files).checked(&["."]), (vec![], vec![], 0));
+}
+
+/// The sound manifests, and the same with a route for another header.
+fn versions() -> (String, String) {
+    let good = rendered("manifests/overlays/weighted");
+    let bad = good.replace("x-canary-subset:", "x-canary:");
+    (good, bad)
+}
+
+#[test]
+fn versions_in_two_folders_are_compared_one_by_one() {
+    let (good, bad) = versions();
+    let line = good.lines().position(|line| line == "kind: Service").unwrap();
+    let folder = Folder::new("versions", &[("envs/prod/b.yaml", &good), ("envs/staging/deep/b.yaml", &bad)]);
+    let note = format!(
+        "Service canary/httpbin is there twice (envs/prod/b.yaml:{line}, envs/staging/deep/b.yaml:{line}), so each folder was compared by itself"
+    );
+    let found = vec!["envs/staging/deep/b.yaml header-mismatch".to_owned()];
+    for paths in [vec!["envs"], vec!["envs/prod", "./envs/staging", "envs/prod/b.yaml", "envs/prod/../prod"]] {
+        let (findings, notes, code) = folder.checked(&paths);
+        assert_eq!((&findings, code, notes.len()), (&found, 1, 1), "{notes:?}");
+        assert_eq!(notes[0], note);
+    }
+    // One folder has two versions, another one none.
+    let folder = Folder::new("both", &[("a/b.yaml", &good), ("a/c.yaml", &good), ("z/b.yaml", &bad)]);
+    let (findings, notes, code) = folder.checked(&["."]);
+    let expected = ["a/c.yaml twice", "z/b.yaml header-mismatch"].map(str::to_owned).to_vec();
+    assert_eq!((findings, code, notes.len()), (expected, 1, 2), "{notes:?}");
+}
+
+#[test]
+fn a_part_of_a_version_is_not_missed_where_it_may_be_in_a_folder_beside_it() {
+    let (good, _) = versions();
+    let documents: Vec<&str> = good.split("\n---\n").collect();
+    let (canary, rest): (Vec<&str>, Vec<&str>) =
+        documents.into_iter().partition(|document| document.contains("name: httpbin-v2"));
+    assert_eq!(canary.len(), 1);
+    let rest = rest.join("\n---\n");
+    let files = [("prod/b.yaml", rest.as_str()), ("staging/b.yaml", &rest), ("apps/v2.yaml", canary[0])];
+    let (findings, ..) = Folder::new("shared", &files).checked(&["."]);
+    assert_eq!(findings, Vec::<String>::new());
+    // Another version's pods are no excuse.
+    let with_canary = format!("{rest}\n---\n{}", canary[0]);
+    let files = [("prod/b.yaml", rest.as_str()), ("staging/b.yaml", &with_canary)];
+    let (findings, ..) = Folder::new("apart", &files).checked(&["."]);
+    assert_eq!(findings, ["prod/b.yaml subset-without-pods"]);
+}
+
+#[test]
+fn a_file_that_is_given_twice_is_read_once() {
+    let (good, bad) = versions();
+    let folder = Folder::new("once", &[("all.yaml", &good), ("bad.yaml", &bad)]);
+    assert_eq!(folder.checked(&["all.yaml", "./all.yaml"]), (vec![], vec![], 0));
+    assert_eq!(folder.checked(&["all.yaml", "bad.yaml"]).0, ["bad.yaml twice"]);
+    let kustomization = "manifests/overlays/sticky";
+    let paths = [kustomization, "manifests/overlays/sticky/kustomization.yaml", "./manifests/overlays/sticky"];
+    let (out, error, code) = ended(&tool(&[&["check"], &paths[..]].concat()));
+    assert_eq!((out.as_str(), error.as_str(), code), ("8 objects, 1 config of this filter: 0 findings\n", "", 0));
+}
+
+#[test]
+fn a_kustomization_that_is_given_by_its_file_is_its_folder() {
+    let (out, error, code) = ended(&tool(&["check", "manifests/overlays/sealed/kustomization.yaml"]));
+    assert_eq!((out.as_str(), error.as_str(), code), ("8 objects, 1 config of this filter: 0 findings\n", "", 0));
+}
+
+#[test]
+fn a_helm_chart_is_left_out_and_told() {
+    let (good, _) = versions();
+    let template = "spec: {{ .Values.spec | toYaml }}\n";
+    let files = [
+        ("shop/Chart.yaml", "apiVersion: v2\nname: shop\n"),
+        ("shop/templates/a.yaml", template),
+        ("shop/charts/b/templates/b.yaml", template),
+        ("plain/all.yaml", &good),
+    ];
+    let folder = Folder::new("chart", &files);
+    let note = "shop is a Helm chart: helm template shop | canary-split check -";
+    assert_eq!(folder.checked(&["."]), (vec![], vec![note.to_owned()], 0));
+    // What a kustomization makes of a chart is its own matter.
+    let files = [
+        ("k/kustomization.yaml", "resources: [all.yaml]\n"),
+        ("k/all.yaml", &good),
+        ("k/Chart.yaml", ""),
+        ("k/charts/b/Chart.yaml", ""),
+    ];
+    assert_eq!(Folder::new("inflated", &files).checked(&["."]), (vec![], vec![], 0));
+    let (_, error, code) = folder.checked(&["shop"]);
+    let told = "canary-split: shop: neither a WasmPlugin nor anything that it works with; shop is a Helm chart: helm template shop | canary-split check -\n";
+    assert_eq!((error, code), (vec![told.to_owned()], 2));
 }
 
 #[test]

@@ -6,29 +6,36 @@ mod header;
 mod hosts;
 mod image;
 mod order;
+mod parts;
 mod plugin;
+mod rules;
 mod seal;
 mod secrets;
+mod stable;
 mod websocket;
 mod world;
 
 use crate::Output;
 use crate::finding::{Code, Finding};
-use crate::input::{self, Unit};
-use crate::manifest::{Object, Objects};
+use crate::input;
+use crate::manifest::Objects;
+use parts::Part;
 use std::io::Write;
 use std::path::PathBuf;
 use std::rc::Rc;
 use world::World;
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 9] = [
+pub const CODES: [&[&Code]; 12] = [
     &config::CODES,
+    &parts::CODES,
+    &rules::CODES,
     &plugin::CODES,
     &image::CODES,
     &header::CODES,
     &seal::CODES,
     &order::CODES,
+    &stable::CODES,
     &destinations::CODES,
     &websocket::CODES,
     &hosts::CODES,
@@ -51,20 +58,23 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
     if let Some(unknown) = options.allow.iter().find(|allowed| !known().any(|name| name == *allowed)) {
         return Err(format!("--allow {unknown}: no such code; known are {}", known().collect::<Vec<_>>().join(", ")));
     }
-    let units = input::read_all(&options.paths)?;
+    let input = input::read_all(&options.paths)?;
     let mut findings = Vec::new();
-    let mut notes = Vec::new();
+    let mut notes = input.notes;
     let (mut objects, mut configs) = (0, 0);
-    for unit in &units {
-        let known = Objects::of(unit)?;
-        objects += known.objects.len() + known.bare.len();
-        configs += known.configs().count();
-        findings.extend(check(&known));
-        notes.extend(note(unit, &known));
+    for unit in &input.units {
+        for part in parts::of(unit, &mut notes)? {
+            objects += part.objects.objects.len() + part.objects.bare.len();
+            configs += part.objects.configs().count();
+            findings.extend(check(&part.objects));
+            notes.extend(note(&part));
+        }
     }
     if objects == 0 {
-        let paths: Vec<_> = options.paths.iter().map(|path| path.display().to_string()).collect();
-        return Err(format!("{}: neither a WasmPlugin nor anything that it works with", paths.join(", ")));
+        let mut said: Vec<_> = options.paths.iter().map(|path| path.display().to_string()).collect();
+        said = vec![format!("{}: neither a WasmPlugin nor anything that it works with", said.join(", "))];
+        said.extend(notes);
+        return Err(said.join("; "));
     }
     findings.retain(|finding| !options.allow.iter().any(|allowed| allowed == finding.code.name));
     let done = match output {
@@ -90,14 +100,17 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
 fn check(objects: &Objects) -> Vec<Finding> {
     let mut findings = Vec::new();
     config::check(objects, &mut findings);
-    if World::twice(objects).is_none() {
+    parts::check(objects, &mut findings);
+    if parts::twice(objects).is_none() {
         let world = World::of(objects);
         let sites = world.sites();
+        rules::check(&world, &mut findings);
         plugin::check(&world, &mut findings);
         image::check(&world, &mut findings);
         header::check(&world, &sites, &mut findings);
         seal::check(&sites, &mut findings);
         order::check(&sites, &mut findings);
+        stable::check(&world, &sites, &mut findings);
         destinations::check(&world, &mut findings);
         websocket::check(&world, &sites, &mut findings);
         hosts::check(&world, &mut findings);
@@ -119,17 +132,13 @@ fn check(objects: &Objects) -> Vec<Finding> {
 }
 
 /// What could not be compared, for want of the other side.
-fn note(unit: &Unit, objects: &Objects) -> Option<String> {
-    let folder = if unit.folder.is_empty() { String::new() } else { format!("{}: ", unit.folder) };
-    if let Some((first, second)) = World::twice(objects) {
-        let at = |object: &Object| {
-            let (line, _) = object.source.position(object.node.span.start);
-            format!("{}:{line}", object.source.name)
-        };
-        let (title, first, second) = (second.title(), at(first), at(second));
+fn note(part: &Part) -> Option<String> {
+    let folder = if part.folder.is_empty() { String::new() } else { format!("{}: ", part.folder) };
+    if let Some((first, second)) = parts::twice(&part.objects) {
+        let (title, first, second) = (second.title(), first.place(), second.place());
         return Some(format!("{folder}{title} is there twice ({first}, {second}), so nothing was compared"));
     }
-    let missing = World::of(objects).missing();
+    let missing = World::of(&part.objects).missing();
     (!missing.is_empty()).then(|| format!("{folder}not given, so not compared with: {}", missing.join(", ")))
 }
 

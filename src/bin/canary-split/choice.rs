@@ -7,7 +7,7 @@ use std::path::Path;
 /// The configs at a path; at least one.
 pub fn read(path: &Path) -> Result<Vec<PluginConfig>, String> {
     let mut configs = Vec::new();
-    for unit in input::read_all(&[path.to_owned()])? {
+    for unit in input::read_all(&[path.to_owned()])?.units {
         configs.extend(Objects::of(&unit)?.configs());
     }
     if configs.is_empty() {

@@ -1,6 +1,7 @@
 //! PATH… → the texts that are looked at, and which of them are applied together.
 
 use crate::yaml::{self, Node};
+use std::collections::HashSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -42,25 +43,41 @@ impl Source {
 /// Texts that are applied together.
 #[derive(Debug, Default)]
 pub struct Unit {
-    /// A kustomization's folder; empty: all else.
+    /// A kustomization's folder, or the one folder that they are from; empty: all else.
     pub folder: String,
     /// In the order in which they were given.
     pub sources: Vec<Rc<Source>>,
 }
 
-/// Reads these files, folders (with all below them) and, for `-`, the standard input. A kustomization is a unit of its own, as
-/// `kubectl kustomize` renders it; all else together is one.
-pub fn read_all(paths: &[PathBuf]) -> Result<Vec<Unit>, String> {
-    let mut units = vec![Unit::default()];
+/// What was read, and what was left out.
+#[derive(Debug, Default)]
+pub struct Input {
+    /// All else than kustomizations first.
+    pub units: Vec<Unit>,
+    /// What was left out, and what to do instead.
+    pub notes: Vec<String>,
+    /// The files and kustomizations that were read, by whatever name.
+    seen: HashSet<PathBuf>,
+}
+
+/// Reads these files, folders (with all below them) and, for `-`, the standard input; each file once. A kustomization is a unit of
+/// its own, as `kubectl kustomize` renders it; all else together is one.
+pub fn read_all(paths: &[PathBuf]) -> Result<Input, String> {
+    let mut input = Input { units: vec![Unit::default()], ..Input::default() };
     for path in paths {
-        if path.as_os_str() == "-" || !path.is_dir() {
-            add(&mut units, read(path)?);
+        let folder = path.parent().filter(|_| is_kustomization(path));
+        if path.as_os_str() == "-" {
+            input.add(path)?;
+        } else if path.is_dir() {
+            input.add_folder(path, false)?;
+        } else if let Some(folder) = folder {
+            input.add_kustomization(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }, path)?;
         } else {
-            read_folder(path, &mut units, false)?;
+            input.add(path)?;
         }
     }
-    units.retain(|unit| !unit.sources.is_empty());
-    Ok(units)
+    input.units.retain(|unit| !unit.sources.is_empty());
+    Ok(input)
 }
 
 /// Reads one file, or the standard input for `-`.
@@ -85,39 +102,64 @@ pub fn read_whole(path: &Path) -> Result<Source, String> {
     Ok(Source { name, text })
 }
 
-fn add(units: &mut [Unit], source: Source) {
-    if let Some(unit) = units.first_mut() {
-        unit.sources.push(Rc::new(source));
-    }
+fn is_kustomization(path: &Path) -> bool {
+    KUSTOMIZATIONS.iter().any(|name| path.ends_with(name))
 }
 
-/// All below a folder; in and below a kustomization only (further) kustomizations, whose the other files are.
-fn read_folder(folder: &Path, units: &mut Vec<Unit>, inside: bool) -> Result<(), String> {
-    let unreadable = |error| format!("{}: {error}", folder.display());
-    let mut entries = fs::read_dir(folder)
-        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>())
-        .map_err(unreadable)?;
-    entries.sort();
-    let is_named = |path: &PathBuf| KUSTOMIZATIONS.iter().any(|name| path.ends_with(name));
-    let kustomization = entries.iter().find(|path| is_named(path));
-    if let Some(file) = kustomization {
-        units.extend(render(folder, file)?);
+impl Input {
+    fn is_new(&mut self, path: &Path) -> bool {
+        // What cannot be found is told when it is read.
+        fs::canonicalize(path).map_or(true, |path| self.seen.insert(path))
     }
-    let inside = inside || kustomization.is_some();
-    for path in entries {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_symlink() && path.is_dir() || name.starts_with('.') || name == "node_modules" {
-            continue;
-        }
-        if path.is_dir() {
-            read_folder(&path, units, inside)?;
-        } else if !inside
-            && path.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known))
+
+    fn add(&mut self, path: &Path) -> Result<(), String> {
+        if (path.as_os_str() == "-" || self.is_new(path))
+            && let Some(unit) = self.units.first_mut()
         {
-            add(units, read(&path)?);
+            unit.sources.push(Rc::new(read(path)?));
         }
+        Ok(())
     }
-    Ok(())
+
+    fn add_kustomization(&mut self, folder: &Path, file: &Path) -> Result<(), String> {
+        if self.is_new(file) {
+            self.units.extend(render(folder, file)?);
+        }
+        Ok(())
+    }
+
+    /// All below a folder; in and below a kustomization only (further) kustomizations, whose the other files are.
+    fn add_folder(&mut self, folder: &Path, inside: bool) -> Result<(), String> {
+        let unreadable = |error| format!("{}: {error}", folder.display());
+        let mut entries = fs::read_dir(folder)
+            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>())
+            .map_err(unreadable)?;
+        entries.sort();
+        let kustomization = entries.iter().find(|path| is_kustomization(path));
+        if !inside && kustomization.is_none() && entries.iter().any(|path| path.ends_with("Chart.yaml")) {
+            let folder = folder.display();
+            self.notes.push(format!("{folder} is a Helm chart: helm template {folder} | canary-split check -"));
+            return Ok(());
+        }
+        if let Some(file) = kustomization {
+            self.add_kustomization(folder, file)?;
+        }
+        let inside = inside || kustomization.is_some();
+        for path in entries {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_symlink() && path.is_dir() || name.starts_with('.') || name == "node_modules" {
+                continue;
+            }
+            if path.is_dir() {
+                self.add_folder(&path, inside)?;
+            } else if !inside
+                && path.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known))
+            {
+                self.add(&path)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What `kubectl kustomize` makes of a folder; `None` for a component, which is nothing by itself.

@@ -22,6 +22,8 @@ const KINDS: [(&str, &str); 13] = [
     ("Certificate", "cert-manager.io"),
 ];
 
+const WORKLOADS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Rollout"];
+
 /// One object.
 #[derive(Clone, Debug)]
 pub struct Object {
@@ -42,6 +44,17 @@ impl Object {
     pub fn title(&self) -> String {
         let slash = if self.namespace.is_empty() { "" } else { "/" };
         format!("{} {}{slash}{}", self.kind, self.namespace, self.name)
+    }
+
+    /// Its kind, namespace and name: two objects of one identity are versions of one.
+    pub fn identity(&self) -> (&str, &str, &str) {
+        (self.kind, &self.namespace, &self.name)
+    }
+
+    /// The file and the line at which it begins.
+    pub fn place(&self) -> String {
+        let (line, _) = self.source.position(self.node.span.start);
+        format!("{}:{line}", self.source.name)
     }
 
     /// The value at the end of these keys.
@@ -67,6 +80,15 @@ impl Object {
             _ => None,
         }
     }
+}
+
+/// An object of a kind that is not known here.
+#[derive(Clone, Debug)]
+pub struct Unknown {
+    /// All of it.
+    pub node: Node,
+    /// `metadata.namespace`; empty if it is not given.
+    pub namespace: String,
 }
 
 /// A `pluginConfig` and where it stands.
@@ -132,6 +154,8 @@ pub struct Objects {
     pub objects: Vec<Object>,
     /// Configs without a WasmPlugin.
     pub bare: Vec<PluginConfig>,
+    /// Whatever else has a kind: it may make pods.
+    pub unknown: Vec<Unknown>,
 }
 
 impl Objects {
@@ -160,7 +184,21 @@ impl Objects {
             self.objects.push(Object { source: Rc::clone(source), kind, namespace, name, node });
         } else if node.get("kind").is_none() && is_config(&node) {
             self.bare.push(PluginConfig { object: None, source: Rc::clone(source), node: Some(node) });
+        } else if !kind.is_empty() {
+            let namespace = text(&["metadata", "namespace"]).to_owned();
+            self.unknown.push(Unknown { namespace, node });
         }
+    }
+
+    /// What makes pods, or may do so.
+    pub fn makers(&self) -> impl Iterator<Item = Unknown> {
+        let known = self.workloads().map(|pods| Unknown { namespace: pods.namespace.clone(), node: pods.node.clone() });
+        known.chain(self.unknown.iter().cloned())
+    }
+
+    /// What is known to make pods.
+    pub fn workloads(&self) -> impl Iterator<Item = &Object> {
+        self.objects.iter().filter(|object| WORKLOADS.contains(&object.kind))
     }
 
     /// The objects of a kind.

@@ -51,23 +51,29 @@ pub const CODES: [&Code; 6] = [&NO_SUBSET, &WITHOUT_PODS, &WITHOUT_PORT, &NO_POR
 
 /// Looks at every destination.
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
+    for rule in &world.destination_rules {
+        if let Some(host) = rule.object.at(&["spec", "host"]) {
+            half_host(world, rule.object, host, findings);
+        }
+    }
     for service in &world.virtual_services {
         for destination in service.routes.iter().flat_map(|route| &route.destinations) {
-            host(world, service, destination, findings);
+            half_host(world, service.object, destination.host.0, findings);
             subset(world, service, destination, findings);
             port(world, service, destination, findings);
         }
     }
 }
 
-fn host(world: &World, service: &VirtualService, destination: &Destination, findings: &mut Vec<Finding>) {
-    let (node, host) = destination.host;
+/// A host by which a Service is meant and not named.
+fn half_host(world: &World, object: &Object, node: &Node, findings: &mut Vec<Finding>) {
+    let Some(host) = node.text() else { return };
     let Some((name, namespace)) = host.strip_suffix(".svc").unwrap_or(host).split_once('.') else { return };
     let meant = ServiceName { name, namespace };
     let is_meant = |known: &&Service| known.name().is(&meant) && !known.object.namespace.is_empty();
     if let Some(known) = world.services.iter().find(is_meant) {
         let message = format!("{host} is neither short nor whole; {} is meant", known.object.title());
-        findings.push(Finding::new(&HALF_HOST, &service.object.source, &node.span, message));
+        findings.push(Finding::new(&HALF_HOST, &object.source, &node.span, message));
     }
 }
 
@@ -82,7 +88,7 @@ fn subset(world: &World, service: &VirtualService, destination: &Destination, fi
     }
     for (rule, subset) in found {
         let Some(labels) = subset.get("labels").and_then(Labels::of) else { continue };
-        let Some(pods) = pods_of(world, destination) else { continue };
+        let Some(pods) = pods_of(world, destination, &labels) else { continue };
         if labels.are_generated() || pods.iter().any(|pods| labels.selects(&pods.labels)) {
             continue;
         }
@@ -92,10 +98,10 @@ fn subset(world: &World, service: &VirtualService, destination: &Destination, fi
     }
 }
 
-/// What makes the pods behind a destination, all subsets together; `None` if that is not known.
-fn pods_of<'w, 'o>(world: &'w World<'o>, destination: &Destination) -> Option<Vec<&'w Workload<'o>>> {
+/// What makes the pods behind a destination, all subsets together; `None` if that is not known of pods with these labels.
+fn pods_of<'w, 'o>(world: &'w World<'o>, destination: &Destination, labels: &Labels) -> Option<Vec<&'w Workload<'o>>> {
     match world.services_of(destination).as_slice() {
-        [service] => world.pods_of(service),
+        [service] => world.pods_of(service, labels),
         _ => None,
     }
 }
@@ -146,8 +152,9 @@ fn listening(
 ) {
     let Some((_, name)) = destination.subset else { return };
     let subsets: Vec<_> = world.rules_of(destination).iter().filter_map(|rule| rule.subset(name)).collect();
-    let ([subset], Some(all)) = (subsets.as_slice(), world.pods_of(service)) else { return };
+    let [subset] = subsets.as_slice() else { return };
     let Some(labels) = subset.get("labels").and_then(Labels::of) else { return };
+    let Some(all) = world.pods_of(service, &labels) else { return };
     let (own, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|pods| labels.selects(&pods.labels));
     // What a container declares is a note, and it may listen elsewhere. That it does is unlikely if it is another subset's port.
     let may_listen = |pods: &&Workload| {

@@ -2,7 +2,7 @@
 
 use super::seal;
 use super::world::plugin::{Named, Plugin};
-use super::world::routing::{Route, VirtualService};
+use super::world::routing::{Destination, Route, VirtualService};
 use super::world::{Site, World};
 use crate::finding::{Code, Finding};
 use crate::yaml::Node;
@@ -37,9 +37,7 @@ pub const CODES: [&Code; 4] = [&MISMATCH, &NO_ROUTE, &ELSEWHERE, &UNCHOSEN];
 /// Looks at the routes that requests of every rule meet.
 pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
     for site in sites {
-        // Sidecars may route by the header as well, further on.
-        let is_for_later = |service: &VirtualService| service.is_for_mesh() && service.mentions(site.header);
-        let is_routed_later = world.virtual_services.iter().any(is_for_later);
+        let is_routed_later = world.virtual_services.iter().any(|service| site.may_meet_later(service));
         for named in site.plugin.subsets(site.rule) {
             site.subset(&named, is_routed_later, findings);
         }
@@ -51,6 +49,19 @@ pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
 }
 
 impl Site<'_, '_> {
+    /// Whether requests may meet these routes further on, at a sidecar: the routes here lead to one of its hosts, or it is for
+    /// sidecars alone, and any application may call it. One that is at a gateway as well is another application's.
+    fn may_meet_later(&self, service: &VirtualService) -> bool {
+        let is_its = |destination: &Destination| {
+            service.hosts.iter().any(|(_, host)| destination.is_at(host, &service.object.namespace))
+        };
+        let is_near = || {
+            let mut destinations = self.routes().flat_map(|(_, route)| &route.destinations);
+            service.is_for(self.host.1) || destinations.any(is_its)
+        };
+        service.is_for_mesh() && service.mentions(self.header) && (service.gateways().next().is_none() || is_near())
+    }
+
     fn subset(&self, named: &Named, is_routed_later: bool, findings: &mut Vec<Finding>) {
         let value = &*named.subset.header_value;
         if self.routes().any(|(_, route)| route.takes(self.header, value)) {

@@ -6,6 +6,8 @@ use super::world::host::overlap;
 use super::world::plugin::{Plugin, hosts};
 use super::world::routing::VirtualService;
 use crate::finding::{Code, Finding};
+use canary_split::rule::{Rule, Target};
+use canary_split::sticky::Secure;
 
 const NOT_SERVED: Code = Code {
     name: "host-not-served",
@@ -22,7 +24,7 @@ const MISSING: Code = Code {
 const NO_REDIRECT: Code = Code {
     name: "no-redirect",
     why: "pages are there in plain http too, and a cookie that they set has no Secure",
-    fix: "tls: {httpsRedirect: true} in the server for http",
+    fix: "tls: {httpsRedirect: true} in the server for http, or secure: true in the cookie",
 };
 
 /// The codes of this file.
@@ -137,12 +139,24 @@ fn redirect(world: &World, gateway: &Gateway, concerned: &[&VirtualService], fin
         return;
     }
     for server in of(Protocol::Http) {
-        let hosts = server.hosts().map(bare);
-        if let Some(host) =
-            hosts.into_iter().find(|host| is_https(host) && bound.iter().any(|service| service.is_for(host)))
-        {
+        let is_concerned = |host: &String| {
+            is_https(host) && bound.iter().any(|service| service.is_for(host)) && has_bare_cookie(world, gateway, host)
+        };
+        if let Some(host) = server.hosts().map(bare).find(is_concerned) {
             let message = format!("{} serves {host} over http beside https", gateway.object.title());
             findings.push(Finding::new(&NO_REDIRECT, &gateway.object.source, &server.node.span, message));
         }
     }
+}
+
+/// Whether a rule for a host sets a cookie that has no `Secure` over http.
+fn has_bare_cookie(world: &World, gateway: &Gateway, host: &str) -> bool {
+    let is_bare = |rule: &Rule| {
+        let Target::Split(split) = &rule.target else { return false };
+        let cookie = split.sticky.as_ref().and_then(|sticky| sticky.cookie.as_ref());
+        cookie.is_some_and(|cookie| cookie.secure != Secure::Always)
+    };
+    let plugins = world.plugins.iter().filter(|plugin| plugin.may_be_on(gateway));
+    let mut rules = plugins.flat_map(|plugin| &plugin.rules).map(|(_, rule)| rule).filter(|rule| is_bare(rule));
+    rules.any(|rule| hosts(rule).iter().any(|own| overlap(own, host)))
 }

@@ -39,19 +39,37 @@ fn check_service(service: &VirtualService, header: &str, findings: &mut Vec<Find
 /// Whether a route that does not ask for the header takes every request that an entry takes.
 fn covers(route: &Route, entry: &Node, header: &str) -> bool {
     let Some(matches) = &route.matches else { return true };
-    matches.iter().any(|wide| {
-        let mut conditions = wide.entries().iter().filter(|(key, _)| !["name", "statPrefix"].contains(&&*key.name));
-        condition(wide, header).is_none()
-            && conditions.all(|(key, asked)| match &*key.name {
-                "uri" => is_any(asked) || entry.get("uri").is_some_and(|narrow| narrows(narrow, asked)),
-                "headers" | "queryParams" | "withoutHeaders" => asked.entries().iter().all(|(name, asked)| {
-                    entry.at(&[&key.name, &name.name]).is_some_and(|narrow| narrow.to_json() == asked.to_json())
-                }),
-                // Without regard to case it takes more.
-                "ignoreUriCase" => true,
-                other => entry.get(other).is_some_and(|narrow| narrow.to_json() == asked.to_json()),
-            })
-    })
+    matches.iter().any(|wide| covers_entry(wide, Some(entry), header))
+}
+
+/// Whether an entry that does not ask for the header takes all that one of these routes is for.
+pub fn takes_all_of(wide: &Node, routes: &[&Route], header: &str) -> bool {
+    let is_all_of = |route: &&Route| match &route.matches {
+        None => covers_entry(wide, None, header),
+        Some(entries) => !entries.is_empty() && entries.iter().all(|entry| covers_entry(wide, Some(entry), header)),
+    };
+    routes.iter().any(is_all_of)
+}
+
+/// Whether a route takes every request, whatever the header says.
+pub fn takes_everything(route: &Route, header: &str) -> bool {
+    route.matches.as_ref().is_none_or(|entries| entries.iter().any(|entry| covers_entry(entry, None, header)))
+}
+
+/// Whether an entry that does not ask for the header takes every request that another one takes; `None`: every request at all.
+pub fn covers_entry(wide: &Node, entry: Option<&Node>, header: &str) -> bool {
+    let mut conditions = wide.entries().iter().filter(|(key, _)| !["name", "statPrefix"].contains(&&*key.name));
+    let narrow = |keys: &[&str]| entry.and_then(|entry| entry.at(keys));
+    condition(wide, header).is_none()
+        && conditions.all(|(key, asked)| match &*key.name {
+            "uri" => is_any(asked) || narrow(&["uri"]).is_some_and(|narrow| narrows(narrow, asked)),
+            "headers" | "queryParams" | "withoutHeaders" => asked.entries().iter().all(|(name, asked)| {
+                narrow(&[&key.name, &name.name]).is_some_and(|narrow| narrow.to_json() == asked.to_json())
+            }),
+            // Without regard to case it takes more.
+            "ignoreUriCase" => true,
+            other => narrow(&[other]).is_some_and(|narrow| narrow.to_json() == asked.to_json()),
+        })
 }
 
 /// Whether every path begins like this.

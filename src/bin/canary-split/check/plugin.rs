@@ -1,6 +1,7 @@
 //! Whether the plugin is on the gateway, on all of its ports, at the right place among the filters.
 
 use super::world::gateway::{Gateway, Protocol};
+use super::world::labels::Labels;
 use super::world::plugin::{Plugin, hosts};
 use super::world::{ROOT_NAMESPACE, World, is_same_namespace};
 use crate::finding::{Code, Finding};
@@ -16,7 +17,7 @@ const NAMESPACE: Code = Code {
 
 const SELECTOR: Code = Code {
     name: "plugin-selector",
-    why: "no pod can have both labels: the gateway does not get the plugin, and everybody sees stable",
+    why: "no pod of the gateway has the labels: the gateway does not get the plugin, and everybody sees stable",
     fix: "give spec.selector.matchLabels the labels of spec.selector of the Gateway",
 };
 
@@ -130,15 +131,38 @@ fn wanted<'w, 'o>(world: &'w World<'o>, plugin: &Plugin) -> Vec<&'w Gateway<'o>>
 
 fn selector(world: &World, plugin: &Plugin, object: &Object, findings: &mut Vec<Finding>) {
     let (Some(selector), wanted) = (plugin.selector(), wanted(world, plugin)) else { return };
-    let Some(gateway) = wanted.first().filter(|_| !wanted.iter().any(|gateway| plugin.may_be_on(gateway))) else {
+    let Some(gateway) = wanted.first() else { return };
+    // Where another plugin decides, this one may be for what is not given.
+    let peers = world.writers_of(plugin.header.as_deref().unwrap_or_default());
+    let mut peers = peers.into_iter().filter(|peer| peer.object().is_some() && !std::ptr::eq(*peer, plugin));
+    if peers.any(|peer| wanted.iter().any(|gateway| peer.may_be_on(gateway))) {
         return;
-    };
-    if let Some((label, own, there)) = selector.contradiction(&gateway.selector) {
+    }
+    if wanted.iter().any(|gateway| plugin.may_be_on(gateway)) {
+        if are_without(world, &wanted, &selector) {
+            let title = gateway.object.title();
+            let message = format!("{} selects {selector}, which no pod of {title} has", object.title());
+            let node = object.at(&["spec", "selector", "matchLabels"]).unwrap_or(&object.node);
+            findings.push(Finding::new(&SELECTOR, &object.source, &node.span, message));
+        }
+    } else if let Some((label, own, there)) = selector.contradiction(&gateway.selector) {
         let message =
             format!("{} selects {label}: {own}, {} has {label}: {there}", object.title(), gateway.object.title());
         let node = object.at(&["spec", "selector", "matchLabels", label]).unwrap_or(&object.node);
         findings.push(Finding::new(&SELECTOR, &object.source, &node.span, message));
     }
+}
+
+/// Whether the pods of all these Gateways are given, and none has these labels.
+fn are_without(world: &World, gateways: &[&Gateway], labels: &Labels) -> bool {
+    let pods_of = |gateway: &&Gateway| {
+        let pods = world.workloads.iter().filter(|pods| gateway.selector.selects(&pods.labels));
+        pods.map(|pods| labels.selects(&pods.labels)).collect::<Vec<_>>()
+    };
+    let pods: Vec<_> = gateways.iter().map(pods_of).collect();
+    let are_given = gateways.iter().all(|gateway| !gateway.selector.is_empty()) && !pods.iter().any(Vec::is_empty);
+    let may_be_others = !world.obscure.is_empty() || labels.are_generated() || world.may_be_unknown(labels);
+    are_given && !may_be_others && !pods.iter().flatten().any(|has_labels| *has_labels)
 }
 
 fn matches(world: &World, plugin: &Plugin, object: &Object, findings: &mut Vec<Finding>) {

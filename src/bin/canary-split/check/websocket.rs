@@ -1,6 +1,6 @@
 //! What ends or refuses a websocket.
 
-use super::world::routing::{Destination, Route};
+use super::world::routing::{Destination, Route, leads_alike};
 use super::world::{Site, World};
 use crate::finding::{Code, Finding};
 use crate::yaml::Node;
@@ -42,11 +42,6 @@ fn timeout<'o>(route: &Route<'o>) -> Option<(&'o Node, &'o str)> {
     let node = route.node.get("timeout")?;
     let text = node.text()?;
     text.contains(|digit: char| ('1'..='9').contains(&digit)).then_some((node, text))
-}
-
-/// Whether two routes lead to one host.
-fn leads_alike(one: &Route, other: &Route) -> bool {
-    one.destinations.iter().any(|one| other.destinations.iter().any(|other| one.host.1 == other.host.1))
 }
 
 /// Whether a route is said to be for websockets.

@@ -7,20 +7,18 @@ pub mod plugin;
 pub mod routing;
 pub mod service;
 
-use crate::manifest::{Object, Objects};
-use crate::yaml::Node;
+use crate::manifest::{Object, Objects, Unknown};
+use crate::yaml::{Key, Node};
 use canary_split::rule::Rule;
 use gateway::Gateway;
 use host::{ServiceName, overlap};
+use labels::Labels;
 use plugin::Plugin;
 use routing::{Destination, Route, VirtualService};
 use service::{DestinationRule, Service, Workload};
-use std::collections::HashSet;
 
 /// The namespace whose plugins are on every gateway, unless the mesh is told another one.
 pub const ROOT_NAMESPACE: &str = "istio-system";
-
-const WORKLOADS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Rollout"];
 
 /// All that is applied together.
 #[derive(Debug)]
@@ -39,6 +37,8 @@ pub struct World<'o> {
     pub workloads: Vec<Workload<'o>>,
     /// Namespaces with pods whose labels nobody knows.
     pub obscure: Vec<&'o str>,
+    /// What may make pods, or stand for them, in a way that is not known here.
+    pub unknown: Vec<&'o Unknown>,
     /// cert-manager's.
     pub certificates: Vec<&'o Object>,
 }
@@ -68,15 +68,15 @@ impl<'w, 'o> Site<'w, 'o> {
 impl<'o> World<'o> {
     /// Reads it.
     pub fn of(objects: &'o Objects) -> World<'o> {
-        let pods = || objects.objects.iter().filter(|object| WORKLOADS.contains(&object.kind));
         World {
             plugins: objects.configs().map(Plugin::new).collect(),
             virtual_services: objects.of_kind("VirtualService").map(VirtualService::of).collect(),
             gateways: objects.of_kind("Gateway").filter_map(Gateway::of).collect(),
             destination_rules: objects.of_kind("DestinationRule").filter_map(DestinationRule::of).collect(),
             services: objects.of_kind("Service").filter_map(Service::of).collect(),
-            workloads: pods().filter_map(Workload::of).collect(),
-            obscure: pods().filter(|pods| Workload::of(pods).is_none()).map(|pods| &*pods.namespace).collect(),
+            workloads: objects.workloads().filter_map(Workload::of).collect(),
+            obscure: obscure(objects),
+            unknown: objects.unknown.iter().collect(),
             certificates: objects.of_kind("Certificate").collect(),
         }
     }
@@ -152,20 +152,18 @@ impl<'o> World<'o> {
         self.destination_rules.iter().filter(|rule| rule.is_for(destination)).collect()
     }
 
-    /// What makes the pods of a Service; `None` if there may be more that nobody knows of, or if none is given.
-    pub fn pods_of(&self, service: &Service) -> Option<Vec<&Workload<'o>>> {
-        let is_obscure = self.obscure.iter().any(|namespace| is_same_namespace(namespace, &service.object.namespace));
+    /// What makes the pods of a Service; `None` if there may be more with these labels that nobody knows of, or if none is given.
+    pub fn pods_of(&self, service: &Service, labels: &Labels) -> Option<Vec<&Workload<'o>>> {
+        let is_there = |namespace: &str| is_same_namespace(namespace, &service.object.namespace);
+        let is_obscure = self.obscure.iter().any(|namespace| is_there(namespace))
+            || self.unknown.iter().any(|unknown| is_there(&unknown.namespace) && may_have(&unknown.node, labels));
         let pods: Vec<_> = self.workloads.iter().filter(|workload| workload.is_behind(service)).collect();
         (!is_obscure && !pods.is_empty()).then_some(pods)
     }
 
-    /// An object that is there twice: two versions of it are not applied together.
-    pub fn twice(objects: &'o Objects) -> Option<(&'o Object, &'o Object)> {
-        let mut seen = HashSet::new();
-        let identity = |object: &'o Object| (object.kind, &*object.namespace, &*object.name);
-        let second = objects.objects.iter().find(|object| !object.name.is_empty() && !seen.insert(identity(object)))?;
-        let first = objects.objects.iter().find(|object| identity(object) == identity(second))?;
-        Some((first, second))
+    /// Whether an object of an unknown kind speaks of these labels.
+    pub fn may_be_unknown(&self, labels: &Labels) -> bool {
+        self.unknown.iter().any(|unknown| may_have(&unknown.node, labels))
     }
 
     /// Whether an application lives in a namespace: a Service that routes lead to.
@@ -174,6 +172,27 @@ impl<'o> World<'o> {
             self.virtual_services.iter().flat_map(|service| &service.routes).flat_map(|route| &route.destinations);
         destinations.filter_map(Destination::service).any(|ServiceName { namespace: other, .. }| other == namespace)
     }
+}
+
+/// The namespaces of pods whose labels nobody knows: another object has them, or it is of a kind of which only a template tells
+/// that it makes pods.
+fn obscure(objects: &Objects) -> Vec<&str> {
+    let without_labels = objects.workloads().filter(|pods| Workload::of(pods).is_none()).map(|pods| &*pods.namespace);
+    let has_template = |node: &Node| {
+        let spec = node.get("spec").map_or(&[][..], Node::entries);
+        spec.iter().any(|(key, _)| key.name.to_ascii_lowercase().ends_with("template"))
+    };
+    let makers = objects.unknown.iter().filter(|unknown| has_template(&unknown.node));
+    without_labels.chain(makers.map(|unknown| &*unknown.namespace)).collect()
+}
+
+/// Whether labels that stand anywhere in an object are these, or more.
+fn may_have(node: &Node, labels: &Labels) -> bool {
+    let is_it = |(key, value): &(Key, Node)| {
+        ["labels", "label"].contains(&&*key.name) && Labels::of(value).is_some_and(|own| labels.selects(&own))
+            || may_have(value, labels)
+    };
+    node.entries().iter().any(is_it) || node.items().iter().any(|item| may_have(item, labels))
 }
 
 fn sites_of<'w, 'o>(

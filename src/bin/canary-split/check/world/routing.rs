@@ -2,7 +2,7 @@
 
 use super::host::{ServiceName, overlap};
 use crate::manifest::Object;
-use crate::yaml::{Key, Node};
+use crate::yaml::{Key, Node, Value};
 use canary_split::re2::Re2;
 
 /// A VirtualService.
@@ -158,6 +158,24 @@ fn holds(condition: &Node, value: &str) -> bool {
     }
 }
 
+/// Whether two routes lead to one host.
+pub fn leads_alike(one: &Route, other: &Route) -> bool {
+    one.destinations.iter().any(|one| other.destinations.iter().any(|other| one.is_with(other)))
+}
+
+/// Whether a route that asks for this in a header surely takes a value: by its presence, its beginning or a regex.
+pub fn is_taken(condition: &Node, value: &str) -> bool {
+    match condition.entries() {
+        [] => matches!(condition.value, Value::Map(_)),
+        [(key, asked)] => match (&*key.name, asked.text()) {
+            ("prefix", Some(prefix)) => !prefix.is_empty() && value.starts_with(prefix),
+            ("regex", Some(regex)) => Re2::new(regex).is_ok_and(|regex| regex.is_match(value.as_bytes())),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
 impl<'o> Destination<'o> {
     fn of(entry: &'o Node, namespace: &'o str) -> Option<Destination<'o>> {
         let destination = entry.get("destination")?;
@@ -170,6 +188,27 @@ impl<'o> Destination<'o> {
     /// The Service that it means, if its host is one's.
     pub fn service(&self) -> Option<ServiceName<'o>> {
         ServiceName::of(self.host.1, self.namespace)
+    }
+
+    /// Whether an object of this namespace means it by a host.
+    pub fn is_at(&self, host: &str, namespace: &str) -> bool {
+        match (ServiceName::of(host, namespace), self.service()) {
+            (Some(own), Some(other)) => own.is(&other),
+            (None, Some(ServiceName { name, namespace })) => {
+                overlap(host, &format!("{name}.{namespace}.svc.cluster.local")) || host == "*"
+            }
+            _ => overlap(host, self.host.1),
+        }
+    }
+
+    /// Whether another one has its host.
+    pub fn is_with(&self, other: &Destination) -> bool {
+        self.is_at(other.host.1, other.namespace)
+    }
+
+    /// Whether it names any subset, be it one that cannot be read.
+    pub fn has_subset(&self) -> bool {
+        self.entry.at(&["destination", "subset"]).is_some_and(|subset| subset.text() != Some(""))
     }
 
     /// Whether it has this subset.

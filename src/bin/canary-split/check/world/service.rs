@@ -1,6 +1,6 @@
 //! Services, the subsets that DestinationRules make of them, and the pods behind both.
 
-use super::host::{ServiceName, overlap};
+use super::host::ServiceName;
 use super::is_same_namespace;
 use super::labels::Labels;
 use super::routing::Destination;
@@ -89,13 +89,7 @@ impl<'o> DestinationRule<'o> {
 
     /// Whether it speaks about a destination.
     pub fn is_for(&self, destination: &Destination) -> bool {
-        match (ServiceName::of(self.host, &self.object.namespace), destination.service()) {
-            (Some(own), Some(other)) => own.is(&other),
-            (None, Some(ServiceName { name, namespace })) => {
-                overlap(self.host, &format!("{name}.{namespace}.svc.cluster.local")) || self.host == "*"
-            }
-            _ => overlap(self.host, destination.host.1),
-        }
+        destination.is_at(self.host, &self.object.namespace)
     }
 
     /// Its subset of this name.

@@ -1,0 +1,127 @@
+//! What is applied together, where two versions of an object are given.
+
+use crate::finding::{Code, Finding};
+use crate::input::{Source, Unit};
+use crate::manifest::{Object, Objects};
+use std::collections::HashSet;
+use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
+
+const TWICE: Code = Code {
+    name: "twice",
+    why: "the one that is applied last is in force, and nobody knows here which that will be: nothing was compared",
+    fix: "give what is applied together and nothing else; versions in folders of their own are compared folder by folder",
+};
+
+/// The codes of this file.
+pub const CODES: [&Code; 1] = [&TWICE];
+
+/// Objects that are applied together.
+#[derive(Debug)]
+pub struct Part {
+    /// The folder that they are from; empty: wherever.
+    pub folder: String,
+    /// All of them.
+    pub objects: Objects,
+}
+
+/// All of a unit; if an object is there twice, what is in each of the folders that tell the versions apart.
+pub fn of(unit: &Unit, notes: &mut Vec<String>) -> Result<Vec<Part>, String> {
+    let objects = Objects::of(unit)?;
+    let folders = if twice(&objects).is_some() { folders(&unit.sources) } else { Vec::new() };
+    if folders.len() < 2 {
+        return Ok(vec![Part { folder: unit.folder.clone(), objects }]);
+    }
+    let units = folders.into_iter().map(|(folder, sources)| Unit { folder: folder.display().to_string(), sources });
+    let groups: Vec<Vec<Part>> = units.map(|unit| of(&unit, notes)).collect::<Result<_, _>>()?;
+    if let Some((first, second)) = twice(&objects) {
+        notes.push(format!(
+            "{} is there twice ({}, {}), so each folder was compared by itself",
+            second.title(),
+            first.place(),
+            second.place()
+        ));
+    }
+    let mut parts: Vec<Part> = groups.into_iter().flatten().collect();
+    // What is no version of a part may be applied beside it.
+    let beside = |part: &Part| {
+        let others = parts.iter().filter(|other| !are_versions(&part.objects, &other.objects));
+        others.flat_map(|other| other.objects.makers()).collect::<Vec<_>>()
+    };
+    let makers: Vec<_> = parts.iter().map(beside).collect();
+    for (part, makers) in parts.iter_mut().zip(makers) {
+        part.objects.unknown.extend(makers);
+    }
+    Ok(parts)
+}
+
+/// Two versions of one object; what has no name is no version of anything.
+pub fn twice(objects: &Objects) -> Option<(&Object, &Object)> {
+    let mut seen = HashSet::new();
+    let named = || objects.objects.iter().filter(|object| !object.name.is_empty());
+    let second = named().find(|object| !seen.insert(object.identity()))?;
+    let first = named().find(|object| object.identity() == second.identity())?;
+    Some((first, second))
+}
+
+/// Looks for two versions that no folders tell apart.
+pub fn check(objects: &Objects, findings: &mut Vec<Finding>) {
+    if let Some((first, second)) = twice(objects) {
+        let message = format!("{} is there twice, first at {}", second.title(), first.place());
+        let node = second.at(&["metadata", "name"]).unwrap_or(&second.node);
+        findings.push(Finding::new(&TWICE, &second.source, &node.span, message));
+    }
+}
+
+fn are_versions(one: &Objects, other: &Objects) -> bool {
+    one.objects.iter().any(|one| other.objects.iter().any(|other| one.identity() == other.identity()))
+}
+
+/// Texts by the folders at which their paths part.
+fn folders(sources: &[Rc<Source>]) -> Vec<(PathBuf, Vec<Rc<Source>>)> {
+    let paths: Vec<Vec<Component>> = sources
+        .iter()
+        .map(|source| {
+            let folder = Path::new(&source.name).parent().unwrap_or(Path::new(""));
+            folder.components().filter(|part| *part != Component::CurDir).collect()
+        })
+        .collect();
+    let shared = paths.iter().skip(1).fold(paths.first().map_or(0, Vec::len), |shared, path| {
+        let first = paths.first().into_iter().flatten();
+        first.zip(path).take(shared).take_while(|(one, other)| one == other).count()
+    });
+    let mut folders: Vec<(PathBuf, Vec<Rc<Source>>)> = Vec::new();
+    for (source, path) in sources.iter().zip(&paths) {
+        let folder: PathBuf = path.iter().take(shared + 1).collect();
+        match folders.iter_mut().find(|(known, _)| *known == folder) {
+            Some((_, sources)) => sources.push(Rc::clone(source)),
+            None => folders.push((folder, vec![Rc::clone(source)])),
+        }
+    }
+    folders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::folders;
+    use crate::input::Source;
+    use std::rc::Rc;
+
+    #[test]
+    fn texts_are_told_apart_by_the_first_folder_that_differs() {
+        let table = [
+            (vec!["envs/prod/a", "./envs/staging/b/a"], vec!["envs/prod", "envs/staging"]),
+            (vec!["envs/prod/x/a", "envs/prod/y/a", "envs/dev/a"], vec!["envs/prod", "envs/dev"]),
+            (vec!["envs/a", "envs/prod/a"], vec!["envs", "envs/prod"]),
+            (vec!["envs/a", "./envs/b"], vec!["envs"]),
+            (vec!["/x/a", "/x/y/a"], vec!["/x", "/x/y"]),
+            (vec!["standard input", "a"], vec![""]),
+        ];
+        for (names, expected) in table {
+            let source = |name: &&str| Rc::new(Source { name: name.to_string(), text: String::new() });
+            let sources: Vec<_> = names.iter().map(source).collect();
+            let found: Vec<_> = folders(&sources).into_iter().map(|(folder, _)| folder.display().to_string()).collect();
+            assert_eq!(found, expected, "{names:?}");
+        }
+    }
+}

@@ -3,9 +3,10 @@ WASM := target/wasm32-wasip1/release/canary_split.wasm
 PYTHON := .venv/bin/python
 # Where everything here looks for what was built.
 export CARGO_TARGET_DIR := $(CURDIR)/target
-# The module names no path of the machine that built it: the same source gives the same bytes. (Encoded, for paths with spaces.)
-REMAPPED = CARGO_ENCODED_RUSTFLAGS="$$(printf -- '\037--remap-path-prefix=%s=' \
-	"$${CARGO_HOME:-$$HOME/.cargo}"/registry/src/*/ "$(CURDIR)/" | cut -c2-)"
+# The module names no path of the machine that built it: the same source gives the same bytes. The linker leaves relocations to
+# wasmplugin/trim. (Encoded, for paths with spaces.)
+MODULE_FLAGS = CARGO_ENCODED_RUSTFLAGS="-Clink-arg=--emit-relocs$$(printf -- '\037--remap-path-prefix=%s=' \
+	"$${CARGO_HOME:-$$HOME/.cargo}"/registry/src/*/ "$(CURDIR)/")"
 
 # Istio's test library asks for these folders and uses them for nothing here.
 export TARGET_OUT := /tmp
@@ -19,14 +20,14 @@ help: ## this list
 build: ## the module: target/wasm32-wasip1/release/canary_split.wasm
 	tests/setup.sh build
 	@cargo fetch --quiet --locked --target wasm32-wasip1
-	@$(REMAPPED) cargo build --locked --profile module --lib --no-default-features --target wasm32-wasip1
+	@$(MODULE_FLAGS) cargo build --locked --profile module --lib --no-default-features --target wasm32-wasip1
 	@$(MAKE) --no-print-directory $(TRIMMED)
 	@mkdir -p $(dir $(WASM)) && cp $(TRIMMED) $(WASM).part && mv $(WASM).part $(WASM)
 
 # What the compiler has built, without what never runs, and smaller.
 BUILT := target/wasm32-wasip1/module/canary_split.wasm
 TRIMMED := target/trim/canary_split.wasm
-$(TRIMMED): $(BUILT) $(addprefix wasmplugin/trim/,src/main.rs Cargo.lock package-lock.json) Makefile
+$(TRIMMED): $(BUILT) $(addprefix wasmplugin/trim/,src/main.rs src/reach.rs Cargo.lock package-lock.json) Makefile
 	@cargo run --quiet --locked --manifest-path wasmplugin/trim/Cargo.toml --target-dir target/trim -- $< $@.part
 	@wasmplugin/trim/node_modules/.bin/wasm-opt -Oz --flatten --rereloop -Oz --flatten --rereloop -Oz -Oz --strip-target-features $@.part -o $@.part && mv $@.part $@
 

@@ -1,7 +1,7 @@
 //! Which rules speak about a host: an index, so that rules for other hosts cost nothing.
 
+use crate::order::sorted;
 use crate::rule::{HostPattern, Rule};
-use std::collections::BinaryHeap;
 use std::rc::Rc;
 
 /// The longest host that can be configured: a DNS name, RFC 1035. A longer one in a request matches no pattern.
@@ -32,7 +32,7 @@ impl HostIndex {
             }
         }
         any.dedup();
-        HostIndex { exact: Positions::new(exact), below: Positions::new(below), any: any.into() }
+        HostIndex { exact: Positions::new(&exact), below: Positions::new(&below), any: any.into() }
     }
 
     /// Whether there is any host to look up; if not, nobody needs to ask for `:authority`.
@@ -62,9 +62,9 @@ impl HostIndex {
 struct Positions(Box<[(Rc<str>, u32)]>);
 
 impl Positions {
-    fn new(pairs: Vec<(Rc<str>, u32)>) -> Positions {
-        // A heap, as in `Json::object`.
-        let mut pairs = BinaryHeap::from(pairs).into_sorted_vec();
+    fn new(pairs: &[(Rc<str>, u32)]) -> Positions {
+        let places = sorted(pairs.len(), &|a, b| pairs.get(a).cmp(&pairs.get(b)));
+        let mut pairs: Vec<_> = places.into_iter().filter_map(|at| pairs.get(at).cloned()).collect();
         // A rule may name a host twice.
         pairs.dedup();
         Positions(pairs.into())

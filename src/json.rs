@@ -4,12 +4,12 @@
 //!
 //! The only user of serde.
 
+use crate::order::sorted;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use std::collections::BinaryHeap;
 use std::fmt;
 
 /// A JSON value.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Json {
     /// `null`
     Null,
@@ -28,10 +28,10 @@ pub enum Json {
 impl Json {
     /// An object of these fields.
     pub fn object(fields: Vec<(String, Json)>) -> Json {
-        // A heap, since the code that sorts slices would be 3 KB of the module.
-        let placed = (0_u32..).zip(fields).map(|(place, (name, value))| (name, place, value));
-        let sorted = placed.collect::<BinaryHeap<_>>().into_sorted_vec();
-        Json::Object(sorted.into_iter().map(|(name, _, value)| (name, value)).collect())
+        let name = |at: usize| fields.get(at).map(|(name, _)| name);
+        let places = sorted(fields.len(), &|a, b| name(a).cmp(&name(b)));
+        let mut fields: Vec<_> = fields.into_iter().map(Some).collect();
+        Json::Object(places.into_iter().filter_map(|at| fields.get_mut(at)?.take()).collect())
     }
 
     /// What kind of value this is, for error texts.

@@ -9,7 +9,7 @@
 //!
 //! | module | answers |
 //! |---|---|
-//! | [`config`] (from [`json`]) | what do these lines of `pluginConfig` mean, and what is wrong with them? |
+//! | [`config`] (from [`json`], with [`order`]) | what do these lines of `pluginConfig` mean, and what is wrong with them? |
 //! | [`reload`] | which rules are in force after this config, given the one before? |
 //! | [`hosts`], [`paths`], [`rule`] (with [`re2`], [`cookie`], [`claim`]) | which rule speaks about this request? |
 //! | [`keys`], [`sticky`] (with [`keep`]) | which draw does the visitor bring, and which cookie does he or she get? |
@@ -42,6 +42,7 @@ pub mod json;
 pub mod keep;
 pub mod keys;
 pub mod metrics;
+pub mod order;
 pub mod paths;
 pub mod plugins;
 pub mod re2;

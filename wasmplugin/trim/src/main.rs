@@ -5,11 +5,14 @@
 //! that no tool can see that nobody calls them: [`Cut`] knows them by their names. If a new compiler calls them otherwise, they
 //! stay, and the test of the module's size tells.
 
+mod reach;
+
+use reach::{Item, Reach};
 use rustc_demangle::demangle;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use walrus::ir::{Call, Value, Visitor, dfs_in_order};
-use walrus::{FunctionBuilder, FunctionId, FunctionKind, Module, ValType};
+use walrus::{ExportItem, FunctionBuilder, FunctionId, FunctionKind, Module, ValType};
 
 /// What Envoy needs of the filter.
 const KEPT: [&str; 10] = [
@@ -46,13 +49,18 @@ impl Cut {
         // Filters of TCP; and what the SDK's traits offer to a context: the filter calls the host by `hostcalls` instead.
         let offered = name.strip_prefix("proxy_wasm::traits::").and_then(|name| name.split_once("::"));
         let is_of_use = |method: &str| method == "on_vm_start";
-        (is_any(&["Dispatcher::create_stream_context", "backtrace::BacktraceLock", "std::io::", "core::fmt::builders::", "core::str::slice_error_fail_rt"])
-            || offered.is_some_and(|(_, method)| !is_of_use(method)))
+        (is_any(&[
+            "Dispatcher::create_stream_context",
+            "backtrace::BacktraceLock",
+            "std::io::",
+            "core::fmt::builders::",
+            "core::str::slice_error_fail_rt",
+        ]) || offered.is_some_and(|(_, method)| !is_of_use(method)))
         .then_some(Cut::Trap)
     }
 
-    /// Cuts all functions that never run.
-    fn all(module: &mut Module) {
+    /// The functions that never run, with how they are cut.
+    fn all(module: &Module) -> Vec<(FunctionId, Cut)> {
         let cut = |id: FunctionId| Cut::of(&format!("{:#}", demangle(module.funcs.get(id).name.as_deref()?)));
         let (never, runs): (Vec<_>, Vec<_>) = module.funcs.iter_local().partition(|&(id, _)| cut(id).is_some());
         let mut called = Called::default();
@@ -62,8 +70,7 @@ impl Cut {
             let name = module.funcs.get(id).name.as_deref().unwrap_or_default();
             called.0.contains(&id) && demangle(name).to_string().starts_with("proxy_wasm::traits::")
         };
-        let never: Vec<_> = never.iter().filter_map(|&(id, _)| Some((id, cut(id).filter(|_| !is_another(id))?))).collect();
-        never.into_iter().for_each(|(id, cut)| cut.apply(module, id));
+        never.iter().filter_map(|&(id, _)| Some((id, cut(id).filter(|_| !is_another(id))?))).collect()
     }
 
     fn apply(self, module: &mut Module, id: FunctionId) {
@@ -96,6 +103,7 @@ impl Visitor<'_> for Called {
 
 fn trim(before: &str, after: &str) -> Result<(), String> {
     let built = std::fs::read(before).map_err(|error| format!("{before}: {error}"))?;
+    let reach = Reach::read(&built).map_err(|error| format!("{before}: {error}"))?;
     let mut config = walrus::ModuleConfig::new();
     config.generate_name_section(false).generate_producers_section(false);
     let mut module = config.parse(&built).map_err(|error| format!("{before}: {error:#}"))?;
@@ -107,8 +115,29 @@ fn trim(before: &str, after: &str) -> Result<(), String> {
     for id in unneeded.map(|export| export.id()).collect::<Vec<_>>() {
         module.exports.delete(id);
     }
-    walrus::passes::gc::run(&mut module);
-    Cut::all(&mut module);
+    // What only the exports reached must not count as a caller.
+    let by_index: Vec<FunctionId> = module.funcs.iter().map(|function| function.id()).collect();
+    let index_of = |id: FunctionId| by_index.iter().position(|&known| known == id).map(|index| index as u32);
+    let cut = Cut::all(&module);
+    let is_cut: BTreeSet<u32> = cut.iter().filter_map(|&(id, _)| index_of(id)).collect();
+    let roots: Vec<u32> = module.exports.iter().filter_map(|export| match export.item {
+        ExportItem::Function(id) => index_of(id),
+        _ => None,
+    }).collect();
+    let reached = reach.from(&roots, |index| is_cut.contains(&index));
+    cut.into_iter().for_each(|(id, cut)| cut.apply(&mut module, id));
+    for (index, &id) in (0..).zip(&by_index) {
+        let is_local = matches!(module.funcs.get(id).kind, FunctionKind::Local(_));
+        if is_local && !reached.contains(&Item::Function(index)) {
+            Cut::Trap.apply(&mut module, id);
+        }
+    }
+    for (segment, id) in module.data.iter().map(|data| data.id()).collect::<Vec<_>>().into_iter().enumerate() {
+        reach.clear(segment, &mut module.data.get_mut(id).value, &reached);
+    }
+    for section in ["linking", "reloc.CODE", "reloc.DATA"] {
+        module.customs.remove_raw(section);
+    }
     walrus::passes::gc::run(&mut module);
     std::fs::write(after, module.emit_wasm()).map_err(|error| format!("{after}: {error}"))
 }

@@ -27,7 +27,7 @@ build: ## the module: target/wasm32-wasip1/release/canary_split.wasm
 # What the compiler has built, without what never runs, and smaller.
 BUILT := target/wasm32-wasip1/module/canary_split.wasm
 TRIMMED := target/trim/canary_split.wasm
-$(TRIMMED): $(BUILT) $(addprefix wasmplugin/trim/,src/main.rs src/reach.rs Cargo.lock package-lock.json) Makefile
+$(TRIMMED): $(BUILT) $(addprefix wasmplugin/trim/,src/cut.rs src/main.rs src/reach.rs Cargo.lock package-lock.json) Makefile
 	@cargo run --quiet --locked --manifest-path wasmplugin/trim/Cargo.toml --target-dir target/trim -- $< $@.part
 	@wasmplugin/trim/node_modules/.bin/wasm-opt -Oz --flatten --rereloop -Oz --flatten --rereloop -Oz -Oz --strip-target-features $@.part -o $@.part && mv $@.part $@
 

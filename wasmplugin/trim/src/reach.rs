@@ -57,7 +57,8 @@ impl Reach {
                     KnownCustom::Linking(linking) => {
                         for subsection in linking.subsections() {
                             if let Linking::SymbolTable(table) = subsection.map_err(|error| error.to_string())? {
-                                symbols = table.into_iter().collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+                                symbols =
+                                    table.into_iter().collect::<Result<_, _>>().map_err(|error| error.to_string())?;
                             }
                         }
                     }
@@ -85,16 +86,23 @@ impl Reach {
         }
         let mut reach = Reach { named: BTreeMap::new(), pieces };
         for (name, reader) in relocations {
-            let in_code = |at: usize| bodies.range(..=code + at).next_back().map(|(_, item)| *item).into_iter().collect();
+            let in_code =
+                |at: usize| bodies.range(..=code + at).next_back().map(|(_, item)| *item).into_iter().collect();
             match name {
                 "reloc.CODE" => reach.add(reader, &items, in_code)?,
                 _ => {
                     let starts: Vec<usize> = segments.iter().map(|start| start - data).collect();
-                    let pieces: Vec<(Range<usize>, Item)> = reach.pieces.iter().map(|piece| {
-                        let start = starts.get(piece.segment).copied().unwrap_or_default();
-                        (start + piece.range.start..start + piece.range.end, Item::Data(piece.symbol))
-                    }).collect();
-                    let in_data = |at: usize| pieces.iter().filter(|(range, _)| range.contains(&at)).map(|(_, item)| *item).collect();
+                    let pieces: Vec<(Range<usize>, Item)> = reach
+                        .pieces
+                        .iter()
+                        .map(|piece| {
+                            let start = starts.get(piece.segment).copied().unwrap_or_default();
+                            (start + piece.range.start..start + piece.range.end, Item::Data(piece.symbol))
+                        })
+                        .collect();
+                    let in_data = |at: usize| {
+                        pieces.iter().filter(|(range, _)| range.contains(&at)).map(|(_, item)| *item).collect()
+                    };
                     reach.add(reader, &items, in_data)?;
                 }
             }
@@ -102,7 +110,12 @@ impl Reach {
         Ok(reach)
     }
 
-    fn add(&mut self, reader: RelocSectionReader, items: &[Option<Item>], who: impl Fn(usize) -> Vec<Item>) -> Result<(), String> {
+    fn add(
+        &mut self,
+        reader: RelocSectionReader,
+        items: &[Option<Item>],
+        who: impl Fn(usize) -> Vec<Item>,
+    ) -> Result<(), String> {
         use wasmparser::RelocationType::{GlobalIndexI32, GlobalIndexLeb, TableNumberLeb, TypeIndexLeb};
         for entry in reader.entries() {
             let entry = entry.map_err(|error| error.to_string())?;
@@ -134,7 +147,7 @@ impl Reach {
         reached
     }
 
-    /// Overwrites with zeros what is not reached of a segment; zeros at the end of memory's beginning need not be stored.
+    /// Overwrites with zeros what is not reached of a segment.
     pub fn clear(&self, segment: usize, bytes: &mut [u8], reached: &BTreeSet<Item>) {
         let mut is_free = vec![false; bytes.len()];
         // Pieces may overlap: equal strings are stored once.

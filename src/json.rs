@@ -108,7 +108,6 @@ fn split(text: &str, separator: u8) -> Parts<'_> {
     Parts { rest: (!text.trim_ascii().is_empty()).then_some(text), separator }
 }
 
-#[derive(Clone)]
 struct Parts<'t> {
     rest: Option<&'t str>,
     separator: u8,

@@ -4,7 +4,7 @@
 use crate::rule::{Condition, Rule, StringMatch};
 
 /// What the path has to begin with, for each rule.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct PathIndex(Box<[Begin]>);
 
 impl PathIndex {

@@ -82,7 +82,7 @@ fn each_regime_costs_what_the_budget_says() {
 }
 
 #[test]
-#[ignore = "make budget calls it"]
+#[ignore = "no test: it writes tests/budget.yaml, for make budget"]
 fn write() {
     let mut text = "# What a request costs in each regime of bench/cases.yaml, by the interpreter's count; make budget writes it.\n".to_owned();
     for (name, cost) in costs() {

@@ -145,7 +145,7 @@ fn workshop(kind: &str, target: &str) -> PathBuf {
 }
 
 #[test]
-#[ignore = "make fuzz calls it: inputs as files, for libFuzzer"]
+#[ignore = "no test: it writes the inputs as files for libFuzzer, for make fuzz"]
 fn unpack() {
     for (target, _) in TARGETS {
         workshop("finds", target);
@@ -157,7 +157,7 @@ fn unpack() {
 }
 
 #[test]
-#[ignore = "make corpora calls it: what libFuzzer has kept and found, into the repository"]
+#[ignore = "no test: it writes what libFuzzer has kept and found into the repository, for make corpora"]
 fn pack() {
     for (target, check) in TARGETS {
         for kind in ["corpus", "finds"] {

@@ -410,6 +410,18 @@ fn each_header_is_asked_for_at_most_once() {
 }
 
 #[test]
+fn a_path_is_asked_for_only_where_what_stands_before_it_holds() {
+    let mut gateway = Gateway::new(&Program::load());
+    gateway.configure(
+        br#"{"rules":[{"name":"a","match":[{"method":{"exact":"POST"},"uri":{"prefix":"/a"}}],"subset":"v1"}]}"#,
+    );
+    let (_, asked) = cost(&mut gateway, &[(":authority", "a"), (":method", "GET"), (":path", "/b")]);
+    assert_eq!(asked, [":method"]);
+    let (_, asked) = cost(&mut gateway, &[(":authority", "a"), (":method", "POST"), (":path", "/b")]);
+    assert_eq!(asked, [":method", ":path"]);
+}
+
+#[test]
 fn a_returning_visitor_costs_few_host_calls() {
     let program = Program::load();
     let mut gateway = Gateway::new(&program);

@@ -58,7 +58,8 @@ def binary(version):
 
 
 def until(condition, what, patience=PATIENCE):
-    """Waits until the condition holds (for what has no event to wait for) and returns its value."""
+    """Asks until the condition holds, with a pause between, and returns its value: for what another process tells only when asked
+    (statistics, the admin interface, logs)."""
     deadline = time.monotonic() + patience
     pause = 0.001
     while True:

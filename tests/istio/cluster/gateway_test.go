@@ -107,6 +107,7 @@ func (g *gatewayContainer) start(ctx context.Context, pod *corev1.Pod, address s
 	if err := connect(running.process, address); err != nil {
 		return nil, err
 	}
+	// An agent says that it is ready only when asked, as the kubelet asks.
 	ready := "http://" + address + ":15021/healthz/ready"
 	for deadline := time.Now().Add(harness.Patience); ; time.Sleep(20 * time.Millisecond) {
 		if response, err := http.Get(ready); err == nil {
@@ -300,14 +301,23 @@ func plugIn(address string) error {
 	} else if err := netlink.LinkSetUp(lo); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(harness.Patience); ; time.Sleep(time.Millisecond) {
-		err := setUpLink("eth0", address)
-		if err == nil {
-			break
-		}
-		if !errors.As(err, &netlink.LinkNotFoundError{}) || time.Now().After(deadline) {
+	links, done := make(chan netlink.LinkUpdate, 16), make(chan struct{})
+	defer close(done)
+	if err := netlink.LinkSubscribe(links, done); err != nil {
+		return err
+	}
+	patience := time.After(harness.Patience)
+	err := setUpLink("eth0", address)
+	for errors.As(err, &netlink.LinkNotFoundError{}) {
+		select {
+		case <-links:
+			err = setUpLink("eth0", address)
+		case <-patience:
 			return err
 		}
+	}
+	if err != nil {
+		return err
 	}
 	gateway, err := netlink.ParseIPNet(hereFrom(address) + "/32")
 	if err != nil {

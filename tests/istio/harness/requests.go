@@ -11,7 +11,7 @@ import (
 // Patience is how long anything that is awaited may take.
 const Patience = 60 * time.Second
 
-// Until waits for what has no event to wait for.
+// Until asks until it holds, with a pause between: for what another process tells only when asked (statistics, answers, objects).
 func Until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(Patience)

@@ -24,6 +24,56 @@ struct Piece {
     range: Range<usize>,
 }
 
+/// Where things stand in a module, and what the linker says of them.
+#[derive(Default)]
+struct Sections<'m> {
+    symbols: Vec<SymbolInfo<'m>>,
+    in_code: Option<RelocSectionReader<'m>>,
+    in_data: Option<RelocSectionReader<'m>>,
+    /// The functions by where they begin in the section of code.
+    functions: BTreeMap<usize, u32>,
+    /// Where each segment begins in the section of data.
+    segments: Vec<usize>,
+}
+
+impl<'m> Sections<'m> {
+    fn read(module: &'m [u8]) -> wasmparser::Result<Sections<'m>> {
+        let mut sections = Sections::default();
+        let (mut index, mut code) = (0, 0);
+        for payload in Parser::new(0).parse_all(module) {
+            match payload? {
+                // The module imports nothing but functions.
+                Payload::ImportSection(imports) => index += imports.count(),
+                Payload::CodeSectionStart { range, .. } => code = range.start,
+                Payload::CodeSectionEntry(body) => {
+                    sections.functions.insert(body.range().start - code, index);
+                    index += 1;
+                }
+                Payload::DataSection(data) => {
+                    let start = module.as_ptr() as usize + data.range().start;
+                    for segment in data {
+                        sections.segments.push(segment?.data.as_ptr() as usize - start);
+                    }
+                }
+                Payload::CustomSection(section) => match (section.name(), section.as_known()) {
+                    (_, KnownCustom::Linking(linking)) => {
+                        for subsection in linking.subsections() {
+                            if let Linking::SymbolTable(table) = subsection? {
+                                sections.symbols = table.into_iter().collect::<Result<_, _>>()?;
+                            }
+                        }
+                    }
+                    ("reloc.CODE", KnownCustom::Reloc(reader)) => sections.in_code = Some(reader),
+                    ("reloc.DATA", KnownCustom::Reloc(reader)) => sections.in_data = Some(reader),
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+        Ok(sections)
+    }
+}
+
 /// Who names whom.
 pub struct Reach {
     named: BTreeMap<Item, Vec<Item>>,
@@ -33,47 +83,13 @@ pub struct Reach {
 impl Reach {
     /// Reads the relocations of a module.
     pub fn read(module: &[u8]) -> Result<Reach, String> {
-        let (mut symbols, mut relocations) = (Vec::new(), Vec::new());
-        // Where the sections begin, and what stands where in them.
-        let (mut code, mut data) = (0, 0);
-        let (mut bodies, mut segments) = (BTreeMap::new(), Vec::new());
-        let mut index = 0;
-        for payload in Parser::new(0).parse_all(module) {
-            match payload.map_err(|error| error.to_string())? {
-                Payload::ImportSection(imports) => index += imports.count(),
-                Payload::CodeSectionStart { range, .. } => code = range.start,
-                Payload::CodeSectionEntry(body) => {
-                    bodies.insert(body.range().start, Item::Function(index));
-                    index += 1;
-                }
-                Payload::DataSection(section) => {
-                    data = section.range().start;
-                    for segment in section {
-                        let segment = segment.map_err(|error| error.to_string())?;
-                        segments.push(segment.data.as_ptr() as usize - module.as_ptr() as usize);
-                    }
-                }
-                Payload::CustomSection(section) => match section.as_known() {
-                    KnownCustom::Linking(linking) => {
-                        for subsection in linking.subsections() {
-                            if let Linking::SymbolTable(table) = subsection.map_err(|error| error.to_string())? {
-                                symbols =
-                                    table.into_iter().collect::<Result<_, _>>().map_err(|error| error.to_string())?;
-                            }
-                        }
-                    }
-                    KnownCustom::Reloc(reader) => relocations.push((section.name(), reader)),
-                    _ => {}
-                },
-                _ => {}
-            }
-        }
-        if symbols.is_empty() || relocations.len() != 2 {
+        let sections = Sections::read(module).map_err(|error| error.to_string())?;
+        let (Some(in_code), Some(in_data)) = (sections.in_code, sections.in_data) else {
             return Err("it has no relocations; link it with --emit-relocs".to_owned());
-        }
+        };
         let mut pieces = Vec::new();
         let mut items = Vec::new();
-        for (symbol, info) in symbols.iter().enumerate() {
+        for (symbol, info) in sections.symbols.iter().enumerate() {
             items.push(match info {
                 SymbolInfo::Func { index, .. } => Some(Item::Function(*index)),
                 SymbolInfo::Data { symbol: Some(piece), .. } => {
@@ -84,54 +100,21 @@ impl Reach {
                 _ => None,
             });
         }
-        let mut reach = Reach { named: BTreeMap::new(), pieces };
-        for (name, reader) in relocations {
-            let in_code =
-                |at: usize| bodies.range(..=code + at).next_back().map(|(_, item)| *item).into_iter().collect();
-            match name {
-                "reloc.CODE" => reach.add(reader, &items, in_code)?,
-                _ => {
-                    let starts: Vec<usize> = segments.iter().map(|start| start - data).collect();
-                    let pieces: Vec<(Range<usize>, Item)> = reach
-                        .pieces
-                        .iter()
-                        .map(|piece| {
-                            let start = starts.get(piece.segment).copied().unwrap_or_default();
-                            (start + piece.range.start..start + piece.range.end, Item::Data(piece.symbol))
-                        })
-                        .collect();
-                    let in_data = |at: usize| {
-                        pieces.iter().filter(|(range, _)| range.contains(&at)).map(|(_, item)| *item).collect()
-                    };
-                    reach.add(reader, &items, in_data)?;
-                }
-            }
-        }
-        Ok(reach)
-    }
-
-    fn add(
-        &mut self,
-        reader: RelocSectionReader,
-        items: &[Option<Item>],
-        who: impl Fn(usize) -> Vec<Item>,
-    ) -> Result<(), String> {
-        use wasmparser::RelocationType::{GlobalIndexI32, GlobalIndexLeb, TableNumberLeb, TypeIndexLeb};
-        for entry in reader.entries() {
-            let entry = entry.map_err(|error| error.to_string())?;
-            if matches!(entry.ty, TypeIndexLeb | GlobalIndexLeb | GlobalIndexI32 | TableNumberLeb) {
-                continue;
-            }
-            let named = items.get(entry.index as usize).copied().flatten();
-            let who = who(entry.offset as usize);
-            if who.is_empty() {
-                return Err(format!("a relocation at {} belongs to nothing that has a symbol", entry.offset));
-            }
-            for item in who {
-                self.named.entry(item).or_default().extend(named);
-            }
-        }
-        Ok(())
+        let function_at = |at: usize| {
+            let function = sections.functions.range(..=at).next_back();
+            function.map(|(_, &index)| Item::Function(index)).into_iter().collect()
+        };
+        let data_at = |at: usize| {
+            let is_there = |piece: &&Piece| {
+                let start = sections.segments.get(piece.segment);
+                start.and_then(|start| at.checked_sub(*start)).is_some_and(|at| piece.range.contains(&at))
+            };
+            pieces.iter().filter(is_there).map(|piece| Item::Data(piece.symbol)).collect()
+        };
+        let mut named = BTreeMap::new();
+        add(&mut named, in_code, &items, function_at)?;
+        add(&mut named, in_data, &items, data_at)?;
+        Ok(Reach { named, pieces })
     }
 
     /// All that these functions reach, and they themselves; what is cut reaches nothing.
@@ -162,4 +145,29 @@ impl Reach {
         }
         bytes.iter_mut().zip(is_free).filter(|(_, is_free)| *is_free).for_each(|(byte, _)| *byte = 0);
     }
+}
+
+/// Adds what the relocations of a section name to whoever stands at their places.
+fn add(
+    named: &mut BTreeMap<Item, Vec<Item>>,
+    reader: RelocSectionReader,
+    items: &[Option<Item>],
+    who: impl Fn(usize) -> Vec<Item>,
+) -> Result<(), String> {
+    use wasmparser::RelocationType::{GlobalIndexI32, GlobalIndexLeb, TableNumberLeb, TypeIndexLeb};
+    for entry in reader.entries() {
+        let entry = entry.map_err(|error| error.to_string())?;
+        if matches!(entry.ty, TypeIndexLeb | GlobalIndexLeb | GlobalIndexI32 | TableNumberLeb) {
+            continue;
+        }
+        let item = items.get(entry.index as usize).copied().flatten();
+        let who = who(entry.offset as usize);
+        if who.is_empty() {
+            return Err(format!("a relocation at {} belongs to nothing that has a symbol", entry.offset));
+        }
+        for who in who {
+            named.entry(who).or_default().extend(item);
+        }
+    }
+    Ok(())
 }

@@ -1,10 +1,13 @@
 //! One request → one decision.
 
 use crate::config::Config;
-use crate::keys::client_draw;
-use crate::rule::{Request, Rule, Subset, Target, WeightedSubsets};
+use crate::request::Request;
+use crate::rule::{Rule, Target, WeightedSubsets};
 use crate::split::Draw;
-use crate::sticky::{Cookie, FirstDraw, Minutes, Sticky};
+use crate::subset::Subset;
+use crate::visitor::Sticky;
+use crate::visitor::cookie::{Cookie, FirstDraw, Minutes};
+use crate::visitor::keys::client_draw;
 
 /// Which subset a request belongs to, and why.
 #[derive(Clone, Debug)]
@@ -38,7 +41,7 @@ pub enum Source {
     Kept,
 }
 
-/// A cookie for the final response, if [`crate::sticky::may_set_cookie`] lets it.
+/// A cookie for the final response, if [`crate::visitor::cookie::may_set_cookie`] lets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewCookie {
     /// The value of the `set-cookie` header.
@@ -152,6 +155,7 @@ fn visit<'c>(
 fn keyed<'c>(sticky: &'c Sticky, request: &mut impl Request<'c>) -> Option<Draw> {
     sticky.keys.iter().find_map(|key| key.draw(request))
 }
+
 /// What a cookie keeps of a decision under `keep`.
 fn kept_part<'c>(subsets: &'c WeightedSubsets, sticky: &Sticky, at: usize, draw: Draw) -> Option<(&'c str, u64)> {
     let subset = &subsets.subsets.get(at)?.name;

@@ -7,17 +7,22 @@
 //! config → rule → draw → subset → header
 //! ```
 //!
-//! | module | answers |
+//! The map of the code, from the bottom floor to the top one. A room uses only what is in the rooms above it in this list
+//! (`tests/layers.rs` checks that), and each answers one question:
+//!
+//! | room | answers |
 //! |---|---|
-//! | [`config`] (from [`json`], with [`order`]) | what do these lines of `pluginConfig` mean, and what is wrong with them? |
-//! | [`reload`] | which rules are in force after this config, given the one before? |
-//! | [`hosts`], [`paths`], [`rule`] (with [`re2`], [`cookie`], [`claim`]) | which rule speaks about this request? |
-//! | [`keys`], [`sticky`] (with [`keep`]) | which draw does the visitor bring, and which cookie does he or she get? |
+//! | [`order`] | in which order are these things? (for the indexes of rules and fields) |
+//! | [`request`] | what can be asked about a request? |
+//! | [`subset`] | how is one version behind a route called? |
 //! | [`split`] | which subset owns this draw? |
-//! | [`decide`] | all of that for one request |
+//! | [`visitor`] | which draw does the visitor bring, and which cookie does he or she get? |
+//! | [`rule`] | which rule speaks about this request? |
+//! | [`config`] | what do these lines of `pluginConfig` mean, and what is wrong with them? |
+//! | [`decide`] | all of that for one request: which subset, why, and with which cookie? |
+//! | [`reload`] | which rules are in force after this config, given the one before? |
 //! | [`metrics`] | how is what happens called in the statistics? |
-//! | [`plugins`] | does another plugin of this gateway write the same header? |
-//! | `host` | the only module that talks to Envoy (wasm32 only): configs; streams; what VMs share; statistics |
+//! | `host` | what does Envoy say, and what do we tell it? (wasm32 only) |
 //!
 //! Everything but `host` is pure: no clock, no chance, no log, no globals.
 
@@ -33,23 +38,16 @@
     clippy::string_slice
 )]
 
-pub mod claim;
 pub mod config;
-pub mod cookie;
 pub mod decide;
-pub mod hosts;
-pub mod json;
-pub mod keep;
-pub mod keys;
 pub mod metrics;
 pub mod order;
-pub mod paths;
-pub mod plugins;
-pub mod re2;
 pub mod reload;
+pub mod request;
 pub mod rule;
 pub mod split;
-pub mod sticky;
+pub mod subset;
+pub mod visitor;
 
 #[cfg(target_arch = "wasm32")]
 mod host;

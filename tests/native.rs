@@ -2,14 +2,14 @@
 
 mod common;
 
-use canary_split::claim::ClaimPath;
 use canary_split::config::Config;
 use canary_split::decide::decide;
 use canary_split::metrics;
 use canary_split::reload::State;
-use canary_split::rule::Request;
+use canary_split::request::Request;
+use canary_split::request::claim::ClaimPath;
 use canary_split::split::Draw;
-use canary_split::sticky::{Minutes, may_set_cookie};
+use canary_split::visitor::cookie::{Minutes, may_set_cookie};
 use common::{Observed, Phase, Sent};
 
 const NOW: u32 = 0x1c8_9b43;

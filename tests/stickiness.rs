@@ -1,11 +1,11 @@
 //! Many visitors over many edits: who stays, who moves, and how many see what.
 
-use canary_split::claim::ClaimPath;
 use canary_split::config::Config;
 use canary_split::decide::{Source, decide};
-use canary_split::rule::Request;
+use canary_split::request::Request;
+use canary_split::request::claim::ClaimPath;
 use canary_split::split::Draw;
-use canary_split::sticky::Minutes;
+use canary_split::visitor::cookie::Minutes;
 use std::collections::HashMap;
 
 const NOW: u32 = 0x1c8_9b43;

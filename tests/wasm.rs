@@ -6,7 +6,7 @@ mod host;
 #[path = "wasm/vms.rs"]
 mod vms;
 
-use canary_split::sticky::Minutes;
+use canary_split::visitor::cookie::Minutes;
 use common::{Observed, Phase, Sent, Visitor};
 use host::{Headers, Program, Shared, Worker};
 use std::cell::RefCell;
@@ -318,7 +318,7 @@ fn throw_bytes_at(program: &Program, config: &[u8], requests: usize) {
             let cookie = std::str::from_utf8(cookie).unwrap();
             let (value, rest) = cookie.split_once(';').unwrap();
             assert!(
-                canary_split::sticky::Held::parse(&value.as_bytes()["canary-httpbin=".len()..]).is_some(),
+                canary_split::visitor::cookie::Held::parse(&value.as_bytes()["canary-httpbin=".len()..]).is_some(),
                 "{cookie}"
             );
             assert!(

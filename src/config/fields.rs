@@ -1,8 +1,27 @@
 //! How the parts of a config are read: an object's fields, the place of an error, and all errors so far.
 
-use super::{ConfigError, MAX_ENTRIES, MAX_STRING};
-use crate::json::Json;
+use super::json::Json;
 use std::fmt;
+
+/// The most entries that a list, or fields that an object, may have.
+const MAX_ENTRIES: usize = 10_000;
+/// The longest string, in bytes.
+pub(super) const MAX_STRING: usize = 8192;
+
+/// What is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Where in the config, as in `rules[1].split[0].weight`; empty: the whole of it.
+    pub place: String,
+    /// What is wrong: the value (secrets aside) and the limit.
+    pub problem: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.place.is_empty() { f.write_str(&self.problem) } else { write!(f, "{}: {}", self.place, self.problem) }
+    }
+}
 
 pub(super) fn string<'j>(json: &'j Json, place: &Place, errors: &mut Errors) -> Option<&'j str> {
     match json {

@@ -1,80 +1,21 @@
-//! The only module that talks to Envoy.
-//!
-//! Rules of this file and those below it: nothing may panic (a trap kills the VM of this worker and every request in flight there);
-//! values are read as bytes; request headers are touched in the request phase only, response headers in the response phase only
-//! (the SDK panics on the host's refusal); `on_configure` is always true, or Envoy would answer 500 to everything.
+//! A plugin is given its config.
 
-mod active;
-mod shared;
-mod stats;
-mod stream;
-
+use super::active::Active;
+use super::envoy::plugin_name;
+use super::shared::{Effect, go_back, plugins, state, take_effect, update_plugins};
+use super::stats::{count_errors, record_gone, record_in_force, record_rules, record_weights};
+use super::stream::Stream;
+use super::vm::{Alive, known, vm_id};
+use crate::reload::plugins::Plugins;
 use crate::reload::{Counts, Evaluation};
-use crate::split::Draw;
-use active::Active;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{BufferType, ContextType, LogLevel};
-use shared::{Effect, go_back, plugins, state, take_effect, update_plugins};
-use stats::{count_errors, record_gone, record_in_force, record_rules, record_weights};
-use std::cell::{Cell, RefCell};
-use std::hash::{BuildHasher, Hasher, RandomState};
+use proxy_wasm::types::{BufferType, ContextType};
+use std::cell::Cell;
 use std::rc::Rc;
-use std::time::UNIX_EPOCH;
-use stream::Stream;
-
-proxy_wasm::main! {{
-    proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|id| Box::new(Plugin { id, name: None, active: Rc::default(), is_late: Cell::default() }));
-}}
-
-thread_local! {
-    /// RandomState takes its keys from the host's random source; fastrand by itself would be seeded by the clock.
-    static RANDOM: RefCell<fastrand::Rng> =
-        RefCell::new(fastrand::Rng::with_seed(RandomState::new().build_hasher().finish()));
-
-    /// What outlives configs: a VM serves one thread.
-    static VM: RefCell<Vm> = RefCell::default();
-}
-
-#[derive(Default)]
-struct Vm {
-    id: Option<u64>,
-    plugins: Vec<Known>,
-}
-
-/// What a VM knows of a plugin.
-#[derive(Default)]
-struct Known {
-    name: String,
-    /// The generation of the config that this VM was given last; 0: none yet.
-    seen: u64,
-    /// Its configs that are alive here; an old one ends with its last request.
-    alive: Vec<Alive>,
-}
-
-/// A config that is alive.
-#[derive(Clone)]
-struct Alive {
-    /// Its root context.
-    id: u32,
-    generation: u64,
-    header: String,
-    counts: Counts,
-}
-
-/// Looks up or changes what this VM knows of a plugin.
-fn known<T: Default>(plugin: &str, change: impl FnOnce(&mut Known) -> T) -> T {
-    VM.with_borrow_mut(|vm| {
-        if !vm.plugins.iter().any(|known| known.name == plugin) {
-            vm.plugins.push(Known { name: plugin.to_owned(), ..Known::default() });
-        }
-        vm.plugins.iter_mut().find(|known| known.name == plugin).map(change).unwrap_or_default()
-    })
-}
 
 /// One config of one plugin.
-struct Plugin {
+pub(super) struct Plugin {
     /// Its root context.
     id: u32,
     /// `None`: it has not been given its config yet.
@@ -160,6 +101,11 @@ impl Drop for Plugin {
 }
 
 impl Plugin {
+    /// In this root context.
+    pub(super) fn new(id: u32) -> Plugin {
+        Plugin { id, name: None, active: Rc::default(), is_late: Cell::default() }
+    }
+
     /// A config that seemed to be late is what is served.
     #[cold]
     fn insist(&self) {
@@ -210,7 +156,7 @@ fn restore(name: &str, ended: Option<u64>, mut serving: Alive) {
 }
 
 /// Notes in the list of live plugins what this VM serves.
-fn insert(name: &str, alive: &Alive) -> Option<crate::plugins::Plugins> {
+fn insert(name: &str, alive: &Alive) -> Option<Plugins> {
     let by = vm_id();
     update_plugins(|plugins| plugins.insert(name, alive.generation, &alive.header, alive.counts, by))
 }
@@ -226,31 +172,4 @@ fn report(evaluation: &Evaluation, changes: &str) {
         log::error!("{fault}");
     }
     count_errors(evaluation.faults.len());
-}
-
-/// A number by which this VM knows its own entries again.
-fn vm_id() -> u64 {
-    VM.with_borrow_mut(|vm| *vm.id.get_or_insert_with(|| RANDOM.with_borrow_mut(|random| random.u64(..))))
-}
-
-/// What Envoy calls this plugin; the same in all VMs and over all configs.
-fn plugin_name() -> String {
-    // Protobuf's strings are UTF-8.
-    let named = |name: &str| property(vec![name]).and_then(|name| String::from_utf8(name).ok()).unwrap_or_default();
-    // In the list of plugins it is a line's end.
-    format!("{}/{}", named("plugin_name"), named("plugin_root_id")).replace(char::is_control, " ")
-}
-
-fn property(path: Vec<&str>) -> Option<Vec<u8>> {
-    hostcalls::get_property(path).ok().flatten()
-}
-
-fn fresh() -> Draw {
-    Draw(RANDOM.with_borrow_mut(|random| random.u32(..)))
-}
-
-/// Milliseconds since 1970.
-fn now() -> u64 {
-    let time = hostcalls::get_current_time().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    time.map_or(0, |time| time.as_millis() as u64)
 }

@@ -1,7 +1,7 @@
 //! What the VMs of a gateway share: the state of each plugin, and the list of live plugins.
 
-use super::now;
-use crate::plugins::Plugins;
+use super::envoy::now;
+use crate::reload::plugins::Plugins;
 use crate::reload::{Claim, Evaluation, State};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Status;

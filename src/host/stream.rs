@@ -1,12 +1,13 @@
 //! One request and its response.
 
 use super::active::{Active, Counted};
-use super::{fresh, now, property};
-use crate::claim::ClaimPath;
+use super::envoy::{now, property};
+use super::vm::fresh;
 use crate::decide::{Decision, NewCookie, decide};
 use crate::metrics::CodeClass;
-use crate::rule::Request;
-use crate::sticky::{Minutes, may_set_cookie};
+use crate::request::Request;
+use crate::request::claim::ClaimPath;
+use crate::visitor::cookie::{Minutes, may_set_cookie};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, MapType};

@@ -1,7 +1,7 @@
 //! Which live plugins of a gateway write which header, and how their rules are: two with one header would undo each other's
 //! decisions, and a gauge has one value for all of them.
 
-use crate::reload::Counts;
+use super::evaluation::Counts;
 use std::fmt::Write;
 
 /// The live plugins, in the order in which they have come.

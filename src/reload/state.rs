@@ -1,15 +1,9 @@
-//! Which rules are in force after a config, given what was in force before it.
-//!
-//! A rule stands or falls alone: a bad one keeps its last good version, found by its name, or is off if there is none. A
-//! config that cannot be used at all changes nothing.
-//!
-//! Envoy gives every config to several VMs, in any order, and each may find the state as it was before that config or
-//! after it. So evaluation is idempotent: with the state that it leaves behind it gives the same answer again.
+//! What the VMs of a plugin share: what is in force, and which configs it came from.
 
-use crate::config::{Config, ConfigError, General, Headers, rule_name};
-use crate::json::Text;
+use super::evaluation::{Evaluation, Given, evaluate};
+use super::in_force::{InForce, NOTHING, changes, places};
+use crate::config::{General, Headers};
 use crate::rule::{Rule, Target};
-use std::collections::HashMap;
 use std::fmt::Write;
 use std::rc::Rc;
 use xxhash_rust::xxh64::xxh64;
@@ -20,9 +14,6 @@ const HASHES: usize = 32;
 /// A VM that is given its first config is late for a newer one by no more than these milliseconds. After that an old text
 /// is somebody's decision to go back, together with a new build of the module.
 const LATE: u64 = 500;
-
-/// What a config changes that changes nothing.
-const NOTHING: &str = "nothing changed";
 
 /// What the VMs of a plugin share: what is in force, and of which configs it came.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,94 +26,6 @@ pub struct State {
     hashes: Vec<u64>,
     /// What is in force; `None`: nothing has ever been.
     in_force: Option<Rc<InForce>>,
-}
-
-/// A config in which everything is good.
-#[derive(Debug, Default, PartialEq)]
-struct InForce {
-    headers: Headers,
-    seal: Option<String>,
-    /// The rules as the configs gave them: a list in JSON. As text they take little, and are seldom needed.
-    rules: String,
-}
-
-impl InForce {
-    fn new(general: &General, rules: String) -> Rc<InForce> {
-        Rc::new(InForce { headers: general.headers.clone(), seal: general.seal.clone(), rules })
-    }
-
-    fn rules(&self) -> impl Iterator<Item = Text<'_>> {
-        Text::parse(self.rules.as_bytes()).into_iter().flat_map(Text::items)
-    }
-
-    /// The rules in their order, with their names.
-    fn named(&self) -> Vec<(String, Text<'_>)> {
-        let named = |text: Text<'_>| Some(rule_name(&text.tree().ok()?)?.to_owned());
-        self.rules().filter_map(|text| Some((named(text)?, text))).collect()
-    }
-
-    fn restored(&self) -> impl Iterator<Item = Rule> {
-        let general = General::of(self.headers.clone(), self.seal.clone());
-        self.rules().filter_map(move |text| general.restore_rule(text))
-    }
-}
-
-/// Where each name stands.
-fn places(names: &mut dyn Iterator<Item = &str>) -> HashMap<String, u32> {
-    names.map(str::to_owned).zip(0..).collect()
-}
-
-/// The names of these rules.
-fn names<'n>(named: &'n [(String, Text<'_>)]) -> impl Iterator<Item = &'n str> {
-    named.iter().map(|(name, _)| &**name)
-}
-
-/// What a config comes to.
-#[derive(Clone, Debug)]
-pub struct Evaluation {
-    /// The rules that are in force.
-    pub config: Config,
-    /// All that is wrong.
-    pub faults: Vec<Fault>,
-    /// How many rules are as the config says, on their last good version, and off.
-    pub counts: Counts,
-    in_force: Given,
-}
-
-/// What is in force after a config.
-#[derive(Clone, Debug)]
-enum Given {
-    /// What it says.
-    AsItIs,
-    /// Something else, or nothing.
-    Instead(Option<Rc<InForce>>),
-}
-
-/// Rules by their state; together they are all rules.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// As the config says.
-    pub active: usize,
-    /// As the last config said in which they were good.
-    pub last_good: usize,
-    /// Not in force.
-    pub off: usize,
-}
-
-/// Something wrong with a config, and what follows from it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// What is wrong, and where.
-    pub error: ConfigError,
-    /// What the filter does about it.
-    pub consequence: String,
-}
-
-/// `error (consequence)`
-impl std::fmt::Display for Fault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({})", self.error, self.consequence)
-    }
 }
 
 /// What a VM that is given a config has to do about the shared state.
@@ -203,78 +106,7 @@ impl State {
 
     /// Evaluates a config's text.
     pub fn evaluate(&self, text: &[u8]) -> Evaluation {
-        let (general, ignored) = match General::parse(text) {
-            Ok(parsed) => parsed,
-            Err(whole) => return self.refused(whole.errors, whole.header),
-        };
-        let mut faults = faults(ignored, "ignored; the rules take effect");
-        let mut counts = Counts::default();
-        let mut rules = Vec::with_capacity(general.count());
-        let mut texts = Vec::with_capacity(general.count());
-        // Looked up only where a rule is bad.
-        let mut last_good = None;
-        for entry in general.rules() {
-            let errors = match entry.rule {
-                Ok(rule) => {
-                    counts.active += 1;
-                    texts.push(entry.text.as_str());
-                    rules.push(rule);
-                    continue;
-                }
-                Err(errors) => errors,
-            };
-            let (named, places) = last_good.get_or_insert_with(|| {
-                let named = self.in_force.as_deref().map(InForce::named).unwrap_or_default();
-                let places = places(&mut names(&named));
-                (named, places)
-            });
-            let restored = entry.name.as_ref().and_then(|name| {
-                let (_, text) = named.get(*places.get(&**name)? as usize)?;
-                Some((general.restore_rule(*text)?, *text))
-            });
-            match restored {
-                Some((rule, text)) => {
-                    counts.last_good += 1;
-                    faults.extend(self::faults(errors, &format!("rule {} keeps its last good version", rule.name)));
-                    texts.push(text.as_str());
-                    rules.push(rule);
-                }
-                None => {
-                    counts.off += 1;
-                    let consequence =
-                        entry.name.map_or("this rule is off".to_owned(), |name| format!("rule {name} is off"));
-                    faults.extend(self::faults(errors, &consequence));
-                }
-            }
-        }
-        let in_force = match last_good {
-            None => Given::AsItIs,
-            Some(_) => Given::Instead(Some(InForce::new(&general, format!("[{}]", texts.join(","))))),
-        };
-        Evaluation { config: Config::new(general.headers, rules), faults, counts, in_force }
-    }
-
-    /// A config that cannot be used: the last good one stays in force, or nothing is.
-    fn refused(&self, errors: Vec<ConfigError>, header: Option<String>) -> Evaluation {
-        let (config, consequence) = match &self.in_force {
-            Some(before) => (
-                Config::new(before.headers.clone(), before.restored().collect()),
-                "config refused; the last good one stays in force".to_owned(),
-            ),
-            None => {
-                let mut headers = Headers::default();
-                headers.request = header.unwrap_or(headers.request);
-                let consequence =
-                    format!("config refused; no rule is in force, {} is removed from every request", headers.request);
-                (Config::new(headers, Vec::new()), consequence)
-            }
-        };
-        Evaluation {
-            counts: Counts { last_good: config.rules.len(), ..Counts::default() },
-            config,
-            faults: faults(errors, &consequence),
-            in_force: Given::Instead(self.in_force.clone()),
-        }
+        evaluate(self.in_force.as_ref(), text)
     }
 
     /// What is different after it, in one line.
@@ -329,53 +161,4 @@ impl State {
 
 fn hash(text: &[u8]) -> u64 {
     xxh64(text, 0)
-}
-
-fn faults(errors: Vec<ConfigError>, consequence: &str) -> Vec<Fault> {
-    errors.into_iter().map(|error| Fault { error, consequence: consequence.to_owned() }).collect()
-}
-
-/// What is different, by the names of the rules.
-fn changes(before: &InForce, after: &InForce) -> String {
-    let (old, new) = (before.named(), after.named());
-    let (old_places, new_places) = (places(&mut names(&old)), places(&mut names(&new)));
-    let old_of = |name: &str| old_places.get(name).and_then(|&at| old.get(at as usize));
-    let is_changed = |name: &str, text: &Text| {
-        old_of(name).is_some_and(|(_, old)| old.as_str() != text.as_str() && old.tree() != text.tree())
-    };
-    let few = |what: &str, rules: &[(String, Text)], pick: &dyn Fn(&str, &Text) -> bool| {
-        let mut line = String::new();
-        let mut count = 0;
-        for (name, _) in rules.iter().filter(|(name, text)| pick(name, text)) {
-            count += 1;
-            if count <= 8 {
-                line.push_str(if count == 1 { what } else { ", " });
-                line.push_str(name);
-            }
-        }
-        if count > 8 {
-            let _ = write!(line, " and {} more", count - 8);
-        }
-        line
-    };
-    let mut parts = vec![
-        few("new: ", &new, &|name, _| old_of(name).is_none()),
-        few("changed: ", &new, &is_changed),
-        few("gone: ", &old, &|name, _| !new_places.contains_key(name)),
-    ];
-    if before.headers.request != after.headers.request {
-        parts.push(format!("header: {}", after.headers.request));
-    }
-    if before.headers.response != after.headers.response {
-        parts.push(format!("responseHeader: {}", after.headers.response.as_deref().unwrap_or("none")));
-    }
-    if before.seal != after.seal {
-        parts.push("seal".to_owned());
-    }
-    parts.retain(|part| !part.is_empty());
-    if parts.is_empty() && !names(&old).eq(names(&new)) {
-        parts.push("order of the rules".to_owned());
-    }
-    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    if parts.is_empty() { NOTHING.to_owned() } else { parts.join("; ") }
 }

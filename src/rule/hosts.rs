@@ -1,11 +1,21 @@
 //! Which rules speak about a host: an index, so that rules for other hosts cost nothing.
 
 use crate::order::sorted;
-use crate::rule::{HostPattern, Rule};
 use std::rc::Rc;
 
 /// The longest host that can be configured: a DNS name, RFC 1035. A longer one in a request matches no pattern.
 pub const MAX_HOST: usize = 253;
+
+/// A host in a rule, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostPattern {
+    /// This host.
+    Exact(Rc<str>),
+    /// Every host below this one, at any depth, but not itself: `*.example.com`.
+    Below(Rc<str>),
+    /// Every host: `*`.
+    Any,
+}
 
 /// The positions of the rules, by host pattern.
 #[derive(Clone, Debug, Default)]
@@ -16,18 +26,18 @@ pub struct HostIndex {
 }
 
 impl HostIndex {
-    /// Indexes rules by their hosts.
-    pub fn new(rules: &[Rule]) -> HostIndex {
+    /// Indexes rules by their hosts, given in the order of the rules; no host is every host.
+    pub fn new<'r>(rules: impl Iterator<Item = &'r [HostPattern]>) -> HostIndex {
         let (mut exact, mut below, mut any) = (Vec::new(), Vec::new(), Vec::new());
-        for (position, rule) in (0_u32..).zip(rules) {
-            for host in &rule.hosts {
+        for (position, hosts) in (0_u32..).zip(rules) {
+            for host in hosts {
                 match host {
                     HostPattern::Exact(host) => exact.push((Rc::clone(host), position)),
                     HostPattern::Below(domain) => below.push((Rc::clone(domain), position)),
                     HostPattern::Any => any.push(position),
                 }
             }
-            if rule.hosts.is_empty() {
+            if hosts.is_empty() {
                 any.push(position);
             }
         }
@@ -149,17 +159,9 @@ fn normalized<'l>(authority: &[u8], lower: &'l mut [u8; MAX_HOST]) -> Option<&'l
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::{Subset, Target};
 
     fn index(rules: &[&[HostPattern]]) -> HostIndex {
-        let subset = Subset { name: "".into(), header_value: "".into() };
-        let rule = |hosts: &&[HostPattern]| Rule {
-            name: String::new(),
-            hosts: (*hosts).into(),
-            matches: Box::default(),
-            target: Target::Fixed(subset.clone()),
-        };
-        HostIndex::new(&rules.iter().map(rule).collect::<Vec<_>>())
+        HostIndex::new(rules.iter().copied())
     }
 
     #[test]

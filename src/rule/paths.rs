@@ -1,16 +1,16 @@
 //! Which rules a path rules out: of a hundred rules of a host that differ in their paths, those that do not match cost one
 //! comparison each, and lie side by side in memory.
 
-use crate::rule::{Condition, Rule, StringMatch};
+use super::condition::{Condition, Match, StringMatch};
 
 /// What the path has to begin with, for each rule.
 #[derive(Clone, Debug)]
 pub struct PathIndex(Box<[Begin]>);
 
 impl PathIndex {
-    /// Indexes rules by the path of their match, if they have one match alone that begins with it.
-    pub fn new(rules: &[Rule]) -> PathIndex {
-        PathIndex(rules.iter().map(Begin::of_rule).collect())
+    /// Indexes rules by the path of their matches, given in the order of the rules, if they have one match alone that begins with it.
+    pub fn new<'r>(rules: impl Iterator<Item = &'r [Match]>) -> PathIndex {
+        PathIndex(rules.map(Begin::of_matches).collect())
     }
 
     /// Whether a path could rule out the rule at this place.
@@ -40,8 +40,8 @@ struct Begin {
 const ANYWHERE: u32 = u32::MAX;
 
 impl Begin {
-    fn of_rule(rule: &Rule) -> Begin {
-        let [only] = &*rule.matches else { return Begin::of("") };
+    fn of_matches(matches: &[Match]) -> Begin {
+        let [only] = matches else { return Begin::of("") };
         // Only where it is asked first: the host is not asked for what is not needed.
         match only.conditions.first() {
             Some(Condition::Uri(StringMatch::Exact(text) | StringMatch::Prefix(text))) => Begin::of(text),

@@ -1,13 +1,12 @@
-//! What sticks to the visitor: a draw read from our cookie, a cookie written for a draw.
+//! Our cookie: a draw read from one, one written for a draw.
 //!
 //! The value is a format that we keep: `1.DDDDDDDD.MMMMMMM`: the version, the draw in 8 hex digits and when the cookie was
 //! made, in minutes since 1970, in 7 hex digits. Under `onWeightChange: keep` follows `.SUBSET.CCCCCCCCCCCCCCCC`, the subset
-//! and its seal ([`crate::keep`]). Lower case, at most 99 bytes. Anything else is no cookie.
+//! and its seal ([`super::keep`]). Lower case, at most 99 bytes. Anything else is no cookie.
 
-use crate::cookie;
-use crate::keep::Keep;
-use crate::keys::Key;
+use crate::request::cookies;
 use crate::split::Draw;
+use crate::subset::is_label;
 
 /// Minutes since 1970, as far as seven hex digits reach (the year 2480).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,17 +17,6 @@ impl Minutes {
     pub fn of_seconds(seconds: u64) -> Minutes {
         Minutes((seconds / 60).min(0x0fff_ffff) as u32)
     }
-}
-
-/// What makes a rule's decisions stick.
-#[derive(Clone, Debug)]
-pub struct Sticky {
-    /// The first that is present is hashed into the draw.
-    pub keys: Vec<Key>,
-    /// Our own cookie, for visitors without any key; under `keep` for everybody.
-    pub cookie: Option<Cookie>,
-    /// `onWeightChange: keep`: the cookie keeps the subset, not only the draw. Never without a cookie.
-    pub keep: Option<Keep>,
 }
 
 /// Where the first draw of a visitor comes from.
@@ -82,7 +70,7 @@ pub struct Held<'h> {
 impl Cookie {
     /// The first valid value of this cookie in a `Cookie` header.
     pub fn read<'h>(&self, header: &'h [u8]) -> Option<Held<'h>> {
-        cookie::values(header, &self.name).find_map(Held::parse)
+        cookies::values(header, &self.name).find_map(Held::parse)
     }
 
     /// Whether a visitor who holds one made then should get it anew: it may be older than half the ttl, or is of the future.
@@ -154,15 +142,6 @@ fn hex(digits: &[u8], length: usize) -> Option<u32> {
         b'a'..=b'f' => Some(value << 4 | u32::from(digit - b'a' + 10)),
         _ => None,
     })
-}
-
-/// Whether this is a DNS label in lower case: `[a-z0-9]([-a-z0-9]*[a-z0-9])?`, 1 to 63 bytes. Subsets and rules are named so.
-pub fn is_label(name: &[u8]) -> bool {
-    let edge = |b: Option<&u8>| b.is_some_and(|&b| b != b'-');
-    (1..=63).contains(&name.len())
-        && name.iter().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
-        && edge(name.first())
-        && edge(name.last())
 }
 
 /// Whether a new cookie may go out with a final response.

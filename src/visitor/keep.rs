@@ -1,8 +1,8 @@
 //! The subset that a cookie keeps (`onWeightChange: keep`), and the seal that tells ours from a forged one.
 
-use crate::rule::Subset;
+use super::cookie::Held;
 use crate::split::Draw;
-use crate::sticky::Held;
+use crate::subset::Subset;
 use siphasher::sip::SipHasher24;
 use std::hash::Hasher;
 use xxhash_rust::xxh64::xxh64;

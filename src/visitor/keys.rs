@@ -3,9 +3,9 @@
 //! The hash is xxHash64 with seed 0 (the one that Envoy uses), of which the draw is the lower half. The kind of a key is no part
 //! of it: the same bytes are the same user, whether a header says them or a query parameter.
 
-use crate::claim::ClaimPath;
-use crate::cookie;
-use crate::rule::{Request, query_param};
+use crate::request::claim::ClaimPath;
+use crate::request::query::query_param;
+use crate::request::{Request, cookies};
 use crate::split::Draw;
 use std::net::{IpAddr, SocketAddr};
 use xxhash_rust::xxh64::xxh64;
@@ -33,7 +33,7 @@ impl Key {
             Key::Header(name) => hashed(request.header(name)?),
             Key::Claim(path) => hashed(request.claim(path).filter(|value| is_string(value))?),
             Key::QueryParam(name) => hashed(&percent_decoded(query_param(request.header(":path")?, name)?)),
-            Key::Cookie(name) => hashed(cookie::values(request.header("cookie")?, name).next()?),
+            Key::Cookie(name) => hashed(cookies::values(request.header("cookie")?, name).next()?),
             Key::RemoteIp => hashed(&network(request.client_address()?)?),
         }
     }

@@ -1,6 +1,6 @@
 //! Configs at the limits of what the parser takes.
 
-use canary_split::sticky::Secure;
+use canary_split::visitor::cookie::Secure;
 
 /// A config of one rule, of which this is the rest.
 pub fn rule(rest: &str) -> String {

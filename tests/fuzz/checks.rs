@@ -5,11 +5,11 @@
 
 use crate::oracle::{self, Asked};
 use canary_split::config::Config;
-use canary_split::cookie;
 use canary_split::decide::decide;
 use canary_split::reload::{Claim, State};
+use canary_split::request::cookies;
 use canary_split::split::Draw;
-use canary_split::sticky::{Cookie, FirstDraw, Held, Minutes, Secure};
+use canary_split::visitor::cookie::{Cookie, FirstDraw, Held, Minutes, Secure};
 
 const SECRET: &str = "s3al-s3al-s3al-s3al";
 
@@ -35,7 +35,7 @@ pub fn config(input: &[u8]) -> bool {
         assert_eq!(after.gone(&again.config.rules), [], "what is evaluated again changes nothing");
         assert_eq!(after.changes(&after.after(text, &again, 0)), "nothing changed");
         for (rule, subset) in state.gone(&first.config.rules) {
-            assert!([rule, subset].iter().all(|name| canary_split::sticky::is_label(name.as_bytes())));
+            assert!([rule, subset].iter().all(|name| canary_split::subset::is_label(name.as_bytes())));
         }
         any_rule |= !first.config.rules.is_empty();
         state = after;
@@ -46,7 +46,7 @@ pub fn config(input: &[u8]) -> bool {
 /// A `Cookie` header.
 pub fn cookie(input: &[u8]) -> bool {
     let expected = oracle::cookies(input, "c");
-    assert_eq!(cookie::values(input, "c").collect::<Vec<_>>(), expected);
+    assert_eq!(cookies::values(input, "c").collect::<Vec<_>>(), expected);
     let ours = Cookie {
         name: "c".to_owned(),
         ttl: 60,

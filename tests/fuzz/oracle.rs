@@ -4,8 +4,8 @@
 //! `tests/split.rs` holds them to their definition.
 #![allow(dead_code, reason = "each fuzz target is a program of its own")]
 
-use canary_split::claim::{self, ClaimPath};
-use canary_split::rule::Request;
+use canary_split::request::Request;
+use canary_split::request::claim::{self, ClaimPath};
 use canary_split::split::{Draw, Salt, Split};
 use regex::bytes::Regex;
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 use crate::common::{Observed, Phase, Sent, cases};
 use crate::{ended, fed};
-use canary_split::sticky::may_set_cookie;
+use canary_split::visitor::cookie::may_set_cookie;
 use serde_json::Value;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;

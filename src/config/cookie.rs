@@ -1,0 +1,142 @@
+//! `sticky.cookie`: the name and the attributes, as browsers take them.
+
+use super::duration::seconds;
+use super::fields::{Errors, Place, boolean, known, quoted, string};
+use super::json::Json;
+use super::names::{host_pattern, is_token, why_no_token};
+use crate::rule::hosts::HostPattern;
+use crate::visitor::cookie::{Cookie, FirstDraw, Secure};
+
+const MAX_COOKIE_NAME: usize = 64;
+const MAX_COOKIE_ATTRIBUTE: usize = 1024;
+const DEFAULT_TTL: u32 = 720 * 3600;
+
+pub(super) fn read_cookie(json: &Json, rule: Option<&str>, place: &Place, errors: &mut Errors) -> Option<Cookie> {
+    let fields = known(
+        json,
+        place,
+        &["name", "ttl", "path", "domain", "sameSite", "secure", "httpOnly", "partitioned", "renew", "draw"],
+        errors,
+    )?;
+    let text = |field: &'static str, errors: &mut Errors| {
+        fields.get(field).and_then(|json| string(json, &place.field(field), errors))
+    };
+    let name = text("name", errors);
+    let ttl = text("ttl", errors);
+    let path = text("path", errors);
+    let domain = text("domain", errors);
+    let same_site = text("sameSite", errors);
+    let draw = text("draw", errors);
+    let flag = |field: &'static str, errors: &mut Errors| {
+        fields.get(field).and_then(|json| boolean(json, &place.field(field), errors))
+    };
+    let secure = flag("secure", errors);
+    let http_only = flag("httpOnly", errors).unwrap_or(true);
+    let partitioned = flag("partitioned", errors).unwrap_or(false);
+    let renew = flag("renew", errors).unwrap_or(true);
+
+    if let Some(name) = name {
+        let place = place.field("name");
+        if name.len() > MAX_COOKIE_NAME {
+            errors.add(&place, format_args!("{} has {} bytes, more than {MAX_COOKIE_NAME}", quoted(name), name.len()));
+        } else if !is_token(name) {
+            errors.add(&place, format_args!("{} is not a cookie name: {}", quoted(name), why_no_token(name)));
+        }
+    }
+    let ttl = match ttl.map(seconds) {
+        None => DEFAULT_TTL,
+        Some(Ok(seconds)) => seconds,
+        Some(Err(problem)) => {
+            errors.add(&place.field("ttl"), format_args!("{} {problem}", quoted(ttl.unwrap_or_default())));
+            0
+        }
+    };
+    if let Some(path) = path {
+        let place = place.field("path");
+        if !path.starts_with('/') {
+            errors.add(&place, format_args!("{} does not start with /", quoted(path)));
+        } else if !path.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b';') {
+            errors.add(
+                &place,
+                format_args!(
+                    "{} has a character that no cookie path can have: only visible ASCII without ;",
+                    quoted(path)
+                ),
+            );
+        }
+        too_long(path, &place, errors);
+    }
+    if let Some(domain) = domain {
+        let place = place.field("domain");
+        if !matches!(host_pattern(&domain.strip_prefix('.').unwrap_or(domain).to_ascii_lowercase()), Ok(HostPattern::Exact(host)) if !host.starts_with('['))
+        {
+            errors.add(&place, format_args!("{} is not a domain", quoted(domain)));
+        }
+    }
+    if let Some(other) = same_site.filter(|s| !matches!(*s, "Lax" | "Strict" | "None")) {
+        errors.add(&place.field("sameSite"), format_args!("{} is none of Lax, Strict, None", quoted(other)));
+    }
+    if let Some(other) = draw.filter(|s| !matches!(*s, "random" | "client")) {
+        errors.add(&place.field("draw"), format_args!("{} is none of random, client", quoted(other)));
+    }
+    let same_site = same_site.unwrap_or("Lax");
+    let path = path.unwrap_or("/");
+
+    // What browsers accept over https only, or refuse otherwise (RFC 6265bis §4.1.2.7, §4.1.3, CHIPS).
+    let prefix =
+        |prefix: &str| name.and_then(|n| n.get(..prefix.len())).is_some_and(|n| n.eq_ignore_ascii_case(prefix));
+    let host_only = prefix("__Host-");
+    let needs_secure = [
+        (host_only, "a name with __Host-"),
+        (prefix("__Secure-"), "a name with __Secure-"),
+        (same_site == "None", "sameSite: None"),
+        (partitioned, "partitioned: true"),
+    ];
+    for (_, what) in needs_secure.iter().filter(|(needs, _)| *needs && secure == Some(false)) {
+        errors.add(&place.field("secure"), format_args!("false, but browsers refuse {what} without Secure"));
+    }
+    if host_only && domain.is_some() {
+        errors.add(&place.field("domain"), "a name with __Host- excludes a domain");
+    }
+    if host_only && path != "/" {
+        errors.add(&place.field("path"), format_args!("{}, but a name with __Host- needs the path /", quoted(path)));
+    }
+
+    let mut attributes = format!("; Path={path}");
+    if ttl > 0 {
+        attributes.push_str(&format!("; Max-Age={ttl}"));
+    }
+    if let Some(domain) = domain {
+        attributes.push_str(&format!("; Domain={domain}"));
+    }
+    if http_only {
+        attributes.push_str("; HttpOnly");
+    }
+    attributes.push_str(&format!("; SameSite={same_site}"));
+    if partitioned {
+        attributes.push_str("; Partitioned");
+    }
+    Some(Cookie {
+        name: name.map_or_else(|| format!("canary-{}", rule.unwrap_or_default()), str::to_owned),
+        ttl,
+        renew,
+        secure: match secure {
+            Some(true) => Secure::Always,
+            Some(false) => Secure::Never,
+            None if needs_secure.iter().any(|(needs, _)| *needs) => Secure::Always,
+            None => Secure::WhenHttps,
+        },
+        attributes,
+        draw: if draw == Some("client") { FirstDraw::Client } else { FirstDraw::Random },
+    })
+}
+
+/// Browsers ignore longer attributes (RFC 6265bis §5.6).
+fn too_long(value: &str, place: &Place, errors: &mut Errors) {
+    if value.len() > MAX_COOKIE_ATTRIBUTE {
+        errors.add(
+            place,
+            format_args!("{} bytes are more than {MAX_COOKIE_ATTRIBUTE}, the most that browsers take", value.len()),
+        );
+    }
+}

@@ -1,0 +1,229 @@
+//! A config as a whole: what it says next to its rules, and its rules one at a time.
+
+use super::context::Context;
+use super::fields::{ConfigError, Errors, Place, few, list, object, quoted, string};
+use super::headers::{DEFAULT_HEADER, Headers, check_header, header_problem};
+use super::json::{Json, Text};
+use super::rule::read_rule;
+use crate::rule::Rule;
+use crate::subset::is_label;
+use std::cell::Cell;
+use std::collections::HashMap;
+
+/// What a config says next to its rules.
+#[derive(Clone, Debug)]
+pub struct General<'t> {
+    /// The headers that the filter writes.
+    pub headers: Headers,
+    /// The secret that is appended to the header's value.
+    pub seal: Option<String>,
+    rules: Option<Text<'t>>,
+    /// What the regexes of good rules have taken of [`MAX_STEPS`].
+    steps: Cell<u32>,
+}
+
+/// Why a whole config is refused.
+#[derive(Clone, Debug, Default)]
+pub struct Refused {
+    /// All that is wrong, in the rules too.
+    pub errors: Vec<ConfigError>,
+    /// The header, if at least that could be read.
+    pub header: Option<String>,
+}
+
+/// One entry of `rules`.
+#[derive(Clone, Debug)]
+pub struct RuleEntry<'t> {
+    /// Its name, if it has a valid one that no entry before it has.
+    pub name: Option<String>,
+    /// What the config says.
+    pub text: Text<'t>,
+    /// The rule, or all that is wrong with it.
+    pub rule: Result<Rule, Vec<ConfigError>>,
+}
+
+impl<'t> General<'t> {
+    /// What rules are read by, without any rules.
+    pub fn of(headers: Headers, seal: Option<String>) -> General<'t> {
+        General { headers, seal, rules: None, steps: Cell::new(0) }
+    }
+
+    /// Reads what a config says next to its rules, and the errors that refuse nothing (unknown fields). An empty text is an
+    /// empty config.
+    ///
+    /// # Errors
+    ///
+    /// If the config cannot be used at all.
+    pub fn parse(text: &'t [u8]) -> Result<(General<'t>, Vec<ConfigError>), Refused> {
+        const NAMES: [&str; 4] = ["header", "responseHeader", "seal", "rules"];
+        let mut errors = Errors::default();
+        let place = Place::Root;
+        let (json, mut rules) = match read(text) {
+            Ok(parts) => parts,
+            Err(problem) => {
+                errors.add(&place, problem);
+                return Err(Refused { errors: errors.0, header: None });
+            }
+        };
+        if json == Json::Null {
+            return Ok((General::of(Headers::default(), None), Vec::new()));
+        }
+        let header = json_header(&json);
+        let refused = |errors: Errors, header| Refused { errors: errors.0, header };
+        let Some(fields) = object(&json, &place, &mut errors) else { return Err(refused(errors, header)) };
+        let mut unknown = Errors::default();
+        fields.check_unknown(&NAMES, &place, &mut unknown);
+        fields.check_twice(&NAMES, &place, &mut errors);
+        let seal = fields.get("seal").and_then(|seal| check_seal(seal, &place.field("seal"), &mut errors));
+        if let Some(header) = fields.get("header") {
+            check_header(header, &place.field("header"), &mut errors);
+        }
+        let response = fields.get("responseHeader").and_then(|header| {
+            check_header(header, &place.field("responseHeader"), &mut errors);
+            if let Json::String(header) = header { Some(header.clone()) } else { None }
+        });
+        match fields.get("rules") {
+            Some(json) => {
+                let place = place.field("rules");
+                list(json, &place, &mut errors);
+                rules = rules.filter(|rules| few(rules.items().count(), "entries", &place, &mut errors));
+            }
+            None if fields.is_empty() => {}
+            None => errors.add(&place.field("rules"), "missing; write rules: [] for none"),
+        }
+        let request = header.clone().unwrap_or_else(|| DEFAULT_HEADER.to_owned());
+        let general = General { headers: Headers { request, response }, seal, rules, steps: Cell::new(0) };
+        if errors.0.is_empty() {
+            return Ok((general, unknown.0));
+        }
+        errors.0.extend(unknown.0);
+        errors.0.extend(general.rules().filter_map(|entry| entry.rule.err()).flatten());
+        Err(refused(errors, header))
+    }
+
+    /// The list of the rules as the config gives it, if it does.
+    pub fn list(&self) -> Option<&'t str> {
+        self.rules.map(Text::as_str)
+    }
+
+    /// How many rules there are, good or bad.
+    pub fn count(&self) -> usize {
+        self.rules.map_or(0, |rules| rules.items().count())
+    }
+
+    /// All rules, good or bad, in the order of the list, one at a time.
+    pub fn rules(&self) -> impl Iterator<Item = RuleEntry<'t>> {
+        let mut seen = HashMap::new();
+        self.rules.into_iter().flat_map(Text::items).enumerate().map(move |(index, text)| {
+            let (root, mut errors) = (Place::Root, Errors::default());
+            let rules = root.field("rules");
+            let place = rules.index(index);
+            let json = match text.tree() {
+                Ok(json) => json,
+                Err(problem) => {
+                    errors.add(&place, format_args!("not JSON: {problem} of this rule"));
+                    return RuleEntry { name: None, text, rule: Err(errors.0) };
+                }
+            };
+            let mut name = rule_name(&json).map(str::to_owned);
+            if let Some(known) = &name {
+                match seen.get(known.as_str()) {
+                    Some(first) => {
+                        errors.add(
+                            &place.field("name"),
+                            format_args!("{} is already the name of rules[{first}]", quoted(known)),
+                        );
+                        name = None;
+                    }
+                    None => {
+                        seen.insert(known.clone(), index as u32);
+                    }
+                }
+            }
+            let rule = match self.rule(&json, &place) {
+                Ok(rule) if errors.0.is_empty() => Ok(rule),
+                Ok(_) => Err(errors.0),
+                Err(more) => {
+                    errors.0.extend(more);
+                    Err(errors.0)
+                }
+            };
+            RuleEntry { name, text, rule }
+        })
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context { header: &self.headers.request, seal: self.seal.as_deref(), steps: &self.steps }
+    }
+
+    /// One rule; all that is wrong with it, if anything is.
+    fn rule(&self, json: &Json, place: &Place) -> Result<Rule, Vec<ConfigError>> {
+        let mut errors = Errors::default();
+        let steps = self.steps.get();
+        match read_rule(json, place, &self.context(), &mut errors) {
+            Some(rule) if errors.0.is_empty() => Ok(rule),
+            _ => {
+                self.steps.set(steps);
+                Err(errors.0)
+            }
+        }
+    }
+
+    /// A rule that was good under this header and seal or others.
+    pub fn restore_rule(&self, text: Text) -> Option<Rule> {
+        self.rule(&text.tree().ok()?, &Place::Root).ok()
+    }
+}
+
+/// A config as a tree, with an empty list of rules, and the text of that list.
+fn read(text: &[u8]) -> Result<(Json, Option<Text<'_>>), String> {
+    if text.trim_ascii().is_empty() {
+        return Ok((Json::Null, None));
+    }
+    let not_json = |problem| format!("not JSON: {problem}");
+    let text = Text::parse(text).map_err(not_json)?;
+    let Some(fields) = text.fields() else { return Ok((text.tree().map_err(not_json)?, None)) };
+    let mut rules = None;
+    let mut tree = Vec::new();
+    for (name, value) in fields {
+        let is_rules = name == "rules" && value.is_list();
+        if is_rules {
+            rules = Some(value);
+        }
+        let json = if is_rules { Json::List(Vec::new()) } else { value.tree().map_err(not_json)? };
+        tree.push((name, json));
+    }
+    Ok((Json::object(tree), rules))
+}
+
+/// The name of a rule, if it is a valid one.
+pub fn rule_name(json: &Json) -> Option<&str> {
+    let Json::Object(fields) = json else { return None };
+    match fields.iter().find(|(name, value)| name == "name" && *value != Json::Null) {
+        Some((_, Json::String(name))) if is_label(name.as_bytes()) => Some(name),
+        _ => None,
+    }
+}
+
+/// The header that a config names, if it is valid and given once.
+fn json_header(json: &Json) -> Option<String> {
+    let Json::Object(fields) = json else { return None };
+    let mut headers = fields.iter().filter(|(name, value)| name == "header" && *value != Json::Null);
+    match (headers.next(), headers.next()) {
+        (Some((_, Json::String(header))), None) if header_problem(header).is_none() => Some(header.clone()),
+        _ => None,
+    }
+}
+
+fn check_seal(json: &Json, place: &Place, errors: &mut Errors) -> Option<String> {
+    let seal = string(json, place, errors)?;
+    if !(16..=128).contains(&seal.len()) {
+        errors.add(place, format_args!("a seal of {} bytes; it has 16 to 128", seal.len()));
+        return None;
+    }
+    if !seal.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')) {
+        errors.add(place, "a seal has letters, digits, _ and - only");
+        return None;
+    }
+    Some(seal.to_owned())
+}

@@ -1,0 +1,26 @@
+//! What do these lines of `pluginConfig` mean, and what is wrong with them?
+//!
+//! A rule stands or falls alone, so that its errors do not take the others with them; what to do about a rule that has
+//! fallen is decided in [`crate::reload`].
+//!
+//! JSON text becomes a tree ([`json`]), whose parts are read with every error that they have: the config as a whole by
+//! [`General`], each of its rules by `rule` and, below that, by `matches`, `split` and `sticky`.
+
+mod config;
+mod context;
+mod cookie;
+mod duration;
+mod fields;
+mod general;
+mod headers;
+pub mod json;
+mod matches;
+mod names;
+mod rule;
+mod split;
+mod sticky;
+
+pub use config::Config;
+pub use fields::ConfigError;
+pub use general::{General, Refused, RuleEntry, rule_name};
+pub use headers::{DEFAULT_HEADER, Headers, USED_HEADERS};

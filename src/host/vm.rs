@@ -1,0 +1,61 @@
+//! What this VM knows across configs; it serves one thread.
+
+use crate::reload::Counts;
+use crate::split::Draw;
+use std::cell::RefCell;
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+thread_local! {
+    /// RandomState takes its keys from the host's random source; fastrand by itself would be seeded by the clock.
+    static RANDOM: RefCell<fastrand::Rng> =
+        RefCell::new(fastrand::Rng::with_seed(RandomState::new().build_hasher().finish()));
+
+    /// What outlives configs: a VM serves one thread.
+    static VM: RefCell<Vm> = RefCell::default();
+}
+
+#[derive(Default)]
+struct Vm {
+    id: Option<u64>,
+    plugins: Vec<Known>,
+}
+
+/// What a VM knows of a plugin.
+#[derive(Default)]
+pub(super) struct Known {
+    name: String,
+    /// The generation of the config that this VM was given last; 0: none yet.
+    pub(super) seen: u64,
+    /// Its configs that are alive here; an old one ends with its last request.
+    pub(super) alive: Vec<Alive>,
+}
+
+/// A config that is alive.
+#[derive(Clone)]
+pub(super) struct Alive {
+    /// Its root context.
+    pub(super) id: u32,
+    pub(super) generation: u64,
+    pub(super) header: String,
+    pub(super) counts: Counts,
+}
+
+/// Looks up or changes what this VM knows of a plugin.
+pub(super) fn known<T: Default>(plugin: &str, change: impl FnOnce(&mut Known) -> T) -> T {
+    VM.with_borrow_mut(|vm| {
+        if !vm.plugins.iter().any(|known| known.name == plugin) {
+            vm.plugins.push(Known { name: plugin.to_owned(), ..Known::default() });
+        }
+        vm.plugins.iter_mut().find(|known| known.name == plugin).map(change).unwrap_or_default()
+    })
+}
+
+/// A number by which this VM knows its own entries again.
+pub(super) fn vm_id() -> u64 {
+    VM.with_borrow_mut(|vm| *vm.id.get_or_insert_with(|| RANDOM.with_borrow_mut(|random| random.u64(..))))
+}
+
+/// A draw from chance.
+pub(super) fn fresh() -> Draw {
+    Draw(RANDOM.with_borrow_mut(|random| random.u32(..)))
+}

@@ -1,0 +1,133 @@
+//! A config and what was in force before it → the rules that are in force, and all that is wrong.
+
+use super::in_force::{InForce, names, places};
+use crate::config::{Config, ConfigError, General, Headers};
+use std::rc::Rc;
+
+/// What a config comes to.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// The rules that are in force.
+    pub config: Config,
+    /// All that is wrong.
+    pub faults: Vec<Fault>,
+    /// How many rules are as the config says, on their last good version, and off.
+    pub counts: Counts,
+    pub(super) in_force: Given,
+}
+
+/// What is in force after a config.
+#[derive(Clone, Debug)]
+pub(super) enum Given {
+    /// What it says.
+    AsItIs,
+    /// Something else, or nothing.
+    Instead(Option<Rc<InForce>>),
+}
+
+/// Rules by their state; together they are all rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// As the config says.
+    pub active: usize,
+    /// As the last config said in which they were good.
+    pub last_good: usize,
+    /// Not in force.
+    pub off: usize,
+}
+
+/// Something wrong with a config, and what follows from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What is wrong, and where.
+    pub error: ConfigError,
+    /// What the filter does about it.
+    pub consequence: String,
+}
+
+/// `error (consequence)`
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({})", self.error, self.consequence)
+    }
+}
+
+/// Evaluates a config's text, given what was in force before it.
+pub(super) fn evaluate(before: Option<&Rc<InForce>>, text: &[u8]) -> Evaluation {
+    let (general, ignored) = match General::parse(text) {
+        Ok(parsed) => parsed,
+        Err(whole) => return refused(before, whole.errors, whole.header),
+    };
+    let mut faults = faults(ignored, "ignored; the rules take effect");
+    let mut counts = Counts::default();
+    let mut rules = Vec::with_capacity(general.count());
+    let mut texts = Vec::with_capacity(general.count());
+    // Looked up only where a rule is bad.
+    let mut last_good = None;
+    for entry in general.rules() {
+        let errors = match entry.rule {
+            Ok(rule) => {
+                counts.active += 1;
+                texts.push(entry.text.as_str());
+                rules.push(rule);
+                continue;
+            }
+            Err(errors) => errors,
+        };
+        let (named, places) = last_good.get_or_insert_with(|| {
+            let named = before.map(|before| before.named()).unwrap_or_default();
+            let places = places(&mut names(&named));
+            (named, places)
+        });
+        let restored = entry.name.as_ref().and_then(|name| {
+            let (_, text) = named.get(*places.get(&**name)? as usize)?;
+            Some((general.restore_rule(*text)?, *text))
+        });
+        match restored {
+            Some((rule, text)) => {
+                counts.last_good += 1;
+                faults.extend(self::faults(errors, &format!("rule {} keeps its last good version", rule.name)));
+                texts.push(text.as_str());
+                rules.push(rule);
+            }
+            None => {
+                counts.off += 1;
+                let consequence =
+                    entry.name.map_or("this rule is off".to_owned(), |name| format!("rule {name} is off"));
+                faults.extend(self::faults(errors, &consequence));
+            }
+        }
+    }
+    let in_force = match last_good {
+        None => Given::AsItIs,
+        Some(_) => Given::Instead(Some(InForce::new(&general, format!("[{}]", texts.join(","))))),
+    };
+    Evaluation { config: Config::new(general.headers, rules), faults, counts, in_force }
+}
+
+/// A config that cannot be used: the last good one stays in force, or nothing is.
+fn refused(before: Option<&Rc<InForce>>, errors: Vec<ConfigError>, header: Option<String>) -> Evaluation {
+    let (config, consequence) = match before {
+        Some(before) => (
+            Config::new(before.headers.clone(), before.restored().collect()),
+            "config refused; the last good one stays in force".to_owned(),
+        ),
+        None => {
+            let mut headers = Headers::default();
+            headers.request = header.unwrap_or(headers.request);
+            let consequence =
+                format!("config refused; no rule is in force, {} is removed from every request", headers.request);
+            (Config::new(headers, Vec::new()), consequence)
+        }
+    };
+    Evaluation {
+        counts: Counts { last_good: config.rules.len(), ..Counts::default() },
+        config,
+        faults: faults(errors, &consequence),
+        in_force: Given::Instead(before.cloned()),
+    }
+}
+
+fn faults(errors: Vec<ConfigError>, consequence: &str) -> Vec<Fault> {
+    errors.into_iter().map(|error| Fault { error, consequence: consequence.to_owned() }).collect()
+}

@@ -1,0 +1,15 @@
+//! Which rules are in force after this config, given the one before?
+//!
+//! A rule stands or falls alone: a bad one keeps its last good version, found by its name, or is off if there is none. A
+//! config that cannot be used at all changes nothing.
+//!
+//! Envoy gives every config to several VMs, in any order, and each may find the state as it was before that config or
+//! after it. So evaluation is idempotent: with the state that it leaves behind it gives the same answer again.
+
+mod evaluation;
+mod in_force;
+pub mod plugins;
+mod state;
+
+pub use evaluation::{Counts, Evaluation, Fault};
+pub use state::{Claim, State};

@@ -1,0 +1,11 @@
+//! What can be asked about a request?
+//!
+//! The code above learns of a request through the trait [`Request`] alone. What an answer means (the query, a cookie, a claim)
+//! is read here too.
+
+pub mod claim;
+pub mod cookies;
+pub mod query;
+mod request;
+
+pub use request::Request;

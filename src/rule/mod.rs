@@ -1,0 +1,11 @@
+//! Which rule speaks about a request?
+//!
+//! [`hosts`] and [`paths`] are indexes: they leave few rules to be asked, and [`condition`] says whether one of these holds.
+
+pub mod condition;
+pub mod hosts;
+pub mod paths;
+pub mod re2;
+mod rule;
+
+pub use rule::{Rule, Target, WeightedSubsets};

@@ -1,0 +1,100 @@
+//! `[…]`
+
+use super::escape::escape;
+use super::pattern::Pattern;
+
+/// After `[`, up to and with `]`.
+pub(super) fn class(pattern: &mut Pattern) -> Result<(), String> {
+    pattern.out.push('[');
+    if pattern.takes('^') {
+        pattern.out.push('^');
+    }
+    let mut first = true;
+    loop {
+        let Some((at, c)) = pattern.chars.next() else { return Err("a [ without a ]".to_owned()) };
+        let low = match c {
+            ']' if !first => break,
+            ']' => {
+                pattern.out.push_str(r"\]");
+                Some(c)
+            }
+            '[' if pattern.sees(':') => {
+                posix(pattern, at)?;
+                None
+            }
+            '[' => return Err(format!("[ at {at} inside of [ ]: write \\[")),
+            '&' | '~' if pattern.sees(c) => {
+                return Err(format!("{c}{c} at {at} inside of [ ]: write it once"));
+            }
+            '-' if !first && pattern.ahead().is_some_and(|next| next != ']') => {
+                return Err(format!("- at {at} inside of [ ]: write it first, last or as \\-"));
+            }
+            '-' if pattern.sees('-') => {
+                return Err(format!("-- at {at} inside of [ ]: write \\-"));
+            }
+            '-' => {
+                pattern.out.push_str(r"\-");
+                Some(c)
+            }
+            '\\' => escape(pattern, true)?,
+            _ => {
+                pattern.literal(c);
+                Some(c)
+            }
+        };
+        first = false;
+        range(pattern, low)?;
+    }
+    pattern.out.push(']');
+    Ok(())
+}
+
+/// The `-x` of a range, if the item before it (`low`) goes on with one.
+fn range(pattern: &mut Pattern, low: Option<char>) -> Result<(), String> {
+    let mut ahead = pattern.chars.clone();
+    if ahead.next().is_none_or(|(_, c)| c != '-') || ahead.next().is_none_or(|(_, c)| c == ']') {
+        return Ok(());
+    }
+    let Some((at, dash)) = pattern.chars.next() else { return Ok(()) };
+    let Some(low) = low else { return Err(format!("- at {at} after a class: write it first, last or as \\-")) };
+    pattern.out.push(dash);
+    let high = match pattern.chars.next() {
+        Some((_, '\\')) => escape(pattern, true)?,
+        Some((_, '[' | '-')) | None => None,
+        Some((_, c)) => {
+            pattern.literal(c);
+            Some(c)
+        }
+    };
+    let Some(high) = high else { return Err(format!("- at {at}: a range must end with a character")) };
+    if "kKsS".chars().any(|c| low <= c && c <= high) || !high.is_ascii() {
+        pattern.foldable = Some("a range that holds k, s or letters beyond ASCII");
+    }
+    Ok(())
+}
+
+/// `[:name:]`, the `[` of which has been read.
+fn posix(pattern: &mut Pattern, at: usize) -> Result<(), String> {
+    let rest = pattern.text.get(at + 2..).unwrap_or_default();
+    let name = match rest.split_once(':') {
+        Some((name, after)) if after.starts_with(']') => name,
+        _ => "",
+    };
+    const NAMES: [&str; 14] = [
+        "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper",
+        "word", "xdigit",
+    ];
+    if !NAMES.contains(&name.trim_start_matches('^')) {
+        return Err(format!("[: at {at} begins no class such as [:alpha:]"));
+    }
+    if !matches!(name.trim_start_matches('^'), "blank" | "cntrl" | "digit" | "punct" | "space") {
+        pattern.foldable = Some("a class that holds k and s");
+    }
+    pattern.out.push('[');
+    for _ in 0..name.len() + 3 {
+        if let Some((_, c)) = pattern.chars.next() {
+            pattern.out.push(c);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! Regexes with Istio's meaning: RE2 syntax, the whole value, linear time.
+//!
+//! Envoy matches with RE2, we with regex-lite; both are automata of the same family. What the two would read differently
+//! is refused here, before regex-lite sees it: better an error at the desk than a request on the wrong side. Only what
+//! both read alike gets through; where `\s` differs (RE2's has no vertical tab) it is spelled out.
+//!
+//! Syntax: <https://github.com/google/re2/wiki/Syntax>
+
+mod class;
+mod escape;
+mod group;
+mod pattern;
+mod regex;
+mod repetition;
+mod scan;
+
+pub use regex::Re2;

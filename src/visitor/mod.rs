@@ -1,0 +1,8 @@
+//! Which draw does the visitor bring, and which cookie does he or she get?
+
+pub mod cookie;
+pub mod keep;
+pub mod keys;
+mod sticky;
+
+pub use sticky::Sticky;

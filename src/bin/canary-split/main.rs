@@ -6,21 +6,14 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
-mod bars;
 mod check;
-mod choice;
 mod diff;
 mod explain;
-mod fault;
-mod finding;
 mod input;
-mod manifest;
+mod report;
 mod schema;
-mod schemes;
 mod set;
-mod share;
 mod simulate;
-mod yaml;
 
 use clap::{ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;

@@ -5,7 +5,7 @@ use super::world::gateway::{Gateway, Protocol};
 use super::world::host::overlap;
 use super::world::plugin::{Plugin, hosts};
 use super::world::routing::VirtualService;
-use crate::finding::{Code, Finding};
+use crate::report::finding::{Code, Finding};
 use canary_split::rule::{Rule, Target};
 use canary_split::sticky::Secure;
 

@@ -1,8 +1,8 @@
 //! What is applied together, where two versions of an object are given.
 
-use crate::finding::{Code, Finding};
-use crate::input::{Source, Unit};
-use crate::manifest::{Object, Objects};
+use crate::input::manifest::{Object, Objects};
+use crate::input::sources::{Source, Unit};
+use crate::report::finding::{Code, Finding};
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
@@ -104,7 +104,7 @@ fn folders(sources: &[Rc<Source>]) -> Vec<(PathBuf, Vec<Rc<Source>>)> {
 #[cfg(test)]
 mod tests {
     use super::folders;
-    use crate::input::Source;
+    use crate::input::sources::Source;
     use std::rc::Rc;
 
     #[test]

@@ -4,9 +4,9 @@ use super::world::gateway::{Gateway, Protocol};
 use super::world::labels::Labels;
 use super::world::plugin::{Plugin, hosts};
 use super::world::{ROOT_NAMESPACE, World, is_same_namespace};
-use crate::finding::{Code, Finding};
-use crate::manifest::Object;
-use crate::yaml::Node;
+use crate::input::manifest::Object;
+use crate::input::yaml::Node;
+use crate::report::finding::{Code, Finding};
 use std::collections::BTreeSet;
 
 const NAMESPACE: Code = Code {

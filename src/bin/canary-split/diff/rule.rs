@@ -4,7 +4,7 @@ use super::moves::{Carried, Layout, Move, moved};
 use super::note::Note;
 use super::reasons::reasons;
 use super::sticky::{carried, unread};
-use crate::share::Share;
+use crate::report::share::Share;
 use canary_split::rule::{HostPattern, Rule, Target};
 use serde::Serialize;
 

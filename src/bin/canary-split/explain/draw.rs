@@ -2,7 +2,7 @@
 
 use super::request::Seen;
 use super::{masked, shown};
-use crate::share::Share;
+use crate::report::share::Share;
 use canary_split::cookie;
 use canary_split::decide::{Decision, Source};
 use canary_split::keys::{Key, client_draw};

@@ -2,8 +2,8 @@
 
 use super::request::Seen;
 use super::shown;
-use crate::manifest::PluginConfig;
-use crate::yaml::Node;
+use crate::input::manifest::PluginConfig;
+use crate::input::yaml::Node;
 use canary_split::claim::ClaimPath;
 use canary_split::config::Config;
 use canary_split::cookie;

@@ -1,7 +1,7 @@
 //! Who moves when weights are edited once, beside other schemes.
 
+use super::schemes::{self, NAMES};
 use super::{Options, draws, least, slashed, weights};
-use crate::schemes::{self, NAMES};
 use std::io::{self, Write};
 
 /// Edits that people make, for the table without arguments.

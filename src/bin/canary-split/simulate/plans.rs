@@ -1,7 +1,7 @@
 //! Visitors who all come back after each step of a plan, beside other schemes.
 
+use super::schemes::{self, NAMES};
 use super::{Options, draws, least, weights};
-use crate::schemes::{self, NAMES};
 use std::io::{self, Write};
 
 /// Plans that people follow, and one that nobody would.

@@ -3,8 +3,8 @@
 use super::host::overlap;
 use super::is_same_namespace;
 use super::labels::Labels;
-use crate::manifest::Object;
-use crate::yaml::Node;
+use crate::input::manifest::Object;
+use crate::input::yaml::Node;
 
 /// A Gateway of Istio's.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! VirtualServices: whose requests go where.
 
 use super::host::{ServiceName, overlap};
-use crate::manifest::Object;
-use crate::yaml::{Key, Node, Value};
+use crate::input::manifest::Object;
+use crate::input::yaml::{Key, Node, Value};
 use canary_split::re2::Re2;
 
 /// A VirtualService.

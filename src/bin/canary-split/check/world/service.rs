@@ -4,8 +4,8 @@ use super::host::ServiceName;
 use super::is_same_namespace;
 use super::labels::Labels;
 use super::routing::Destination;
-use crate::manifest::Object;
-use crate::yaml::{Node, Value};
+use crate::input::manifest::Object;
+use crate::input::yaml::{Node, Value};
 
 /// A Service.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Documents → Kubernetes objects, and the configs in them.
 
-use crate::input::{Source, Unit};
-use crate::yaml::{Node, Value};
+use super::sources::{Source, Unit};
+use super::yaml::{Node, Value};
 use std::ops::Range;
 use std::rc::Rc;
 

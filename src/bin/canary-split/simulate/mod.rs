@@ -3,7 +3,7 @@
 mod days;
 mod edits;
 mod plans;
-mod schedule;
+mod schemes;
 
 use crate::Output;
 use canary_split::split::Draw;
@@ -73,8 +73,7 @@ fn rate(text: &str) -> Result<f64, String> {
 /// Prints what was simulated.
 pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<(), String> {
     if let Some(days) = options.days {
-        let steps = schedule::read(&options.plan, days)?;
-        return days::simulated(&steps, days, options)?.print(options, output, out).map_err(|error| error.to_string());
+        return days::run(days, options, output, out);
     }
     let given = options.plan.iter().map(|step| weights(step)).collect::<Result<Vec<_>, _>>()?;
     let (edits, plans) = match given.as_slice() {

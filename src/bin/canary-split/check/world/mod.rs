@@ -7,8 +7,8 @@ pub mod plugin;
 pub mod routing;
 pub mod service;
 
-use crate::manifest::{Object, Objects, Unknown};
-use crate::yaml::{Key, Node};
+use crate::input::manifest::{Object, Objects, Unknown};
+use crate::input::yaml::{Key, Node};
 use canary_split::rule::Rule;
 use gateway::Gateway;
 use host::{ServiceName, overlap};

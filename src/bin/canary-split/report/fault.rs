@@ -1,6 +1,6 @@
 //! What is wrong with a config, and where it stands.
 
-use crate::manifest::PluginConfig;
+use crate::input::manifest::PluginConfig;
 use canary_split::reload::Fault;
 use serde::Serialize;
 

@@ -1,6 +1,6 @@
 //! What `check` finds: each with a code, where it stands, why it matters and a way out.
 
-use crate::input::Source;
+use crate::input::sources::Source;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;

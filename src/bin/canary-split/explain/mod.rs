@@ -8,10 +8,10 @@ mod request;
 mod url;
 
 use crate::Output;
-use crate::choice::{choose, read};
-use crate::fault::{self, FaultAt};
-use crate::manifest::PluginConfig;
-use crate::share::{DRAWS, Share};
+use crate::input::choice::{choose, read};
+use crate::input::manifest::PluginConfig;
+use crate::report::fault::{self, FaultAt};
+use crate::report::share::{DRAWS, Share};
 use canary_split::config::Config;
 use canary_split::decide::{NewCookie, decide};
 use canary_split::metrics;

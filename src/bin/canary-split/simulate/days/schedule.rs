@@ -1,6 +1,6 @@
 //! `WEIGHTS…` or `WEIGHTS@DAY…` → which weights each day has.
 
-use super::weights;
+use crate::simulate::weights;
 
 /// Weights from a day on.
 pub struct Step {

@@ -9,9 +9,9 @@ mod rule;
 mod sticky;
 
 use crate::Output;
-use crate::choice::read;
-use crate::fault::{self, FaultAt};
-use crate::manifest::PluginConfig;
+use crate::input::choice::read;
+use crate::input::manifest::PluginConfig;
+use crate::report::fault::{self, FaultAt};
 use config::PluginDiff;
 use rule::Change;
 use serde::Serialize;

@@ -1,0 +1,6 @@
+//! How the tool says what it found.
+
+pub mod bars;
+pub mod fault;
+pub mod finding;
+pub mod share;

@@ -15,10 +15,10 @@ mod stable;
 mod websocket;
 mod world;
 
-use crate::Output;
 use crate::input::manifest::Objects;
 use crate::input::sources;
 use crate::report::finding::{Code, Finding};
+use crate::report::output::Output;
 use parts::Part;
 use std::io::Write;
 use std::path::PathBuf;

@@ -7,10 +7,10 @@ mod print;
 mod request;
 mod url;
 
-use crate::Output;
 use crate::input::choice::{choose, read};
 use crate::input::manifest::PluginConfig;
 use crate::report::fault::{self, FaultAt};
+use crate::report::output::Output;
 use crate::report::share::{DRAWS, Share};
 use canary_split::config::Config;
 use canary_split::decide::{NewCookie, decide};

@@ -3,4 +3,5 @@
 pub mod bars;
 pub mod fault;
 pub mod finding;
+pub mod output;
 pub mod share;

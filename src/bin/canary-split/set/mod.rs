@@ -3,12 +3,12 @@
 mod splice;
 mod write;
 
-use crate::Output;
 use crate::diff::Diff;
 use crate::input::choice;
 use crate::input::manifest::{Objects, PluginConfig};
 use crate::input::sources::{self, MARK, Source, Unit};
 use crate::input::yaml::Node;
+use crate::report::output::Output;
 use canary_split::config::General;
 use serde::Serialize;
 use splice::Weight;

@@ -5,7 +5,7 @@ mod edits;
 mod plans;
 mod schemes;
 
-use crate::Output;
+use crate::report::output::Output;
 use canary_split::split::Draw;
 use clap::ValueEnum;
 use std::io::Write;

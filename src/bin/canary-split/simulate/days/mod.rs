@@ -5,7 +5,7 @@ mod schedule;
 mod simulation;
 
 use super::Options;
-use crate::Output;
+use crate::report::output::Output;
 use std::io::Write;
 
 /// Simulates the days of a plan and prints them.

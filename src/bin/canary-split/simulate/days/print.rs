@@ -1,8 +1,8 @@
 //! What has happened day by day: as a table, as CSV, as a plot, as JSON.
 
 use super::simulation::{Day, Simulation, Tally, is_kept, name};
-use crate::Output;
 use crate::report::bars::{cells, painted};
+use crate::report::output::Output;
 use crate::simulate::{Form, Options, share, slashed};
 use std::io::{self, Write};
 

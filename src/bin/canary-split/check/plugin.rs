@@ -1,9 +1,10 @@
 //! Whether the plugin is on the gateway, on all of its ports, at the right place among the filters.
 
+use super::world::World;
 use super::world::gateway::{Gateway, Protocol};
 use super::world::labels::Labels;
+use super::world::namespace::{ROOT_NAMESPACE, is_same_namespace};
 use super::world::plugin::{Plugin, hosts};
-use super::world::{ROOT_NAMESPACE, World, is_same_namespace};
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding};

@@ -1,8 +1,8 @@
 //! Gateways and what they serve.
 
 use super::host::overlap;
-use super::is_same_namespace;
 use super::labels::Labels;
+use super::namespace::is_same_namespace;
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 

@@ -3,6 +3,7 @@
 pub mod gateway;
 pub mod host;
 pub mod labels;
+pub mod namespace;
 pub mod plugin;
 pub mod routing;
 pub mod service;
@@ -13,12 +14,10 @@ use canary_split::rule::Rule;
 use gateway::Gateway;
 use host::{ServiceName, overlap};
 use labels::Labels;
+use namespace::is_same_namespace;
 use plugin::Plugin;
 use routing::{Destination, Route, VirtualService};
 use service::{DestinationRule, Service, Workload};
-
-/// The namespace whose plugins are on every gateway, unless the mesh is told another one.
-pub const ROOT_NAMESPACE: &str = "istio-system";
 
 /// All that is applied together.
 #[derive(Debug)]
@@ -232,9 +231,4 @@ fn sites_of<'w, 'o>(
         }
     }
     sites
-}
-
-/// Whether two namespaces are one; an empty one is whichever everything is applied to.
-pub fn is_same_namespace(one: &str, other: &str) -> bool {
-    one == other || one.is_empty() || other.is_empty()
 }

@@ -1,8 +1,8 @@
 //! Services, the subsets that DestinationRules make of them, and the pods behind both.
 
 use super::host::ServiceName;
-use super::is_same_namespace;
 use super::labels::Labels;
+use super::namespace::is_same_namespace;
 use super::routing::Destination;
 use crate::input::manifest::Object;
 use crate::input::yaml::{Node, Value};

@@ -1,7 +1,7 @@
 //! Why the rules before the one that decides do not hold.
 
 use super::request::Seen;
-use super::shown;
+use super::shown::quoted;
 use crate::input::manifest::PluginConfig;
 use crate::input::yaml::Node;
 use canary_split::claim::ClaimPath;
@@ -59,7 +59,7 @@ pub fn passed<'c>(config: &'c Config, before: usize, written: &PluginConfig, req
                 .collect()
         } else {
             let hosts = entry.node.and_then(|rule| rule.get("hosts"));
-            vec![entry.reason(".hosts", hosts, Some(shown(&authority)))]
+            vec![entry.reason(".hosts", hosts, Some(quoted(&authority)))]
         };
         Passed { rule: rule.name.clone(), reasons }
     };
@@ -105,14 +105,14 @@ impl<'w> Entry<'w> {
         let without_query = path.split(|&byte| byte == b'?').next();
         let is_same = |name: &str, key: &str| key.eq_ignore_ascii_case(name);
         let (field, found): (&str, Option<String>) = match condition {
-            Condition::Method(_) => ("method", request.header(":method").map(shown)),
-            Condition::Uri(_) => ("uri", without_query.map(shown)),
-            Condition::Header(name, _) => ("headers", request.header(name).map(shown)),
-            Condition::WithoutHeader(name, _) => ("withoutHeaders", request.header(name).map(shown)),
-            Condition::QueryParam(name, _) => ("queryParams", query_param(&path, name).map(shown)),
+            Condition::Method(_) => ("method", request.header(":method").map(quoted)),
+            Condition::Uri(_) => ("uri", without_query.map(quoted)),
+            Condition::Header(name, _) => ("headers", request.header(name).map(quoted)),
+            Condition::WithoutHeader(name, _) => ("withoutHeaders", request.header(name).map(quoted)),
+            Condition::QueryParam(name, _) => ("queryParams", query_param(&path, name).map(quoted)),
             Condition::Cookie(name, _) => {
                 let value = request.values("cookie").next().and_then(|line| cookie::values(line, name).next());
-                ("cookies", value.map(shown))
+                ("cookies", value.map(quoted))
             }
             Condition::Claim(path, _) => ("claims", request.claim_value(path).map(ToString::to_string)),
         };

@@ -1,7 +1,9 @@
 //! Visitors who all come back after each step of a plan, beside other schemes.
 
+use super::options::Options;
 use super::schemes::{self, NAMES};
-use super::{Options, draws, least, weights};
+use super::visitors::draws;
+use super::weights::{self, least};
 use std::io::{self, Write};
 
 /// Plans that people follow, and one that nobody would.
@@ -38,7 +40,7 @@ pub struct Plan {
 pub fn usual(options: &Options) -> Result<Vec<Plan>, String> {
     let steps = |text: &str| match text {
         "" => Ok(random_plan(options.seed)),
-        _ => text.split(' ').map(weights).collect(),
+        _ => text.split(' ').map(weights::read).collect(),
     };
     PLANS.into_iter().map(|(what, text)| walk(what, &steps(text)?, options)).collect()
 }

@@ -4,7 +4,7 @@ mod print;
 mod schedule;
 mod simulation;
 
-use super::Options;
+use super::options::Options;
 use crate::report::output::Output;
 use std::io::Write;
 

@@ -3,7 +3,8 @@
 use super::simulation::{Day, Simulation, Tally, is_kept, name};
 use crate::report::bars::{cells, painted};
 use crate::report::output::Output;
-use crate::simulate::{Form, Options, share, slashed};
+use crate::simulate::options::{Form, Options};
+use crate::simulate::weights::{share, slashed};
 use std::io::{self, Write};
 
 /// How many characters wide a plot is.

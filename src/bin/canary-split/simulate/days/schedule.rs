@@ -40,7 +40,7 @@ pub fn read(plan: &[String], days: u32) -> Result<Vec<Step>, String> {
                     before.day
                 ));
             }
-            _ => steps.push(Step { day, weights: weights(list)? }),
+            _ => steps.push(Step { day, weights: weights::read(list)? }),
         }
     }
     Ok(steps)

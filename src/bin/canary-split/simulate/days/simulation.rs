@@ -1,7 +1,8 @@
 //! Visitors who come and come back, day by day, while the weights follow a plan; decided by the filter's own code.
 
 use super::schedule::Step;
-use crate::simulate::{OnWeightChange, Options, draw};
+use crate::simulate::options::{OnWeightChange, Options};
+use crate::simulate::visitors::draw;
 use canary_split::claim::ClaimPath;
 use canary_split::config::Config;
 use canary_split::decide::decide;

@@ -1,6 +1,7 @@
 //! `match`: which requests a rule speaks about.
 
-use super::{CLAIM, TOKEN, nothing, one_of};
+use super::patterns::{CLAIM, TOKEN};
+use super::subschemas::{nothing, one_of};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 use std::borrow::Cow;

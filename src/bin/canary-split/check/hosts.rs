@@ -123,7 +123,7 @@ fn missing(world: &World, service: &VirtualService, findings: &mut Vec<Finding>)
     }
 }
 
-/// A server for http beside one for https, of a host that a rule has.
+/// A server for http next to one for https, of a host that a rule has.
 fn redirect(world: &World, gateway: &Gateway, concerned: &[&VirtualService], findings: &mut Vec<Finding>) {
     let of = |protocol: Protocol| gateway.servers.iter().filter(move |server| server.protocol == protocol);
     let bare = |host: &str| host.rsplit('/').next().unwrap_or_default().to_owned();

@@ -43,7 +43,7 @@ pub fn of(unit: &Unit, notes: &mut Vec<String>) -> Result<Vec<Part>, String> {
         ));
     }
     let mut parts: Vec<Part> = groups.into_iter().flatten().collect();
-    // What is no version of a part may be applied beside it.
+    // An object that is no version of a part may be applied together with it.
     let beside = |part: &Part| {
         let others = parts.iter().filter(|other| !are_versions(&part.objects, &other.objects));
         others.flat_map(|other| other.objects.makers()).collect::<Vec<_>>()

@@ -72,7 +72,7 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Where the gateway's pods are, as far as the manifests tell: they are given, a certificate lies beside them, or it is the gateway
+/// Where the gateway's pods are, as far as the manifests tell: they are given, a certificate is next to them, or it is the gateway
 /// that `istioctl install` makes.
 fn gateway_namespaces<'w>(world: &'w World, plugin: &Plugin) -> BTreeSet<&'w str> {
     let mut found = BTreeSet::new();

@@ -1,6 +1,6 @@
 //! What no log may show: seals, and what headers, cookies and claims are compared with.
 //!
-//! A finding shows the line that it is about, and anything may stand on that line.
+//! A finding shows the line that it is about, and anything may be on that line.
 
 use crate::input::manifest::Objects;
 use crate::input::sources::Source;

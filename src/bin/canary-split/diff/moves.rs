@@ -24,7 +24,7 @@ pub enum Carried {
     Draw,
     /// The visitor stays in the subset while it is in the split; after that the draw says where to.
     Subset,
-    /// Everyone is drawn anew.
+    /// Everyone is drawn again.
     Anew {
         /// What has changed.
         why: String,

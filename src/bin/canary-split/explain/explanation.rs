@@ -15,7 +15,7 @@ pub struct Explanation {
     pub passed: Vec<Passed>,
     /// The rule that decides.
     pub rule: Option<String>,
-    /// Where it stands.
+    /// Where that rule is.
     pub at: Option<Place>,
     /// What the decision rests on, as the counter says it.
     pub source: &'static str,

@@ -11,7 +11,7 @@ use canary_split::rule::{Condition, Request, Rule, query_param};
 use serde::Serialize;
 use std::collections::HashSet;
 
-/// A place in the config, and where that stands in its file.
+/// A place in the config, and where it is in the file.
 #[derive(Debug, Serialize)]
 pub struct Place {
     /// As in `rules[1].match[0].uri`.

@@ -8,7 +8,7 @@ pub fn masked(subset: &Subset) -> String {
     format!("{}{end}", subset.name)
 }
 
-/// What stands in a request, in quotes, not longer than a line; bytes that are not UTF-8 are escaped.
+/// A value of a request, in quotes and not longer than a line. Bytes that are not UTF-8 are escaped.
 pub fn quoted(bytes: &[u8]) -> String {
     const MOST: usize = 100;
     let (text, more) = match bytes.split_at_checked(MOST) {

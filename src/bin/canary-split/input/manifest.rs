@@ -27,7 +27,7 @@ const WORKLOADS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "Replica
 /// One object.
 #[derive(Clone, Debug)]
 pub struct Object {
-    /// The file that it stands in.
+    /// The file that it is in.
     pub source: Rc<Source>,
     /// All of it.
     pub node: Node,

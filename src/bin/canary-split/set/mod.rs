@@ -181,7 +181,7 @@ fn rollback(rule: &Node, name: &str) -> Result<Vec<(String, u32)>, String> {
     Ok(wanted)
 }
 
-/// Which weights are to be written anew; those that say the same already stay as they are written.
+/// The weights that have to change. A weight that is right already stays as it is written.
 fn edits(
     config: &PluginConfig,
     documents: &[Node],

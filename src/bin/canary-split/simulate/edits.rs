@@ -1,4 +1,4 @@
-//! Who moves when weights are edited once, beside other schemes.
+//! Who moves when weights are edited once, compared with other schemes.
 
 use super::options::Options;
 use super::schemes::{self, NAMES};

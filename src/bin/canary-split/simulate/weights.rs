@@ -17,7 +17,7 @@ pub fn least(old: &[u32], new: &[u32]) -> f64 {
     (0..old.len().max(new.len())).map(|subset| (share(new, subset) - share(old, subset)).max(0.0)).sum()
 }
 
-/// What a subset has by weight; of one that is not there nothing.
+/// The share of a subset by weight; 0 if it does not exist.
 pub fn share(weights: &[u32], subset: usize) -> f64 {
     let sum: u64 = weights.iter().map(|&w| u64::from(w)).sum();
     f64::from(weights.get(subset).copied().unwrap_or(0)) / sum as f64

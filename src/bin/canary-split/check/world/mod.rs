@@ -185,7 +185,7 @@ fn obscure(objects: &Objects) -> Vec<&str> {
     without_labels.chain(makers.map(|unknown| &*unknown.namespace)).collect()
 }
 
-/// Whether labels that stand anywhere in an object are these, or more.
+/// Whether an object has these labels anywhere, or more.
 fn may_have(node: &Node, labels: &Labels) -> bool {
     let is_it = |(key, value): &(Key, Node)| {
         ["labels", "label"].contains(&&*key.name) && Labels::of(value).is_some_and(|own| labels.selects(&own))

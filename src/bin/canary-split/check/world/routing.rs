@@ -95,7 +95,7 @@ impl<'o> Route<'o> {
         Route { node, matches, destinations }
     }
 
-    /// Whether its routes stand in another VirtualService.
+    /// Whether its routes are in another VirtualService.
     pub fn is_delegated(&self) -> bool {
         self.node.get("delegate").is_some()
     }

@@ -161,7 +161,7 @@ impl<'o> Workload<'o> {
     }
 }
 
-/// Whether a text stands in a scalar below a node.
+/// Whether a text is in a scalar below a node.
 fn says(node: &Node, text: &str) -> bool {
     match &node.value {
         Value::List(items) => items.iter().any(|item| says(item, text)),

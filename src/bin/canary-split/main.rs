@@ -1,30 +1,26 @@
-//! `canary-split`: the tool beside the filter.
+//! `canary-split`: the command line tool next to the filter.
 //!
 //! ```text
-//! input → yaml → manifest → check | explain | diff | simulate | set
+//! input → one folder a command → report
 //! ```
+//!
+//! Commands use `input` and `report`. They do not use one another, except that `set` shows what `diff` finds.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
-mod bars;
 mod check;
-mod choice;
 mod diff;
 mod explain;
-mod fault;
-mod finding;
 mod input;
-mod manifest;
+mod report;
 mod schema;
-mod schemes;
 mod set;
-mod share;
 mod simulate;
-mod yaml;
 
-use clap::{ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use std::io::{self, IsTerminal, Write};
+use report::output::{Form, Output};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// The tool beside the canary-split filter. It decides by the very code that runs in the gateway.
@@ -41,26 +37,6 @@ struct Cli {
     color: ColorChoice,
     #[command(subcommand)]
     command: Command,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
-    /// For people
-    Text,
-    /// For programs: one object
-    Json,
-}
-
-/// How results are printed.
-#[derive(Clone, Copy)]
-pub enum Output {
-    /// For people.
-    Text {
-        /// Whether with colours.
-        is_colourful: bool,
-    },
-    /// For programs.
-    Json,
 }
 
 #[derive(Subcommand)]
@@ -95,10 +71,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let output = match cli.output {
-        Form::Json => Output::Json,
-        Form::Text => Output::Text { is_colourful: is_colourful(cli.color) },
-    };
+    let output = Output::new(cli.output, cli.color);
     let mut out = Vec::new();
     let done = run(&cli.command, output, &mut out).and_then(|is_good| print(&out).map(|()| is_good));
     match done {
@@ -133,15 +106,5 @@ fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<bool, Str
             clap_complete::generate(*shell, &mut Cli::command(), "canary-split", out);
             Ok(true)
         }
-    }
-}
-
-fn is_colourful(choice: ColorChoice) -> bool {
-    let is_given = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let is_wanted = || is_given("NO_COLOR").is_none() && is_given("TERM").is_none_or(|terminal| terminal != "dumb");
-    match choice {
-        ColorChoice::Always => true,
-        ColorChoice::Never => false,
-        ColorChoice::Auto => io::stdout().is_terminal() && is_wanted(),
     }
 }

@@ -1,7 +1,7 @@
 //! Every `pluginConfig` by the filter's own parser.
 
-use crate::finding::{Code, Finding};
-use crate::manifest::{Objects, PluginConfig};
+use crate::input::manifest::{Objects, PluginConfig};
+use crate::report::finding::{Code, Finding};
 use canary_split::config::{Config, ConfigError};
 
 /// A `pluginConfig` that the filter does not take as it is.

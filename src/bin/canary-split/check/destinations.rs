@@ -6,9 +6,9 @@ use super::world::host::ServiceName;
 use super::world::labels::Labels;
 use super::world::routing::{Destination, VirtualService};
 use super::world::service::{Service, Target, Workload};
-use crate::finding::{Code, Finding};
-use crate::manifest::Object;
-use crate::yaml::Node;
+use crate::input::manifest::Object;
+use crate::input::yaml::Node;
+use crate::report::finding::{Code, Finding};
 
 const NO_SUBSET: Code = Code {
     name: "no-such-subset",

@@ -4,8 +4,8 @@ use super::seal;
 use super::world::plugin::{Named, Plugin};
 use super::world::routing::{Destination, Route, VirtualService};
 use super::world::{Site, World};
-use crate::finding::{Code, Finding};
-use crate::yaml::Node;
+use crate::input::yaml::Node;
+use crate::report::finding::{Code, Finding};
 
 const MISMATCH: Code = Code {
     name: "header-mismatch",

@@ -5,7 +5,7 @@ use super::world::gateway::{Gateway, Protocol};
 use super::world::host::overlap;
 use super::world::plugin::{Plugin, hosts};
 use super::world::routing::VirtualService;
-use crate::finding::{Code, Finding};
+use crate::report::finding::{Code, Finding};
 use canary_split::rule::{Rule, Target};
 use canary_split::sticky::Secure;
 
@@ -123,7 +123,7 @@ fn missing(world: &World, service: &VirtualService, findings: &mut Vec<Finding>)
     }
 }
 
-/// A server for http beside one for https, of a host that a rule has.
+/// A server for http next to one for https, of a host that a rule has.
 fn redirect(world: &World, gateway: &Gateway, concerned: &[&VirtualService], findings: &mut Vec<Finding>) {
     let of = |protocol: Protocol| gateway.servers.iter().filter(move |server| server.protocol == protocol);
     let bare = |host: &str| host.rsplit('/').next().unwrap_or_default().to_owned();

@@ -2,8 +2,8 @@
 
 use super::world::Site;
 use super::world::routing::{Route, VirtualService, condition};
-use crate::finding::{Code, Finding};
-use crate::yaml::Node;
+use crate::input::yaml::Node;
+use crate::report::finding::{Code, Finding};
 
 const ORDER: Code = Code {
     name: "route-order",

@@ -1,8 +1,8 @@
 //! What is applied together, where two versions of an object are given.
 
-use crate::finding::{Code, Finding};
-use crate::input::{Source, Unit};
-use crate::manifest::{Object, Objects};
+use crate::input::manifest::{Object, Objects};
+use crate::input::sources::{Source, Unit};
+use crate::report::finding::{Code, Finding};
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
@@ -43,7 +43,7 @@ pub fn of(unit: &Unit, notes: &mut Vec<String>) -> Result<Vec<Part>, String> {
         ));
     }
     let mut parts: Vec<Part> = groups.into_iter().flatten().collect();
-    // What is no version of a part may be applied beside it.
+    // An object that is no version of a part may be applied together with it.
     let beside = |part: &Part| {
         let others = parts.iter().filter(|other| !are_versions(&part.objects, &other.objects));
         others.flat_map(|other| other.objects.makers()).collect::<Vec<_>>()
@@ -104,7 +104,7 @@ fn folders(sources: &[Rc<Source>]) -> Vec<(PathBuf, Vec<Rc<Source>>)> {
 #[cfg(test)]
 mod tests {
     use super::folders;
-    use crate::input::Source;
+    use crate::input::sources::Source;
     use std::rc::Rc;
 
     #[test]

@@ -1,12 +1,13 @@
 //! Whether the plugin is on the gateway, on all of its ports, at the right place among the filters.
 
+use super::world::World;
 use super::world::gateway::{Gateway, Protocol};
 use super::world::labels::Labels;
+use super::world::namespace::{ROOT_NAMESPACE, is_same_namespace};
 use super::world::plugin::{Plugin, hosts};
-use super::world::{ROOT_NAMESPACE, World, is_same_namespace};
-use crate::finding::{Code, Finding};
-use crate::manifest::Object;
-use crate::yaml::Node;
+use crate::input::manifest::Object;
+use crate::input::yaml::Node;
+use crate::report::finding::{Code, Finding};
 use std::collections::BTreeSet;
 
 const NAMESPACE: Code = Code {
@@ -71,7 +72,7 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Where the gateway's pods are, as far as the manifests tell: they are given, a certificate lies beside them, or it is the gateway
+/// Where the gateway's pods are, as far as the manifests tell: they are given, a certificate is next to them, or it is the gateway
 /// that `istioctl install` makes.
 fn gateway_namespaces<'w>(world: &'w World, plugin: &Plugin) -> BTreeSet<&'w str> {
     let mut found = BTreeSet::new();

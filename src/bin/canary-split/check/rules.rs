@@ -2,7 +2,7 @@
 
 use super::world::World;
 use super::world::plugin::Plugin;
-use crate::finding::{Code, Finding};
+use crate::report::finding::{Code, Finding};
 use canary_split::rule::{HostPattern, Rule};
 
 const NEVER: Code = Code {

@@ -3,8 +3,8 @@
 use super::world::Site;
 use super::world::plugin::Plugin;
 use super::world::routing::{Route, VirtualService};
-use crate::finding::{Code, Finding};
-use crate::yaml::Node;
+use crate::input::yaml::Node;
+use crate::report::finding::{Code, Finding};
 
 const MISMATCH: Code = Code {
     name: "seal-mismatch",

@@ -1,11 +1,11 @@
 //! What no log may show: seals, and what headers, cookies and claims are compared with.
 //!
-//! A finding shows the line that it is about, and anything may stand on that line.
+//! A finding shows the line that it is about, and anything may be on that line.
 
-use crate::finding::Finding;
-use crate::input::Source;
-use crate::manifest::Objects;
-use crate::yaml::{Node, Value};
+use crate::input::manifest::Objects;
+use crate::input::sources::Source;
+use crate::input::yaml::{Node, Value};
+use crate::report::finding::Finding;
 use std::ops::Range;
 use std::rc::Rc;
 

@@ -5,8 +5,8 @@ use super::world::labels::Labels;
 use super::world::plugin::Named;
 use super::world::routing::{Destination, Route, VirtualService, condition, is_taken, leads_alike};
 use super::world::{Site, World};
-use crate::finding::{Code, Finding};
-use crate::yaml::Node;
+use crate::input::yaml::Node;
+use crate::report::finding::{Code, Finding};
 
 const TAKES_ALL: Code = Code {
     name: "route-takes-all",

@@ -2,8 +2,8 @@
 
 use super::world::routing::{Destination, Route, leads_alike};
 use super::world::{Site, World};
-use crate::finding::{Code, Finding};
-use crate::yaml::Node;
+use crate::input::yaml::Node;
+use crate::report::finding::{Code, Finding};
 
 const TIMEOUT: Code = Code {
     name: "route-timeout",

@@ -2,8 +2,8 @@
 
 use super::note::Note;
 use super::rule::{Change, RuleDiff, identity};
-use crate::fault::FaultAt;
-use crate::manifest::PluginConfig;
+use crate::input::manifest::PluginConfig;
+use crate::report::fault::FaultAt;
 use canary_split::config::{Config, General};
 use canary_split::reload::State;
 use canary_split::rule::Rule;

@@ -1,6 +1,6 @@
 //! Who moves from which subset to which: counted on the intervals of the draws, never sampled.
 
-use crate::share::{DRAWS, Share};
+use crate::report::share::{DRAWS, Share};
 use canary_split::rule::{Rule, Target};
 use canary_split::split::Split;
 use serde::Serialize;
@@ -24,7 +24,7 @@ pub enum Carried {
     Draw,
     /// The visitor stays in the subset while it is in the split; after that the draw says where to.
     Subset,
-    /// Everyone is drawn anew.
+    /// Everyone is drawn again.
     Anew {
         /// What has changed.
         why: String,

@@ -4,8 +4,8 @@ use super::config::PluginDiff;
 use super::moves::Carried;
 use super::note::Note;
 use super::rule::{Change, Owned, RuleDiff, VisitorsDiff};
-use crate::bars::{cells, painted};
-use crate::share::Share;
+use crate::report::bars::{cells, painted};
+use crate::report::share::Share;
 use std::io::{self, Write};
 
 /// How many characters wide the picture is.

@@ -2,7 +2,7 @@
 
 use super::moves::{Carried, Layout, moved};
 use super::note::Note;
-use crate::share::{DRAWS, Share};
+use crate::report::share::{DRAWS, Share};
 use canary_split::split::{MAX_SUBSETS, Split};
 
 /// Why more move than the least.

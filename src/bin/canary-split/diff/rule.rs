@@ -4,7 +4,7 @@ use super::moves::{Carried, Layout, Move, moved};
 use super::note::Note;
 use super::reasons::reasons;
 use super::sticky::{carried, unread};
-use crate::share::Share;
+use crate::report::share::Share;
 use canary_split::rule::{HostPattern, Rule, Target};
 use serde::Serialize;
 
@@ -231,7 +231,7 @@ fn matches(rule: &Rule) -> Vec<String> {
     entries
 }
 
-/// What a rule is beside its name, if it is a split: hosts, match and subsets.
+/// What a split rule is apart from its name: hosts, match and subsets.
 pub fn identity(rule: &Rule) -> Option<[Vec<String>; 3]> {
     let Target::Split(split) = &rule.target else { return None };
     let names = split.subsets.iter().map(|subset| subset.name.to_string()).collect();

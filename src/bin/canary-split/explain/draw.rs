@@ -1,8 +1,8 @@
 //! Where a draw comes from, which subsets chance may choose, and which cookies say nothing.
 
 use super::request::Seen;
-use super::{masked, shown};
-use crate::share::Share;
+use super::shown::{masked, quoted};
+use crate::report::share::Share;
 use canary_split::cookie;
 use canary_split::decide::{Decision, Source};
 use canary_split::keys::{Key, client_draw};
@@ -106,7 +106,7 @@ pub fn ignored(decision: &Decision, request: &Seen) -> Vec<Ignored> {
     let is_keyed = decision.source == Source::Key;
     let mut is_read = false;
     for value in cookie::values(line, &cookie.name) {
-        let what = format!("cookie {}={}", cookie.name, shown(value));
+        let what = format!("cookie {}={}", cookie.name, quoted(value));
         match Held::parse(value) {
             _ if is_keyed && sticky.keep.is_none() => add(what, "the key decides"),
             None => add(what, "it is not of the filter's form"),

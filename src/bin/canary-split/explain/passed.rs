@@ -1,9 +1,9 @@
 //! Why the rules before the one that decides do not hold.
 
 use super::request::Seen;
-use super::shown;
-use crate::manifest::PluginConfig;
-use crate::yaml::Node;
+use super::shown::quoted;
+use crate::input::manifest::PluginConfig;
+use crate::input::yaml::Node;
 use canary_split::claim::ClaimPath;
 use canary_split::config::Config;
 use canary_split::cookie;
@@ -11,7 +11,7 @@ use canary_split::rule::{Condition, Request, Rule, query_param};
 use serde::Serialize;
 use std::collections::HashSet;
 
-/// A place in the config, and where that stands in its file.
+/// A place in the config, and where it is in the file.
 #[derive(Debug, Serialize)]
 pub struct Place {
     /// As in `rules[1].match[0].uri`.
@@ -59,7 +59,7 @@ pub fn passed<'c>(config: &'c Config, before: usize, written: &PluginConfig, req
                 .collect()
         } else {
             let hosts = entry.node.and_then(|rule| rule.get("hosts"));
-            vec![entry.reason(".hosts", hosts, Some(shown(&authority)))]
+            vec![entry.reason(".hosts", hosts, Some(quoted(&authority)))]
         };
         Passed { rule: rule.name.clone(), reasons }
     };
@@ -105,14 +105,14 @@ impl<'w> Entry<'w> {
         let without_query = path.split(|&byte| byte == b'?').next();
         let is_same = |name: &str, key: &str| key.eq_ignore_ascii_case(name);
         let (field, found): (&str, Option<String>) = match condition {
-            Condition::Method(_) => ("method", request.header(":method").map(shown)),
-            Condition::Uri(_) => ("uri", without_query.map(shown)),
-            Condition::Header(name, _) => ("headers", request.header(name).map(shown)),
-            Condition::WithoutHeader(name, _) => ("withoutHeaders", request.header(name).map(shown)),
-            Condition::QueryParam(name, _) => ("queryParams", query_param(&path, name).map(shown)),
+            Condition::Method(_) => ("method", request.header(":method").map(quoted)),
+            Condition::Uri(_) => ("uri", without_query.map(quoted)),
+            Condition::Header(name, _) => ("headers", request.header(name).map(quoted)),
+            Condition::WithoutHeader(name, _) => ("withoutHeaders", request.header(name).map(quoted)),
+            Condition::QueryParam(name, _) => ("queryParams", query_param(&path, name).map(quoted)),
             Condition::Cookie(name, _) => {
                 let value = request.values("cookie").next().and_then(|line| cookie::values(line, name).next());
-                ("cookies", value.map(shown))
+                ("cookies", value.map(quoted))
             }
             Condition::Claim(path, _) => ("claims", request.claim_value(path).map(ToString::to_string)),
         };

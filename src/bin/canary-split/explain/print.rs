@@ -1,7 +1,7 @@
 //! An explanation as people read it.
 
+use super::explanation::{Explanation, Written};
 use super::passed::Reason;
-use super::{Explanation, Written};
 use std::io::{self, Write};
 
 /// Prints the rules in their order, then what the one that holds decides.

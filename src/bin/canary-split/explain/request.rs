@@ -1,6 +1,7 @@
 //! A request as `curl` spells it → what the filter asks about it.
 
 use super::claims;
+use super::shown::quoted;
 use super::url::Url;
 use canary_split::claim::ClaimPath;
 use canary_split::rule::Request;
@@ -107,7 +108,7 @@ fn read_header(line: &[u8]) -> Result<(String, Option<Vec<u8>>), String> {
     };
     match std::str::from_utf8(name) {
         Ok(name) if !name.is_empty() && name.bytes().all(is_token_byte) => Ok((name.to_ascii_lowercase(), value)),
-        _ => Err(format!("-H: {} is no name of a header", super::shown(name))),
+        _ => Err(format!("-H: {} is no name of a header", quoted(name))),
     }
 }
 

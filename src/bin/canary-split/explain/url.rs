@@ -1,5 +1,7 @@
 //! A URL as `curl` takes it → scheme, authority and path.
 
+use super::shown::quoted;
+
 /// What a request says of its URL.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Url {
@@ -14,7 +16,7 @@ pub struct Url {
 impl Url {
     /// Reads a URL; without a scheme it is http.
     pub fn parse(text: &[u8]) -> Result<Url, String> {
-        let problem = |problem: &str| Err(format!("URL {}: {problem}", super::shown(text)));
+        let problem = |problem: &str| Err(format!("URL {}: {problem}", quoted(text)));
         if text.iter().any(|byte| byte.is_ascii_control() || *byte == b' ') {
             return problem("a space or a control character; write %20 and the like");
         }

@@ -1,8 +1,9 @@
 //! `pluginConfig` but for what matches and what sticks.
 
 use super::matches::Match;
+use super::patterns::LABEL;
 use super::sticky::Sticky;
-use super::{LABEL, is_given, nothing};
+use super::subschemas::{is_given, nothing};
 use canary_split::config::{DEFAULT_HEADER, USED_HEADERS};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};

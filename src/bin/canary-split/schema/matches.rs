@@ -1,6 +1,7 @@
 //! `match`: which requests a rule speaks about.
 
-use super::{CLAIM, TOKEN, nothing, one_of};
+use super::patterns::{CLAIM, TOKEN};
+use super::subschemas::{nothing, one_of};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -46,27 +47,21 @@ struct StringMatch {
 
 /// A value: one of `exact`, `prefix`, `regex`; `{}`: it is there.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("oneOf" = kinds_or_presence()))]
+#[schemars(deny_unknown_fields, transform = or_presence)]
 #[expect(dead_code, reason = "only its schema is used")]
 struct Condition {
-    /// All of it is this.
-    #[schemars(length(max = 8192))]
-    exact: Option<String>,
-    /// It begins with this.
-    #[schemars(length(min = 1, max = 8192))]
-    prefix: Option<String>,
-    /// All of it matches: RE2 syntax.
-    #[schemars(length(min = 1, max = 8192))]
-    regex: Option<String>,
+    #[serde(flatten)]
+    kinds: StringMatch,
 }
 
 fn kinds() -> Value {
     one_of(&["exact", "prefix", "regex"].map(|kind| (kind, "string")))
 }
 
-fn kinds_or_presence() -> Value {
-    let kinds = kinds();
-    kinds.as_array().into_iter().flatten().cloned().chain([nothing()]).collect()
+fn or_presence(schema: &mut Schema) {
+    if let Some(kinds) = schema.get_mut("oneOf").and_then(Value::as_array_mut) {
+        kinds.push(nothing());
+    }
 }
 
 /// Conditions by name, at least one. What is null is absent, whatever its name.

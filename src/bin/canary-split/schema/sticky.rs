@@ -1,6 +1,7 @@
 //! `sticky`: the keys, the cookie, the salt, and what a change of weights does.
 
-use super::{CLAIM, TOKEN, is_given, one_of};
+use super::patterns::{CLAIM, TOKEN};
+use super::subschemas::{is_given, one_of};
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Numbers in a text are replaced where they stand; every other byte stays.
 
-use crate::input::Source;
-use crate::yaml::{self, Node, Value};
+use crate::input::sources::Source;
+use crate::input::yaml::{self, Node, Value};
 use std::ops::Range;
 
 /// Where a weight stands.

@@ -1,7 +1,9 @@
-//! Who moves when weights are edited once, beside other schemes.
+//! Who moves when weights are edited once, compared with other schemes.
 
-use super::{Options, draws, least, slashed, weights};
-use crate::schemes::{self, NAMES};
+use super::options::Options;
+use super::schemes::{self, NAMES};
+use super::visitors::draws;
+use super::weights::{self, least, slashed};
 use std::io::{self, Write};
 
 /// Edits that people make, for the table without arguments.
@@ -31,7 +33,7 @@ pub struct Row {
 
 /// The usual edits.
 pub fn usual(options: &Options) -> Result<Vec<Row>, String> {
-    EDITS.into_iter().map(|(what, old, new)| row(what, &weights(old)?, &weights(new)?, options)).collect()
+    EDITS.into_iter().map(|(what, old, new)| row(what, &weights::read(old)?, &weights::read(new)?, options)).collect()
 }
 
 /// One edit with every scheme.

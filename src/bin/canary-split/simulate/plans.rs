@@ -1,7 +1,9 @@
-//! Visitors who all come back after each step of a plan, beside other schemes.
+//! Visitors who all come back after each step of a plan, compared with other schemes.
 
-use super::{Options, draws, least, weights};
-use crate::schemes::{self, NAMES};
+use super::options::Options;
+use super::schemes::{self, NAMES};
+use super::visitors::draws;
+use super::weights::{self, least};
 use std::io::{self, Write};
 
 /// Plans that people follow, and one that nobody would.
@@ -38,7 +40,7 @@ pub struct Plan {
 pub fn usual(options: &Options) -> Result<Vec<Plan>, String> {
     let steps = |text: &str| match text {
         "" => Ok(random_plan(options.seed)),
-        _ => text.split(' ').map(weights).collect(),
+        _ => text.split(' ').map(weights::read).collect(),
     };
     PLANS.into_iter().map(|(what, text)| walk(what, &steps(text)?, options)).collect()
 }
@@ -52,7 +54,7 @@ pub fn walk(what: &str, plan: &[Vec<u32>], options: &Options) -> Result<Plan, St
             let mut home = None;
             let mut left = [false; schemes::MAX_SUBSETS];
             for (step, weights) in steps.iter().zip(plan) {
-                // The last row keeps whoever is in a subset that is still there.
+                // The last row keeps whoever is in a subset that still exists.
                 let kept = home.filter(|&home| scheme == NAMES.len() && home < weights.len());
                 let pick = |scheme: usize| step.get(scheme).map_or(0, |scheme| scheme.pick(draw));
                 let now = kept.unwrap_or_else(|| pick(if scheme == NAMES.len() { 0 } else { scheme }));

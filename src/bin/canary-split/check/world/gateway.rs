@@ -1,10 +1,10 @@
 //! Gateways and what they serve.
 
 use super::host::overlap;
-use super::is_same_namespace;
 use super::labels::Labels;
-use crate::manifest::Object;
-use crate::yaml::Node;
+use super::namespace::is_same_namespace;
+use crate::input::manifest::Object;
+use crate::input::yaml::Node;
 
 /// A Gateway of Istio's.
 #[derive(Debug)]

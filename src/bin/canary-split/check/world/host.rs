@@ -1,6 +1,6 @@
 //! Names of hosts, as Istio compares and completes them.
 
-use super::is_same_namespace;
+use super::namespace::is_same_namespace;
 
 /// Whether there is a host that both mean; a `*` at the beginning stands for anything.
 pub fn overlap(one: &str, other: &str) -> bool {

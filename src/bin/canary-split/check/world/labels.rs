@@ -1,6 +1,6 @@
 //! Labels, and what selects by them.
 
-use crate::yaml::Node;
+use crate::input::yaml::Node;
 
 /// Labels of an object, or those that a selector asks for.
 #[derive(Clone, Debug, Default)]

@@ -2,7 +2,7 @@
 
 use super::gateway::Gateway;
 use super::labels::Labels;
-use crate::manifest::{Object, PluginConfig};
+use crate::input::manifest::{Object, PluginConfig};
 use canary_split::config::General;
 use canary_split::rule::{HostPattern, Rule, Subset, Target};
 use std::ops::Range;

@@ -1,8 +1,8 @@
 //! VirtualServices: whose requests go where.
 
 use super::host::{ServiceName, overlap};
-use crate::manifest::Object;
-use crate::yaml::{Key, Node, Value};
+use crate::input::manifest::Object;
+use crate::input::yaml::{Key, Node, Value};
 use canary_split::re2::Re2;
 
 /// A VirtualService.
@@ -95,7 +95,7 @@ impl<'o> Route<'o> {
         Route { node, matches, destinations }
     }
 
-    /// Whether its routes stand in another VirtualService.
+    /// Whether its routes are in another VirtualService.
     pub fn is_delegated(&self) -> bool {
         self.node.get("delegate").is_some()
     }

@@ -1,11 +1,11 @@
 //! Services, the subsets that DestinationRules make of them, and the pods behind both.
 
 use super::host::ServiceName;
-use super::is_same_namespace;
 use super::labels::Labels;
+use super::namespace::is_same_namespace;
 use super::routing::Destination;
-use crate::manifest::Object;
-use crate::yaml::{Node, Value};
+use crate::input::manifest::Object;
+use crate::input::yaml::{Node, Value};
 
 /// A Service.
 #[derive(Debug)]
@@ -161,7 +161,7 @@ impl<'o> Workload<'o> {
     }
 }
 
-/// Whether a text stands in a scalar below a node.
+/// Whether a text is in a scalar below a node.
 fn says(node: &Node, text: &str) -> bool {
     match &node.value {
         Value::List(items) => items.iter().any(|item| says(item, text)),

@@ -1,9 +1,10 @@
 //! What has happened day by day: as a table, as CSV, as a plot, as JSON.
 
-use super::{Day, Simulation, is_kept, name};
-use crate::Output;
-use crate::bars::{cells, painted};
-use crate::simulate::{Form, Options, share, slashed};
+use super::simulation::{Day, Simulation, Tally, is_kept, name};
+use crate::report::bars::{cells, painted};
+use crate::report::output::Output;
+use crate::simulate::options::{Form, Options};
+use crate::simulate::weights::{share, slashed};
 use std::io::{self, Write};
 
 /// How many characters wide a plot is.
@@ -147,7 +148,7 @@ impl Day {
     }
 
     fn to_json(&self, number: u32) -> serde_json::Value {
-        let subset = |(at, tally): (usize, &super::Tally)| {
+        let subset = |(at, tally): (usize, &Tally)| {
             serde_json::json!({
                 "subset": name(at),
                 "weight": self.weights.get(at),

@@ -1,6 +1,6 @@
 //! PATH… → the texts that are looked at, and which of them are applied together.
 
-use crate::yaml::{self, Node};
+use super::yaml::{self, Node};
 use std::collections::HashSet;
 use std::fs;
 use std::io::Read;

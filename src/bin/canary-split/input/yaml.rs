@@ -11,7 +11,7 @@ const MAX_DEPTH: usize = 100;
 /// What aliases may unfold to.
 const MAX_NODES: usize = 2_000_000;
 
-/// A value and the bytes of the text that it stands in.
+/// A value and where its bytes are in the text.
 #[derive(Clone, Debug)]
 pub struct Node {
     /// What it says.

@@ -1,10 +1,10 @@
-//! What is wrong with a config, and where it stands.
+//! What is wrong with a config, and where.
 
-use crate::manifest::PluginConfig;
+use crate::input::manifest::PluginConfig;
 use canary_split::reload::Fault;
 use serde::Serialize;
 
-/// Something wrong with a config, and where it stands.
+/// Something wrong with a config, and where.
 #[derive(Debug, Serialize)]
 pub struct FaultAt {
     file: String,

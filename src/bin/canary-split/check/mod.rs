@@ -15,10 +15,10 @@ mod stable;
 mod websocket;
 mod world;
 
-use crate::Output;
-use crate::finding::{Code, Finding};
-use crate::input;
-use crate::manifest::Objects;
+use crate::input::manifest::Objects;
+use crate::input::sources;
+use crate::report::finding::{Code, Finding};
+use crate::report::output::Output;
 use parts::Part;
 use std::io::Write;
 use std::path::PathBuf;
@@ -58,7 +58,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
     if let Some(unknown) = options.allow.iter().find(|allowed| !known().any(|name| name == *allowed)) {
         return Err(format!("--allow {unknown}: no such code; known are {}", known().collect::<Vec<_>>().join(", ")));
     }
-    let input = input::read_all(&options.paths)?;
+    let input = sources::read_all(&options.paths)?;
     let mut findings = Vec::new();
     let mut notes = input.notes;
     let (mut objects, mut configs) = (0, 0);
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_document_has_every_code_with_its_reason_and_its_way_out() {
-        let document = include_str!("../../../docs/CHECKS.md");
+        let document = include_str!("../../../../docs/CHECKS.md");
         let value = |section: &str, name: &str| {
             section.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned()
         };

@@ -3,22 +3,21 @@
 pub mod gateway;
 pub mod host;
 pub mod labels;
+pub mod namespace;
 pub mod plugin;
 pub mod routing;
 pub mod service;
 
-use crate::manifest::{Object, Objects, Unknown};
-use crate::yaml::{Key, Node};
+use crate::input::manifest::{Object, Objects, Unknown};
+use crate::input::yaml::{Key, Node};
 use canary_split::rule::Rule;
 use gateway::Gateway;
 use host::{ServiceName, overlap};
 use labels::Labels;
+use namespace::is_same_namespace;
 use plugin::Plugin;
 use routing::{Destination, Route, VirtualService};
 use service::{DestinationRule, Service, Workload};
-
-/// The namespace whose plugins are on every gateway, unless the mesh is told another one.
-pub const ROOT_NAMESPACE: &str = "istio-system";
 
 /// All that is applied together.
 #[derive(Debug)]
@@ -186,7 +185,7 @@ fn obscure(objects: &Objects) -> Vec<&str> {
     without_labels.chain(makers.map(|unknown| &*unknown.namespace)).collect()
 }
 
-/// Whether labels that stand anywhere in an object are these, or more.
+/// Whether an object has these labels anywhere, or more.
 fn may_have(node: &Node, labels: &Labels) -> bool {
     let is_it = |(key, value): &(Key, Node)| {
         ["labels", "label"].contains(&&*key.name) && Labels::of(value).is_some_and(|own| labels.selects(&own))
@@ -232,9 +231,4 @@ fn sites_of<'w, 'o>(
         }
     }
     sites
-}
-
-/// Whether two namespaces are one; an empty one is whichever everything is applied to.
-pub fn is_same_namespace(one: &str, other: &str) -> bool {
-    one == other || one.is_empty() || other.is_empty()
 }

@@ -2,27 +2,28 @@
 
 mod claims;
 mod draw;
+mod explanation;
 mod passed;
 mod print;
 mod request;
+mod shown;
 mod url;
 
-use crate::Output;
-use crate::choice::{choose, read};
-use crate::fault::{self, FaultAt};
-use crate::manifest::PluginConfig;
-use crate::share::{DRAWS, Share};
+use crate::input::choice::{choose, read};
+use crate::input::manifest::PluginConfig;
+use crate::report::fault::{self, FaultAt};
+use crate::report::output::Output;
+use crate::report::share::{DRAWS, Share};
 use canary_split::config::Config;
 use canary_split::decide::{NewCookie, decide};
 use canary_split::metrics;
 use canary_split::reload::State;
-use canary_split::rule::Subset;
 use canary_split::split::Draw;
 use canary_split::sticky::Minutes;
-use draw::{Candidate, Chance, Ignored};
-use passed::{Passed, Place};
+use draw::Chance;
+use explanation::{Explanation, SetCookie, Written};
 use request::{Seen, Spelled};
-use serde::Serialize;
+use shown::masked;
 use std::cell::Cell;
 use std::io::Write;
 use std::path::PathBuf;
@@ -45,57 +46,6 @@ pub struct Options {
     now: Option<u64>,
     #[command(flatten)]
     request: Spelled,
-}
-
-/// What is decided, and why.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Explanation {
-    /// The file of the config.
-    file: String,
-    /// The rules before the one that decides.
-    passed: Vec<Passed>,
-    /// The rule that decides.
-    rule: Option<String>,
-    /// Where it stands.
-    at: Option<Place>,
-    /// What the decision rests on, as the counter says it.
-    source: &'static str,
-    /// 8 hex digits; `None`: nothing is drawn, or nobody knows what.
-    draw: Option<String>,
-    /// Where it comes from.
-    from: Option<String>,
-    /// The subset, if it is certain.
-    subset: Option<String>,
-    /// All subsets, if it is left to chance.
-    shares: Vec<Candidate>,
-    /// The request header.
-    header: Written,
-    /// The cookie that the response gets.
-    set_cookie: Option<SetCookie>,
-    /// The response header.
-    response_header: Option<Written>,
-    /// What does not count.
-    ignored: Vec<Ignored>,
-    /// What is wrong with the config.
-    faults: Vec<FaultAt>,
-}
-
-/// A header as it is written.
-#[derive(Debug, Serialize)]
-struct Written {
-    name: String,
-    /// `None`: it is removed.
-    value: Option<String>,
-}
-
-/// A cookie that the response gets.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SetCookie {
-    value: String,
-    /// Responses that do not get it.
-    not_with: Vec<&'static str>,
 }
 
 /// Prints what is decided; whether the config has no fault.
@@ -188,25 +138,6 @@ fn undrawn(cookie: &NewCookie) -> Option<String> {
     let made = value.split('.').nth(2)?;
     let kept = if cookie.keeps { ".SUBSET.SEAL" } else { "" };
     Some(format!("{name}=1.DRAW.{made}{kept};{attributes}"))
-}
-
-/// What the subset header says, without the seal.
-fn masked(subset: &Subset) -> String {
-    let end = if subset.header_value == subset.name { "" } else { ".***" };
-    format!("{}{end}", subset.name)
-}
-
-/// What stands in a request, in quotes, not longer than a line; bytes that are not UTF-8 are escaped.
-fn shown(bytes: &[u8]) -> String {
-    const MOST: usize = 100;
-    let (text, more) = match bytes.split_at_checked(MOST) {
-        Some((text, more)) if !more.is_empty() => (text, "…"),
-        _ => (bytes, ""),
-    };
-    match std::str::from_utf8(text) {
-        Ok(text) => format!("{text:?}{more}"),
-        Err(_) => format!("\"{}\"{more}", text.escape_ascii()),
-    }
 }
 
 fn read_draw(text: &str) -> Result<Draw, String> {

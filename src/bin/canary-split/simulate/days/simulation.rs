@@ -1,9 +1,8 @@
 //! Visitors who come and come back, day by day, while the weights follow a plan; decided by the filter's own code.
 
-mod print;
-
 use super::schedule::Step;
-use super::{OnWeightChange, Options, draw};
+use crate::simulate::options::{OnWeightChange, Options};
+use crate::simulate::visitors::draw;
 use canary_split::claim::ClaimPath;
 use canary_split::config::Config;
 use canary_split::decide::decide;
@@ -17,36 +16,37 @@ const MINUTES_A_DAY: u32 = 24 * 60;
 /// What has happened.
 pub struct Simulation {
     /// One by one.
-    days: Vec<Day>,
+    pub days: Vec<Day>,
     /// How many visitors have changed their subset never, once, more often.
-    changed: [u64; 3],
+    pub changed: [u64; 3],
     /// All changes.
-    changes: u64,
+    pub changes: u64,
 }
 
 /// A day, and what has happened on it.
-struct Day {
+pub struct Day {
     /// The weights, stable first.
-    weights: Vec<u32>,
+    pub weights: Vec<u32>,
     /// First visits.
-    new: u64,
+    pub new: u64,
     /// By subset.
-    subsets: Vec<Tally>,
+    pub subsets: Vec<Tally>,
 }
 
 /// A subset on a day.
 #[derive(Clone, Copy, Default)]
-struct Tally {
+pub struct Tally {
     /// Visits.
-    visits: u64,
+    pub visits: u64,
     /// Of these by visitors who were in another subset the time before.
-    came: u64,
+    pub came: u64,
     /// Visitors of this or an earlier day whom cookies keep in it although it has a weight of 0.
-    draining: u64,
+    pub draining: u64,
 }
 
 impl Day {
-    fn sum(&self, what: impl Fn(&Tally) -> u64) -> u64 {
+    /// Adds up all subsets.
+    pub fn sum(&self, what: impl Fn(&Tally) -> u64) -> u64 {
         self.subsets.iter().map(what).sum()
     }
 }
@@ -117,7 +117,8 @@ pub fn simulated(steps: &[Step], days: u32, options: &Options) -> Result<Simulat
     Ok(simulation)
 }
 
-fn is_kept(options: &Options) -> bool {
+/// Whether cookies keep the subset.
+pub fn is_kept(options: &Options) -> bool {
     options.on_weight_change == OnWeightChange::Keep
 }
 
@@ -142,6 +143,6 @@ fn config(weights: &[u32], options: &Options) -> Result<Config, String> {
 }
 
 /// What the subset at a place in the list is called.
-fn name(at: usize) -> String {
+pub fn name(at: usize) -> String {
     format!("v{}", at + 1)
 }

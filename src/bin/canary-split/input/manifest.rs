@@ -1,7 +1,7 @@
 //! Documents → Kubernetes objects, and the configs in them.
 
-use crate::input::{Source, Unit};
-use crate::yaml::{Node, Value};
+use super::sources::{Source, Unit};
+use super::yaml::{Node, Value};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -27,7 +27,7 @@ const WORKLOADS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "Replica
 /// One object.
 #[derive(Clone, Debug)]
 pub struct Object {
-    /// The file that it stands in.
+    /// The file that it is in.
     pub source: Rc<Source>,
     /// All of it.
     pub node: Node,

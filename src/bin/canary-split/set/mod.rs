@@ -3,12 +3,12 @@
 mod splice;
 mod write;
 
-use crate::Output;
-use crate::choice;
 use crate::diff::Diff;
-use crate::input::{self, MARK, Source, Unit};
-use crate::manifest::{Objects, PluginConfig};
-use crate::yaml::Node;
+use crate::input::choice;
+use crate::input::manifest::{Objects, PluginConfig};
+use crate::input::sources::{self, MARK, Source, Unit};
+use crate::input::yaml::Node;
+use crate::report::output::Output;
 use canary_split::config::General;
 use serde::Serialize;
 use splice::Weight;
@@ -53,7 +53,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
     if !is_stdin && options.file.is_dir() {
         return Err(format!("{}: a folder; name the file in it that holds the WasmPlugin", options.file.display()));
     }
-    let whole = input::read_whole(&options.file)?;
+    let whole = sources::read_whole(&options.file)?;
     let (mark, rest) =
         whole.text.split_at_checked(whole.text.strip_prefix(MARK).map_or(0, |_| MARK.len_utf8())).unwrap_or_default();
     let source = Source { text: rest.to_owned(), name: whole.name };
@@ -181,7 +181,7 @@ fn rollback(rule: &Node, name: &str) -> Result<Vec<(String, u32)>, String> {
     Ok(wanted)
 }
 
-/// Which weights are to be written anew; those that say the same already stay as they are written.
+/// The weights that have to change. A weight that is right already stays as it is written.
 fn edits(
     config: &PluginConfig,
     documents: &[Node],

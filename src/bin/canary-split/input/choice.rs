@@ -1,13 +1,13 @@
 //! The configs of a file or folder, and which of them is meant.
 
-use crate::input;
-use crate::manifest::{Objects, PluginConfig};
+use super::manifest::{Objects, PluginConfig};
+use super::sources;
 use std::path::Path;
 
 /// The configs at a path; at least one.
 pub fn read(path: &Path) -> Result<Vec<PluginConfig>, String> {
     let mut configs = Vec::new();
-    for unit in input::read_all(&[path.to_owned()])?.units {
+    for unit in sources::read_all(&[path.to_owned()])?.units {
         configs.extend(Objects::of(&unit)?.configs());
     }
     if configs.is_empty() {

@@ -11,7 +11,7 @@ pub fn letter(owner: usize) -> char {
     LETTERS.get(owner).or(LETTERS.last()).copied().map_or('+', char::from)
 }
 
-/// An owner's letter as it stands in a bar.
+/// An owner's letter as it is in a bar.
 pub fn painted(owner: usize, is_colourful: bool) -> String {
     match COLOURS.get(owner % COLOURS.len()) {
         Some(colour) if is_colourful => format!("\x1b[30;{colour}m{}\x1b[0m", letter(owner)),
@@ -19,8 +19,8 @@ pub fn painted(owner: usize, is_colourful: bool) -> String {
     }
 }
 
-/// Cuts a whole, given as `(owner, amount)` from its beginning to its end, into cells: each is its largest owner's. Whoever has
-/// anything at all has a cell, as far as there are enough.
+/// Cuts a whole, given as `(owner, amount)` from its beginning to its end, into cells: each is its largest owner's. Everyone who
+/// owns anything gets a cell, as long as there are enough cells.
 pub fn cells(parts: &[(usize, u64)], width: usize) -> Vec<usize> {
     let whole: u128 = parts.iter().map(|&(_, amount)| u128::from(amount)).sum();
     // In units of which a cell has as many as the whole has parts.

@@ -1,6 +1,6 @@
-//! What `check` finds: each with a code, where it stands, why it matters and a way out.
+//! What `check` finds: each with a code, its place, why it matters and how to fix it.
 
-use crate::input::Source;
+use crate::input::sources::Source;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
@@ -8,14 +8,14 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::rc::Rc;
 
-/// A kind of finding. The texts stand in `docs/CHECKS.md` too.
+/// A kind of finding. The texts are in `docs/CHECKS.md` too.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Code {
-    /// How it is called, in messages and for `--allow`.
+    /// Its name, in messages and for `--allow`.
     pub name: &'static str,
     /// Why it matters.
     pub why: &'static str,
-    /// The way out.
+    /// How to fix it.
     pub fix: &'static str,
 }
 

@@ -8,10 +8,10 @@ mod reasons;
 mod rule;
 mod sticky;
 
-use crate::Output;
-use crate::choice::read;
-use crate::fault::{self, FaultAt};
-use crate::manifest::PluginConfig;
+use crate::input::choice::read;
+use crate::input::manifest::PluginConfig;
+use crate::report::fault::{self, FaultAt};
+use crate::report::output::Output;
 use config::PluginDiff;
 use rule::Change;
 use serde::Serialize;

@@ -1,6 +1,6 @@
 //! `WEIGHTS…` or `WEIGHTS@DAY…` → which weights each day has.
 
-use super::weights;
+use crate::simulate::weights;
 
 /// Weights from a day on.
 pub struct Step {
@@ -40,7 +40,7 @@ pub fn read(plan: &[String], days: u32) -> Result<Vec<Step>, String> {
                     before.day
                 ));
             }
-            _ => steps.push(Step { day, weights: weights(list)? }),
+            _ => steps.push(Step { day, weights: weights::read(list)? }),
         }
     }
     Ok(steps)

@@ -5,13 +5,15 @@
 
 mod config;
 mod matches;
+mod patterns;
 mod sticky;
+mod subschemas;
 mod wasmplugin;
 
 use clap::ValueEnum;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::io::Write;
 
 /// Which schema.
@@ -43,25 +45,3 @@ pub fn run(options: &Options, out: &mut impl Write) -> Result<(), String> {
 fn of<T: JsonSchema>() -> Value {
     SchemaSettings::draft07().into_generator().into_root_schema_for::<T>().to_value()
 }
-
-/// A subschema: exactly one of these fields is there and not null. Each field comes with its type.
-fn one_of(fields: &[(&str, &str)]) -> Value {
-    fields.iter().map(|&(field, kind)| is_given(field, &json!({"type": kind}))).collect()
-}
-
-/// A subschema: this field is there and is like this.
-fn is_given(field: &str, like: &Value) -> Value {
-    json!({"required": [field], "properties": {field: like}})
-}
-
-/// A subschema: an object of which no field is there, or all are null.
-fn nothing() -> Value {
-    json!({"type": "object", "additionalProperties": {"type": "null"}})
-}
-
-/// A DNS label: what rules and subsets are named by.
-const LABEL: &str = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
-/// A token of RFC 9110: a header's or a cookie's name.
-const TOKEN: &str = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$";
-/// A claim as after `@request.auth.claims` of a VirtualService.
-const CLAIM: &str = r"^([^.\[\]]+(\.[^.\[\]]+)*|(\[[^\[\]]+\])+)$";

@@ -1,0 +1,59 @@
+//! What is decided about a request, and why.
+
+use super::draw::{Candidate, Ignored};
+use super::passed::{Passed, Place};
+use crate::report::fault::FaultAt;
+use serde::Serialize;
+
+/// What is decided, and why.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    /// The file of the config.
+    pub file: String,
+    /// The rules before the one that decides.
+    pub passed: Vec<Passed>,
+    /// The rule that decides.
+    pub rule: Option<String>,
+    /// Where that rule is.
+    pub at: Option<Place>,
+    /// What the decision rests on, as the counter says it.
+    pub source: &'static str,
+    /// 8 hex digits; `None`: nothing is drawn, or nobody knows what.
+    pub draw: Option<String>,
+    /// Where it comes from.
+    pub from: Option<String>,
+    /// The subset, if it is certain.
+    pub subset: Option<String>,
+    /// All subsets, if it is left to chance.
+    pub shares: Vec<Candidate>,
+    /// The request header.
+    pub header: Written,
+    /// The cookie that the response gets.
+    pub set_cookie: Option<SetCookie>,
+    /// The response header.
+    pub response_header: Option<Written>,
+    /// What does not count.
+    pub ignored: Vec<Ignored>,
+    /// What is wrong with the config.
+    pub faults: Vec<FaultAt>,
+}
+
+/// A header as it is written.
+#[derive(Debug, Serialize)]
+pub struct Written {
+    /// Its name.
+    pub name: String,
+    /// `None`: it is removed.
+    pub value: Option<String>,
+}
+
+/// A cookie that the response gets.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SetCookie {
+    /// All of it.
+    pub value: String,
+    /// Responses that do not get it.
+    pub not_with: Vec<&'static str>,
+}

@@ -1,0 +1,7 @@
+//! How the tool says what it found.
+
+pub mod bars;
+pub mod fault;
+pub mod finding;
+pub mod output;
+pub mod share;

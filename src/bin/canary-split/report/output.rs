@@ -1,0 +1,45 @@
+//! For whom results are printed, and whether in colour.
+
+use clap::{ColorChoice, ValueEnum};
+use std::io::{self, IsTerminal};
+
+/// What is asked for by `--output`.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// For people
+    Text,
+    /// For programs: one object
+    Json,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy)]
+pub enum Output {
+    /// For people.
+    Text {
+        /// Whether with colours.
+        is_colourful: bool,
+    },
+    /// For programs.
+    Json,
+}
+
+impl Output {
+    /// What the command line asks for.
+    pub fn new(form: Form, colours: ColorChoice) -> Output {
+        match form {
+            Form::Json => Output::Json,
+            Form::Text => Output::Text { is_colourful: is_colourful(colours) },
+        }
+    }
+}
+
+fn is_colourful(choice: ColorChoice) -> bool {
+    let is_given = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let is_wanted = || is_given("NO_COLOR").is_none() && is_given("TERM").is_none_or(|terminal| terminal != "dumb");
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => io::stdout().is_terminal() && is_wanted(),
+    }
+}

@@ -1,0 +1,18 @@
+//! Conditions on the fields of an object.
+
+use serde_json::{Value, json};
+
+/// Exactly one of these fields exists and is not null. Each field comes with its type.
+pub fn one_of(fields: &[(&str, &str)]) -> Value {
+    fields.iter().map(|&(field, kind)| is_given(field, &json!({"type": kind}))).collect()
+}
+
+/// This field exists and is like this.
+pub fn is_given(field: &str, like: &Value) -> Value {
+    json!({"required": [field], "properties": {field: like}})
+}
+
+/// An object without fields, or with nothing but null in them.
+pub fn nothing() -> Value {
+    json!({"type": "object", "additionalProperties": {"type": "null"}})
+}

@@ -1,0 +1,55 @@
+//! `simulate`: who moves when weights are edited, once, over a whole plan, and day by day.
+
+mod days;
+mod edits;
+mod options;
+mod plans;
+mod schemes;
+mod visitors;
+mod weights;
+
+use crate::report::output::Output;
+use std::io::Write;
+use weights::slashed;
+
+pub use options::Options;
+
+/// Prints what was simulated.
+pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<(), String> {
+    if let Some(days) = options.days {
+        return days::run(days, options, output, out);
+    }
+    let given = options.plan.iter().map(|step| weights::read(step)).collect::<Result<Vec<_>, _>>()?;
+    let (edits, plans) = match given.as_slice() {
+        [] => (edits::usual(options)?, plans::usual(options)?),
+        [one] => return Err(format!("{}: one step is no edit; give a second one, or --days", slashed(one))),
+        [old, new] => (vec![edits::row("", old, new, options)?], Vec::new()),
+        _ => (Vec::new(), vec![plans::walk("", &given, options)?]),
+    };
+    let done = match output {
+        Output::Json => {
+            let edits: Vec<_> = edits.iter().map(edits::Row::to_json).collect();
+            let plans: Vec<_> = plans.iter().map(|plan| plan.to_json(options)).collect();
+            let (visitors, seed) = (options.visitors, options.seed);
+            let json = serde_json::json!({"visitors": visitors, "seed": seed, "edits": edits, "plans": plans});
+            writeln!(out, "{json:#}")
+        }
+        Output::Text { .. } => print_tables(&edits, &plans, options, out),
+    };
+    done.map_err(|error| error.to_string())
+}
+
+fn print_tables(
+    edits: &[edits::Row],
+    plans: &[plans::Plan],
+    options: &Options,
+    out: &mut impl Write,
+) -> std::io::Result<()> {
+    if !edits.is_empty() {
+        edits::print(edits, options, out)?;
+    }
+    if !edits.is_empty() && !plans.is_empty() {
+        writeln!(out)?;
+    }
+    if plans.is_empty() { Ok(()) } else { plans::print(plans, options, out) }
+}

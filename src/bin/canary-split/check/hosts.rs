@@ -7,7 +7,7 @@ use super::world::plugin::{Plugin, hosts};
 use super::world::routing::VirtualService;
 use crate::report::finding::{Code, Finding};
 use canary_split::rule::{Rule, Target};
-use canary_split::sticky::Secure;
+use canary_split::visitor::cookie::Secure;
 
 const NOT_SERVED: Code = Code {
     name: "host-not-served",

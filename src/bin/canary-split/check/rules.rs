@@ -3,7 +3,8 @@
 use super::world::World;
 use super::world::plugin::Plugin;
 use crate::report::finding::{Code, Finding};
-use canary_split::rule::{HostPattern, Rule};
+use canary_split::rule::Rule;
+use canary_split::rule::hosts::HostPattern;
 
 const NEVER: Code = Code {
     name: "rule-never-decides",

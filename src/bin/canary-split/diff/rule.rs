@@ -5,7 +5,8 @@ use super::note::Note;
 use super::reasons::reasons;
 use super::sticky::{carried, unread};
 use crate::report::share::Share;
-use canary_split::rule::{HostPattern, Rule, Target};
+use canary_split::rule::hosts::HostPattern;
+use canary_split::rule::{Rule, Target};
 use serde::Serialize;
 
 /// What has become of a rule or of a plugin.

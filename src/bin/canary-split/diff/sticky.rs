@@ -2,11 +2,12 @@
 
 use super::moves::Carried;
 use super::note::Note;
-use canary_split::claim::ClaimPath;
-use canary_split::keys::Key;
+use canary_split::request::claim::ClaimPath;
 use canary_split::rule::{Rule, Target, WeightedSubsets};
 use canary_split::split::Draw;
-use canary_split::sticky::{Cookie, FirstDraw, Secure, Sticky};
+use canary_split::visitor::Sticky;
+use canary_split::visitor::cookie::{Cookie, FirstDraw, Secure};
+use canary_split::visitor::keys::Key;
 
 /// Visitors to whom the same happens.
 pub struct Visitors {

@@ -1,6 +1,6 @@
 //! Claims of a verified token, as Envoy hands them to the filter.
 
-use canary_split::claim::ClaimPath;
+use canary_split::request::claim::ClaimPath;
 use serde_json::Value;
 
 /// The claim at the end of a path: an item of a list by its index.

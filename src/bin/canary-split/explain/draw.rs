@@ -3,12 +3,13 @@
 use super::request::Seen;
 use super::shown::{masked, quoted};
 use crate::report::share::Share;
-use canary_split::cookie;
 use canary_split::decide::{Decision, Source};
-use canary_split::keys::{Key, client_draw};
+use canary_split::request::cookies;
 use canary_split::rule::{Rule, Target, WeightedSubsets};
 use canary_split::split::Draw;
-use canary_split::sticky::{Held, Sticky};
+use canary_split::visitor::Sticky;
+use canary_split::visitor::cookie::Held;
+use canary_split::visitor::keys::{Key, client_draw};
 use serde::Serialize;
 
 /// What a fresh draw is, if one was needed.
@@ -77,7 +78,7 @@ pub fn candidates(rule: &Rule) -> Vec<Candidate> {
             *own += count;
         }
     }
-    let candidate = |(subset, draws): (&canary_split::rule::Subset, u64)| Candidate {
+    let candidate = |(subset, draws): (&canary_split::subset::Subset, u64)| Candidate {
         subset: subset.name.to_string(),
         header_value: masked(subset),
         share: Share::of_draws(draws),
@@ -97,7 +98,7 @@ pub fn ignored(decision: &Decision, request: &Seen) -> Vec<Ignored> {
     let Some((subsets, sticky)) = weighted(decision.rule).and_then(|split| Some((split, split.sticky.as_deref()?)))
     else {
         let name = format!("canary-{}", decision.rule.name);
-        if cookie::values(line, &name).next().is_some() {
+        if cookies::values(line, &name).next().is_some() {
             add(format!("cookie {name}"), "nothing of this rule sticks");
         }
         return ignored;
@@ -105,7 +106,7 @@ pub fn ignored(decision: &Decision, request: &Seen) -> Vec<Ignored> {
     let Some(cookie) = &sticky.cookie else { return ignored };
     let is_keyed = decision.source == Source::Key;
     let mut is_read = false;
-    for value in cookie::values(line, &cookie.name) {
+    for value in cookies::values(line, &cookie.name) {
         let what = format!("cookie {}={}", cookie.name, quoted(value));
         match Held::parse(value) {
             _ if is_keyed && sticky.keep.is_none() => add(what, "the key decides"),

@@ -19,7 +19,7 @@ use canary_split::decide::{NewCookie, decide};
 use canary_split::metrics;
 use canary_split::reload::State;
 use canary_split::split::Draw;
-use canary_split::sticky::Minutes;
+use canary_split::visitor::cookie::Minutes;
 use draw::Chance;
 use explanation::{Explanation, SetCookie, Written};
 use request::{Seen, Spelled};

@@ -4,10 +4,13 @@ use super::request::Seen;
 use super::shown::quoted;
 use crate::input::manifest::PluginConfig;
 use crate::input::yaml::Node;
-use canary_split::claim::ClaimPath;
 use canary_split::config::Config;
-use canary_split::cookie;
-use canary_split::rule::{Condition, Request, Rule, query_param};
+use canary_split::request::Request;
+use canary_split::request::claim::ClaimPath;
+use canary_split::request::cookies;
+use canary_split::request::query::query_param;
+use canary_split::rule::Rule;
+use canary_split::rule::condition::Condition;
 use serde::Serialize;
 use std::collections::HashSet;
 
@@ -111,7 +114,7 @@ impl<'w> Entry<'w> {
             Condition::WithoutHeader(name, _) => ("withoutHeaders", request.header(name).map(quoted)),
             Condition::QueryParam(name, _) => ("queryParams", query_param(&path, name).map(quoted)),
             Condition::Cookie(name, _) => {
-                let value = request.values("cookie").next().and_then(|line| cookie::values(line, name).next());
+                let value = request.values("cookie").next().and_then(|line| cookies::values(line, name).next());
                 ("cookies", value.map(quoted))
             }
             Condition::Claim(path, _) => ("claims", request.claim_value(path).map(ToString::to_string)),

@@ -3,8 +3,8 @@
 use super::claims;
 use super::shown::quoted;
 use super::url::Url;
-use canary_split::claim::ClaimPath;
-use canary_split::rule::Request;
+use canary_split::request::Request;
+use canary_split::request::claim::ClaimPath;
 use serde_json::Value;
 use std::ffi::OsString;
 use std::net::IpAddr;

@@ -1,6 +1,6 @@
 //! How an explanation shows what is in a request and in a config.
 
-use canary_split::rule::Subset;
+use canary_split::subset::Subset;
 
 /// What the subset header says, without the seal.
 pub fn masked(subset: &Subset) -> String {

@@ -4,7 +4,9 @@ use super::gateway::Gateway;
 use super::labels::Labels;
 use crate::input::manifest::{Object, PluginConfig};
 use canary_split::config::General;
-use canary_split::rule::{HostPattern, Rule, Subset, Target};
+use canary_split::rule::hosts::HostPattern;
+use canary_split::rule::{Rule, Target};
+use canary_split::subset::Subset;
 use std::ops::Range;
 
 /// A plugin, or a config that stands alone.

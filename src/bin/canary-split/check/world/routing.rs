@@ -3,7 +3,7 @@
 use super::host::{ServiceName, overlap};
 use crate::input::manifest::Object;
 use crate::input::yaml::{Key, Node, Value};
-use canary_split::re2::Re2;
+use canary_split::rule::re2::Re2;
 
 /// A VirtualService.
 #[derive(Debug)]

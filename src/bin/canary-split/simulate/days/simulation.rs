@@ -3,12 +3,12 @@
 use super::schedule::Step;
 use crate::simulate::options::{OnWeightChange, Options};
 use crate::simulate::visitors::draw;
-use canary_split::claim::ClaimPath;
 use canary_split::config::Config;
 use canary_split::decide::decide;
-use canary_split::rule::Request;
+use canary_split::request::Request;
+use canary_split::request::claim::ClaimPath;
 use canary_split::split::Split;
-use canary_split::sticky::Minutes;
+use canary_split::visitor::cookie::Minutes;
 use xxhash_rust::xxh64::xxh64;
 
 const MINUTES_A_DAY: u32 = 24 * 60;

@@ -1,12 +1,13 @@
 //! Every `pluginConfig` by the filter's own parser.
 
 use crate::input::manifest::{Objects, PluginConfig};
-use crate::report::finding::{Code, Finding};
+use crate::report::finding::{Code, Finding, Severity};
 use canary_split::config::{Config, ConfigError};
 
 /// A `pluginConfig` that the filter does not take as it is.
 pub const CONFIG: Code = Code {
     name: "config",
+    severity: Severity::Error,
     why: "no cluster refuses it; in the gateway a bad rule stays as it was, or is off, and a bad config changes nothing",
     fix: "mend the field; all of them are in wasmplugin/README.md",
 };

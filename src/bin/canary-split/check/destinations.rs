@@ -8,40 +8,46 @@ use super::world::routing::{Destination, VirtualService};
 use super::world::service::{Service, Target, Workload};
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
-use crate::report::finding::{Code, Finding};
+use crate::report::finding::{Code, Finding, Severity};
 
 const NO_SUBSET: Code = Code {
     name: "no-such-subset",
+    severity: Severity::Error,
     why: "no cluster refuses it; Envoy answers 503 to every request that is routed there",
     fix: "add the subset to the DestinationRule, or name one that it has",
 };
 
 const WITHOUT_PODS: Code = Code {
     name: "subset-without-pods",
+    severity: Severity::Error,
     why: "Envoy answers 503 to every request that is routed there",
     fix: "give the subset the labels of the pods that it means (spec.template.metadata.labels of a Deployment)",
 };
 
 const WITHOUT_PORT: Code = Code {
     name: "destination-without-port",
+    severity: Severity::Error,
     why: "of a Service with several ports Istio takes the port of the Gateway, which the Service does not have: 503",
     fix: "port: {number: …} in the destination",
 };
 
 const NO_PORT: Code = Code {
     name: "no-such-port",
+    severity: Severity::Error,
     why: "no cluster refuses it; Envoy answers 503 to every request that is routed there",
     fix: "name a port of the Service: its own number, not that of a container",
 };
 
 const NOBODY_LISTENS: Code = Code {
     name: "nobody-listens",
+    severity: Severity::Error,
     why: "a port of a Service lists all of its pods, whether or not they listen there; those who should see the subset get 503",
     fix: "name the port of the Service that leads to where the subset's pods listen",
 };
 
 const HALF_HOST: Code = Code {
     name: "half-qualified-host",
+    severity: Severity::Error,
     why: "Istio completes a name without a dot and takes any other as it is: it knows no such host, and Envoy answers 503",
     fix: "write NAME.NAMESPACE.svc.cluster.local",
 };

@@ -5,28 +5,32 @@ use super::world::plugin::{Named, Plugin};
 use super::world::routing::{Destination, Route, VirtualService};
 use super::world::{Site, World};
 use crate::input::yaml::Node;
-use crate::report::finding::{Code, Finding};
+use crate::report::finding::{Code, Finding, Severity};
 
 const MISMATCH: Code = Code {
     name: "header-mismatch",
+    severity: Severity::Error,
     why: "the filter writes its own header and no other: this route never takes a request of the subset, and the default route does",
     fix: "match the plugin's header, or set header in pluginConfig",
 };
 
 const NO_ROUTE: Code = Code {
     name: "no-header-route",
+    severity: Severity::Error,
     why: "the filter cannot see whether there is a route: it counts these requests as the subset's, and the default route takes them",
     fix: "put a route that matches the header before the default route; values are compared byte by byte",
 };
 
 const ELSEWHERE: Code = Code {
     name: "route-elsewhere",
+    severity: Severity::Error,
     why: "those for whom the filter chooses the one subset see the other, and every count and share says otherwise",
     fix: "let the route lead to the subset that its header names",
 };
 
 const UNCHOSEN: Code = Code {
     name: "unchosen-route",
+    severity: Severity::Warning,
     why: "nobody can get there: the filter removes what clients send in this header; most often it is a name that is spelled in two ways",
     fix: "take the route out, or name the subset in a rule (with a weight of 0 while nobody shall see it)",
 };

@@ -5,24 +5,27 @@ use super::world::gateway::{Gateway, Protocol};
 use super::world::host::overlap;
 use super::world::plugin::{Plugin, hosts};
 use super::world::routing::VirtualService;
-use crate::report::finding::{Code, Finding};
+use crate::report::finding::{Code, Finding, Severity};
 use canary_split::rule::{Rule, Target};
 use canary_split::visitor::cookie::Secure;
 
 const NOT_SERVED: Code = Code {
     name: "host-not-served",
+    severity: Severity::Error,
     why: "no request with this host gets there: it is counted without a rule or answered with 404",
     fix: "use one host in hosts of the rule, of the VirtualService and of the Gateway's servers",
 };
 
 const MISSING: Code = Code {
     name: "gateway-missing",
+    severity: Severity::Error,
     why: "no gateway has these routes; requests to the host are answered with 404",
     fix: "name the Gateway as NAMESPACE/NAME in gateways of the VirtualService",
 };
 
 const NO_REDIRECT: Code = Code {
     name: "no-redirect",
+    severity: Severity::Warning,
     why: "pages are there in plain http too, and a cookie that they set has no Secure",
     fix: "tls: {httpsRedirect: true} in the server for http, or secure: true in the cookie",
 };

@@ -3,16 +3,18 @@
 use super::world::World;
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
-use crate::report::finding::{Code, Finding};
+use crate::report::finding::{Code, Finding, Severity};
 
 const FAIL_STRATEGY: Code = Code {
     name: "fail-strategy",
+    severity: Severity::Warning,
     why: "while the module cannot be fetched or loaded, the gateway refuses all requests, those to other applications too; FAIL_CLOSE is the default",
     fix: "failStrategy: FAIL_OPEN; then everybody sees stable meanwhile",
 };
 
 const WITHOUT_DIGEST: Code = Code {
     name: "image-without-digest",
+    severity: Severity::Warning,
     why: "there may be another module tomorrow: pods that start later decide by another build than the others",
     fix: "pin what you have tested: @sha256:… in the url, or sha256 beside it; make image prints the digest",
 };

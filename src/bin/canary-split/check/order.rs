@@ -3,10 +3,11 @@
 use super::world::Site;
 use super::world::routing::{Route, VirtualService, condition};
 use crate::input::yaml::Node;
-use crate::report::finding::{Code, Finding};
+use crate::report::finding::{Code, Finding, Severity};
 
 const ORDER: Code = Code {
     name: "route-order",
+    severity: Severity::Error,
     why: "the first route that matches decides: the earlier one takes every request of this one, and nobody sees the subset",
     fix: "put the route that matches the header first",
 };

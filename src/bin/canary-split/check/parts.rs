@@ -2,13 +2,14 @@
 
 use crate::input::manifest::{Object, Objects};
 use crate::input::sources::{Source, Unit};
-use crate::report::finding::{Code, Finding};
+use crate::report::finding::{Code, Finding, Severity};
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 const TWICE: Code = Code {
     name: "twice",
+    severity: Severity::Warning,
     why: "the one that is applied last is in force, and nobody knows here which that will be: nothing was compared",
     fix: "give what is applied together and nothing else; versions in folders of their own are compared folder by folder",
 };

@@ -7,41 +7,47 @@ use super::world::namespace::{ROOT_NAMESPACE, is_same_namespace};
 use super::world::plugin::{Plugin, hosts};
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
-use crate::report::finding::{Code, Finding};
+use crate::report::finding::{Code, Finding, Severity};
 use std::collections::BTreeSet;
 
 const NAMESPACE: Code = Code {
     name: "plugin-namespace",
+    severity: Severity::Error,
     why: "Istio puts a plugin only on pods of its own namespace, or on all if it is in istio-system; here no gateway gets it, and everybody sees stable",
     fix: "put the plugin into the namespace of the gateway's pods, not into the application's",
 };
 
 const SELECTOR: Code = Code {
     name: "plugin-selector",
+    severity: Severity::Error,
     why: "no pod of the gateway has the labels: the gateway does not get the plugin, and everybody sees stable",
     fix: "give spec.selector.matchLabels the labels of spec.selector of the Gateway",
 };
 
 const MODE: Code = Code {
     name: "plugin-mode",
+    severity: Severity::Error,
     why: "a gateway counts as CLIENT; with SERVER alone no gateway gets the plugin, and everybody sees stable",
     fix: "leave match out",
 };
 
 const PORTS: Code = Code {
     name: "plugin-ports",
+    severity: Severity::Warning,
     why: "requests at the other ports are not decided; the numbers are those of the gateway's pods (as a rule 8080 and 8443), not those of the Gateway",
     fix: "leave match out",
 };
 
 const PHASE: Code = Code {
     name: "plugin-phase",
+    severity: Severity::Warning,
     why: "this is before the token is verified: no claim is there, and requests that are refused afterwards are decided and counted",
     fix: "leave phase out",
 };
 
 const TWO_PLUGINS: Code = Code {
     name: "two-plugins-one-header",
+    severity: Severity::Error,
     why: "each filter removes what it has not written, so the later one undoes what the earlier one decides",
     fix: "give one of them another header, or put the rules of both into one plugin",
 };

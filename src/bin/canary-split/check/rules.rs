@@ -2,18 +2,20 @@
 
 use super::world::World;
 use super::world::plugin::Plugin;
-use crate::report::finding::{Code, Finding};
+use crate::report::finding::{Code, Finding, Severity};
 use canary_split::rule::Rule;
 use canary_split::rule::hosts::HostPattern;
 
 const NEVER: Code = Code {
     name: "rule-never-decides",
+    severity: Severity::Warning,
     why: "the first rule that holds decides: the earlier one has no match, and all hosts of this one",
     fix: "put the rule with the narrower match or host first",
 };
 
 const NO_RULE: Code = Code {
     name: "no-rule",
+    severity: Severity::Error,
     why: "without a rule the filter writes no header: everybody sees stable; no cluster refuses a config that is empty or misspelt",
     fix: "put the rules into spec.pluginConfig.rules of the WasmPlugin",
 };

@@ -4,16 +4,18 @@ use super::world::Site;
 use super::world::plugin::Plugin;
 use super::world::routing::{Route, VirtualService};
 use crate::input::yaml::Node;
-use crate::report::finding::{Code, Finding};
+use crate::report::finding::{Code, Finding, Severity};
 
 const MISMATCH: Code = Code {
     name: "seal-mismatch",
+    severity: Severity::Error,
     why: "values are compared byte by byte: no request is routed by this, and everybody sees stable",
     fix: "match SUBSET.SEAL with the seal of pluginConfig, as manifests/overlays/sealed takes it from there",
 };
 
 const NOT_REMOVED: Code = Code {
     name: "header-not-removed",
+    severity: Severity::Warning,
     why: "the application gets the header, and whoever makes it echo its headers has the seal",
     fix: "headers: {request: {remove: [HEADER]}} on every route of these hosts, on the default one too",
 };

@@ -6,16 +6,18 @@ use super::world::plugin::Named;
 use super::world::routing::{Destination, Route, VirtualService, condition, is_taken, leads_alike};
 use super::world::{Site, World};
 use crate::input::yaml::Node;
-use crate::report::finding::{Code, Finding};
+use crate::report::finding::{Code, Finding, Severity};
 
 const TAKES_ALL: Code = Code {
     name: "route-takes-all",
+    severity: Severity::Error,
     why: "the filter writes the header for stable too, and one entry of match is enough: those who should see stable see the canary",
     fix: "match the canary's value by exact, and put what must hold together into one entry of match",
 };
 
 const WITHOUT_SUBSET: Code = Code {
     name: "default-without-subset",
+    severity: Severity::Error,
     why: "a destination without a subset is all pods of the Service, the canary's too: those who should see stable see both",
     fix: "name stable's subset in the default route",
 };

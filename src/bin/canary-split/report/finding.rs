@@ -8,11 +8,23 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::rc::Rc;
 
+/// How bad a kind of finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It may be meant.
+    Warning,
+    /// Requests go wrong.
+    Error,
+}
+
 /// A kind of finding. The texts are in `docs/CHECKS.md` too.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Code {
     /// Its name, in messages and for `--allow`.
     pub name: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
     /// Why it matters.
     pub why: &'static str,
     /// How to fix it.
@@ -36,6 +48,7 @@ pub struct Finding {
 #[derive(Serialize)]
 struct Listed<'f> {
     code: &'f str,
+    severity: Severity,
     message: &'f str,
     file: &'f str,
     line: usize,
@@ -60,7 +73,11 @@ impl Finding {
 
     /// As rustc shows what it finds.
     pub fn print(&self, out: &mut impl Write, is_colourful: bool) -> io::Result<()> {
-        let group = Level::ERROR.primary_title(&self.message).id(self.code.name).element(
+        let level = match self.code.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let group = level.primary_title(&self.message).id(self.code.name).element(
             Snippet::source(&self.source.text)
                 .path(&self.source.name)
                 .annotation(AnnotationKind::Primary.span(self.pointed())),
@@ -74,9 +91,18 @@ impl Finding {
     pub fn to_json(&self) -> serde_json::Value {
         let (line, column) = self.source.position(self.span.start);
         let text = self.source.text.lines().nth(line - 1).unwrap_or_default().to_owned();
-        let Code { name, why, fix } = self.code;
-        let listed =
-            Listed { code: name, message: &self.message, file: &self.source.name, line, column, text, why, fix };
+        let Code { name, severity, why, fix } = *self.code;
+        let listed = Listed {
+            code: name,
+            severity,
+            message: &self.message,
+            file: &self.source.name,
+            line,
+            column,
+            text,
+            why,
+            fix,
+        };
         serde_json::to_value(listed).unwrap_or_default()
     }
 }

@@ -16,8 +16,8 @@ import time
 import urllib.parse
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-WASM = ROOT / "target/wasm32-wasip1/release/canary_split.wasm"
+from repository import ROOT, WASM
+
 HEADER = "x-canary-subset"
 PATIENCE = 30  # seconds until something that was awaited counts as failed
 

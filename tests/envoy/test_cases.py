@@ -9,7 +9,6 @@ import yaml
 from client import Connection
 from gateway import (
     HEADER,
-    ROOT,
     Envoy,
     Plugin,
     bootstrap,
@@ -22,6 +21,7 @@ from gateway import (
     token,
     verified_tokens,
 )
+from repository import ROOT
 from upstream import Answer
 
 CASE = {"name", "config", "configText", "errors", "rules", "header", "requests", "then"}

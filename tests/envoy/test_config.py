@@ -8,7 +8,6 @@ import pytest
 from client import Connection
 from gateway import (
     HEADER,
-    WASM,
     Envoy,
     Plugin,
     bootstrap,
@@ -19,6 +18,7 @@ from gateway import (
     subset_routes,
     until,
 )
+from repository import WASM
 from upstream import Answer
 
 GOOD = {

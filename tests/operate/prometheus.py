@@ -9,7 +9,8 @@ import tempfile
 import urllib.parse
 from pathlib import Path
 
-from gateway import PATIENCE, ROOT, Failed, end, spawn, until
+from gateway import PATIENCE, Failed, end, spawn, until
+from repository import ROOT
 
 RULES = ROOT / "manifests/metrics/rules.yaml"
 

@@ -9,10 +9,11 @@ import re
 import pytest
 import yaml
 from client import Connection, request_bytes
-from gateway import ROOT, Failed, until
+from gateway import Failed, until
 from generated import HTTPS
 from operated import gateway
 from prometheus import RULES, Prometheus
+from repository import ROOT
 
 DASHBOARD = json.loads((ROOT / "manifests/metrics/dashboard.json").read_text())
 CONFIG = {

@@ -12,9 +12,9 @@ import time
 import pytest
 from client import Closed, Connection, request_bytes
 from gateway import Envoy, Plugin, bootstrap, cluster, connection_manager, echo_listener, listener, subset_routes
+from load import BATCH
 
 FULL, REQUESTS = "1.39.3", 100_000
-BATCH = 64
 CONNECTIONS = 4
 
 CONFIG = {

@@ -1,9 +1,7 @@
 """Two gateways of two workers each: a visitor is the same one on all of them."""
 
-import itertools
-
 import pytest
-from client import Connection, request_bytes
+from client import Connection, ask_all, request_bytes
 from gateway import Envoy, Plugin, bootstrap, cluster, connection_manager, echo_listener, listener, subset_routes
 
 JARS = 1000
@@ -42,14 +40,6 @@ def connections(gateways):
     yield opened
     for connection in opened:
         connection.close()
-
-
-def ask_all(connections, requests):
-    """All requests in turn over the connections, many on the way at once; the responses in their order."""
-    for at, connection in enumerate(connections):
-        connection.send(b"".join(requests[at :: len(connections)]))
-    turns = itertools.cycle(connections)
-    return [next(turns).response() for _ in requests]
 
 
 def subsets(responses):

@@ -29,6 +29,7 @@ from istio import NotUnderstood, config_text, envoy, render, translate
 # What follows is found by what istio does to the path.
 import certificates
 from client import Closed, Connection, request_bytes
+from discovery import publish, resource, source
 from repository import ROOT, WASM
 
 # Browsers and curl know that this is here; the shipped canary.example.com is a placeholder.
@@ -160,9 +161,7 @@ class Demo:
         self.plugin = envoy.Plugin(directory=self.directory, **first.plugin)
         self.routes_file = self.directory / "rds.json"
         self.routes = None
-        source = {"path": str(self.routes_file), "watched_directory": {"path": str(self.directory)}}
-        config_source = {"path_config_source": source, "resource_api_version": "V3"}
-        by_file = {"rds": {"route_config_name": "https", "config_source": config_source}}
+        by_file = {"rds": {"route_config_name": "https", "config_source": source(self.routes_file)}}
         redirect = {"redirect": {"https_redirect": True, "port_redirect": self.ports["https"]}}
         filters = [self.plugin.filter()]
         listeners = [
@@ -189,11 +188,9 @@ class Demo:
 
     def write_routes(self, manifests):
         routes = envoy.route_config("https", manifests.routes, [manifests.host])
-        resource = {"@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration", **routes}
-        text = json.dumps({"version_info": "1", "resources": [resource]})
-        changed, self.routes = text != self.routes, text
+        changed, self.routes = routes != self.routes, routes
         if changed:
-            envoy.replace(self.routes_file, text)
+            publish(self.routes_file, 1, resource("envoy.config.route.v3.RouteConfiguration", routes))
         return changed
 
     def apply(self, overlay):

@@ -16,6 +16,7 @@ import time
 import urllib.parse
 from pathlib import Path
 
+from discovery import publish, resource, source
 from repository import ROOT, WASM
 
 HEADER = "x-canary-subset"
@@ -221,14 +222,6 @@ class Envoy:
 # ---- plugins ---------------------------------------------------------------------------------------------------------
 
 
-def replace(path, text):
-    """Writes a file in one step; Envoy watches for the rename."""
-    path = Path(path)
-    part = path.with_suffix(".part")
-    part.write_text(text)
-    part.rename(path)
-
-
 class Plugin:
     """The filter as an extension that Envoy subscribes to, as Istio delivers a WasmPlugin; from a file here."""
 
@@ -246,15 +239,8 @@ class Plugin:
         return {
             "name": self.name,
             "config_discovery": {
-                "config_source": {
-                    "path_config_source": {
-                        "path": str(self.file),
-                        "watched_directory": {"path": str(self.file.parent)},
-                    },
-                    "resource_api_version": "V3",
-                    # Istio's: the listener is not ready before the plugin is.
-                    "initial_fetch_timeout": "0s",
-                },
+                # The timeout is Istio's: the listener is not ready before the plugin is.
+                "config_source": {**source(self.file), "initial_fetch_timeout": "0s"},
                 "type_urls": [f"{EXTENSIONS}filters.http.wasm.v3.Wasm"],
             },
         }
@@ -267,8 +253,7 @@ class Plugin:
         self.version += 1
         # Of an absent pluginConfig Istio makes an empty Any.
         string = {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": config}
-        resource = {
-            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+        extension = {
             "name": self.name,
             "typed_config": {
                 "@type": f"{EXTENSIONS}filters.http.wasm.v3.Wasm",
@@ -285,7 +270,7 @@ class Plugin:
                 },
             },
         }
-        replace(self.file, json.dumps({"version_info": str(self.version), "resources": [resource]}))
+        publish(self.file, self.version, resource("envoy.config.core.v3.TypedExtensionConfig", extension))
 
     def update(self, envoy, config):
         """Puts another config in force and waits until every worker has it."""

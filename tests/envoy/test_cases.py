@@ -1,12 +1,12 @@
 """The case table (tests/cases) through the built module in a real Envoy."""
 
-import json
 import re
 import time
 
 import pytest
 import yaml
 from client import Connection
+from discovery import Listeners, source
 from gateway import (
     HEADER,
     Envoy,
@@ -16,7 +16,6 @@ from gateway import (
     connection_manager,
     header_match,
     listener,
-    replace,
     route,
     token,
     verified_tokens,
@@ -60,17 +59,11 @@ class Gateway:
         self.directory = directory
         self.certificate = certificate
         self.listeners = []
-        self.file = directory / "lds.json"
-        self.write()
-        source = {"path": str(self.file), "watched_directory": {"path": str(directory)}}
+        self.discovered = Listeners(directory / "lds.json")
+        self.discovered.write()
         clusters = [cluster(name, port) for name, port in upstream.ports.items()]
-        config = bootstrap([], clusters, lds_config={"path_config_source": source, "resource_api_version": "V3"})
+        config = bootstrap([], clusters, lds_config=source(self.discovered.file))
         self.envoy = Envoy(version, config, concurrency=2)
-
-    def write(self):
-        kind = "type.googleapis.com/envoy.config.listener.v3.Listener"
-        resources = [{"@type": kind, **entry} for entry in self.listeners]
-        replace(self.file, json.dumps({"version_info": str(len(self.listeners)), "resources": resources}))
 
     def add(self, name, headers, config):
         """A listener with a plugin of this config; the route follows any of the headers."""
@@ -81,7 +74,7 @@ class Gateway:
         more = {"http_protocol_options": {"allow_custom_methods": True}, "xff_num_trusted_hops": 1}
         manager = connection_manager(name, [verified_tokens(), plugin.filter()], [*routes, route("v1")], **more)
         self.listeners.append(listener(name, manager, self.certificate))
-        self.write()
+        self.discovered.write(*self.listeners)
         return plugin, self.envoy.port(name)
 
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from client import Connection
+from discovery import Listeners, source
 from gateway import (
     HEADER,
     Envoy,
@@ -14,7 +15,6 @@ from gateway import (
     cluster,
     connection_manager,
     listener,
-    replace,
     subset_routes,
     until,
 )
@@ -128,14 +128,10 @@ def test_gauges_say_what_is_in_force_and_forget_a_plugin_that_is_gone(version, t
     plugin.write({"rules": [{"name": "t", "split": split}, {"name": "bad"}]})
     other.write({"header": "x-other", "rules": [{"name": "o", "subset": "v1"}]})
     listeners = Listeners(tmp_path / "listeners.json")
-    kind = "type.googleapis.com/envoy.config.listener.v3.Listener"
-    each = {
-        p.root_id: {"@type": kind, **listener(p.root_id, connection_manager("http", [p.filter()], subset_routes()))}
-        for p in (plugin, other)
-    }
+    each = {p.root_id: listener(p.root_id, connection_manager("http", [p.filter()], subset_routes())) for p in (plugin, other)}
     listeners.write(*each.values())
     clusters = [cluster(name, port) for name, port in upstream.ports.items()]
-    with Envoy(version, bootstrap([], clusters, lds_config=listeners.source()), concurrency=2) as envoy:
+    with Envoy(version, bootstrap([], clusters, lds_config=source(listeners.file)), concurrency=2) as envoy:
 
         def gauges():
             weights = [envoy.stat(f"wasmcustom.rule=.=t;.;subset=.={name};.;canary_config_weight") for name in ("v1", "v2")]
@@ -233,25 +229,6 @@ def test_going_back_while_a_worker_is_busy_goes_back_everywhere(version, tmp_pat
         plugin.update(gateway.envoy, BAD)
         for _ in range(16):
             assert gateway.ask() == ([b"v1"], "v1")
-
-
-class Listeners:
-    """A file of listeners that Envoy watches."""
-
-    def __init__(self, file):
-        self.file = file
-        self.version = 0
-
-    def write(self, *listeners):
-        self.version += 1
-        replace(self.file, json.dumps({"version_info": str(self.version), "resources": listeners}))
-
-    def source(self):
-        watched = {"path": str(self.file.parent)}
-        return {
-            "path_config_source": {"path": str(self.file), "watched_directory": watched},
-            "resource_api_version": "V3",
-        }
 
 
 def test_no_config_is_refused(version, tmp_path, upstream):

@@ -188,6 +188,14 @@ class Envoy:
         prefix = f"wasm log {plugin.root_id}: "
         return [(level, text.removeprefix(prefix)) for level, _, text in self.log(start) if text.startswith(prefix)]
 
+    def errors(self, plugin):
+        """What a plugin has found wrong."""
+        return [text for level, text in self.plugin_log(plugin) if level == "error"]
+
+    def crashes(self):
+        """What the log says of panics, and of what Envoy itself calls critical."""
+        return [entry for entry in self.log() if "panicked" in entry[2] or entry[0] == "critical"]
+
     def admin(self, path):
         # Not by urllib: that would ask a proxy if the environment names one.
         connection = http.client.HTTPConnection(self.admin_address, timeout=PATIENCE)
@@ -445,6 +453,12 @@ def echo_listener(name, where, header=HEADER):
     say = [answer("x-seen", f"%REQ({header})%"), answer("x-served-by", name)]
     routes = [route({"direct_response": {"status": 200}}, response_headers_to_add=say)]
     return listener(name, connection_manager(name, [], routes), where=where)
+
+
+def echo_apps(directory):
+    """v1 and v2, each at a socket in this directory: their listeners, and their clusters."""
+    sockets = {name: Path(directory) / name for name in ("v1", "v2")}
+    return [echo_listener(*each) for each in sockets.items()], [cluster(*each) for each in sockets.items()]
 
 
 def bootstrap(listeners=(), clusters=(), **dynamic):

@@ -1,18 +1,11 @@
 """Visitors who keep a gateway busy, and what each of them may be given while the weights move."""
 
 import threading
-import time
 from dataclasses import dataclass, field
 
 from client import Closed, Connection, ask_all
 
 BATCH = 64
-
-
-def visitors(number, name="canary-httpbin"):
-    """Cookies whose draws lie evenly, so that chance plays no part."""
-    now = int(time.time() // 60)
-    return [("cookie", f"{name}=1.{(i * 0x9E3779B1) % 2**32:08x}.{now:07x}") for i in range(number)]
 
 
 class InForce:

@@ -3,9 +3,11 @@
 import re
 import time
 
+import metrics
 import pytest
 import yaml
 from client import Connection
+from cookies import minute
 from discovery import Listeners, source
 from gateway import (
     HEADER,
@@ -91,13 +93,13 @@ def test_case(gateway, upstream, case):
     name = f"case-{len(gateway.listeners)}"
     plugin = port = None
     # The gauge is that of all live plugins, and those of the other cases stay.
-    others = rules(gateway.envoy)
+    others = metrics.rules(gateway.envoy)
     for number, phase in enumerate(phases):
         unknown = phase.keys() - (CASE if number == 0 else CASE - {"name", "then"})
         assert not unknown, f"the runner does not know {unknown}"
         assert ("config" in phase) != ("configText" in phase), "config or configText"
         config = phase.get("config", phase.get("configText"))
-        log, faults = gateway.envoy.log_size(), fault_count(gateway.envoy)
+        log, faults = gateway.envoy.log_size(), metrics.faults(gateway.envoy)
         if plugin is None:
             plugin, port = gateway.add(name, {header_of(p) for p in phases}, config)
         else:
@@ -121,14 +123,6 @@ def header_of(phase):
     return phase.get("header") or (configured if valid else HEADER)
 
 
-def fault_count(envoy):
-    return envoy.stat("wasmcustom.canary_config_errors_total")
-
-
-def rules(envoy):
-    return {s: envoy.stat(f"wasmcustom.state=.={s};.;canary_config_rules") for s in ("active", "last_good", "off")}
-
-
 def check_report(envoy, plugin, log, faults_before, others, phase):
     """A fault is one error line and one increment, however many workers there are; the gauge is the rules'."""
     said = envoy.plugin_log(plugin, log)
@@ -137,10 +131,10 @@ def check_report(envoy, plugin, log, faults_before, others, phase):
     assert len(errors) == len(expected), errors
     for text, start in zip(errors, expected):
         assert text.startswith(start + " (") and text.endswith(")"), f"{text!r} is not {start!r} (…)"
-    assert fault_count(envoy) - faults_before == len(expected)
+    assert metrics.faults(envoy) - faults_before == len(expected)
     assert [level for level, _ in said].count("info") == 1, said
     if "rules" in phase:
-        assert {state: count - others[state] for state, count in rules(envoy).items()} == phase["rules"]
+        assert {state: count - others[state] for state, count in metrics.rules(envoy).items()} == phase["rules"]
 
 
 def counters(envoy):
@@ -234,11 +228,7 @@ class Visit:
 
 def at_minute(value):
     """`{now}`, `{now-90}` and `{now+5}` as the cookie writes a minute."""
-
-    def write(match):
-        return f"{int(time.time() // 60) + int(match[1] or 0):07x}"
-
-    return re.sub(r"\{now([-+]\d+)?\}", write, value)
+    return re.sub(r"\{now([-+]\d+)?\}", lambda match: minute(int(match[1] or 0)), value)
 
 
 def with_cookie(headers, name, value):

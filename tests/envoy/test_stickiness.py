@@ -2,14 +2,14 @@
 
 import pytest
 from client import Connection, ask_all, request_bytes
-from gateway import Envoy, Plugin, bootstrap, cluster, connection_manager, echo_listener, listener, subset_routes
+from configs import split_rule
+from gateway import Envoy, Plugin, bootstrap, connection_manager, echo_apps, listener, subset_routes
 
 JARS = 1000
 
 
 def split(**sticky):
-    weights = [{"subset": "v1", "weight": 50}, {"subset": "v2", "weight": 50}]
-    return {"rules": [{"name": "httpbin", "split": weights, "sticky": sticky}]}
+    return {"rules": [split_rule(50, 50, sticky=sticky)]}
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +21,7 @@ def gateways(version, tmp_path_factory, certificate):
         plugin = Plugin("istio-system.sticky", directory)
         plugin.write(split(cookie={}))
         manager = connection_manager("sticky", [plugin.filter()], subset_routes(), xff_num_trusted_hops=1)
-        sockets = {name: directory / name for name in ("v1", "v2")}
-        apps = [echo_listener(*each) for each in sockets.items()]
-        clusters = [cluster(*each) for each in sockets.items()]
+        apps, clusters = echo_apps(directory)
         config = bootstrap([listener("sticky", manager, certificate), *apps], clusters)
         return Envoy(version, config, concurrency=2), plugin
 

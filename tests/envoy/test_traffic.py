@@ -1,23 +1,21 @@
 """Many visitors: who stays, how many go where, and that a change of weights disturbs nobody."""
 
 import contextlib
-import math
 
 import pytest
+from chance import within_5_sigma
 from client import Connection, ask_all, request_bytes
-from gateway import Envoy, Plugin, bootstrap, cluster, connection_manager, echo_listener, listener, subset_routes, until
-from load import InForce, Load, misrouted, visitors
+from configs import split_rule
+from cookies import visitors
+from gateway import Envoy, Plugin, bootstrap, connection_manager, echo_apps, listener, subset_routes, until
+from load import InForce, Load, misrouted
 
 VISITORS = 200
 ROUNDS = 20
 
 
 def split(v1, v2, **more):
-    return {
-        "rules": [
-            {"name": "httpbin", "split": [{"subset": "v1", "weight": v1}, {"subset": "v2", "weight": v2}], **more}
-        ]
-    }
+    return {"rules": [split_rule(v1, v2, **more)]}
 
 
 def sticky(v1, v2):
@@ -35,9 +33,8 @@ def gateway(version, tmp_path_factory, certificate):
         listener(plugin.root_id, connection_manager(plugin.root_id, [plugin.filter()], subset_routes()), certificate)
         for plugin in plugins
     ]
-    sockets = {name: directory / name for name in ("v1", "v2")}
-    listeners += [echo_listener(name, path) for name, path in sockets.items()]
-    with Envoy(version, bootstrap(listeners, [cluster(*each) for each in sockets.items()]), concurrency=2) as envoy:
+    apps, clusters = echo_apps(directory)
+    with Envoy(version, bootstrap([*listeners, *apps], clusters), concurrency=2) as envoy:
         yield envoy, *plugins
 
 
@@ -45,10 +42,6 @@ def subset(response):
     """Where the request went: both the route and the header say so."""
     assert misrouted(response) is None, response
     return response.value("x-served-by")
-
-
-def within_5_sigma(hits, total, share):
-    return abs(hits - total * share) <= 5 * math.sqrt(total * share * (1 - share))
 
 
 @pytest.fixture
@@ -107,7 +100,7 @@ def test_a_change_of_weights_under_load_fails_no_request(gateway):
         for weights in ((50, 50), (0, 100), (100, 0), (80, 20)) * 3:
             before = [load.requests for load in loads]
             # Each change comes while requests are on their way, and requests see each of them.
-            until(lambda: any(l.faults for l in loads) or all(l.requests > was + 20 for l, was in zip(loads, before)), "requests")
+            until(lambda: all(load.faults or load.requests > was + 20 for load, was in zip(loads, before)), "requests")
             plugin.update(envoy, sticky(*weights))
     assert [load.faults for load in loads] == [[], []]
     assert sum(load.requests for load in loads) > 400

@@ -72,6 +72,18 @@ def until(condition, what, patience=PATIENCE):
         pause = min(pause * 1.5, 0.05)
 
 
+def get(address, path):
+    """The status and the text of an answer on this machine."""
+    # Not by urllib: that would ask a proxy if the environment names one.
+    connection = http.client.HTTPConnection(address, timeout=PATIENCE)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+    finally:
+        connection.close()
+
+
 # ---- processes -------------------------------------------------------------------------------------------------------
 
 
@@ -197,13 +209,8 @@ class Envoy:
         return [entry for entry in self.log() if "panicked" in entry[2] or entry[0] == "critical"]
 
     def admin(self, path):
-        # Not by urllib: that would ask a proxy if the environment names one.
-        connection = http.client.HTTPConnection(self.admin_address, timeout=PATIENCE)
-        try:
-            connection.request("GET", path)
-            return connection.getresponse().read().decode()
-        finally:
-            connection.close()
+        _, text = get(self.admin_address, path)
+        return text
 
     def stats(self, prefix=""):
         """All counters and gauges whose name starts so."""

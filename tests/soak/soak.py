@@ -256,7 +256,7 @@ def failing_batch(_thread):
 
 
 def judge(envoy, report, errors):
-    """What is wrong beside the responses."""
+    """What is wrong apart from the responses."""
     wrong = []
     bad, told = report.pushes["bad"], metrics.faults(envoy)
     if not len(errors) == told == bad:

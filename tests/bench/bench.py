@@ -23,8 +23,10 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[0] / "envoy"))
 
 from client import request_bytes  # noqa: E402
-from gateway import EXTENSIONS, ROOT, Envoy, Failed, Plugin, bootstrap, connection_manager, header_match, listener, newest, route  # noqa: E402
+from cookies import minute  # noqa: E402
+from gateway import EXTENSIONS, Envoy, Failed, Plugin, bootstrap, connection_manager, header_match, listener, newest, route  # noqa: E402
 from load import rss  # noqa: E402
+from repository import ROOT  # noqa: E402
 
 REQUESTS = 3000  # in a round, over
 CONNECTIONS = 8
@@ -47,7 +49,7 @@ class Case:
 
 
 def cases():
-    now = f"{int(time.time() // 60):07x}"
+    now = minute()
     for entry in yaml.safe_load((HERE / "cases.yaml").read_text()):
         other = json.dumps(entry.get("other"))
         others = [json.loads(other.replace("{n}", str(n))) for n in range(entry.get("others", 0))]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
 # The demo, and what drives the browser (its packages are apart from the others, see requirements.txt).
-sys.path[:0] = [str(TESTS / "demo"), str(TESTS / "envoy"), str(TESTS.parent / ".venv/browser")]
+sys.path[:0] = [str(TESTS / "demo"), str(TESTS.parent / ".venv/browser")]
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: E402
 from cryptography.x509 import load_pem_x509_certificate  # noqa: E402

@@ -1,14 +1,9 @@
 """The demo's stack, and a browser that trusts it."""
 
 import contextlib
-import sys
-from pathlib import Path
 
+import chromium as browsers
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import chromium as browsers  # noqa: E402
 
 
 @pytest.fixture(scope="session")

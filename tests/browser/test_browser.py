@@ -3,14 +3,15 @@
 import time
 
 import pytest
+from configs import split_rule
+from demo import TITLES
 
-TITLES = {"httpbin.org": "v1", "tornado WebSocket example": "v2"}
+VERSIONS = {title: version for version, title in TITLES.items()}
 COOKIE = "canary-httpbin"
 
 
 def config(v1, v2, **sticky):
-    weights = [{"subset": "v1", "weight": v1}, {"subset": "v2", "weight": v2}]
-    return {"rules": [{"name": "httpbin", "split": weights, "sticky": {"cookie": {}} | sticky}]}
+    return {"rules": [split_rule(v1, v2, sticky={"cookie": {}} | sticky)]}
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def put(stack):
 
 def visit(page, stack):
     page.goto(stack.base)
-    return TITLES[page.title()]
+    return VERSIONS[page.title()]
 
 
 def our_cookie(context):
@@ -49,7 +50,7 @@ def test_twenty_reloads_stay(browser, stack, put, version):
     value = our_cookie(browser)["value"]
     for _ in range(20):
         page.reload()
-        assert TITLES[page.title()] == version
+        assert VERSIONS[page.title()] == version
     assert our_cookie(browser)["value"] == value
 
 
@@ -106,7 +107,7 @@ def test_the_browser_takes_every_kind_of_cookie(browser, stack, put, cookie, exp
     assert expected.items() <= seen.items()
     for _ in range(5):
         page.reload()
-        assert TITLES[page.title()] == home
+        assert VERSIONS[page.title()] == home
     assert [each["value"] for each in browser.cookies()] == [seen["value"]]
 
 
@@ -124,11 +125,11 @@ def test_under_rebalance_a_weight_of_0_sends_everybody_home(browser, stack, put)
     page = at_home(browser, stack, "v2")
     put(config(100, 0))
     page.reload()
-    assert TITLES[page.title()] == "v1"
+    assert VERSIONS[page.title()] == "v1"
     # And back where he or she was, with the same cookie.
     put(config(50, 50))
     page.reload()
-    assert TITLES[page.title()] == "v2"
+    assert VERSIONS[page.title()] == "v2"
 
 
 def test_under_keep_a_weight_of_0_drains(browser, chromium, stack, put, tmp_path):
@@ -137,7 +138,7 @@ def test_under_keep_a_weight_of_0_drains(browser, chromium, stack, put, tmp_path
     put(config(100, 0, onWeightChange="keep"))
     for _ in range(3):
         page.reload()
-        assert TITLES[page.title()] == "v2"
+        assert VERSIONS[page.title()] == "v2"
     with chromium(tmp_path / "newcomer") as newcomer:
         assert visit(newcomer.new_page(), stack) == "v1"
 
@@ -153,7 +154,7 @@ def test_parallel_first_requests_agree_under_draw_client(browser, stack, put):
     page = browser.new_page()
     page.goto(stack.base)
     browser.clear_cookies()
-    seen = {TITLES[title] for title in page.evaluate(PARALLEL)}
+    seen = {VERSIONS[title] for title in page.evaluate(PARALLEL)}
     assert len(seen) == 1
     assert visit(page, stack) in seen
 
@@ -162,4 +163,4 @@ def test_once_the_cookie_is_there_parallel_requests_agree(browser, stack, put):
     put(config(50, 50))
     page = browser.new_page()
     home = visit(page, stack)
-    assert {TITLES[title] for title in page.evaluate(PARALLEL)} == {home}
+    assert {VERSIONS[title] for title in page.evaluate(PARALLEL)} == {home}

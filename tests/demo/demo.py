@@ -23,10 +23,14 @@ from pathlib import Path
 
 import tornado.httpclient
 import tornado.websocket
-import trustme
-from istio import ROOT, NotUnderstood, config_text, envoy, render, translate
+from istio import NotUnderstood, config_text, envoy, render, translate
 
-from client import Closed, Connection, request_bytes  # isort: skip, it is found by what istio does to the path
+# isort: split
+# What follows is found by what istio does to the path.
+import certificates
+from client import Closed, Connection, request_bytes
+from discovery import publish, resource, source
+from repository import ROOT, WASM
 
 # Browsers and curl know that this is here; the shipped canary.example.com is a placeholder.
 HOST = "canary.localhost"
@@ -92,8 +96,8 @@ class Demo:
         self.wrong = 0
         self.directory = Path(tempfile.mkdtemp(prefix="canary-demo-"))
         stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
-        if not envoy.WASM.exists():
-            raise envoy.Failed(f"{envoy.WASM.relative_to(ROOT)} is missing; run make build")
+        if not WASM.exists():
+            raise envoy.Failed(f"{WASM.relative_to(ROOT)} is missing; run make build")
         self.manifests = self.copy_manifests()
         self.apps = self.start_apps(stack)
         self.ports = {name: self.free_port(name, wanted) for name, wanted in PORTS.items()}
@@ -152,24 +156,17 @@ class Demo:
             (each.host, each.plugin, each.redirects) != (HOST, first.plugin, True) for each in self.manifests.values()
         ):
             raise NotUnderstood("the overlays differ in host, redirect or the plugin's name")
-        authority = trustme.CA()
-        authority.cert_pem.write_to_path(self.directory / "ca.pem")
-        issued = authority.issue_cert(HOST, "localhost", "127.0.0.1")
-        chain, key = self.directory / "chain.pem", self.directory / "key.pem"
-        issued.cert_chain_pems[0].write_to_path(chain)
-        issued.private_key_pem.write_to_path(key)
+        certificate = certificates.issue(self.directory, HOST, "localhost", "127.0.0.1")
 
         self.plugin = envoy.Plugin(directory=self.directory, **first.plugin)
         self.routes_file = self.directory / "rds.json"
         self.routes = None
-        source = {"path": str(self.routes_file), "watched_directory": {"path": str(self.directory)}}
-        config_source = {"path_config_source": source, "resource_api_version": "V3"}
-        by_file = {"rds": {"route_config_name": "https", "config_source": config_source}}
+        by_file = {"rds": {"route_config_name": "https", "config_source": source(self.routes_file)}}
         redirect = {"redirect": {"https_redirect": True, "port_redirect": self.ports["https"]}}
         filters = [self.plugin.filter()]
         listeners = [
             envoy.listener(
-                "https", envoy.connection_manager("https", filters, by_file), (chain, key), self.ports["https"]
+                "https", envoy.connection_manager("https", filters, by_file), certificate, self.ports["https"]
             ),
             envoy.listener(
                 "http", envoy.connection_manager("http", filters, [envoy.route(redirect)]), where=self.ports["http"]
@@ -191,11 +188,9 @@ class Demo:
 
     def write_routes(self, manifests):
         routes = envoy.route_config("https", manifests.routes, [manifests.host])
-        resource = {"@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration", **routes}
-        text = json.dumps({"version_info": "1", "resources": [resource]})
-        changed, self.routes = text != self.routes, text
+        changed, self.routes = routes != self.routes, routes
         if changed:
-            envoy.replace(self.routes_file, text)
+            publish(self.routes_file, 1, resource("envoy.config.route.v3.RouteConfiguration", routes))
         return changed
 
     def apply(self, overlay):

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import yaml
 
-HERE = Path(__file__).resolve()
-ROOT = HERE.parents[2]
-sys.path.insert(0, str(HERE.parents[1] / "envoy"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "envoy"))
 
 import gateway as envoy  # noqa: E402
+from repository import ROOT  # noqa: E402
 
 # Which application runs in place of which image.
 APPS = {"docker.io/kennethreitz/httpbin": "v1", "psibi/tornado-websocket:v0.3": "v2"}

@@ -1,5 +1,6 @@
 """A client that sends any bytes and hides nothing: HTTP/1.1 over a raw socket."""
 
+import itertools
 import socket
 import ssl
 from dataclasses import dataclass
@@ -119,3 +120,11 @@ class Connection:
             self.close()
             raise Closed("closed by the gateway")
         self.rest += data
+
+
+def ask_all(connections, requests):
+    """All requests in turn over the connections, many on the way at once; the responses in their order."""
+    for at, connection in enumerate(connections):
+        connection.send(b"".join(requests[at :: len(connections)]))
+    turns = itertools.cycle(connections)
+    return [next(turns).response() for _ in requests]

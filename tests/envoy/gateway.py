@@ -16,8 +16,9 @@ import time
 import urllib.parse
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-WASM = ROOT / "target/wasm32-wasip1/release/canary_split.wasm"
+from discovery import publish, resource, source
+from repository import ROOT, WASM
+
 HEADER = "x-canary-subset"
 PATIENCE = 30  # seconds until something that was awaited counts as failed
 
@@ -69,6 +70,18 @@ def until(condition, what, patience=PATIENCE):
             raise Failed(f"still waiting after {patience} s: {what() if callable(what) else what}")
         time.sleep(pause)
         pause = min(pause * 1.5, 0.05)
+
+
+def get(address, path):
+    """The status and the text of an answer on this machine."""
+    # Not by urllib: that would ask a proxy if the environment names one.
+    connection = http.client.HTTPConnection(address, timeout=PATIENCE)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+    finally:
+        connection.close()
 
 
 # ---- processes -------------------------------------------------------------------------------------------------------
@@ -187,14 +200,17 @@ class Envoy:
         prefix = f"wasm log {plugin.root_id}: "
         return [(level, text.removeprefix(prefix)) for level, _, text in self.log(start) if text.startswith(prefix)]
 
+    def errors(self, plugin):
+        """What a plugin has found wrong."""
+        return [text for level, text in self.plugin_log(plugin) if level == "error"]
+
+    def crashes(self):
+        """What the log says of panics, and of what Envoy itself calls critical."""
+        return [entry for entry in self.log() if "panicked" in entry[2] or entry[0] == "critical"]
+
     def admin(self, path):
-        # Not by urllib: that would ask a proxy if the environment names one.
-        connection = http.client.HTTPConnection(self.admin_address, timeout=PATIENCE)
-        try:
-            connection.request("GET", path)
-            return connection.getresponse().read().decode()
-        finally:
-            connection.close()
+        _, text = get(self.admin_address, path)
+        return text
 
     def stats(self, prefix=""):
         """All counters and gauges whose name starts so."""
@@ -221,14 +237,6 @@ class Envoy:
 # ---- plugins ---------------------------------------------------------------------------------------------------------
 
 
-def replace(path, text):
-    """Writes a file in one step; Envoy watches for the rename."""
-    path = Path(path)
-    part = path.with_suffix(".part")
-    part.write_text(text)
-    part.rename(path)
-
-
 class Plugin:
     """The filter as an extension that Envoy subscribes to, as Istio delivers a WasmPlugin; from a file here."""
 
@@ -246,15 +254,8 @@ class Plugin:
         return {
             "name": self.name,
             "config_discovery": {
-                "config_source": {
-                    "path_config_source": {
-                        "path": str(self.file),
-                        "watched_directory": {"path": str(self.file.parent)},
-                    },
-                    "resource_api_version": "V3",
-                    # Istio's: the listener is not ready before the plugin is.
-                    "initial_fetch_timeout": "0s",
-                },
+                # The timeout is Istio's: the listener is not ready before the plugin is.
+                "config_source": {**source(self.file), "initial_fetch_timeout": "0s"},
                 "type_urls": [f"{EXTENSIONS}filters.http.wasm.v3.Wasm"],
             },
         }
@@ -267,8 +268,7 @@ class Plugin:
         self.version += 1
         # Of an absent pluginConfig Istio makes an empty Any.
         string = {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": config}
-        resource = {
-            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+        extension = {
             "name": self.name,
             "typed_config": {
                 "@type": f"{EXTENSIONS}filters.http.wasm.v3.Wasm",
@@ -285,7 +285,7 @@ class Plugin:
                 },
             },
         }
-        replace(self.file, json.dumps({"version_info": str(self.version), "resources": [resource]}))
+        publish(self.file, self.version, resource("envoy.config.core.v3.TypedExtensionConfig", extension))
 
     def update(self, envoy, config):
         """Puts another config in force and waits until every worker has it."""
@@ -460,6 +460,12 @@ def echo_listener(name, where, header=HEADER):
     say = [answer("x-seen", f"%REQ({header})%"), answer("x-served-by", name)]
     routes = [route({"direct_response": {"status": 200}}, response_headers_to_add=say)]
     return listener(name, connection_manager(name, [], routes), where=where)
+
+
+def echo_apps(directory):
+    """v1 and v2, each at a socket in this directory: their listeners, and their clusters."""
+    sockets = {name: Path(directory) / name for name in ("v1", "v2")}
+    return [echo_listener(*each) for each in sockets.items()], [cluster(*each) for each in sockets.items()]
 
 
 def bootstrap(listeners=(), clusters=(), **dynamic):

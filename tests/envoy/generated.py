@@ -8,7 +8,8 @@ import re
 import zlib
 from pathlib import Path
 
-from gateway import Plugin, address, pipe, replace, until
+from discovery import publish, resource, source
+from gateway import Plugin, address, echo_listener, pipe, until
 
 FIXTURES = Path(__file__).parent / "istio"
 OVERLAYS = sorted(path.stem for path in FIXTURES.glob("*.json"))
@@ -32,10 +33,11 @@ def walk(value):
 
 
 class Generated:
-    """Istio's listeners and clusters for a bootstrap; routes and pluginConfig follow by `apply`."""
+    """Istio's listeners and clusters for a bootstrap, and the applications; routes and pluginConfig follow by `apply`."""
 
-    def __init__(self, directory, sockets, certificate):
+    def __init__(self, directory, certificate):
         self.directory = Path(directory)
+        sockets = {app: self.directory / f"{app}.socket" for app in CONTAINERS.values()}
         resources = fixture("prepared")
         (extension,) = resources["extensions"]
         wasm = extension["typed_config"]["config"]
@@ -66,6 +68,7 @@ class Generated:
             if "sds_config" in each:
                 each["sds_config"] = self._source(each["name"])
         assert '"ads"' not in json.dumps([self.listeners, self.clusters])
+        self.listeners += [echo_listener(app, socket) for app, socket in sockets.items()]
 
     def apply(self, envoy, overlay):
         """Puts an overlay in force and waits until all of it is."""
@@ -94,17 +97,14 @@ class Generated:
         secret = {"name": name, "tls_certificate": {"certificate_chain": chain, "private_key": key}}
         self._write(name, "envoy.extensions.transport_sockets.tls.v3.Secret", secret)
 
-    def _write(self, name, kind, resource):
-        """A file that Envoy watches; the version is what stands in it."""
-        resource = {"@type": f"type.googleapis.com/{kind}", **resource}
-        version = f"{zlib.crc32(json.dumps(resource).encode()):08x}"
-        replace(self._file(name), json.dumps({"version_info": version, "resources": [resource]}))
+    def _write(self, name, kind, content):
+        """A file that Envoy watches; the version is what is in it."""
+        version = f"{zlib.crc32(json.dumps(content).encode()):08x}"
+        publish(self._file(name), version, resource(kind, content))
         return version
 
     def _file(self, name):
         return self.directory / f"{re.sub('[^a-z0-9]+', '-', name)}.json"
 
     def _source(self, of):
-        path = of if isinstance(of, Path) else self._file(of)
-        watched = {"path": str(self.directory)}
-        return {"path_config_source": {"path": str(path), "watched_directory": watched}, "resource_api_version": "V3"}
+        return source(of if isinstance(of, Path) else self._file(of))

@@ -1,24 +1,11 @@
 """Visitors who keep a gateway busy, and what each of them may be given while the weights move."""
 
 import threading
-import time
 from dataclasses import dataclass, field
 
-from client import Connection, request_bytes
+from client import Closed, Connection, ask_all
 
 BATCH = 64
-
-
-def visitors(number, name="canary-httpbin"):
-    """Cookies whose draws lie evenly, so that chance plays no part."""
-    now = int(time.time() // 60)
-    return [("cookie", f"{name}=1.{(i * 0x9E3779B1) % 2**32:08x}.{now:07x}") for i in range(number)]
-
-
-def ask(connection, requests):
-    """All requests at once; their responses."""
-    connection.send(b"".join(requests))
-    return [connection.response() for _ in requests]
 
 
 class InForce:
@@ -41,7 +28,7 @@ class InForce:
 class Load:
     """Threads that send batches until they are stopped.
 
-    `batch()` makes requests, each with a function that says what is wrong with its response given the settings that may have been
+    `batch(thread)` makes requests, each with a function that says what is wrong with its response given the settings that may have been
     in force (None: nothing).
     """
 
@@ -72,8 +59,8 @@ class Load:
                 pairs = self.batch(at)
                 known = self.in_force.known
                 try:
-                    responses = ask(connection, [request for request, _ in pairs])
-                except OSError as error:
+                    responses = ask_all([connection], [request for request, _ in pairs])
+                except (Closed, OSError) as error:
                     self.faults.append(f"{type(error).__name__}: {error}")
                     connection.close()
                     continue
@@ -88,6 +75,13 @@ class Load:
                     self.faults += wrong
 
 
+def misrouted(response):
+    """What is wrong with where a request went (None: nothing). An echo_listener says who it is and which header it saw."""
+    if response.status != 200:
+        return "failed"
+    return None if response.value("x-seen") == response.value("x-served-by") else "routed elsewhere than decided"
+
+
 def rss(envoy):
     """Resident memory of its process, in KiB."""
     with open(f"/proc/{envoy.process.pid}/status") as status:
@@ -98,10 +92,7 @@ def homes(connection, requests):
     """Which subset each of these requests is given, now that nothing moves."""
     served = []
     for at in range(0, len(requests), BATCH):
-        for response in ask(connection, requests[at : at + BATCH]):
+        for response in ask_all([connection], requests[at : at + BATCH]):
             assert response.status == 200, response
             served.append(response.value("x-served-by"))
     return served
-
-
-__all__ = ["BATCH", "InForce", "Load", "ask", "homes", "request_bytes", "rss", "visitors"]

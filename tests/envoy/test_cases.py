@@ -1,15 +1,16 @@
 """The case table (tests/cases) through the built module in a real Envoy."""
 
-import json
 import re
 import time
 
+import metrics
 import pytest
 import yaml
 from client import Connection
+from cookies import minute
+from discovery import Listeners, source
 from gateway import (
     HEADER,
-    ROOT,
     Envoy,
     Plugin,
     bootstrap,
@@ -17,11 +18,11 @@ from gateway import (
     connection_manager,
     header_match,
     listener,
-    replace,
     route,
     token,
     verified_tokens,
 )
+from repository import ROOT
 from upstream import Answer
 
 CASE = {"name", "config", "configText", "errors", "rules", "header", "requests", "then"}
@@ -60,17 +61,11 @@ class Gateway:
         self.directory = directory
         self.certificate = certificate
         self.listeners = []
-        self.file = directory / "lds.json"
-        self.write()
-        source = {"path": str(self.file), "watched_directory": {"path": str(directory)}}
+        self.discovered = Listeners(directory / "lds.json")
+        self.discovered.write()
         clusters = [cluster(name, port) for name, port in upstream.ports.items()]
-        config = bootstrap([], clusters, lds_config={"path_config_source": source, "resource_api_version": "V3"})
+        config = bootstrap([], clusters, lds_config=source(self.discovered.file))
         self.envoy = Envoy(version, config, concurrency=2)
-
-    def write(self):
-        kind = "type.googleapis.com/envoy.config.listener.v3.Listener"
-        resources = [{"@type": kind, **entry} for entry in self.listeners]
-        replace(self.file, json.dumps({"version_info": str(len(self.listeners)), "resources": resources}))
 
     def add(self, name, headers, config):
         """A listener with a plugin of this config; the route follows any of the headers."""
@@ -81,7 +76,7 @@ class Gateway:
         more = {"http_protocol_options": {"allow_custom_methods": True}, "xff_num_trusted_hops": 1}
         manager = connection_manager(name, [verified_tokens(), plugin.filter()], [*routes, route("v1")], **more)
         self.listeners.append(listener(name, manager, self.certificate))
-        self.write()
+        self.discovered.write(*self.listeners)
         return plugin, self.envoy.port(name)
 
 
@@ -98,13 +93,13 @@ def test_case(gateway, upstream, case):
     name = f"case-{len(gateway.listeners)}"
     plugin = port = None
     # The gauge is that of all live plugins, and those of the other cases stay.
-    others = rules(gateway.envoy)
+    others = metrics.rules(gateway.envoy)
     for number, phase in enumerate(phases):
         unknown = phase.keys() - (CASE if number == 0 else CASE - {"name", "then"})
         assert not unknown, f"the runner does not know {unknown}"
         assert ("config" in phase) != ("configText" in phase), "config or configText"
         config = phase.get("config", phase.get("configText"))
-        log, faults = gateway.envoy.log_size(), fault_count(gateway.envoy)
+        log, faults = gateway.envoy.log_size(), metrics.faults(gateway.envoy)
         if plugin is None:
             plugin, port = gateway.add(name, {header_of(p) for p in phases}, config)
         else:
@@ -128,14 +123,6 @@ def header_of(phase):
     return phase.get("header") or (configured if valid else HEADER)
 
 
-def fault_count(envoy):
-    return envoy.stat("wasmcustom.canary_config_errors_total")
-
-
-def rules(envoy):
-    return {s: envoy.stat(f"wasmcustom.state=.={s};.;canary_config_rules") for s in ("active", "last_good", "off")}
-
-
 def check_report(envoy, plugin, log, faults_before, others, phase):
     """A fault is one error line and one increment, however many workers there are; the gauge is the rules'."""
     said = envoy.plugin_log(plugin, log)
@@ -144,10 +131,10 @@ def check_report(envoy, plugin, log, faults_before, others, phase):
     assert len(errors) == len(expected), errors
     for text, start in zip(errors, expected):
         assert text.startswith(start + " (") and text.endswith(")"), f"{text!r} is not {start!r} (…)"
-    assert fault_count(envoy) - faults_before == len(expected)
+    assert metrics.faults(envoy) - faults_before == len(expected)
     assert [level for level, _ in said].count("info") == 1, said
     if "rules" in phase:
-        assert {state: count - others[state] for state, count in rules(envoy).items()} == phase["rules"]
+        assert {state: count - others[state] for state, count in metrics.rules(envoy).items()} == phase["rules"]
 
 
 def counters(envoy):
@@ -241,11 +228,7 @@ class Visit:
 
 def at_minute(value):
     """`{now}`, `{now-90}` and `{now+5}` as the cookie writes a minute."""
-
-    def write(match):
-        return f"{int(time.time() // 60) + int(match[1] or 0):07x}"
-
-    return re.sub(r"\{now([-+]\d+)?\}", write, value)
+    return re.sub(r"\{now([-+]\d+)?\}", lambda match: minute(int(match[1] or 0)), value)
 
 
 def with_cookie(headers, name, value):

@@ -4,21 +4,23 @@ import json
 import random
 from concurrent.futures import ThreadPoolExecutor
 
+import metrics
 import pytest
 from client import Connection
+from configs import split_rule
+from discovery import Listeners, source
 from gateway import (
     HEADER,
-    WASM,
     Envoy,
     Plugin,
     bootstrap,
     cluster,
     connection_manager,
     listener,
-    replace,
     subset_routes,
     until,
 )
+from repository import WASM
 from upstream import Answer
 
 GOOD = {
@@ -72,7 +74,7 @@ class Gateway:
         return seen.values(HEADER), seen.server
 
     def errors(self, plugin=0):
-        return [text for level, text in self.envoy.plugin_log(self.plugins[plugin]) if level == "error"]
+        return self.envoy.errors(self.plugins[plugin])
 
     def refused(self):
         stats = self.envoy.stats("extension_config_discovery.http_filter.")
@@ -101,7 +103,7 @@ def test_a_bad_rule_on_update_keeps_its_last_good_version(version, tmp_path, ups
         for bad in ({"rules": [{"name": "t", "subset": "V1"}]}, "7", "{", {"rules": 1}):
             plugin.update(gateway.envoy, bad)
             assert gateway.ask() == ([b"v2"], "v2"), bad
-        assert gateway.envoy.stat("wasmcustom.state=.=last_good;.;canary_config_rules") == 1
+        assert metrics.rules(gateway.envoy)["last_good"] == 1
         plugin.update(gateway.envoy, {"rules": [{"name": "t", "subset": "v1"}]})
         assert gateway.ask() == ([b"v1"], "v1")
         assert len(gateway.errors()) == 4 and gateway.refused() == 0
@@ -123,24 +125,17 @@ def test_two_plugins_with_one_header_are_told_apart_in_an_error(version, tmp_pat
 
 
 def test_gauges_say_what_is_in_force_and_forget_a_plugin_that_is_gone(version, tmp_path, upstream):
-    split = [{"subset": "v1", "weight": 80}, {"subset": "v2", "weight": 20}]
     plugin, other = (Plugin(f"istio-system.{name}", tmp_path, root_id=name) for name in ("canary", "other"))
-    plugin.write({"rules": [{"name": "t", "split": split}, {"name": "bad"}]})
+    plugin.write({"rules": [split_rule(80, 20, "t"), {"name": "bad"}]})
     other.write({"header": "x-other", "rules": [{"name": "o", "subset": "v1"}]})
     listeners = Listeners(tmp_path / "listeners.json")
-    kind = "type.googleapis.com/envoy.config.listener.v3.Listener"
-    each = {
-        p.root_id: {"@type": kind, **listener(p.root_id, connection_manager("http", [p.filter()], subset_routes()))}
-        for p in (plugin, other)
-    }
+    each = {p.root_id: listener(p.root_id, connection_manager("http", [p.filter()], subset_routes())) for p in (plugin, other)}
     listeners.write(*each.values())
     clusters = [cluster(name, port) for name, port in upstream.ports.items()]
-    with Envoy(version, bootstrap([], clusters, lds_config=listeners.source()), concurrency=2) as envoy:
+    with Envoy(version, bootstrap([], clusters, lds_config=source(listeners.file)), concurrency=2) as envoy:
 
         def gauges():
-            weights = [envoy.stat(f"wasmcustom.rule=.=t;.;subset=.={name};.;canary_config_weight") for name in ("v1", "v2")]
-            states = ("active", "last_good", "off")
-            return weights, [envoy.stat(f"wasmcustom.state=.={state};.;canary_config_rules") for state in states]
+            return weights(envoy), list(metrics.rules(envoy).values())
 
         def become(*expected):
             until(lambda: gauges() == expected, lambda: f"{expected}, not {gauges()}")
@@ -160,11 +155,11 @@ def test_gauges_say_what_is_in_force_and_forget_a_plugin_that_is_gone(version, t
 
 def weights(envoy):
     """What the gauges say of the split in `ramp`."""
-    return [envoy.stat(f"wasmcustom.rule=.=t;.;subset=.={name};.;canary_config_weight") for name in ("v1", "v2")]
+    return [metrics.weight(envoy, "t", subset) for subset in ("v1", "v2")]
 
 
-def ramp(v1, v2, **rule):
-    return {"rules": [{"name": "t", "split": [{"subset": "v1", "weight": v1}, {"subset": "v2", "weight": v2}], **rule}]}
+def ramp(v1, v2):
+    return {"rules": [split_rule(v1, v2, "t")]}
 
 
 BAD = {"rules": [{"name": "t"}]}
@@ -190,16 +185,13 @@ def test_a_new_build_with_the_same_config_shows_the_gauges_again(version, tmp_pa
         (plugin,) = gateway.plugins
         assert weights(gateway.envoy) == [3, 1]
 
-        def vms():
-            return gateway.envoy.stat("wasm.envoy.wasm.runtime.v8.active")
-
-        before = vms()
+        before = metrics.vms(gateway.envoy)
         plugin.wasm, plugin.config = another_build(tmp_path), None
         plugin.update(gateway.envoy, ramp(3, 1))
         # The VMs of the old build end after that, and take nothing with them.
-        until(lambda: vms() == before, lambda: f"{before} VMs, not {vms()}")
+        until(lambda: metrics.vms(gateway.envoy) == before, lambda: f"{before} VMs, not {metrics.vms(gateway.envoy)}")
         until(lambda: weights(gateway.envoy) == [3, 1], lambda: f"3/1, not {weights(gateway.envoy)}")
-        assert gateway.envoy.stat("wasmcustom.state=.=active;.;canary_config_rules") == 1
+        assert metrics.rules(gateway.envoy)["active"] == 1
 
 
 def another_build(directory):
@@ -216,7 +208,7 @@ def test_going_back_while_a_worker_is_busy_goes_back_everywhere(version, tmp_pat
         "match": [{"headers": {"user-agent": {"regex": f".*a.{{0,999}}{letter}.*"}}} for letter in "bcd"],
         "subset": "v1",
     }
-    first, second = ({"rules": [slow, *ramp(*split)["rules"]]} for split in ((1, 0), (0, 1)))
+    first, second = ({"rules": [slow, split_rule(*shares, "t")]} for shares in ((1, 0), (0, 1)))
     with Gateway(version, tmp_path, upstream, first) as gateway:
         (plugin,) = gateway.plugins
         upstream.answer = Answer()
@@ -235,25 +227,6 @@ def test_going_back_while_a_worker_is_busy_goes_back_everywhere(version, tmp_pat
             assert gateway.ask() == ([b"v1"], "v1")
 
 
-class Listeners:
-    """A file of listeners that Envoy watches."""
-
-    def __init__(self, file):
-        self.file = file
-        self.version = 0
-
-    def write(self, *listeners):
-        self.version += 1
-        replace(self.file, json.dumps({"version_info": str(self.version), "resources": listeners}))
-
-    def source(self):
-        watched = {"path": str(self.file.parent)}
-        return {
-            "path_config_source": {"path": str(self.file), "watched_directory": watched},
-            "resource_api_version": "V3",
-        }
-
-
 def test_no_config_is_refused(version, tmp_path, upstream):
     """Broken in a hundred places: each is taken, and the gateway serves."""
     seed = random.randrange(2**32)
@@ -268,8 +241,7 @@ def test_no_config_is_refused(version, tmp_path, upstream):
         plugin.update(gateway.envoy, V2)
         assert gateway.ask() == ([b"v2"], "v2")
         assert gateway.refused() == 0
-        loud = [entry for entry in gateway.envoy.log() if "panicked" in entry[2] or entry[0] == "critical"]
-        assert loud == []
+        assert gateway.envoy.crashes() == []
 
 
 def broken(text, rng):

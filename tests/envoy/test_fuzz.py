@@ -7,14 +7,15 @@ SEED=NUMBER repeats a run.
 import os
 import random
 import re
-import time
 
+import metrics
 import pytest
 from client import Closed, Connection, request_bytes
-from gateway import Envoy, Plugin, bootstrap, cluster, connection_manager, echo_listener, listener, subset_routes
+from cookies import minute
+from gateway import Envoy, Plugin, bootstrap, connection_manager, echo_apps, listener, subset_routes
+from load import BATCH
 
 FULL, REQUESTS = "1.39.3", 100_000
-BATCH = 64
 CONNECTIONS = 4
 
 CONFIG = {
@@ -113,7 +114,7 @@ TO_HOST = bytes(b"abcXYZ019-._~%:[]*"[byte % 18] for byte in range(256))
 class Fuzz:
     def __init__(self, seed):
         self.rng = random.Random(seed)
-        self.now = f"{int(time.time() // 60):07x}"
+        self.now = minute()
 
     def request(self):
         rng = self.rng
@@ -160,10 +161,9 @@ class Fuzz:
 def gateway(version, tmp_path, certificate):
     plugin = Plugin("istio-system.canary", tmp_path)
     plugin.write(CONFIG)
-    sockets = {name: tmp_path / name for name in ("v1", "v2")}
-    listeners = [listener("http", connection_manager("http", [plugin.filter()], subset_routes()), certificate)]
-    listeners += [echo_listener(name, path) for name, path in sockets.items()]
-    with Envoy(version, bootstrap(listeners, [cluster(*each) for each in sockets.items()]), concurrency=2) as envoy:
+    manager = connection_manager("http", [plugin.filter()], subset_routes())
+    apps, clusters = echo_apps(tmp_path)
+    with Envoy(version, bootstrap([listener("http", manager, certificate), *apps], clusters), concurrency=2) as envoy:
         yield envoy
 
 
@@ -252,20 +252,18 @@ class Pipe:
 
 def check_alive(envoy, answered):
     """Most requests got as far as the filter, each counted once, and it is as it was."""
-    counted = {name: value for name, value in envoy.stats("wasmcustom.rule=").items()}
-    requests = sum(value for name, value in counted.items() if name.endswith("canary_requests_total"))
-    responses = sum(value for name, value in counted.items() if name.endswith("canary_responses_total"))
+    requests, responses = metrics.counted(envoy)
     print(f"{requests} through the filter")
     assert requests >= answered * 0.7
     assert requests == responses
+    counters = envoy.stats("wasmcustom.rule=")
     for rule in ("testers", "nowhere", "many", "httpbin", ""):
-        assert any(f"rule=.={rule};" in name for name in counted), f"no request for rule {rule!r}"
+        assert any(f"rule=.={rule};" in name for name in counters), f"no request for rule {rule!r}"
     stats = envoy.stats("http.http.")
     assert stats["http.http.downstream_rq_5xx"] == 0
     assert stats["http.http.downstream_cx_destroy_remote_active_rq"] == 0
     assert envoy.stat("wasm.istio-system.canary.vm_reload") == 0
-    # One VM per worker and two more: none was made anew.
-    assert envoy.stat("wasm.envoy.wasm.runtime.v8.active") == 4
+    assert metrics.vms(envoy) == 4, "a VM was lost, or made again"
     loud = [entry for entry in envoy.log() if entry[0] in ("error", "critical") or "panicked" in entry[2]]
     assert loud == []
     connections = [Connection(envoy.port("http")) for _ in range(4)]

@@ -5,21 +5,23 @@
 
 import random
 
+import metrics
 import pytest
 from client import Connection, request_bytes
+from configs import split_rule
+from cookies import visitors
 from gateway import (
     Envoy,
     Plugin,
     bootstrap,
-    cluster,
     connection_manager,
-    echo_listener,
+    echo_apps,
     listener,
     newest,
     subset_routes,
     until,
 )
-from load import BATCH, InForce, Load, homes, rss, visitors
+from load import BATCH, InForce, Load, homes, misrouted, rss
 
 LEVELS = [0, 1, 5, 10, 20, 50, 90, 100]
 COOKIES = visitors(512)
@@ -28,8 +30,7 @@ REQUESTS = [request_bytes(headers=[cookie]) for cookie in COOKIES]
 
 def config(weight, others=(), before=False):
     """v2 at this weight; other rules of the same and of other hosts stand after or before it."""
-    split = [{"subset": "v1", "weight": 100 - weight}, {"subset": "v2", "weight": weight}]
-    ours = {"name": "httpbin", "hosts": ["canary.example.com"], "split": split, "sticky": {"cookie": {}}}
+    ours = split_rule(100 - weight, weight, hosts=["canary.example.com"], sticky={"cookie": {}})
     others = [
         {"name": f"o{n}", "hosts": [f"o{n}.example.com", "*.example.org"], "match": [{"uri": {"regex": f"/{n}+"}}], "subset": "v2"}
         for n in others
@@ -40,25 +41,20 @@ def config(weight, others=(), before=False):
 class Gateway:
     """Two workers; the applications are listeners of the same Envoy. It can be started again with what it was given."""
 
-    def __init__(self, version, directory, certificate, first):
-        self.version, self.directory, self.certificate = version, directory, certificate
+    def __init__(self, version, directory, first):
+        self.version, self.directory = version, directory
         self.plugin = Plugin("istio-system.canary", directory)
         self.plugin.write(first)
 
     def start(self):
-        sockets = {name: self.directory / name for name in ("v1", "v2")}
         manager = connection_manager("http", [self.plugin.filter()], subset_routes())
-        listeners = [listener("http", manager), *(echo_listener(*each) for each in sockets.items())]
-        clusters = [cluster(*each) for each in sockets.items()]
-        return Envoy(self.version, bootstrap(listeners, clusters), concurrency=2)
-
-    def errors(self, envoy):
-        return [text for level, text in envoy.plugin_log(self.plugin) if level == "error"]
+        apps, clusters = echo_apps(self.directory)
+        return Envoy(self.version, bootstrap([listener("http", manager), *apps], clusters), concurrency=2)
 
 
 @pytest.fixture
-def gateway(version, tmp_path, certificate):
-    return Gateway(version, tmp_path, certificate, config(20))
+def gateway(version, tmp_path):
+    return Gateway(version, tmp_path, config(20))
 
 
 def test_pushes_fail_no_request_move_nobody_without_need_and_leak_nothing(gateway):
@@ -81,10 +77,8 @@ def test_pushes_fail_no_request_move_nobody_without_need_and_leak_nothing(gatewa
 
         def check(visitor):
             def problem(response, levels):
-                if response.status != 200:
-                    return "failed"
-                if response.value("x-seen") != response.value("x-served-by"):
-                    return "routed elsewhere"
+                if wrong := misrouted(response):
+                    return wrong
                 if response.values("set-cookie"):
                     return "a visitor who was known got a cookie"
                 return None if response.value("x-served-by") in {home[level][visitor] for level in levels} else "moved"
@@ -110,7 +104,7 @@ def test_pushes_fail_no_request_move_nobody_without_need_and_leak_nothing(gatewa
         # V8 grows to what it needs within the first pushes.
         settled = max(memory[: len(memory) // 3])
         assert memory[-1] < settled * 1.1, memory
-        assert gateway.errors(envoy) == []
+        assert envoy.errors(gateway.plugin) == []
         assert envoy.stat("http.http.downstream_rq_5xx") == 0
 
 
@@ -121,9 +115,6 @@ def test_a_bad_push_under_load_costs_its_rule_the_change_and_after_a_restart_the
     bad["rules"][0]["sticky"]["cookie"]["ttl"] = "30d"
     bad["rules"][1] |= {"hosts": ["o.example.com"], "match": [{"uri": {"prefix": "/"}}], "subset": "v1"}
     other = request_bytes(host="o.example.com")
-
-    def state(envoy):
-        return [envoy.stat(f"wasmcustom.state=.={s};.;canary_config_rules") for s in ("active", "last_good", "off")]
 
     def problem(response, _):
         return None if (response.status, response.value("x-served-by")) == (200, "v2") else "not the last good version"
@@ -137,12 +128,12 @@ def test_a_bad_push_under_load_costs_its_rule_the_change_and_after_a_restart_the
                 assert homes(connection, [other]) == ["v1"], "the good rule takes effect"
         assert load.faults == [] and load.requests > 0
         consequence = "(rule httpbin keeps its last good version)"
-        assert len(gateway.errors(envoy)) == 2, "one line for each fault"
-        assert all(line.startswith("rules[0].s") and line.endswith(consequence) for line in gateway.errors(envoy))
-        assert state(envoy) == [1, 1, 0]
-        assert envoy.stat("wasmcustom.canary_config_errors_total") == 2
-        assert envoy.stat("wasmcustom.rule=.=httpbin;.;subset=.=v2;.;canary_config_weight") == 100
+        assert len(envoy.errors(gateway.plugin)) == 2, "one line for each fault"
+        assert all(line.startswith("rules[0].s") and line.endswith(consequence) for line in envoy.errors(gateway.plugin))
+        assert metrics.rules(envoy) == {"active": 1, "last_good": 1, "off": 0}
+        assert metrics.faults(envoy) == 2
+        assert metrics.weight(envoy, "httpbin", "v2") == 100
     with gateway.start() as envoy, Connection(envoy.port("http")) as connection:
         assert homes(connection, [other, REQUESTS[0]]) == ["v1", "v1"], "no rule for the host: the default route"
-        assert state(envoy) == [1, 0, 1]
-        assert [line.endswith("(rule httpbin is off)") for line in gateway.errors(envoy)] == [True, True]
+        assert metrics.rules(envoy) == {"active": 1, "last_good": 0, "off": 1}
+        assert [line.endswith("(rule httpbin is off)") for line in envoy.errors(gateway.plugin)] == [True, True]

@@ -1,11 +1,11 @@
 """The cookie on every kind of final response: once, beside the application's own; and what an HTTP/2 client gets."""
 
 import re
-import time
 from dataclasses import dataclass, field
 
 import pytest
 from client import Connection
+from cookies import minute
 from gateway import HEADER, Envoy, Plugin, bootstrap, cluster, connection_manager, listener, route, subset_routes
 from h2client import H2Connection
 from upstream import Answer
@@ -136,7 +136,7 @@ def test_a_websocket_goes_where_the_cookie_says(envoy, upstream):
     upgrade = [("upgrade", "websocket"), ("connection", "upgrade")]
     served = set()
     for draw in range(16):
-        cookie = ("cookie", f"canary-t=1.{draw << 28:08x}.{now()}")
+        cookie = ("cookie", f"canary-t=1.{draw << 28:08x}.{minute()}")
         servers = []
         for headers, answer in (([], Answer()), (WEBSOCKET, Answer(101, upgrade))):
             upstream.answer = answer
@@ -152,7 +152,7 @@ def test_a_websocket_goes_where_the_cookie_says(envoy, upstream):
 def test_crumbs_of_http2_are_one_cookie_header(envoy, upstream):
     upstream.answer = Answer()
     upstream.take()
-    ours = f"canary-t=1.feedface.{now()}"
+    ours = f"canary-t=1.feedface.{minute()}"
     servers = set()
     with H2Connection(envoy.port("http")) as connection:
         for crumbs in ([ours], ["a=b", ours], [ours, "a=b"], ["a=b", "c=d", ours, "e=f"], ["a=b; c=d", f"{ours}; e=f"]):
@@ -202,7 +202,7 @@ H1_SPOOFS = [
 def test_no_client_says_what_the_subset_is(envoy, upstream, ruled, spoof):
     upstream.answer = Answer()
     upstream.take()
-    honest = [("cookie", f"canary-t=1.feedface.{now()}")] + ([] if ruled else [("x-no-rule", "")])
+    honest = [("cookie", f"canary-t=1.feedface.{minute()}")] + ([] if ruled else [("x-no-rule", "")])
     with Connection(envoy.port("http"), tls=True) as connection:
         assert connection.request(path="/app", headers=honest).status == 200
         (expected,) = upstream.take()
@@ -216,7 +216,3 @@ def test_no_client_says_what_the_subset_is(envoy, upstream, ruled, spoof):
     for request in seen:
         assert request.values(HEADER) == ([expected.server.encode()] if ruled else [])
         assert request.server == (expected.server if ruled else "v1")
-
-
-def now():
-    return f"{int(time.time() // 60):07x}"

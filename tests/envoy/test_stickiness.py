@@ -1,17 +1,15 @@
 """Two gateways of two workers each: a visitor is the same one on all of them."""
 
-import itertools
-
 import pytest
-from client import Connection, request_bytes
-from gateway import Envoy, Plugin, bootstrap, cluster, connection_manager, echo_listener, listener, subset_routes
+from client import Connection, ask_all, request_bytes
+from configs import split_rule
+from gateway import Envoy, Plugin, bootstrap, connection_manager, echo_apps, listener, subset_routes
 
 JARS = 1000
 
 
 def split(**sticky):
-    weights = [{"subset": "v1", "weight": 50}, {"subset": "v2", "weight": 50}]
-    return {"rules": [{"name": "httpbin", "split": weights, "sticky": sticky}]}
+    return {"rules": [split_rule(50, 50, sticky=sticky)]}
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +21,7 @@ def gateways(version, tmp_path_factory, certificate):
         plugin = Plugin("istio-system.sticky", directory)
         plugin.write(split(cookie={}))
         manager = connection_manager("sticky", [plugin.filter()], subset_routes(), xff_num_trusted_hops=1)
-        sockets = {name: directory / name for name in ("v1", "v2")}
-        apps = [echo_listener(*each) for each in sockets.items()]
-        clusters = [cluster(*each) for each in sockets.items()]
+        apps, clusters = echo_apps(directory)
         config = bootstrap([listener("sticky", manager, certificate), *apps], clusters)
         return Envoy(version, config, concurrency=2), plugin
 
@@ -42,14 +38,6 @@ def connections(gateways):
     yield opened
     for connection in opened:
         connection.close()
-
-
-def ask_all(connections, requests):
-    """All requests in turn over the connections, many on the way at once; the responses in their order."""
-    for at, connection in enumerate(connections):
-        connection.send(b"".join(requests[at :: len(connections)]))
-    turns = itertools.cycle(connections)
-    return [next(turns).response() for _ in requests]
 
 
 def subsets(responses):

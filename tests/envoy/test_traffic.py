@@ -1,23 +1,21 @@
 """Many visitors: who stays, how many go where, and that a change of weights disturbs nobody."""
 
-import math
-import threading
-import time
+import contextlib
 
 import pytest
-from client import Connection, request_bytes
-from gateway import Envoy, Plugin, bootstrap, cluster, connection_manager, echo_listener, listener, subset_routes, until
+from chance import within_5_sigma
+from client import Connection, ask_all, request_bytes
+from configs import split_rule
+from cookies import visitors
+from gateway import Envoy, Plugin, bootstrap, connection_manager, echo_apps, listener, subset_routes, until
+from load import InForce, Load, misrouted
 
 VISITORS = 200
 ROUNDS = 20
 
 
 def split(v1, v2, **more):
-    return {
-        "rules": [
-            {"name": "httpbin", "split": [{"subset": "v1", "weight": v1}, {"subset": "v2", "weight": v2}], **more}
-        ]
-    }
+    return {"rules": [split_rule(v1, v2, **more)]}
 
 
 def sticky(v1, v2):
@@ -35,32 +33,15 @@ def gateway(version, tmp_path_factory, certificate):
         listener(plugin.root_id, connection_manager(plugin.root_id, [plugin.filter()], subset_routes()), certificate)
         for plugin in plugins
     ]
-    sockets = {name: directory / name for name in ("v1", "v2")}
-    listeners += [echo_listener(name, path) for name, path in sockets.items()]
-    with Envoy(version, bootstrap(listeners, [cluster(*each) for each in sockets.items()]), concurrency=2) as envoy:
+    apps, clusters = echo_apps(directory)
+    with Envoy(version, bootstrap([*listeners, *apps], clusters), concurrency=2) as envoy:
         yield envoy, *plugins
-
-
-def ask_all(connections, requests):
-    """All requests, spread over the connections, many on the way at once; the responses in their order."""
-    for at, connection in enumerate(connections):
-        connection.send(b"".join(requests[at :: len(connections)]))
-    responses = [None] * len(requests)
-    for at, connection in enumerate(connections):
-        for number in range(at, len(requests), len(connections)):
-            responses[number] = connection.response()
-    return responses
 
 
 def subset(response):
     """Where the request went: both the route and the header say so."""
-    assert response.status == 200, response
-    assert response.value("x-seen") == response.value("x-served-by")
+    assert misrouted(response) is None, response
     return response.value("x-served-by")
-
-
-def within_5_sigma(hits, total, share):
-    return abs(hits - total * share) <= 5 * math.sqrt(total * share * (1 - share))
 
 
 @pytest.fixture
@@ -107,43 +88,28 @@ def test_a_thousand_requests_share_as_the_weights_say(gateway, v1, v2):
 def test_a_change_of_weights_under_load_fails_no_request(gateway):
     envoy, plugin, _ = gateway
     plugin.update(envoy, sticky(80, 20))
-    port = envoy.port(plugin.root_id)
-    counts, faults, stop = [0, 0], [], threading.Event()
 
-    def load(worker):
-        with Connection(port) as connection:
-            while not stop.is_set():
-                try:
-                    subset(connection.request())
-                    counts[worker] += 1
-                except Exception as fault:
-                    faults.append(fault)
-                    return
+    def batch(_thread):
+        return [(request_bytes(), lambda response, _: misrouted(response))]
 
-    threads = [threading.Thread(target=load, args=(worker,)) for worker in range(len(counts))]
-    for thread in threads:
-        thread.start()
-    try:
+    # One connection each; Envoy gives each worker one.
+    loads = [Load(envoy.port(plugin.root_id), InForce(None), batch, threads=1) for _ in range(2)]
+    with contextlib.ExitStack() as stack:
+        for load in loads:
+            stack.enter_context(load)
         for weights in ((50, 50), (0, 100), (100, 0), (80, 20)) * 3:
-            before = list(counts)
+            before = [load.requests for load in loads]
             # Each change comes while requests are on their way, and requests see each of them.
-            until(lambda: faults or all(now > was + 20 for now, was in zip(counts, before)), "requests")
+            until(lambda: all(load.faults or load.requests > was + 20 for load, was in zip(loads, before)), "requests")
             plugin.update(envoy, sticky(*weights))
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-    assert faults == []
-    assert sum(counts) > 400
+    assert [load.faults for load in loads] == [[], []]
+    assert sum(load.requests for load in loads) > 400
 
 
 def test_who_moves(gateway, connections):
     """80/20 to 50/50: only from v1 to v2, as many as it takes; and back again the same."""
     envoy, plugin, _ = gateway
-    now = int(time.time() // 60)
-    # Draws that lie evenly, so that chance plays no part.
-    visitors = [("cookie", f"canary-httpbin=1.{(number * 0x9E3779B1) % 2**32:08x}.{now:07x}") for number in range(1000)]
-    requests = [request_bytes(headers=[visitor]) for visitor in visitors]
+    requests = [request_bytes(headers=[cookie]) for cookie in visitors(1000)]
     homes = {}
     for weights in ((80, 20), (50, 50), (80, 20)):
         plugin.update(envoy, sticky(*weights))

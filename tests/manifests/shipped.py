@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 import yaml
+from repository import ROOT
 
-TOP = Path(__file__).resolve().parents[2]
 # Enough of a module for everything that only packs it.
 MODULE = b"\0asm\x01\0\0\0" + bytes(range(256)) * 8
 
@@ -25,7 +25,7 @@ class Tree:
         self.top = top
         self.kubectl = kubectl
         for folder in ("wasmplugin", "manifests"):
-            shutil.copytree(TOP / folder, top / folder, ignore=shutil.ignore_patterns("*.gz", "__pycache__"))
+            shutil.copytree(ROOT / folder, top / folder, ignore=shutil.ignore_patterns("*.gz", "__pycache__"))
         (top / "wasmplugin/in-cluster/canary_split.wasm.gz").write_bytes(gzip.compress(MODULE, mtime=0))
 
     def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess:

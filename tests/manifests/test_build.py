@@ -8,15 +8,13 @@ import subprocess
 import tomllib
 from pathlib import Path
 
-from shipped import TOP
-
-MODULE = "target/wasm32-wasip1/release/canary_split.wasm"
+from repository import ROOT, WASM
 
 
 def test_the_same_source_gives_the_same_bytes_in_another_place(tmp_path):
     copy = tmp_path / "a folder of another name"
     left_out = shutil.ignore_patterns(".git", ".venv", ".image", "target", "__pycache__")
-    shutil.copytree(TOP, copy, ignore=left_out)
+    shutil.copytree(ROOT, copy, ignore=left_out)
     # Crates at another path too.
     home = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
     elsewhere = tmp_path / "cargo"
@@ -28,17 +26,17 @@ def test_the_same_source_gives_the_same_bytes_in_another_place(tmp_path):
     environment = os.environ | {"CARGO_HOME": str(elsewhere)}
     built = subprocess.run(["make", "build"], cwd=copy, env=environment, capture_output=True, text=True, timeout=600)
     assert built.returncode == 0, built.stderr
-    assert (copy / MODULE).read_bytes() == (TOP / MODULE).read_bytes()
+    assert (copy / WASM.relative_to(ROOT)).read_bytes() == WASM.read_bytes()
 
 
 def test_the_module_names_no_path_of_the_machine_that_built_it():
-    module = (TOP / MODULE).read_bytes()
-    for path in (TOP, Path.home()):
+    module = WASM.read_bytes()
+    for path in (ROOT, Path.home()):
         assert f"{path}/".encode() not in module, path
 
 
 def test_the_module_is_as_small_as_it_was_and_has_no_callback_that_it_does_not_need():
-    module = (TOP / MODULE).read_bytes()
+    module = WASM.read_bytes()
     assert len(module) <= 250_000
     # Envoy calls what is exported: a body would be copied into the module.
     for callback in (b"proxy_on_request_body", b"proxy_on_response_body", b"proxy_on_log", b"proxy_on_done"):
@@ -47,11 +45,11 @@ def test_the_module_is_as_small_as_it_was_and_has_no_callback_that_it_does_not_n
 
 def test_every_licence_in_the_module_is_one_that_deny_toml_allows():
     command = ["cargo", "metadata", "--locked", "--format-version=1", "--filter-platform=wasm32-wasip1", "--no-default-features"]
-    metadata = json.loads(subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=True).stdout)
+    metadata = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
     tree = ["cargo", "tree", "--locked", "--no-default-features", "--target=wasm32-wasip1", "-e", "normal", "--prefix", "none"]
-    linked = set(re.findall(r"(?m)^(\S+) v(\S+)", subprocess.run(tree, cwd=TOP, capture_output=True, text=True).stdout))
+    linked = set(re.findall(r"(?m)^(\S+) v(\S+)", subprocess.run(tree, cwd=ROOT, capture_output=True, text=True).stdout))
     licences = {(p["name"], p["version"]): p["license"] for p in metadata["packages"]}
-    allowed = set(tomllib.loads((TOP / "deny.toml").read_text())["licenses"]["allow"])
+    allowed = set(tomllib.loads((ROOT / "deny.toml").read_text())["licenses"]["allow"])
     assert len(linked) > 10
     for crate in linked:
         choices = re.split(r" OR |/", licences[crate].replace("(", "").replace(")", ""))

@@ -13,10 +13,8 @@ import sys
 import tarfile
 
 import pytest
-from shipped import MODULE, TOP
-
-REAL = TOP / "target/wasm32-wasip1/release/canary_split.wasm"
-
+from repository import ROOT, WASM
+from shipped import MODULE
 
 # Runs a program a day later than it is.
 TOMORROW = "import runpy, sys, time; now = time.time; time.time = lambda: now() + 86400; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
@@ -27,7 +25,7 @@ def image(tree, *arguments, module=MODULE, python=()):
     if module is not None:
         path.write_bytes(module)
     return subprocess.run(
-        [sys.executable, *python, TOP / "wasmplugin/image.py", "--module", path, "--out", tree.top / "out"]
+        [sys.executable, *python, ROOT / "wasmplugin/image.py", "--module", path, "--out", tree.top / "out"]
         + ["--wasmplugin", tree.top / "wasmplugin", *arguments],
         capture_output=True,
         text=True,
@@ -56,7 +54,7 @@ def blob(layout, descriptor):
 
 
 def cargo_package():
-    text = (TOP / "Cargo.toml").read_text().split("\n[")[0]
+    text = (ROOT / "Cargo.toml").read_text().split("\n[")[0]
     return dict(re.findall(r'(?m)^(\w+) = "(.*)"$', text))
 
 
@@ -101,11 +99,11 @@ def test_labels_say_what_cargo_says(layout):
     expected = {"title": "name", "version": "version", "source": "repository", "licenses": "license"}
     assert labels == {f"org.opencontainers.image.{label}": package[field] for label, field in expected.items()}
     assert manifest["annotations"] == labels
-    dockerfile = (TOP / "wasmplugin/Dockerfile").read_text()
+    dockerfile = (ROOT / "wasmplugin/Dockerfile").read_text()
     assert dict(re.findall(r'(org\.opencontainers\.image\.\w+)="([^"]*)"', dockerfile)) == labels
     assert re.search(r"(?m)^FROM scratch$", dockerfile)
     (source,) = re.findall(r"(?m)^COPY (\S+) \./plugin\.wasm$", dockerfile)
-    assert TOP / source == REAL
+    assert ROOT / source == WASM
 
 
 def test_the_artifact_has_the_module_as_it_is(tree):
@@ -147,8 +145,8 @@ def test_another_module_gives_another_digest_and_leaves_nothing_behind(tree):
 
 
 def test_the_built_module_fits(tree):
-    assert REAL.is_file(), "the module is not built: make build"
-    packed(tree, module=REAL.read_bytes())
+    assert WASM.is_file(), "the module is not built: make build"
+    packed(tree, module=WASM.read_bytes())
 
 
 def test_what_cannot_be_packed_is_said(tree):
@@ -223,8 +221,8 @@ def test_without_make_image_the_error_names_the_file(tree):
     done = tree.run("kustomize", "wasmplugin/in-cluster")
     assert done.returncode != 0
     assert "canary_split.wasm.gz: no such file" in done.stderr
-    assert "no such file" in (TOP / "wasmplugin/README.md").read_text()
+    assert "no such file" in (ROOT / "wasmplugin/README.md").read_text()
 
 
 def test_the_module_is_not_committed():
-    assert "/wasmplugin/in-cluster/canary_split.wasm.gz" in (TOP / ".gitignore").read_text().splitlines()
+    assert "/wasmplugin/in-cluster/canary_split.wasm.gz" in (ROOT / ".gitignore").read_text().splitlines()

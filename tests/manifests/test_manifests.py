@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 import yaml
-from shipped import TOP
+from repository import ROOT
 
 APP, GATEWAY = "canary", "istio-system"
 FQDN = "httpbin.canary.svc.cluster.local"
@@ -19,9 +19,9 @@ READMES = ["manifests/README.md", "wasmplugin/README.md"]
 
 def kustomizations():
     """Every kustomization that can be applied, as it is in the repository."""
-    for path in sorted(TOP.glob("manifests/**/kustomization.yaml")) + sorted(TOP.glob("wasmplugin/**/kustomization.yaml")):
+    for path in sorted(ROOT.glob("manifests/**/kustomization.yaml")) + sorted(ROOT.glob("wasmplugin/**/kustomization.yaml")):
         if yaml.safe_load(path.read_text())["kind"] == "Kustomization":
-            yield str(path.parent.relative_to(TOP))
+            yield str(path.parent.relative_to(ROOT))
 
 
 def test_no_kustomization_is_left_out():
@@ -121,7 +121,7 @@ def test_the_wasmplugin_loads_on_the_gateway_and_fails_open(shipped, folder):
 
 
 def test_the_committed_module_is_a_placeholder(shipped):
-    url = (TOP / "wasmplugin/wasmplugin.yaml").read_text()
+    url = (ROOT / "wasmplugin/wasmplugin.yaml").read_text()
     assert "url: oci://registry.example.com/canary-split@sha256:" + "0" * 64 in url
 
 
@@ -268,7 +268,7 @@ def test_sealed_shows_the_seal_to_no_application(shipped):
 
 def commands(readme):
     """(comment line before it, command) of every shell block."""
-    for block in re.findall(r"(?ms)^```sh\n(.*?)^```", (TOP / readme).read_text()):
+    for block in re.findall(r"(?ms)^```sh\n(.*?)^```", (ROOT / readme).read_text()):
         comment = None
         for line in block.splitlines():
             if line.startswith("# "):
@@ -324,7 +324,7 @@ def test_the_main_readme_has_no_commands_of_its_own():
 
 def test_the_runbook_has_no_commands_of_its_own():
     """Those of the READMEs are tried in a cluster."""
-    inline = [(None, line) for readme in READMES for line in re.findall(r"`(kubectl [^`]+)`", (TOP / readme).read_text())]
+    inline = [(None, line) for readme in READMES for line in re.findall(r"`(kubectl [^`]+)`", (ROOT / readme).read_text())]
     tried = {command for readme in ["README.md", *READMES] for _, command in commands(readme)} | {c for _, c in inline}
     for _, command in commands("docs/RUNBOOK.md"):
         assert command in tried, command
@@ -380,8 +380,8 @@ def test_the_way_back_leaves_the_base(shipped, folder):
 
 def test_links_lead_somewhere():
     for readme in READMES:
-        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (TOP / readme).read_text()):
-            assert (TOP / readme).parent.joinpath(link).exists(), f"{readme}: {link}"
-        for file, anchor in re.findall(r"\]\(([^)#:]+)#([^)]+)\)", (TOP / readme).read_text()):
-            headings = re.findall(r"(?m)^#+ (.+)$", (TOP / readme).parent.joinpath(file).read_text())
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / readme).read_text()):
+            assert (ROOT / readme).parent.joinpath(link).exists(), f"{readme}: {link}"
+        for file, anchor in re.findall(r"\]\(([^)#:]+)#([^)]+)\)", (ROOT / readme).read_text()):
+            headings = re.findall(r"(?m)^#+ (.+)$", (ROOT / readme).parent.joinpath(file).read_text())
             assert anchor in [h.lower().replace(" ", "-") for h in headings], f"{readme}: {file}#{anchor}"

@@ -3,20 +3,18 @@
 import contextlib
 import json
 
-from gateway import Envoy, bootstrap, echo_listener, newest
+from gateway import Envoy, bootstrap, newest
 from generated import FIXTURES, Generated, walk
 
 
 @contextlib.contextmanager
 def gateway(directory, certificate, with_filter=True):
     """An Envoy with Istio's listeners and stats; without the filter, as Istio's agent serves if it cannot fetch the module."""
-    sockets = {app: directory / f"{app}.socket" for app in ("v1", "v2")}
-    generated = Generated(directory, sockets, certificate)
+    generated = Generated(directory, certificate)
     if not with_filter:
         for manager in (each for each in walk(generated.listeners) if "http_filters" in each):
             manager["http_filters"] = [f for f in manager["http_filters"] if "config_discovery" not in f]
-    apps = [echo_listener(app, path) for app, path in sockets.items()]
-    config = bootstrap([*generated.listeners, *apps], generated.clusters)
+    config = bootstrap(generated.listeners, generated.clusters)
     config["stats_config"] = stats_config()
     with Envoy(newest(), config, concurrency=2) as envoy:
         yield envoy, generated

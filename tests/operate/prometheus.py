@@ -1,6 +1,5 @@
 """A real Prometheus that scrapes gateways as it does in a cluster, with the rules that we ship; and promtool."""
 
-import http.client
 import json
 import re
 import shutil
@@ -9,7 +8,8 @@ import tempfile
 import urllib.parse
 from pathlib import Path
 
-from gateway import PATIENCE, ROOT, Failed, end, spawn, until
+from gateway import Failed, end, get, spawn, until
+from repository import ROOT
 
 RULES = ROOT / "manifests/metrics/rules.yaml"
 
@@ -55,7 +55,7 @@ class Prometheus:
             self.process = spawn(command, log)
         try:
             self.address = until(self._listens, lambda: f"Prometheus\n{self.log_file.read_text()}")
-            until(lambda: self._get("/-/ready")[0] == 200, "a Prometheus that is ready")
+            until(lambda: get(self.address, "/-/ready")[0] == 200, "a Prometheus that is ready")
         except BaseException:
             self.__exit__()
             raise
@@ -72,18 +72,9 @@ class Prometheus:
         found = re.search(r'msg="Listening on" address=(\S+)', log)
         return found and found[1]
 
-    def _get(self, path):
-        connection = http.client.HTTPConnection(self.address, timeout=PATIENCE)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read().decode()
-        finally:
-            connection.close()
-
     def ask(self, path, **parameters):
         """The data of an answer of its API."""
-        status, text = self._get(f"/api/v1/{path}?{urllib.parse.urlencode(parameters)}")
+        status, text = get(self.address, f"/api/v1/{path}?{urllib.parse.urlencode(parameters)}")
         if status != 200:
             raise Failed(f"{path} {parameters}: {text}")
         return json.loads(text)["data"]

@@ -9,10 +9,12 @@ import re
 import pytest
 import yaml
 from client import Connection, request_bytes
-from gateway import ROOT, Failed, until
+from configs import split_rule
+from gateway import Failed, until
 from generated import HTTPS
 from operated import gateway
 from prometheus import RULES, Prometheus
+from repository import ROOT
 
 DASHBOARD = json.loads((ROOT / "manifests/metrics/dashboard.json").read_text())
 CONFIG = {
@@ -247,8 +249,7 @@ def test_the_gateways_that_disagree_are_found(tmp_path, certificate):
 
 
 def with_weight(v2):
-    split = [{"subset": "v1", "weight": 100 - v2}, {"subset": "v2", "weight": v2}]
-    return {"rules": [{"name": "httpbin", "split": split}]}
+    return {"rules": [split_rule(100 - v2, v2)]}
 
 
 def test_the_rules_use_no_series_that_nobody_writes(prometheus, seen):

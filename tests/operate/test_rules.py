@@ -4,8 +4,9 @@ import re
 
 import pytest
 import yaml
-from gateway import ROOT, Failed
+from gateway import Failed
 from prometheus import RULES, promtool
+from repository import ROOT
 
 METRICS = ROOT / "manifests/metrics"
 TESTS = ROOT / "tests/operate/rules_test.yaml"

@@ -15,20 +15,23 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "envoy"))
 
+import metrics  # noqa: E402
 from client import request_bytes  # noqa: E402
+from configs import split_rule  # noqa: E402
+from cookies import visitors  # noqa: E402
 from gateway import (  # noqa: E402
     Envoy,
     Plugin,
     bootstrap,
     cluster,
     connection_manager,
-    echo_listener,
+    echo_apps,
     listener,
     newest,
     route,
     subset_routes,
 )
-from load import BATCH, InForce, Load, rss, visitors  # noqa: E402
+from load import BATCH, InForce, Load, misrouted, rss  # noqa: E402
 from test_fuzz import Fuzz, Pipe, check  # noqa: E402
 from upstream import Answer, Upstream  # noqa: E402
 
@@ -41,9 +44,9 @@ FAILURES = {"/errors": 500, "/resets": 503, "/dead": 503, "/slow": 504}
 
 
 def config(weight, others, broken=False):
-    split = [{"subset": "v1", "weight": 100 - weight}, {"subset": "v2", "weight": f"{weight} %" if broken else weight}]
     sticky = {"keys": [{"header": "x-user-id"}], "cookie": {}}
-    ours = {"name": "httpbin", "hosts": ["canary.example.com"], "split": split, "sticky": sticky}
+    v2 = f"{weight} %" if broken else weight
+    ours = split_rule(100 - weight, v2, hosts=["canary.example.com"], sticky=sticky)
     hostile = {
         "name": "many",
         "hosts": ["*.test", "[::1]", "example.org", "*.example.com"],
@@ -64,11 +67,11 @@ class Visitor:
         self.left_at = 101  # the least at which v2 was
 
     def problem(self, response, weights):
-        if response.status != 200:
-            return "failed"
+        if wrong := misrouted(response):
+            return wrong
         served = response.value("x-served-by")
-        if not response.value("x-seen") == response.value("x-subset") == served:
-            return "routed elsewhere than decided"
+        if response.value("x-subset") != served:
+            return "the client is told another subset"
         if served == "v2" and max(weights) <= self.stayed_at or served == "v1" and min(weights) >= self.left_at:
             return f"moved without need ({self.stayed_at}, {self.left_at}, {weights})"
         if len(set(weights)) == 1:
@@ -180,12 +183,11 @@ def soak(seconds, version=None, seed=7, tell=print):
         plugin.write(config(LEVELS[0], []))
         clusters = [cluster(name, upstream.ports[name]) for name, upstream in failing.items()]
         clusters.append(cluster("dead", 1))
-        sockets = {name: directory / name for name in ("v1", "v2")}
-        clusters += [cluster(*each) for each in sockets.items()]
+        apps, their_clusters = echo_apps(directory)
+        clusters += their_clusters
         routes = [route(path[1:], path) for path in FAILURES if path != "/slow"]
         routes.append(route({"route": {"cluster": "slow", "timeout": "0.1s"}}, "/slow"))
         manager = connection_manager("http", [plugin.filter()], [*routes, *subset_routes()])
-        apps = [echo_listener(*each) for each in sockets.items()]
         envoy = stack.enter_context(Envoy(version, bootstrap([listener("http", manager), *apps], clusters), concurrency=2))
         port = envoy.port("http")
 
@@ -233,9 +235,7 @@ def soak(seconds, version=None, seed=7, tell=print):
         report.requests = {kind: load.requests for kind, load in loads.items()} | {"hostile clients": hostile.requests}
         report.pushes = {"good": good, "bad": bad}
         report.failures = [fault for load in loads.values() for fault in load.faults] + hostile.faults
-        errors = [text for level, text in envoy.plugin_log(plugin) if level == "error"]
-        told = envoy.stat("wasmcustom.canary_config_errors_total")
-        report.failures += judge(envoy, report, errors, told)
+        report.failures += judge(envoy, report, envoy.errors(plugin))
         for name, value in envoy.stats("wasmcustom.rule=").items():
             if name.endswith("canary_requests_total"):
                 source = name.split("source=.=")[1].split(";")[0]
@@ -255,21 +255,17 @@ def failing_batch(_thread):
     return [(request_bytes(path=path), expect(status)) for path, status in FAILURES.items() for _ in range(4)]
 
 
-def judge(envoy, report, errors, told):
-    """What is wrong beside the responses."""
+def judge(envoy, report, errors):
+    """What is wrong apart from the responses."""
     wrong = []
-    bad = report.pushes["bad"]
+    bad, told = report.pushes["bad"], metrics.faults(envoy)
     if not len(errors) == told == bad:
         wrong.append(f"{bad} faults were pushed, {len(errors)} are in the log, {told} in the counter")
     wrong += [f"log: {text}" for text in errors if "rule httpbin keeps its last good version" not in text]
-    wrong += [f"log: {entry}" for entry in envoy.log() if "panicked" in entry[2] or entry[0] == "critical"]
-    if envoy.stat("wasm.envoy.wasm.runtime.v8.active") != 4:
+    wrong += [f"log: {entry}" for entry in envoy.crashes()]
+    if metrics.vms(envoy) != 4:
         wrong.append("a VM was lost")
-    stats = envoy.stats("wasmcustom.rule=")
-    requests, responses = (
-        sum(value for name, value in stats.items() if name.endswith(f"canary_{what}_total"))
-        for what in ("requests", "responses")
-    )
+    requests, responses = metrics.counted(envoy)
     if requests != responses:
         wrong.append(f"{requests} requests and {responses} responses were counted")
     _, settled, end = report.memory

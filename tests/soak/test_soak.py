@@ -1,13 +1,7 @@
 """The soak finds nothing in some seconds, and finds what is wrong if something is."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[1] / "envoy")]
-
-import soak  # noqa: E402
+import soak
 
 
 def test_some_seconds_under_fire_fail_nothing():

@@ -1,0 +1,28 @@
+"""What the filter's metrics say at a gateway."""
+
+
+def counted(envoy):
+    """How many requests, and how many responses."""
+    stats = envoy.stats("wasmcustom.rule=")
+    kinds = ("canary_requests_total", "canary_responses_total")
+    return tuple(sum(value for name, value in stats.items() if name.endswith(kind)) for kind in kinds)
+
+
+def faults(envoy):
+    """How many faults of configs."""
+    return envoy.stat("wasmcustom.canary_config_errors_total")
+
+
+def rules(envoy):
+    """How many rules are in each state."""
+    return {state: envoy.stat(f"wasmcustom.state=.={state};.;canary_config_rules") for state in ("active", "last_good", "off")}
+
+
+def weight(envoy, rule, subset):
+    """The weight in force."""
+    return envoy.stat(f"wasmcustom.rule=.={rule};.;subset=.={subset};.;canary_config_weight")
+
+
+def vms(envoy):
+    """How many VMs there are: one for each worker, and two more."""
+    return envoy.stat("wasm.envoy.wasm.runtime.v8.active")

@@ -2,12 +2,14 @@
 
 use crate::config::Config;
 use crate::request::Request;
+use crate::request::fetch::{is_navigation, is_preflight};
 use crate::rule::{Rule, Target, WeightedSubsets};
 use crate::split::Draw;
 use crate::subset::Subset;
 use crate::visitor::Sticky;
-use crate::visitor::cookie::{Cookie, FirstDraw, Minutes};
+use crate::visitor::cookie::{Cookie, FirstDraw, Minutes, Secure};
 use crate::visitor::keys::client_draw;
+use crate::visitor::new_cookie::NewCookie;
 
 /// Which subset a request belongs to, and why.
 #[derive(Clone, Debug)]
@@ -22,7 +24,7 @@ pub struct Decision<'c> {
     pub subset_at: usize,
     /// What the decision rests on.
     pub source: Source,
-    /// The cookie that the visitor should get.
+    /// The cookie that the visitor gets, if the response may carry it.
     pub cookie: Option<NewCookie>,
 }
 
@@ -39,17 +41,6 @@ pub enum Source {
     Cookie,
     /// A return under `keep`: the subset in our cookie, or the draw if it keeps none that we know.
     Kept,
-}
-
-/// A cookie for the final response, if [`crate::visitor::cookie::may_set_cookie`] lets it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewCookie {
-    /// The value of the `set-cookie` header.
-    pub header: String,
-    /// Whether the request came over https.
-    pub https: bool,
-    /// Whether it keeps a subset.
-    pub keeps: bool,
 }
 
 /// Decides by the first rule that matches; `None` if none does.
@@ -106,54 +97,75 @@ fn visit<'c>(
     now: impl FnOnce() -> Minutes,
 ) -> (usize, Source, Option<NewCookie>) {
     // Under `keep` what this browser has seen first wins over the key.
-    if sticky.keep.is_none()
-        && let Some(draw) = keyed(sticky, request)
-    {
-        return (subsets.pick(draw), Source::Key, None);
-    }
-    let Some(cookie) = &sticky.cookie else {
-        let draw = if is_preflight(request) { client_draw(request) } else { fresh() };
-        return (subsets.pick(draw), Source::Fresh, None);
+    let key = if sticky.keep.is_none() { keyed(sticky, request) } else { None };
+    // Where nothing can differ, nothing needs to stick.
+    let gives = sticky.cookie.as_ref().filter(|_| sticky.keep.is_some() || !subsets.split.is_undivided());
+    let held = match key {
+        Some(_) => gives.and_then(|cookie| read(subsets, sticky, cookie, request)),
+        None => sticky.cookie.as_ref().and_then(|cookie| read(subsets, sticky, cookie, request)),
     };
-
-    if let Some(held) = request.header("cookie").and_then(|header| cookie.read(header)) {
-        let kept = sticky.keep.as_ref().and_then(|keep| keep.kept(&held, &subsets.subsets));
-        let (draw, made) = (held.draw, held.made);
-        let subset_at = kept.unwrap_or_else(|| subsets.pick(draw));
-        let source = if sticky.keep.is_some() { Source::Kept } else { Source::Cookie };
-        let is_whole = kept.is_some() || sticky.keep.is_none();
+    let (draw, source) = match (key, held) {
+        (Some(draw), _) => (draw, Source::Key),
+        (None, Some(held)) if sticky.keep.is_some() => (held.draw, Source::Kept),
+        (None, Some(held)) => (held.draw, Source::Cookie),
+        (None, None) => first_draw(sticky, request, fresh),
+    };
+    let kept = held.and_then(|held| held.kept);
+    let subset_at = kept.unwrap_or_else(|| subsets.pick(draw));
+    let has = held.filter(|held| held.draw == draw && (kept.is_some() || sticky.keep.is_none()));
+    let cookie = gives.and_then(|cookie| {
         // One that is never given out again needs no clock.
-        if is_whole && !cookie.can_be_due() {
-            return (subset_at, source, None);
+        if has.is_some() && !cookie.can_be_due() {
+            return None;
         }
         let now = now();
-        if is_whole && !cookie.is_due(made, now) || is_preflight(request) {
-            return (subset_at, source, None);
+        if has.is_some_and(|held| !cookie.is_due(held.made, now))
+            || is_preflight(request)
+            || cookie.pages_only && !is_navigation(request)
+        {
+            return None;
         }
-        return (
-            subset_at,
-            source,
-            Some(new_cookie(cookie, kept_part(subsets, sticky, subset_at, draw), draw, now, request)),
-        );
-    }
+        Some(new_cookie(cookie, kept_part(subsets, sticky, subset_at, draw), draw, now, request))
+    });
+    (subset_at, source, cookie)
+}
 
-    let preflight = is_preflight(request);
-    let key = if sticky.keep.is_some() { keyed(sticky, request) } else { None };
-    let (draw, source) = match key {
-        Some(draw) => (draw, Source::Key),
-        None if preflight || cookie.draw == FirstDraw::Client => (client_draw(request), Source::Fresh),
-        None => (fresh(), Source::Fresh),
-    };
-    let subset_at = subsets.pick(draw);
-    if preflight {
-        return (subset_at, source, None);
-    }
-    (subset_at, source, Some(new_cookie(cookie, kept_part(subsets, sticky, subset_at, draw), draw, now(), request)))
+/// What the visitor's cookie says.
+#[derive(Clone, Copy)]
+struct Returning {
+    draw: Draw,
+    made: Minutes,
+    /// Under `keep` the place of the subset that it keeps, if that is one of the split's.
+    kept: Option<usize>,
+}
+
+fn read<'c>(
+    subsets: &WeightedSubsets,
+    sticky: &Sticky,
+    cookie: &Cookie,
+    request: &mut impl Request<'c>,
+) -> Option<Returning> {
+    let held = cookie.read(request.header("cookie")?)?;
+    let kept = sticky.keep.as_ref().and_then(|keep| keep.kept(&held, &subsets.subsets));
+    Some(Returning { draw: held.draw, made: held.made, kept })
 }
 
 /// The draw of the first key that is present.
 fn keyed<'c>(sticky: &'c Sticky, request: &mut impl Request<'c>) -> Option<Draw> {
     sticky.keys.iter().find_map(|key| key.draw(request))
+}
+
+/// The draw of a visitor who brings none by key (but under `keep`) or cookie.
+fn first_draw<'c>(sticky: &'c Sticky, request: &mut impl Request<'c>, fresh: impl FnOnce() -> Draw) -> (Draw, Source) {
+    let key = if sticky.keep.is_some() { keyed(sticky, request) } else { None };
+    let by_client = |cookie: &Cookie| cookie.draw == FirstDraw::Client;
+    match key {
+        Some(draw) => (draw, Source::Key),
+        None if is_preflight(request) || sticky.cookie.as_ref().is_some_and(by_client) => {
+            (client_draw(request), Source::Fresh)
+        }
+        None => (fresh(), Source::Fresh),
+    }
 }
 
 /// What a cookie keeps of a decision under `keep`.
@@ -170,12 +182,10 @@ fn new_cookie<'c>(
     request: &mut impl Request<'c>,
 ) -> NewCookie {
     let https = request.header(":scheme") == Some(b"https");
-    NewCookie { header: cookie.write(draw, now, kept, https), https, keeps: kept.is_some() }
-}
-
-/// A CORS preflight, as the Fetch standard defines it: it carries no cookies and must not set any.
-fn is_preflight<'c>(request: &mut impl Request<'c>) -> bool {
-    request.header(":method") == Some(b"OPTIONS")
-        && request.header("origin").is_some()
-        && request.header("access-control-request-method").is_some()
+    let plain_at = if cookie.secure == Secure::WhenHttps && !https { request.header(":authority") } else { None };
+    NewCookie {
+        plain_at: plain_at.map(<[u8]>::to_vec),
+        header: cookie.write(draw, now, kept, https),
+        keeps: kept.is_some(),
+    }
 }

@@ -5,11 +5,11 @@ mod common;
 use canary_split::config::Config;
 use canary_split::decide::decide;
 use canary_split::metrics;
-use canary_split::reload::State;
+use canary_split::reload::{Served, State};
 use canary_split::request::Request;
 use canary_split::request::claim::ClaimPath;
 use canary_split::split::Draw;
-use canary_split::visitor::cookie::{Minutes, may_set_cookie};
+use canary_split::visitor::cookie::Minutes;
 use common::{Observed, Phase, Sent};
 
 const NOW: u32 = 0x1c8_9b43;
@@ -52,14 +52,14 @@ fn observe(config: &Config, sent: &Sent, fresh: u32) -> Observed {
         source: metrics::source(decision.as_ref().map(|d| d.source)).to_owned(),
         set_cookie: decision
             .and_then(|d| d.cookie)
-            .filter(|cookie| may_set_cookie(sent.status, cookie.https, cookie.keeps, location))
+            .filter(|cookie| cookie.may_go_out(sent.status, location))
             .map(|cookie| cookie.header),
     }
 }
 
 fn run(phase: &Phase, state: &mut State) {
     let evaluation = state.evaluate(&phase.config);
-    *state = state.after(&phase.config, &evaluation, 0);
+    *state = state.after(&Served::new(&phase.config, &evaluation), 0);
     let errors: Vec<String> = evaluation.faults.iter().map(|fault| fault.error.to_string()).collect();
     assert_eq!(errors, phase.errors, "{}", phase.name);
     if let Some(rules) = phase.rules {

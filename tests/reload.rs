@@ -1,6 +1,6 @@
 //! Which rules are in force, whatever the order in which the VMs are given the configs.
 
-use canary_split::reload::{Claim, Evaluation, State};
+use canary_split::reload::{Claim, Evaluation, Served, State};
 
 /// A list of rules in which each letter is a rule: good in lower case, broken in upper case; `!` is no config at all.
 fn config(rules: &str) -> String {
@@ -23,7 +23,7 @@ fn play(configs: &[&str]) -> Vec<(String, [usize; 3])> {
     let mut state = State::default();
     let step = |rules: &&str| {
         let evaluation = state.evaluate(config(rules).as_bytes());
-        state = state.after(config(rules).as_bytes(), &evaluation, 0);
+        state = state.after(&Served::new(config(rules).as_bytes(), &evaluation), 0);
         (in_force(&evaluation), [evaluation.counts.active, evaluation.counts.last_good, evaluation.counts.off])
     };
     configs.iter().map(step).collect()
@@ -56,7 +56,7 @@ fn evaluation_is_idempotent() {
     for _ in 0..2_000 {
         let text = config(configs[random.usize(..configs.len())]);
         let first = state.evaluate(text.as_bytes());
-        let after = state.after(text.as_bytes(), &first, 0);
+        let after = state.after(&Served::new(text.as_bytes(), &first), 0);
         let again = after.evaluate(text.as_bytes());
         assert_eq!((in_force(&again), &again.faults, again.counts), (in_force(&first), &first.faults, first.counts));
         state = after;
@@ -67,7 +67,7 @@ fn evaluation_is_idempotent() {
 fn the_state_survives_being_stored() {
     let mut state = State::default();
     for text in ["!", r#"{"header":"x-v","seal":"0123456789abcdef","rules":[{"name":"a","subset":"v1"}]}"#, "{}"] {
-        state = state.after(text.as_bytes(), &state.evaluate(text.as_bytes()), 0);
+        state = state.after(&Served::new(text.as_bytes(), &state.evaluate(text.as_bytes())), 0);
         assert_eq!(State::from_bytes(state.to_bytes()), state);
     }
     for bytes in [&b""[..], b"{", b"[]", b"\xff", b"{\"generation\":-1,\"rules\":7}"] {
@@ -82,9 +82,9 @@ fn only_the_first_vm_that_is_given_a_config_claims_it() {
     let mut now = 0;
     let mut give = |text: &str, seen: u64, later: u64| {
         now += later;
-        let claim = state.claim(text.as_bytes(), seen, now);
+        let claim = state.claim(&Served::new(text.as_bytes(), &state.evaluate(text.as_bytes())), seen, now);
         if claim == Claim::New {
-            state = state.after(text.as_bytes(), &state.evaluate(text.as_bytes()), now);
+            state = state.after(&Served::new(text.as_bytes(), &state.evaluate(text.as_bytes())), now);
         }
         claim
     };
@@ -111,13 +111,16 @@ fn only_the_first_vm_that_is_given_a_config_claims_it() {
 
 #[test]
 fn the_state_goes_back_to_what_was_in_force() {
-    let after = |state: &State, text: &str| state.after(text.as_bytes(), &state.evaluate(text.as_bytes()), 0);
-    let a = after(&State::default(), &config("ab"));
-    let b = after(&a, &config("c"));
-    let back = b.back_to(&a, 7);
-    assert!(back.is_as(&a) && !back.is_as(&b));
+    let served = |state: &State, text: &str| Served::new(text.as_bytes(), &state.evaluate(text.as_bytes()));
+    let empty = State::default();
+    let first = served(&empty, &config("ab"));
+    let a = empty.after(&first, 0);
+    let second = served(&a, &config("c"));
+    let b = a.after(&second, 0);
+    let back = b.after(&first, 7);
+    assert!(back.serves(&first) && !back.serves(&second));
     assert_eq!((back.generation, b.changes(&back)), (3, "new: a, b; gone: c".to_owned()));
-    assert_eq!(back.claim(config("ab").as_bytes(), 3, 7), Claim::Known(3));
+    assert_eq!(back.claim(&served(&back, &config("ab")), 3, 7), Claim::Known(3));
     // What was good in the first config is last good again.
     assert_eq!(in_force(&back.evaluate(config("AB").as_bytes())), "ab");
 }
@@ -137,13 +140,13 @@ fn a_fault_says_what_follows_from_it() {
     );
     assert_eq!(
         lines(&empty, r#"{"header":"x-v","rules":7}"#),
-        ["rules: a number, not a list (config refused; no rule is in force, x-v is removed from every request)"]
+        ["rules: 7 is a number, not a list (config refused; no rule is in force, x-v is removed from every request)"]
     );
     assert_eq!(
         lines(&empty, r#"{"extra":1,"rules":[]}"#),
         ["extra: unknown field; known are header, responseHeader, seal, rules (ignored; the rules take effect)"]
     );
-    let good = empty.after(config("a").as_bytes(), &empty.evaluate(config("a").as_bytes()), 0);
+    let good = empty.after(&Served::new(config("a").as_bytes(), &empty.evaluate(config("a").as_bytes())), 0);
     assert_eq!(
         lines(&good, &broken),
         [format!(r#"rules[0].subset: "V1" {label} (rule a keeps its last good version)"#)]
@@ -170,7 +173,7 @@ fn what_changed_is_said_by_name() {
     let after = |state: &State, text: &str| {
         let evaluation = state.evaluate(text.as_bytes());
         {
-            let after = state.after(text.as_bytes(), &evaluation, 0);
+            let after = state.after(&Served::new(text.as_bytes(), &evaluation), 0);
             let changes = state.changes(&after);
             (after, changes)
         }

@@ -134,8 +134,13 @@ impl Errors {
         self.0.push(ConfigError { place: place.to_string(), problem: problem.to_string() });
     }
 
+    /// A value of another kind than it has to be.
     pub(super) fn kind(&mut self, place: &Place<'_>, json: &Json, wanted: &str) {
-        self.add(place, format_args!("{}, not {wanted}", json.kind()));
+        let kind = json.kind();
+        match place.may_show(json) {
+            true => self.add(place, format_args!("{} is {kind}, not {wanted}", shown(json))),
+            false => self.add(place, format_args!("{kind}, not {wanted}")),
+        }
     }
 }
 
@@ -154,6 +159,27 @@ impl<'p> Place<'p> {
 
     pub(super) fn index(&'p self, index: usize) -> Place<'p> {
         Place::Index(self, index)
+    }
+
+    /// Whether a value of this place may be shown: neither it nor what is in it is a secret.
+    pub(super) fn may_show(&self, json: &Json) -> bool {
+        const SECRET: [&str; 6] = ["seal", "headers", "withoutHeaders", "queryParams", "cookies", "claims"];
+        /// What such places are in.
+        const AROUND: [&str; 3] = ["rules", "match", "forget"];
+        // A whole config may be in a string too.
+        let mut is_around = matches!(json, Json::List(_) | Json::Object(_) | Json::String(_));
+        let mut place = self;
+        loop {
+            match place {
+                Place::Root => return !is_around,
+                Place::Field(_, name) if SECRET.contains(name) => return false,
+                Place::Field(parent, name) => {
+                    is_around &= AROUND.contains(name);
+                    place = parent;
+                }
+                Place::Index(parent, _) => place = parent,
+            }
+        }
     }
 }
 
@@ -176,11 +202,56 @@ impl fmt::Display for Place<'_> {
     }
 }
 
+/// A JSON value as it is shown in an error: not longer than a line.
+fn shown(json: &Json) -> String {
+    let mut text = String::new();
+    write_json(json, &mut text);
+    match text.char_indices().nth(MAX_SHOWN + 2) {
+        Some((end, _)) => {
+            text.truncate(end);
+            text.push('…');
+            text
+        }
+        None => text,
+    }
+}
+
+fn write_json(json: &Json, text: &mut String) {
+    let mut list = |items: &mut dyn Iterator<Item = (Option<&String>, &Json)>, [open, close]: [char; 2]| {
+        text.push(open);
+        for (at, (name, item)) in items.enumerate() {
+            if text.len() > 4 * MAX_SHOWN {
+                return;
+            }
+            if at > 0 {
+                text.push(',');
+            }
+            if let Some(name) = name {
+                text.push_str(&quoted(name));
+                text.push(':');
+            }
+            write_json(item, text);
+        }
+        text.push(close);
+    };
+    match json {
+        Json::Null => text.push_str("null"),
+        Json::Bool(value) => text.push_str(if *value { "true" } else { "false" }),
+        Json::Number(number) => text.push_str(number),
+        Json::String(string) => text.push_str(&quoted(string)),
+        Json::List(items) => list(&mut items.iter().map(|item| (None, item)), ['[', ']']),
+        Json::Object(fields) => list(&mut fields.iter().map(|(name, value)| (Some(name), value)), ['{', '}']),
+    }
+}
+
+/// The most characters of a value that an error shows.
+const MAX_SHOWN: usize = 64;
+
 /// A value as it is shown in an error: quoted, all beyond visible ASCII escaped, not longer than a line.
 pub(super) fn quoted(value: &str) -> String {
     let mut quoted = "\"".to_owned();
     for (count, c) in value.chars().enumerate() {
-        if count == 64 {
+        if count == MAX_SHOWN {
             quoted.push_str("\"…");
             return quoted;
         }

@@ -1,7 +1,7 @@
 //! `match`: the entries, their conditions, and how a value is matched.
 
 use super::context::{Context, MAX_STEPS};
-use super::fields::{Errors, MAX_STRING, Place, filled_list, known, object, string};
+use super::fields::{Errors, MAX_STRING, Place, filled_list, known, object, quoted, string};
 use super::json::Json;
 use super::names::{claim_path, is_token, why_no_token};
 use crate::rule::condition::{Condition, Match, StringMatch};
@@ -106,7 +106,11 @@ fn read_string_match(
         }
         "prefix" => Some(StringMatch::Prefix(value.to_owned())),
         _ => {
-            let regex = Re2::new(value).map_err(|problem| errors.add(&place, problem)).ok()?;
+            let problem = |problem| match place.may_show(json) {
+                true => errors.add(&place, format_args!("{}: {problem}", quoted(value))),
+                false => errors.add(&place, problem),
+            };
+            let regex = Re2::new(value).map_err(problem).ok()?;
             let (own, steps) = (regex.steps(), context.steps.get().saturating_add(regex.steps()));
             if steps > MAX_STEPS {
                 errors.add(
@@ -150,7 +154,7 @@ fn read_match_map(
         } else if !is_token(&name) {
             let what = if is_header { "a header name" } else { "a cookie name" };
             errors.add(&place, format_args!("not {what}: {}", why_no_token(&name)));
-        } else if is_header && name == context.header {
+        } else if is_header && context.header == Some(&*name) {
             errors.add(&place, "the header that this filter writes says nothing about a request");
         }
         let times = seen.entry(name.clone()).or_insert(0_u32);

@@ -17,6 +17,7 @@ pub mod json;
 mod matches;
 mod names;
 mod rule;
+mod shared_cookies;
 mod split;
 mod sticky;
 

@@ -43,7 +43,8 @@ pub(super) fn read_rule(json: &Json, place: &Place, context: &Context, errors: &
         }
         (None, Some(split)) => {
             let split = read_split(split, &place.field("split"), context, errors);
-            let sticky = sticky.map(|sticky| read_sticky(sticky, name, &place.field("sticky"), context, errors));
+            let sticky =
+                sticky.map(|sticky| read_sticky(sticky, name, &hosts, &place.field("sticky"), context, errors));
             split.map(|(subsets, weights, split)| {
                 let (salt, sticky) = match sticky {
                     Some((salt, sticky)) => (salt, sticky),

@@ -29,13 +29,13 @@ impl Context for Plugin {}
 
 impl RootContext for Plugin {
     fn on_configure(&mut self, size: usize) -> bool {
-        let text = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default();
+        let text =
+            || hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default();
         let name = plugin_name();
         let seen = known(&name, |known| known.seen);
-        let Effect { before, after, evaluation, generation } = take_effect(&name, &text, seen);
-        drop(text);
+        let Effect { before, after, evaluation, served, generation } = take_effect(&name, text, seen);
         let Evaluation { config, counts, .. } = &evaluation;
-        let alive = Alive { id: self.id, generation, header: config.header.clone(), counts: *counts };
+        let alive = Alive { id: self.id, generation, header: config.header.clone(), counts: *counts, served };
         known(&name, |known| {
             known.seen = generation;
             known.alive.retain(|other| other.id != alive.id);
@@ -138,7 +138,7 @@ impl Plugin {
 /// A config (the newest, if not said) has ended before an older one, which is served again: Envoy goes back to it without
 /// giving it to anybody where some worker has not let go of it yet.
 fn restore(name: &str, ended: Option<u64>, mut serving: Alive) {
-    let Some((before, after)) = go_back(name, ended, serving.generation) else { return };
+    let Some((before, after)) = go_back(name, ended, &serving.served) else { return };
     serving.generation = after.generation;
     known(name, |known| {
         known.seen = after.generation;

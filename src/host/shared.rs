@@ -2,17 +2,13 @@
 
 use super::envoy::now;
 use crate::reload::plugins::Plugins;
-use crate::reload::{Claim, Evaluation, State};
+use crate::reload::{Claim, Evaluation, Served, State};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Status;
 
 // All WasmPlugins of a proxy share one namespace of shared data.
 const STATE_KEY: &str = "canary-split/state/";
-const EARLIER_KEY: &str = "canary-split/earlier/";
 const PLUGINS_KEY: &str = "canary-split/plugins";
-
-/// How many states are kept to go back to.
-const EARLIER: u64 = 4;
 
 /// On an absent key any compare-and-swap succeeds, but 0 would do so on a present one too.
 const ABSENT: u32 = u32::MAX;
@@ -27,50 +23,55 @@ pub(super) struct Effect {
     /// The state that it leaves behind, if this VM is the first to be given it.
     pub(super) after: Option<State>,
     pub(super) evaluation: Evaluation,
+    pub(super) served: Served,
     pub(super) generation: u64,
 }
 
 /// Evaluates a config; the first VM that is given a new one also stores what is now in force. `seen` is the generation of the
 /// config that this VM was given last.
-pub(super) fn take_effect(plugin: &str, text: &[u8], seen: u64) -> Effect {
+///
+/// The text is asked for on each try: while it is stored there is no second copy of it. Memory that a VM has needed once is never
+/// given back.
+pub(super) fn take_effect(plugin: &str, text: impl Fn() -> Vec<u8>, seen: u64) -> Effect {
     let mut tries = 0;
     loop {
         tries += 1;
         let (before, cas) = state(plugin);
-        let evaluation = before.evaluate(text);
+        let (evaluation, served) = {
+            let text = text();
+            let evaluation = before.evaluate(&text);
+            let served = Served::new(&text, &evaluation);
+            (evaluation, served)
+        };
         let now = now();
-        if let Claim::Known(generation) = before.claim(text, seen, now) {
-            return Effect { before, after: None, evaluation, generation };
+        if let Claim::Known(generation) = before.claim(&served, seen, now) {
+            return Effect { before, after: None, evaluation, served, generation };
         }
-        let after = before.after(text, &evaluation, now);
+        let after = before.after(&served, now);
         if store(plugin, &after, cas) {
             let generation = after.generation;
-            return Effect { before, after: Some(after), evaluation, generation };
+            return Effect { before, after: Some(after), evaluation, served, generation };
         }
         if tries == TRIES {
             // The others have kept on changing the state; one of them reports.
-            return Effect { before, after: None, evaluation, generation: seen };
+            return Effect { before, after: None, evaluation, served, generation: seen };
         }
     }
 }
 
-/// The newest config of a plugin has ended, and this VM still serves the one of an earlier generation: what that one has put in
-/// force is so again. Returns the states before and after; or only the latter, if another VM was faster.
-pub(super) fn go_back(plugin: &str, ended: Option<u64>, serving: u64) -> Option<(Option<State>, State)> {
-    let earlier = State::from_bytes(shared(&earlier_key(plugin, serving)).0?);
-    if earlier.generation != serving {
-        return None;
-    }
+/// The newest config of a plugin has ended, and this VM still serves an earlier one: what that one has put in force is so again.
+/// Returns the states before and after; or only the latter, if another VM was faster.
+pub(super) fn go_back(plugin: &str, ended: Option<u64>, serving: &Served) -> Option<(Option<State>, State)> {
     for _ in 0..TRIES {
         let (before, cas) = state(plugin);
-        if before.is_as(&earlier) {
+        if before.serves(serving) {
             return Some((None, before));
         }
         // Another config has come meanwhile; this VM will be given it.
         if ended.is_some_and(|ended| ended != before.generation) {
             return None;
         }
-        let after = before.back_to(&earlier, now());
+        let after = before.after(serving, now());
         if store(plugin, &after, cas) {
             return Some((Some(before), after));
         }
@@ -86,17 +87,8 @@ pub(super) fn state(plugin: &str) -> (State, u32) {
 
 /// Stores a new state; false if another VM has changed it meanwhile.
 fn store(plugin: &str, state: &State, cas: u32) -> bool {
-    let bytes = state.to_bytes();
     let key = format!("{STATE_KEY}{plugin}");
-    let is_stored = !matches!(hostcalls::set_shared_data(&key, Some(&bytes), Some(cas)), Err(Status::CasMismatch));
-    if is_stored {
-        let _ = hostcalls::set_shared_data(&earlier_key(plugin, state.generation), Some(&bytes), None);
-    }
-    is_stored
-}
-
-fn earlier_key(plugin: &str, generation: u64) -> String {
-    format!("{EARLIER_KEY}{}/{plugin}", generation % EARLIER)
+    !matches!(hostcalls::set_shared_data(&key, Some(&state.to_bytes()), Some(cas)), Err(Status::CasMismatch))
 }
 
 /// The live plugins.

@@ -3,11 +3,12 @@
 use super::active::{Active, Counted};
 use super::envoy::{now, property};
 use super::vm::fresh;
-use crate::decide::{Decision, NewCookie, decide};
+use crate::decide::{Decision, decide};
 use crate::metrics::CodeClass;
 use crate::request::Request;
 use crate::request::claim::ClaimPath;
-use crate::visitor::cookie::{Minutes, may_set_cookie};
+use crate::visitor::cookie::Minutes;
+use crate::visitor::new_cookie::NewCookie;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, MapType};
@@ -55,7 +56,7 @@ impl HttpContext for Stream {
             let status = response_header(":status").as_deref().and_then(number).unwrap_or(0);
             self.active.count(self.decided, Counted::Response(CodeClass::of(status)));
             if let Some(cookie) = self.cookie.take()
-                && may_set_cookie(status, cookie.https, cookie.keeps, || response_header("location"))
+                && cookie.may_go_out(status, || response_header("location"))
             {
                 // `add`: `set` would destroy the application's cookies.
                 let _ = hostcalls::add_map_value(MapType::HttpResponseHeaders, "set-cookie", &cookie.header);

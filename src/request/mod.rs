@@ -3,8 +3,10 @@
 //! The code above learns of a request through the trait [`Request`] alone. What an answer means (the query, a cookie, a claim)
 //! is read here too.
 
+pub mod authority;
 pub mod claim;
 pub mod cookies;
+pub mod fetch;
 pub mod query;
 mod request;
 

@@ -6,6 +6,7 @@ use crate::request::Request;
 use crate::split::{Draw, Salt, Split};
 use crate::subset::Subset;
 use crate::visitor::Sticky;
+use crate::visitor::cookie::Cookie;
 
 /// A name, a match, and a split or one fixed subset.
 #[derive(Clone, Debug)]
@@ -48,6 +49,14 @@ impl Rule {
     /// Whether any of the matches holds. The host has been looked up before: see [`super::hosts`].
     pub fn matches<'c>(&'c self, request: &mut impl Request<'c>) -> bool {
         self.matches.is_empty() || self.matches.iter().any(|m| m.conditions.iter().all(|c| c.holds(request)))
+    }
+}
+
+impl Rule {
+    /// Our own cookie, and whether it keeps a subset.
+    pub fn cookie(&self) -> Option<(&Cookie, bool)> {
+        let Target::Split(WeightedSubsets { sticky: Some(sticky), .. }) = &self.target else { return None };
+        Some((sticky.cookie.as_ref()?, sticky.keep.is_some()))
     }
 }
 

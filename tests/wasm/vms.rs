@@ -361,6 +361,45 @@ fn a_config_that_is_reused_is_in_force_again() {
     assert_eq!(gateway.shared.borrow().stat(WEIGHT), 100);
 }
 
+/// One worker is busy with a request of the first config, so Envoy reuses that config there and gives it to all the others again.
+#[test]
+fn a_config_is_in_force_again_however_many_came_in_between() {
+    let program = Program::load();
+    for (between, busy_is_first) in [(1, true), (4, true), (4, false), (40, true), (40, false)] {
+        let mut gateway = Gateway::new(&program);
+        let weights = |canary: usize| all_to("v1").replace(":100", &format!(":{}", 100 + canary));
+        gateway.configure(all_to("v2").as_bytes());
+        let busy = 1;
+        let first = gateway.workers[busy].root("canary");
+        let stream = gateway.workers[busy].open("canary", headers(&[(HEADER, "v9")]));
+        for config in 0..between {
+            gateway.shared.borrow_mut().time += 2;
+            gateway.configure(weights(config).as_bytes());
+        }
+        assert_eq!(gateway.shared.borrow().stat(WEIGHT), 0);
+        gateway.shared.borrow_mut().time += 2;
+        if busy_is_first {
+            gateway.workers[busy].reuse("canary", first);
+        }
+        for (_, worker) in gateway.workers.iter_mut().enumerate().filter(|(at, _)| *at != busy) {
+            worker.configure("canary", all_to("v2").as_bytes());
+        }
+        if !busy_is_first {
+            gateway.workers[busy].reuse("canary", first);
+        }
+        gateway.workers[busy].respond(stream, ok());
+        let gauges = [WEIGHT, ACTIVE].map(|stat| gateway.shared.borrow().stat(stat));
+        assert_eq!(gauges, [100, 1], "{between} configs in between");
+        for worker in &mut gateway.workers {
+            assert_eq!(subset(worker).as_deref(), Some("v2"));
+        }
+        gateway.configure(br#"{"rules":[{"name":"a","split":[]}]}"#);
+        for worker in &mut gateway.workers {
+            assert_eq!(subset(worker).as_deref(), Some("v2"), "last good is what was served before");
+        }
+    }
+}
+
 #[test]
 fn a_plugin_under_another_name_keeps_the_weights_of_the_one_it_replaces() {
     let program = Program::load();

@@ -98,12 +98,13 @@ fn visit<'c>(
 ) -> (usize, Source, Option<NewCookie>) {
     // Under `keep` what this browser has seen first wins over the key.
     let key = if sticky.keep.is_none() { keyed(sticky, request) } else { None };
-    // Where nothing can differ, nothing needs to stick.
-    let gives = sticky.cookie.as_ref().filter(|_| sticky.keep.is_some() || !subsets.split.is_undivided());
-    let held = match key {
-        Some(_) => gives.and_then(|cookie| read(subsets, sticky, cookie, request)),
-        None => sticky.cookie.as_ref().and_then(|cookie| read(subsets, sticky, cookie, request)),
+    let Some(cookie) = &sticky.cookie else {
+        let (draw, source) = key.map_or_else(|| first_draw(sticky, request, fresh), |draw| (draw, Source::Key));
+        return (subsets.pick(draw), source, None);
     };
+    // Where nothing can differ, nothing needs to stick.
+    let gives = sticky.keep.is_some() || !subsets.split.is_undivided();
+    let held = if key.is_none() || gives { read(subsets, sticky, cookie, request) } else { None };
     let (draw, source) = match (key, held) {
         (Some(draw), _) => (draw, Source::Key),
         (None, Some(held)) if sticky.keep.is_some() => (held.draw, Source::Kept),
@@ -113,21 +114,19 @@ fn visit<'c>(
     let kept = held.and_then(|held| held.kept);
     let subset_at = kept.unwrap_or_else(|| subsets.pick(draw));
     let has = held.filter(|held| held.draw == draw && (kept.is_some() || sticky.keep.is_none()));
-    let cookie = gives.and_then(|cookie| {
-        // One that is never given out again needs no clock.
-        if has.is_some() && !cookie.can_be_due() {
-            return None;
-        }
-        let now = now();
-        if has.is_some_and(|held| !cookie.is_due(held.made, now))
-            || is_preflight(request)
-            || cookie.pages_only && !is_navigation(request)
-        {
-            return None;
-        }
-        Some(new_cookie(cookie, kept_part(subsets, sticky, subset_at, draw), draw, now, request))
-    });
-    (subset_at, source, cookie)
+    // One that is never given out again needs no clock.
+    if !gives || has.is_some() && !cookie.can_be_due() {
+        return (subset_at, source, None);
+    }
+    let now = now();
+    if has.is_some_and(|held| !cookie.is_due(held.made, now))
+        || is_preflight(request)
+        || cookie.pages_only && !is_navigation(request)
+    {
+        return (subset_at, source, None);
+    }
+    let new = new_cookie(cookie, kept_part(subsets, sticky, subset_at, draw), draw, now, request);
+    (subset_at, source, Some(new))
 }
 
 /// What the visitor's cookie says.

@@ -400,13 +400,15 @@ fn each_header_is_asked_for_at_most_once() {
             r#"{{"name":"r{i}","match":[{{"uri":{{"prefix":"/{i}"}},"headers":{{"x-a":{{"exact":"{i}"}}}},"cookies":{{"c":{{"exact":"{i}"}}}}}},{{"headers":{{"x-a":{{"exact":"no"}}}}}}],"subset":"v1"}}"#
         )
     };
-    let sticky = r#"{"name":"httpbin","split":[{"subset":"v1","weight":1}],"sticky":{"cookie":{}}}"#.to_owned();
+    let sticky =
+        r#"{"name":"httpbin","split":[{"subset":"v1","weight":1},{"subset":"v2","weight":1}],"sticky":{"cookie":{}}}"#
+            .to_owned();
     let rules: Vec<String> = (0..100).map(rule).chain([sticky]).collect();
     gateway.configure(format!(r#"{{"rules":[{}]}}"#, rules.join(",")).as_bytes());
     let (_, mut asked) =
         cost(&mut gateway, &[(":authority", "a"), (":path", "/"), (":method", "GET"), ("cookie", "c=x"), ("x-a", "y")]);
     asked.sort();
-    assert_eq!(asked, [":method", ":path", ":scheme", "cookie", "x-a"]);
+    assert_eq!(asked, [":authority", ":method", ":path", ":scheme", "cookie", "x-a"]);
 }
 
 #[test]
@@ -426,7 +428,7 @@ fn a_returning_visitor_costs_few_host_calls() {
     let program = Program::load();
     let mut gateway = Gateway::new(&program);
     gateway.configure(
-        br#"{"rules":[{"name":"httpbin","hosts":["a"],"split":[{"subset":"v1","weight":1}],"sticky":{"cookie":{}}}]}"#,
+        br#"{"rules":[{"name":"httpbin","hosts":["a"],"split":[{"subset":"v1","weight":1},{"subset":"v2","weight":1}],"sticky":{"cookie":{}}}]}"#,
     );
     let (calls, _) = cost(&mut gateway, &[(":authority", "a"), ("cookie", "canary-httpbin=1.feedface.1c9c380")]);
     let expected = [

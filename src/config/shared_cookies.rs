@@ -41,7 +41,7 @@ impl<T> ByName<T> {
 #[derive(Clone, Debug)]
 enum Users {
     One(User, Box<[HostPattern]>),
-    Several(Meetings),
+    Several(Box<Meetings>),
 }
 
 /// A rule that uses a cookie.
@@ -63,7 +63,7 @@ impl SharedCookies {
             return true;
         };
         if let Users::One(first, hosts) = users {
-            let mut meetings = Meetings::default();
+            let mut meetings = Box::<Meetings>::default();
             meetings.add(*first, hosts);
             *users = Users::Several(meetings);
         }

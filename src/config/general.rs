@@ -21,7 +21,7 @@ pub struct General<'t> {
     rules: Option<Text<'t>>,
     /// What the regexes of good rules have taken of [`MAX_STEPS`].
     steps: Cell<u32>,
-    /// Those of good rules.
+    /// Those of good rules, while these are read.
     cookies: RefCell<SharedCookies>,
 }
 
@@ -123,8 +123,7 @@ impl<'t> General<'t> {
     /// All rules, good or bad, in the order of the list, one at a time.
     pub fn rules(&self) -> impl Iterator<Item = RuleEntry<'t>> {
         let mut seen = HashMap::new();
-        self.cookies.take();
-        self.rules.into_iter().flat_map(Text::items).enumerate().map(move |(index, text)| {
+        let rules = self.rules.into_iter().flat_map(Text::items).enumerate().map(move |(index, text)| {
             let (root, mut errors) = (Place::Root, Errors::default());
             let rules = root.field("rules");
             let place = rules.index(index);
@@ -167,7 +166,12 @@ impl<'t> General<'t> {
                 }
             };
             RuleEntry { name, text, rule }
-        })
+        });
+        // What is needed no longer is freed before anything else is built.
+        rules.chain(std::iter::from_fn(|| {
+            self.cookies.take();
+            None
+        }))
     }
 
     /// One rule; all that is wrong with it, if anything is.

@@ -10,6 +10,14 @@ use proxy_wasm::types::Status;
 const STATE_KEY: &str = "canary-split/state/";
 const PLUGINS_KEY: &str = "canary-split/plugins";
 
+/// How many counters there are, and, with `/N` behind it, what the Nth is called.
+const COUNTERS_KEY: &str = "canary-split/counters";
+/// With a counter's name behind it: that it is among them.
+const COUNTER_KEY: &str = "canary-split/counter/";
+
+/// With what has been told behind it.
+const TOLD_KEY: &str = "canary-split/told/";
+
 /// On an absent key any compare-and-swap succeeds, but 0 would do so on a present one too.
 const ABSENT: u32 = u32::MAX;
 
@@ -108,6 +116,43 @@ pub(super) fn update_plugins(mut change: impl FnMut(&mut Plugins) -> bool) -> Op
         }
     }
     None
+}
+
+/// Notes a counter that is used, so that a VM of a new build of the module can define it before the last one that knows it ends, and
+/// its value with it.
+pub(super) fn note_counter(name: &str) {
+    if !is_new(&format!("{COUNTER_KEY}{name}")) {
+        return;
+    }
+    let put = |key: &str, value: &[u8], cas| hostcalls::set_shared_data(key, Some(value), cas).is_ok();
+    for _ in 0..TRIES {
+        let (count, cas) = counter_count();
+        if put(COUNTERS_KEY, &(count + 1).to_le_bytes(), Some(cas)) {
+            put(&format!("{COUNTERS_KEY}/{count}"), name.as_bytes(), None);
+            return;
+        }
+    }
+}
+
+/// Whether no VM has told this before.
+pub(super) fn is_first_to_tell(what: &str) -> bool {
+    is_new(&format!("{TOLD_KEY}{what}"))
+}
+
+/// Creates a key, unless it exists.
+fn is_new(key: &str) -> bool {
+    hostcalls::set_shared_data(key, Some(b"1"), Some(ABSENT)).is_ok()
+}
+
+/// The counters that have been used.
+pub(super) fn counters() -> impl Iterator<Item = String> {
+    let name = |at| String::from_utf8(shared(&format!("{COUNTERS_KEY}/{at}")).0?).ok();
+    (0..counter_count().0).filter_map(name)
+}
+
+fn counter_count() -> (u32, u32) {
+    let (bytes, cas) = shared(COUNTERS_KEY);
+    (bytes.and_then(|bytes| Some(u32::from_le_bytes(*bytes.first_chunk()?))).unwrap_or(0), cas)
 }
 
 /// A shared value and what to compare with when it is swapped.

@@ -90,7 +90,7 @@ pub(super) fn evaluate(before: Option<&Rc<InForce>>, text: &[u8]) -> Evaluation 
         }
     }
     let in_force = match (last_good, before) {
-        // For most VMs: another one has been given this config before. A copy would take as much memory again.
+        // For most VMs: another one has been given this config before.
         (None, Some(before)) if before.is(&general) => Rc::clone(before),
         (None, _) => InForce::new(&general, general.list().unwrap_or(NO_RULES).to_owned()),
         (Some(_), _) => InForce::new(&general, format!("[{}]", texts.join(","))),

@@ -32,14 +32,14 @@ pub struct State {
 #[derive(Clone, Debug)]
 pub struct Served {
     /// xxHash64 of its text.
-    hash: u64,
+    pub hash: u64,
     in_force: Option<Rc<InForce>>,
 }
 
 impl Served {
     /// What this evaluation of this text comes to.
     pub fn new(text: &[u8], evaluation: &Evaluation) -> Served {
-        Served { hash: hash(text), in_force: evaluation.in_force.clone() }
+        Served { hash: xxh64(text, 0), in_force: evaluation.in_force.clone() }
     }
 }
 
@@ -154,8 +154,4 @@ impl State {
         text.drain(..text.len() - rules);
         Some(State { generation, since, hashes, in_force: Some(Rc::new(InForce { headers, seal, rules: text })) })
     }
-}
-
-fn hash(text: &[u8]) -> u64 {
-    xxh64(text, 0)
 }

@@ -77,12 +77,16 @@ CARGO_MUTANTS := target/tools/bin/cargo-mutants
 $(CARGO_MUTANTS):
 	cargo install --locked --root target/tools --version 27.1.0 cargo-mutants
 
-# Each job builds in a folder of its own, hence no CARGO_TARGET_DIR. A mutant that never ends counts as caught: the tests do not pass.
-# It may take memory all the while, hence the limit.
-MUTANTS := $(TOOLS) CARGO_PROFILE_DEV_DEBUG=0 cargo mutants --output target
-mutants: $(CARGO_MUTANTS) ## bugs put into the pure part one at a time, to see whether a native test fails: an hour (MUTANTS_OF='src/split.rs' for less)
+# Each job builds in a folder of its own, hence no CARGO_TARGET_DIR. A mutant that never ends is caught too; until it is stopped it may
+# take memory, hence the limit.
+MUTANTS := $(TOOLS) CARGO_PROFILE_DEV_DEBUG=0 cargo mutants --colors never
+mutants: $(CARGO_MUTANTS) ## bugs put into the pure part one at a time: a native test has to fail for each; an hour (FILE=src/split.rs for less)
 	tests/setup.sh rust
-	@unset CARGO_TARGET_DIR; ulimit -v 12000000; $(MUTANTS) --jobs $(or $(JOBS),2) $(addprefix --file ,$(MUTANTS_OF)) \
+	@$(MUTANTS) --list --no-config >target/mutants.list
+	@sed -n "s/^    '\(.*\)',/\1/p" .cargo/mutants.toml | while read -r known; do \
+		grep -qEe "$$known" target/mutants.list || { echo ".cargo/mutants.toml: there is no such mutant: $$known"; exit 1; }; \
+	done
+	@unset CARGO_TARGET_DIR; ulimit -v 12000000; $(MUTANTS) --output target --jobs 2 $(addprefix --file ,$(FILE)) \
 		|| { [ $$? -eq 3 ] && [ ! -s target/mutants.out/missed.txt ]; }
 
 soak: build ## ten minutes under fire: visitors, hostile clients, failing applications, pushes; ends in a table (SECONDS=60 for less)

@@ -63,9 +63,8 @@ fn a_weight_with_an_exponent_beyond_all_numbers_is_read_by_its_sign() {
 #[test]
 fn brackets_quotes_and_separators_within_strings_are_text() {
     for value in [r"[", r"]", r"{", r"}", r#"\""#, r#"\"]"#, r"\\", r"\\\\", r#"\\\""#, ",", ":", r#"},{\",[:"#] {
-        let rule = |name: &str| {
-            format!(r#"{{"name":"{name}","match":[{{"uri":{{"exact":"{value}"}}}}],"subset":"v1"}}"#)
-        };
+        let rule =
+            |name: &str| format!(r#"{{"name":"{name}","match":[{{"uri":{{"exact":"{value}"}}}}],"subset":"v1"}}"#);
         let text = format!(r#"{{"rules":[{},{}],"header":"x-a"}}"#, rule("a"), rule("b"));
         let config = Config::from_json(text.as_bytes()).unwrap_or_else(|errors| panic!("{value}: {errors:?}"));
         assert_eq!(config.rules.iter().map(|rule| &*rule.name).collect::<String>(), "ab", "{value}");

@@ -9,10 +9,7 @@ fn the_names_of_statistics_are_kept() {
     assert_eq!(config_rules(RuleState::LastGood), "state=.=last_good;.;canary_config_rules");
     assert_eq!(config_rules(RuleState::Off), "state=.=off;.;canary_config_rules");
     assert_eq!(config_weight("r", "v2"), "rule=.=r;.;subset=.=v2;.;canary_config_weight");
-    assert_eq!(
-        requests("r", "v2", Some(Source::Key)),
-        "rule=.=r;.;subset=.=v2;.;source=.=key;.;canary_requests_total"
-    );
+    assert_eq!(requests("r", "v2", Some(Source::Key)), "rule=.=r;.;subset=.=v2;.;source=.=key;.;canary_requests_total");
     assert_eq!(requests("", "", None), "rule=.=;.;subset=.=;.;source=.=none;.;canary_requests_total");
     assert_eq!(
         responses("r", "v2", CodeClass::of(503)),

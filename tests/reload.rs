@@ -256,4 +256,8 @@ fn of_a_generation_the_last_word_about_a_plugin_counts_and_of_an_older_one_none(
     assert_eq!(plugins.rival("p"), None);
     assert!(plugins.insert("p", 2, "x-a", Counts::default(), 1));
     assert_eq!(plugins.rival("p").as_deref(), Some("other"));
+    // A VM that comes with a late config is the last to have come, and alone removes the plugin.
+    assert!(plugins.insert("p", 1, "x-b", Counts::default(), 2));
+    assert_eq!(plugins.rival("p").as_deref(), Some("other"));
+    assert!(!plugins.remove("p", 1) && plugins.remove("p", 2));
 }

@@ -196,7 +196,9 @@ fn parallel_first_requests_of_a_client_agree_under_draw_client() {
 
 #[test]
 fn a_minute_is_that_of_its_seconds_as_far_as_the_cookie_can_say() {
-    for (seconds, minutes) in [(0, 0), (59, 0), (60, 1), (119, 1), (3600, 60), (60 << 28, 0x0fff_ffff), (u64::MAX, 0x0fff_ffff)] {
+    for (seconds, minutes) in
+        [(0, 0), (59, 0), (60, 1), (119, 1), (3600, 60), (60 << 28, 0x0fff_ffff), (u64::MAX, 0x0fff_ffff)]
+    {
         assert_eq!(Minutes::of_seconds(seconds), Minutes(minutes), "{seconds}");
     }
 }

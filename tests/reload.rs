@@ -104,6 +104,7 @@ fn only_the_first_vm_that_is_given_a_config_claims_it() {
         (&b, 3, 0, Claim::New),
         (&a, 0, 501, Claim::New), // a new build comes with an old text
         (&b, 4, 0, Claim::Known(4)),
+        (&b, 4, 9000, Claim::Known(4)), // a worker that has slept for long
     ];
     for (nth, (text, seen, later, expected)) in deliveries.into_iter().enumerate() {
         assert_eq!(give(text, seen, later), expected, "delivery {nth}");

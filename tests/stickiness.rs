@@ -217,3 +217,16 @@ fn a_cookie_is_renewed_after_more_than_half_its_ttl() {
     assert!(!due("238s", 1) && due("237s", 1));
     assert!(!due("358s", 2) && due("357s", 2));
 }
+
+#[test]
+fn every_newcomer_draws_afresh_also_from_one_address() {
+    for sticky in [r#"{"cookie":{}}"#, r#"{"cookie":{},"onWeightChange":"keep"}"#] {
+        let config = config(&[("v1", 50), ("v2", 50)], sticky);
+        for fresh in [0, 1, 0xfeed_face, u32::MAX] {
+            let mut visitor = Visitor { headers: Vec::new(), address: "192.0.2.1:1".to_owned() };
+            let decision = decide(&config, &mut visitor, || Draw(fresh), || Minutes(NOW)).unwrap();
+            let cookie = decision.cookie.unwrap().header;
+            assert!(cookie.starts_with(&format!("canary-r=1.{fresh:08x}.")), "{cookie}");
+        }
+    }
+}

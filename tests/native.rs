@@ -90,3 +90,51 @@ fn the_case_table_holds_natively() {
         }
     }
 }
+
+/// A request that notes what it is asked for.
+#[derive(Default)]
+struct Asked(Vec<String>);
+
+impl Request<'_> for Asked {
+    fn header(&mut self, name: &str) -> Option<&[u8]> {
+        self.0.push(name.to_owned());
+        Some(b"/a/long/path")
+    }
+
+    fn claim(&mut self, _: &ClaimPath) -> Option<&[u8]> {
+        self.0.push("claim".to_owned());
+        None
+    }
+
+    fn client_address(&mut self) -> Option<&[u8]> {
+        self.0.push("address".to_owned());
+        None
+    }
+}
+
+/// What a request is asked for under these rules.
+fn asked(rules: &[&str]) -> Vec<String> {
+    let rules: Vec<String> = (0..).zip(rules).map(|(nth, rule)| format!(r#"{{"name":"r{nth}",{rule}}}"#)).collect();
+    let config = Config::from_json(format!(r#"{{"rules":[{}]}}"#, rules.join(",")).as_bytes()).unwrap();
+    let mut request = Asked::default();
+    decide(&config, &mut request, || Draw(0), || panic!("no clock"));
+    request.0
+}
+
+#[test]
+fn a_request_is_asked_only_for_what_a_rule_looks_at() {
+    assert_eq!(asked(&[r#""subset":"v1""#]), [""; 0]);
+    assert_eq!(asked(&[r#""match":[{"headers":{"x-a":{}}}],"subset":"v1""#]), ["x-a"]);
+    assert_eq!(asked(&[r#""hosts":["a"],"subset":"v1""#]), [":authority"]);
+    assert_eq!(asked(&[r#""hosts":["*.a"],"subset":"v1""#]), [":authority"]);
+    assert_eq!(asked(&[r#""hosts":["*"],"subset":"v1""#]), [""; 0]);
+    assert_eq!(asked(&[r#""split":[{"subset":"v1","weight":1}]"#]), [""; 0]);
+    assert_eq!(asked(&[r#""split":[{"subset":"v1","weight":1}],"sticky":{"keys":[{"header":"x-a"}]}"#]), ["x-a"]);
+}
+
+#[test]
+fn all_rules_that_the_path_rules_out_ask_for_it_once() {
+    let exact = r#""match":[{"uri":{"exact":"/b"}}],"subset":"v1""#;
+    let prefix = r#""match":[{"uri":{"prefix":"/c"},"headers":{"x-a":{}}}],"subset":"v1""#;
+    assert_eq!(asked(&[exact, prefix, exact, prefix]), [":path"]);
+}

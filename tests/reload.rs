@@ -1,6 +1,7 @@
 //! Which rules are in force, whatever the order in which the VMs are given the configs.
 
-use canary_split::reload::{Claim, Evaluation, Served, State};
+use canary_split::reload::plugins::{Plugins, Serving};
+use canary_split::reload::{Claim, Counts, Evaluation, Served, State};
 
 /// A list of rules in which each letter is a rule: good in lower case, broken in upper case; `!` is no config at all.
 fn config(rules: &str) -> String {
@@ -103,6 +104,7 @@ fn only_the_first_vm_that_is_given_a_config_claims_it() {
         (&b, 3, 0, Claim::New),
         (&a, 0, 501, Claim::New), // a new build comes with an old text
         (&b, 4, 0, Claim::Known(4)),
+        (&b, 4, 9000, Claim::Known(4)), // a worker that has slept for long
     ];
     for (nth, (text, seen, later, expected)) in deliveries.into_iter().enumerate() {
         assert_eq!(give(text, seen, later), expected, "delivery {nth}");
@@ -146,6 +148,15 @@ fn a_fault_says_what_follows_from_it() {
         lines(&empty, r#"{"extra":1,"rules":[]}"#),
         ["extra: unknown field; known are header, responseHeader, seal, rules (ignored; the rules take effect)"]
     );
+    assert_eq!(
+        lines(&empty, r#"{"rules":[{"name":"A","subset":"v1"}]}"#),
+        [format!(r#"rules[0].name: "A" {label} (this rule is off)"#)]
+    );
+    for unusable in [r#""header":"x_v""#, r#""header":"x-a","header":"x-b""#, r#""header":7"#, r#""seal":"x-v""#] {
+        let lines = lines(&empty, &format!(r#"{{{unusable},"rules":7}}"#));
+        let ends = lines.iter().all(|line| line.ends_with("x-canary-subset is removed from every request)"));
+        assert!(lines.len() > 1 && ends, "{lines:?}");
+    }
     let good = empty.after(&Served::new(config("a").as_bytes(), &empty.evaluate(config("a").as_bytes())), 0);
     assert_eq!(
         lines(&good, &broken),
@@ -187,4 +198,76 @@ fn what_changed_is_said_by_name() {
     let (state, changes) = after(&state, &config("ca").replace("v1", "v9"));
     assert_eq!(changes, "order of the rules");
     assert_eq!(after(&state, &config("ca").replace("v1", "v9")).1, "nothing changed");
+    assert_eq!(after(&state, &config("ca").replace("v1", "v9").replace(':', " : ")).1, "nothing changed");
+}
+
+#[test]
+fn what_changed_in_headers_and_seal_is_said_and_of_many_rules_the_first_eight() {
+    let after =
+        |state: &State, text: &str| state.after(&Served::new(text.as_bytes(), &state.evaluate(text.as_bytes())), 0);
+    let general = |fields: &str| after(&State::default(), &format!(r#"{{{fields},"rules":[]}}"#));
+    let plain = after(&State::default(), &config(""));
+    for (fields, there, back) in [
+        (r#""header":"x-v""#, "header: x-v", "header: x-canary-subset"),
+        (r#""responseHeader":"x-by""#, "responseHeader: x-by", "responseHeader: none"),
+        (r#""seal":"0123456789abcdef""#, "seal", "seal"),
+    ] {
+        let state = general(fields);
+        assert_eq!([plain.changes(&state), state.changes(&plain)], [there, back]);
+    }
+    let eight = after(&plain, &config("abcdefgh"));
+    let ten = after(&plain, &config("abcdefghij"));
+    assert_eq!(plain.changes(&eight), "new: a, b, c, d, e, f, g, h");
+    assert_eq!(ten.changes(&plain), "gone: a, b, c, d, e, f, g, h and 2 more");
+}
+
+#[test]
+fn the_weights_that_are_gone_are_told_by_rule_and_subset() {
+    let evaluate = |text: &str| State::default().evaluate(text.as_bytes());
+    let split = |name: &str, subsets: &[&str]| {
+        let subsets: Vec<_> = subsets.iter().map(|s| format!(r#"{{"subset":"{s}","weight":1}}"#)).collect();
+        format!(r#"{{"name":"{name}","split":[{}]}}"#, subsets.join(","))
+    };
+    let list = |rules: &[String]| format!(r#"{{"rules":[{}]}}"#, rules.join(","));
+    let fixed = r#"{"name":"f","subset":"v1"}"#.to_owned();
+    let before = list(&[split("a", &["v1", "v2"]), fixed.clone(), split("b", &["v1"]), split("c", &["v1", "v2"])]);
+    let state = State::default().after(&Served::new(before.as_bytes(), &evaluate(&before)), 0);
+    let now = evaluate(&list(&[split("c", &["v2", "v3"]), fixed, split("a", &["v1", "v2"])])).config.rules;
+    let gone = [("b", "v1"), ("c", "v1")].map(|(rule, subset)| (rule.to_owned(), subset.to_owned()));
+    assert_eq!(state.gone(&now), gone);
+    assert_eq!(State::default().gone(&now), []);
+}
+
+#[test]
+fn a_plugin_that_ends_in_a_vm_is_removed_and_no_other() {
+    let counts = Counts { active: 1, ..Counts::default() };
+    let mut plugins = Plugins::default();
+    for (plugin, by) in [("a", 1), ("b", 1), ("c", 2)] {
+        assert!(plugins.insert(plugin, Serving { generation: 1, config: by, header: "x-a", counts }, by, 0));
+    }
+    assert!(!plugins.remove("a", 2) && !plugins.remove("d", 1));
+    assert!(plugins.remove("a", 1));
+    assert_eq!(plugins.names().collect::<Vec<_>>(), ["b", "c"]);
+    assert_eq!(["a", "b", "c"].map(|plugin| plugins.contains(plugin)), [false, true, true]);
+    assert_eq!(["a", "b"].map(|plugin| plugins.rival(plugin, 0).map(|rival| rival.name)), [None, Some("c".to_owned())]);
+}
+
+/// A config of this generation that writes this header.
+fn serving(generation: u64, header: &str) -> Serving<'_> {
+    Serving { generation, config: generation, header, counts: Counts::default() }
+}
+
+#[test]
+fn of_a_generation_the_last_word_about_a_plugin_counts_and_of_an_older_one_none() {
+    let mut plugins = Plugins::default();
+    plugins.insert("other", serving(1, "x-a"), 1, 0);
+    plugins.insert("p", serving(2, "x-b"), 1, 0);
+    assert!(!plugins.insert("p", serving(1, "x-a"), 1, 0));
+    assert_eq!(plugins.rival("p", 0), None);
+    assert!(plugins.insert("p", serving(2, "x-a"), 1, 0));
+    assert_eq!(plugins.rival("p", 0).map(|rival| rival.name).as_deref(), Some("other"));
+    // A VM that comes with a late config is the last to have come, and alone removes the plugin.
+    assert!(plugins.insert("p", serving(1, "x-b"), 2, 0));
+    assert_eq!(plugins.rival("p", 0).map(|rival| rival.name).as_deref(), Some("other"));
+    assert!(!plugins.remove("p", 1) && plugins.remove("p", 2));
 }

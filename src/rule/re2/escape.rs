@@ -39,7 +39,14 @@ pub(super) fn escape(pattern: &mut Pattern, in_class: bool) -> Result<Option<cha
         }
         'a' | 'f' | 't' | 'n' | 'r' | 'v' => {
             pattern.out.extend(['\\', c]);
-            Ok(Some(c))
+            Ok(Some(match c {
+                'a' => '\x07',
+                'f' => '\x0c',
+                't' => '\t',
+                'n' => '\n',
+                'r' => '\r',
+                _ => '\x0b',
+            }))
         }
         'x' => hex(pattern, at, in_class).map(Some),
         'p' | 'P' => Err(format!("\\{c} at {at}: Unicode classes are not supported")),

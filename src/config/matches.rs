@@ -1,5 +1,6 @@
 //! `match`: the entries, their conditions, and how a value is matched.
 
+use super::blocks::read_blocks;
 use super::context::{Context, MAX_STEPS};
 use super::fields::{Errors, MAX_STRING, Place, filled_list, known, object, string};
 use super::json::Json;
@@ -18,7 +19,7 @@ pub(super) fn read_matches(json: &Json, place: &Place, context: &Context, errors
             let fields = known(
                 item,
                 &place,
-                &["uri", "method", "headers", "withoutHeaders", "queryParams", "cookies", "claims"],
+                &["uri", "method", "headers", "withoutHeaders", "queryParams", "cookies", "remoteIpBlocks", "claims"],
                 errors,
             )?;
             if fields.is_empty() {
@@ -46,6 +47,10 @@ pub(super) fn read_matches(json: &Json, place: &Place, context: &Context, errors
                     let matches = read_match_map(json, &place.field(field), field, context, errors);
                     conditions.extend(matches.into_iter().map(|(name, m)| make(name, m)));
                 }
+            }
+            if let Some(json) = fields.get("remoteIpBlocks") {
+                conditions
+                    .extend(read_blocks(json, &place.field("remoteIpBlocks"), errors).map(Condition::RemoteIpBlocks));
             }
             if let Some(json) = fields.get("claims") {
                 conditions.extend(read_claims(json, &place.field("claims"), context, errors));

@@ -6,6 +6,7 @@
 //! JSON text becomes a tree ([`json`]), whose parts are read with every error that they have: the config as a whole by
 //! [`General`], each of its rules by `rule` and, below that, by `matches`, `split` and `sticky`.
 
+mod blocks;
 mod config;
 mod context;
 mod cookie;

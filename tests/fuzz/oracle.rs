@@ -11,7 +11,7 @@ use regex::bytes::Regex;
 use serde_json::Value;
 use siphasher::sip::SipHasher24;
 use std::hash::Hasher;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
 use xxhash_rust::xxh64::xxh64;
 
@@ -206,6 +206,10 @@ fn entry_holds(entry: &Value, asked: &Asked) -> bool {
             }),
             "queryParams" => each(&|name| query(name).map(<[u8]>::to_vec)),
             "cookies" => each(&|name| cookies(asked.get("cookie")?, name).first().map(|value| value.to_vec())),
+            "remoteIpBlocks" => asked
+                .get("address")
+                .and_then(ip)
+                .is_some_and(|client| list(wanted).into_iter().any(|block| is_in(client, text(block)))),
             "claims" => wanted.as_object().unwrap().iter().all(|(path, wanted)| {
                 let Some(value) = asked.claim_of(path) else { return false };
                 let is_presence = wanted.as_object().is_none_or(|wanted| wanted.is_empty());
@@ -283,18 +287,54 @@ fn key_draw(key: &Value, asked: &Asked) -> Option<u32> {
 }
 
 fn network(address: &[u8]) -> Option<Vec<u8>> {
+    let ip = ip(address)?;
+    Some(match (inside(ip), ip) {
+        (Some(ip), _) => ip.octets().to_vec(),
+        (None, IpAddr::V4(ip)) => ip.octets().to_vec(),
+        (None, IpAddr::V6(ip)) => ip.octets()[..8].to_vec(),
+    })
+}
+
+/// An address with or without a port.
+fn ip(address: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(address).ok()?;
-    let ip: IpAddr = match text.parse::<SocketAddr>() {
-        Ok(socket) => socket.ip(),
-        Err(_) => text.parse().ok()?,
-    };
-    match ip {
-        IpAddr::V4(ip) => Some(ip.octets().to_vec()),
-        IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
-            Some(ip) => Some(ip.octets().to_vec()),
-            None => Some(ip.octets()[..8].to_vec()),
-        },
+    match text.parse::<SocketAddr>() {
+        Ok(socket) => Some(socket.ip()),
+        Err(_) => text.parse().ok(),
     }
+}
+
+/// The IPv4 inside of an IPv6 address.
+fn inside(ip: IpAddr) -> Option<Ipv4Addr> {
+    let IpAddr::V6(ip) = ip else { return None };
+    match ip.octets() {
+        [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] => Some(Ipv4Addr::new(a, b, c, d)),
+        _ => ip.to_ipv4_mapped(),
+    }
+}
+
+/// Whether a client is in a block, bit by bit.
+fn is_in(client: IpAddr, block: &str) -> bool {
+    let bits = |ip: IpAddr| -> String {
+        let octets = match ip {
+            IpAddr::V4(ip) => ip.octets().to_vec(),
+            IpAddr::V6(ip) => ip.octets().to_vec(),
+        };
+        octets.iter().map(|octet| format!("{octet:08b}")).collect()
+    };
+    let (address, prefix) = block.split_once('/').unwrap_or((block, "128"));
+    let (mut address, mut prefix): (IpAddr, usize) = (address.parse().unwrap(), prefix.parse().unwrap());
+    if let (IpAddr::V6(mapped), 96..) = (address, prefix)
+        && let Some(ip) = mapped.to_ipv4_mapped()
+    {
+        (address, prefix) = (ip.into(), prefix - 96);
+    }
+    let is_mapped = matches!(client, IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some());
+    let known_as = [(!is_mapped).then_some(client), inside(client).map(IpAddr::V4)];
+    known_as.into_iter().flatten().any(|client| {
+        let (client, block) = (bits(client), bits(address));
+        client.len() == block.len() && client.bytes().zip(block.bytes()).take(prefix).all(|(a, b)| a == b)
+    })
 }
 
 fn attributes(cookie: &Value, name: &str, ttl: u64, https: bool) -> String {

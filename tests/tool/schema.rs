@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// What no schema can say: what the parser says, why no schema does, and the rules of a config in which nothing else is wrong.
-const UNSAID: [(&str, &str, &str); 14] = [
+const UNSAID: [(&str, &str, &str); 15] = [
     (
         "is already the name of rules[",
         "names are compared over all rules",
@@ -62,6 +62,11 @@ const UNSAID: [(&str, &str, &str); 14] = [
         "is not an IPv6 address in brackets",
         "an address has too many forms for a pattern",
         r#"{"name": "t", "hosts": ["[1:2:3]"], "subset": "v1"}"#,
+    ),
+    (
+        "is not an IPv6 address, or block of them",
+        "an address has too many forms for a pattern",
+        r#"{"name": "t", "match": [{"remoteIpBlocks": ["1:2:3"]}], "subset": "v1"}"#,
     ),
     (
         "294967294.99999999999999999999 is not an integer",
@@ -152,7 +157,7 @@ const FULL: &str = r#"{
     "header": "x-version", "responseHeader": "x-served-by", "seal": "0123456789abcdef",
     "rules": [
         {"name": "a", "hosts": ["a.example.com", "*.example.com", "*", "[::1]"], "subset": "v1", "match": [
-            {"uri": {"exact": "/"}, "method": {"regex": "GET|PUT"}, "headers": {"X-A": {"prefix": "a"}, "x-b": {}}, "cookies": {"c": {}}},
+            {"uri": {"exact": "/"}, "method": {"regex": "GET|PUT"}, "headers": {"X-A": {"prefix": "a"}, "x-b": {}}, "cookies": {"c": {}}, "remoteIpBlocks": ["203.0.113.0/24", "::1"]},
             {"withoutHeaders": {"x-a": {"exact": ""}}, "queryParams": {"a b": {}}, "claims": {"realm.role": {}, "[https://x.test/y][z]": {"exact": "b"}}}]},
         {"name": "b", "split": [{"subset": "v1", "weight": 80}, {"subset": "v2", "weight": 0}], "sticky": {
             "keys": [{"header": "x-user"}, {"claim": "sub"}, {"queryParam": "uid"}, {"cookie": "session"}, {"remoteIp": true}],
@@ -163,7 +168,18 @@ const FULL: &str = r#"{
     ]}"#;
 
 /// Conditions and what sticks, each wrong in one point or in none.
-const MATCHES: [&str; 12] = [
+const MATCHES: [&str; 23] = [
+    r#"{"remoteIpBlocks": ["203.0.113.0/24", "203.0.113.7", "255.255.255.255/32", "0.0.0.0/0"]}"#,
+    r#"{"remoteIpBlocks": ["2001:db8::/32", "::1", "::/0", "::ffff:203.0.113.7/128", "64:ff9b::/96", "A::b/119"]}"#,
+    r#"{"remoteIpBlocks": ["203.0.113.0/33"]}"#,
+    r#"{"remoteIpBlocks": ["203.0.113.0/"]}"#,
+    r#"{"remoteIpBlocks": ["2001:db8::/129"]}"#,
+    r#"{"remoteIpBlocks": ["2001:db8::/064"]}"#,
+    r#"{"remoteIpBlocks": ["203.0.113.07"]}"#,
+    r#"{"remoteIpBlocks": ["203.0.113.256"]}"#,
+    r#"{"remoteIpBlocks": ["203.0.113.7:80"]}"#,
+    r#"{"remoteIpBlocks": ["[::1]:80"]}"#,
+    r#"{"remoteIpBlocks": ["office.example.com"]}"#,
     r#"{"headers": {"a b": {}}}"#,
     r#"{"headers": {"": {}}}"#,
     r#"{"headers": {"a b": null, "x-a": {}}}"#,

@@ -5,10 +5,9 @@ use super::shown::quoted;
 use crate::input::manifest::PluginConfig;
 use crate::input::yaml::Node;
 use canary_split::config::Config;
-use canary_split::request::Request;
 use canary_split::request::claim::ClaimPath;
-use canary_split::request::cookies;
 use canary_split::request::query::query_param;
+use canary_split::request::{Request, address, cookies};
 use canary_split::rule::Rule;
 use canary_split::rule::condition::Condition;
 use serde::Serialize;
@@ -117,10 +116,14 @@ impl<'w> Entry<'w> {
                 let value = request.values("cookie").next().and_then(|line| cookies::values(line, name).next());
                 ("cookies", value.map(quoted))
             }
+            Condition::RemoteIpBlocks(_) => {
+                let address = request.client_address().and_then(address::parse);
+                ("remoteIpBlocks", address.map(|address| address.to_string()))
+            }
             Condition::Claim(path, _) => ("claims", request.claim_value(path).map(ToString::to_string)),
         };
         let is_meant = |key: &str| match condition {
-            Condition::Method(_) | Condition::Uri(_) => false,
+            Condition::Method(_) | Condition::Uri(_) | Condition::RemoteIpBlocks(_) => false,
             Condition::Header(name, _) | Condition::WithoutHeader(name, _) => is_same(name, key),
             Condition::QueryParam(name, _) | Condition::Cookie(name, _) => name == key,
             Condition::Claim(path, _) => ClaimPath::parse(key).as_ref() == Ok(path),

@@ -68,7 +68,11 @@ fn sentence(reason: &Reason) -> String {
     const MOST: usize = 100;
     let place = &reason.at.place;
     let must = if place.contains("].withoutHeaders") { "must not be" } else { "must be" };
-    let kind = if place.ends_with("].hosts") { "one of " } else { "" };
+    let kind = match place {
+        _ if place.ends_with("].hosts") => "one of ",
+        _ if place.ends_with("].remoteIpBlocks") => "in one of ",
+        _ => "",
+    };
     let wanted = match reason.wanted.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", reason.wanted.get(..end).unwrap_or_default()),
         None if reason.wanted == "{}" => "there".to_owned(),

@@ -3,7 +3,7 @@
 mod common;
 
 use canary_split::config::Config;
-use canary_split::decide::decide;
+use canary_split::decide::{Answer, answer};
 use canary_split::metrics;
 use canary_split::reload::State;
 use canary_split::request::Request;
@@ -37,7 +37,7 @@ impl Request<'_> for Seen {
 
 fn observe(config: &Config, sent: &Sent, fresh: u32) -> Observed {
     let mut request = Seen { sent: sent.clone(), claim: None };
-    let decision = decide(config, &mut request, || Draw(fresh), || Minutes(NOW));
+    let Answer { decision, forgotten } = answer(config, &mut request, || Draw(fresh), || Minutes(NOW));
     let location = || sent.response_headers.iter().find(|(name, _)| name == "location").map(|(_, value)| value.clone());
     // What the glue does with it.
     let mut response_headers = sent.response_headers.clone();
@@ -50,9 +50,10 @@ fn observe(config: &Config, sent: &Sent, fresh: u32) -> Observed {
         subset: decision.as_ref().map(|d| d.subset.header_value.as_bytes().to_vec()),
         rule: decision.as_ref().map(|d| d.rule.name.clone()).unwrap_or_default(),
         source: metrics::source(decision.as_ref().map(|d| d.source)).to_owned(),
-        set_cookie: decision
-            .and_then(|d| d.cookie)
-            .filter(|cookie| may_set_cookie(sent.status, cookie.https, cookie.keeps, location))
+        set_cookie: forgotten
+            .into_iter()
+            .chain(decision.and_then(|d| d.cookie))
+            .find(|cookie| may_set_cookie(sent.status, cookie.https, cookie.keeps, location))
             .map(|cookie| cookie.header),
     }
 }

@@ -11,6 +11,17 @@ use std::collections::HashMap;
 
 pub(super) fn read_matches(json: &Json, place: &Place, context: &Context, errors: &mut Errors) -> Vec<Match> {
     let Some(items) = filled_list(json, place, errors) else { return Vec::new() };
+    read_entries(items, place, "empty; leave match out if every request is meant", context, errors)
+}
+
+/// The entries of such a list, and what is said of an empty one.
+pub(super) fn read_entries(
+    items: &[Json],
+    place: &Place,
+    empty: &str,
+    context: &Context,
+    errors: &mut Errors,
+) -> Vec<Match> {
     items
         .iter()
         .enumerate()
@@ -23,7 +34,7 @@ pub(super) fn read_matches(json: &Json, place: &Place, context: &Context, errors
                 errors,
             )?;
             if fields.is_empty() {
-                errors.add(&place, "empty; leave match out if every request is meant");
+                errors.add(&place, empty);
             }
             let mut conditions = Vec::new();
             if let Some(json) = fields.get("method") {

@@ -4,7 +4,7 @@
 //! inside too: all clients behind a translator share one /64.
 
 use crate::order::sorted;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// How many bits of an IPv6 come before the IPv4 inside.
 const BEFORE_IPV4: u32 = 96;
@@ -49,6 +49,33 @@ impl Blocks {
                 ranges.push((first, last));
             }
         }
+        Blocks::merged(&ranges)
+    }
+
+    /// All of these.
+    pub fn together<'b>(all: impl Iterator<Item = &'b Blocks>) -> Blocks {
+        Blocks::merged(&all.flat_map(|blocks| blocks.0.iter().copied()).collect::<Vec<_>>())
+    }
+
+    /// The ranges of which every address is in these and none in those: the first and the last of each.
+    pub fn without(&self, those: &Blocks) -> Vec<(IpAddr, IpAddr)> {
+        let mut rest = Vec::new();
+        let mut those = those.0.iter().peekable();
+        for &(first, last) in &self.0 {
+            while those.next_if(|other| other.1 < first).is_some() {}
+            let mut from = Some(first);
+            for other in those.clone().take_while(|other| other.0 <= last) {
+                if let Some(from) = from.filter(|&from| from < other.0) {
+                    rest.push((from, other.0 - 1));
+                }
+                from = other.1.checked_add(1);
+            }
+            rest.extend(from.filter(|&from| from <= last).map(|from| (from, last)));
+        }
+        rest.into_iter().map(|(first, last)| (address(first), address(last))).collect()
+    }
+
+    fn merged(ranges: &[(u128, u128)]) -> Blocks {
         let order = sorted(ranges.len(), &|a, b| ranges.get(a).cmp(&ranges.get(b)));
         let mut merged: Vec<(u128, u128)> = Vec::with_capacity(ranges.len());
         for &(first, last) in order.into_iter().filter_map(|at| ranges.get(at)) {
@@ -83,6 +110,11 @@ fn number(address: IpAddr) -> u128 {
         IpAddr::V4(address) => MAPPED | u128::from(address.to_bits()),
         IpAddr::V6(address) => address.to_bits(),
     }
+}
+
+/// The address of a number.
+fn address(number: u128) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::from_bits(number)).to_canonical()
 }
 
 /// The number of the IPv4 inside of a NAT64 address.
@@ -159,6 +191,35 @@ mod tests {
         for (list, address, expected) in table {
             let address = parse(address.as_bytes()).unwrap();
             assert_eq!(blocks(list).contain(address), *expected, "{address} in {list:?}");
+        }
+    }
+
+    #[test]
+    fn what_differs_is_said_by_first_and_last_addresses() {
+        type Case<'c> = (&'c [&'c str], &'c [&'c str], &'c [(&'c str, &'c str)]);
+        let table: &[Case] = &[
+            (&["10.0.0.0/24"], &[], &[("10.0.0.0", "10.0.0.255")]),
+            (&[], &["10.0.0.0/24"], &[]),
+            (&["10.0.0.0/24"], &["10.0.0.0/8"], &[]),
+            (&["10.0.0.0/24"], &["10.0.0.0/25"], &[("10.0.0.128", "10.0.0.255")]),
+            (&["10.0.0.0/24"], &["10.0.0.128/25"], &[("10.0.0.0", "10.0.0.127")]),
+            (
+                &["10.0.0.0/24"],
+                &["10.0.0.1/32", "10.0.0.9/32"],
+                &[("10.0.0.0", "10.0.0.0"), ("10.0.0.2", "10.0.0.8"), ("10.0.0.10", "10.0.0.255")],
+            ),
+            (&["10.0.0.0/32", "10.0.0.2/32", "10.0.0.4/32"], &["10.0.0.0/30"], &[("10.0.0.4", "10.0.0.4")]),
+            (
+                &["::/0"],
+                &["8000::/1"],
+                &[("::", "::fffe:ffff:ffff"), ("::1:0:0:0", "7fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")],
+            ),
+        ];
+        for (these, those, expected) in table {
+            let rest = blocks(these).without(&blocks(those));
+            let rest: Vec<_> = rest.iter().map(|(first, last)| (first.to_string(), last.to_string())).collect();
+            let rest: Vec<_> = rest.iter().map(|(first, last)| (first.as_str(), last.as_str())).collect();
+            assert_eq!(rest, *expected, "{these:?} without {those:?}");
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod cookie;
 pub mod keep;
 pub mod keys;
+pub mod remember;
 mod sticky;
 
 pub use sticky::Sticky;

@@ -164,8 +164,20 @@ const FULL: &str = r#"{
             "salt": "s", "onWeightChange": "keep",
             "cookie": {"name": "c", "ttl": "1h30m", "path": "/a", "domain": ".example.com", "sameSite": "None", "secure": true,
                 "httpOnly": false, "partitioned": true, "renew": false, "draw": "client"}}},
-        {"name": "c", "split": [{"subset": "v1", "weight": 80.0}], "sticky": {"cookie": {"name": "__Host-c", "sameSite": "Lax", "draw": "random"}, "onWeightChange": "rebalance"}}
+        {"name": "c", "split": [{"subset": "v1", "weight": 80.0}], "sticky": {"cookie": {"name": "__Host-c", "sameSite": "Lax", "draw": "random"}, "onWeightChange": "rebalance"}},
+        {"name": "d", "subset": "v2", "remember": {"cookie": {"name": "__Secure-d", "ttl": "24h", "renew": false}, "forget": [{"uri": {"exact": "/"}}, {"queryParams": {"x": {}}}]}}
     ]}"#;
+/// What remembers, wrong in one point or in none, beside a fixed subset or a split.
+const REMEMBER: [&str; 8] = [
+    r#""subset":"v1","remember":{}"#,
+    r#""subset":"v1","remember":null,"sticky":null"#,
+    r#""subset":"v1","remember":{"cookie":{"draw":"random"}}"#,
+    r#""subset":"v1","remember":{"cookie":{"draw":null}}"#,
+    r#""subset":"v1","remember":{"forget":[]}"#,
+    r#""subset":"v1","remember":{"forget":[{}]}"#,
+    r#""split":[{"subset":"v1","weight":1}],"remember":{}"#,
+    r#""split":[{"subset":"v1","weight":1}],"remember":null"#,
+];
 
 /// Conditions and what sticks, each wrong in one point or in none.
 const MATCHES: [&str; 23] = [
@@ -223,6 +235,7 @@ fn documents() -> Vec<String> {
     }
     texts.extend(MATCHES.map(|entry| rule(&format!(r#""match":[{entry}],"subset":"v1""#))));
     texts.extend(STICKY.map(|sticky| rule(&format!(r#""split":[{{"subset":"v1","weight":1}}],"sticky":{sticky}"#))));
+    texts.extend(REMEMBER.map(rule));
     texts.extend(SECURE.iter().map(|(fields, _)| cookie(fields)));
     texts.extend(USED.iter().chain(UNUSED).map(|header| format!(r#"{{"header":"{header}","rules":[]}}"#)));
     let corpus = include_str!("../fuzz/corpus/config.jsonl").lines();

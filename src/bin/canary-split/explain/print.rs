@@ -41,7 +41,7 @@ pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
         }
     }
     print_header("request", &explanation.header, out)?;
-    if let Some(cookie) = &explanation.set_cookie {
+    for cookie in explanation.forgotten.iter().chain(&explanation.set_cookie) {
         writeln!(out, "response  set-cookie: {}", cookie.value)?;
         if !cookie.not_with.is_empty() {
             writeln!(out, "          but not with {}", cookie.not_with.join(" or "))?;
@@ -67,6 +67,9 @@ fn print_header(side: &str, header: &Written, out: &mut impl Write) -> io::Resul
 fn sentence(reason: &Reason) -> String {
     const MOST: usize = 100;
     let place = &reason.at.place;
+    if let Some(why) = &reason.why {
+        return why.clone();
+    }
     let must = if place.contains("].withoutHeaders") { "must not be" } else { "must be" };
     let kind = match place {
         _ if place.ends_with("].hosts") => "one of ",

@@ -68,7 +68,7 @@ enum OnWeightChange {
     extend("allOf" = [insecure_is_not_refused(), host_prefix_is_kept()])
 )]
 #[expect(dead_code, reason = "only its schema is used")]
-struct Cookie {
+pub struct Cookie {
     /// A token of at most 64 bytes. Absent: `canary-RULE`.
     #[schemars(length(max = 64), regex(pattern = TOKEN))]
     name: Option<String>,

@@ -10,6 +10,16 @@ use crate::visitor::Sticky;
 use crate::visitor::cookie::{Cookie, FirstDraw, Minutes, Secure};
 use crate::visitor::keys::client_draw;
 use crate::visitor::new_cookie::NewCookie;
+use crate::visitor::remember::Remember;
+
+/// What comes of a request.
+#[derive(Clone, Debug)]
+pub struct Answer<'c> {
+    /// Which subset it belongs to; `None`: no rule speaks about it.
+    pub decision: Option<Decision<'c>>,
+    /// Cookies that are removed from the visitor, whatever is decided.
+    pub forgotten: Vec<NewCookie>,
+}
 
 /// Which subset a request belongs to, and why.
 #[derive(Clone, Debug)]
@@ -41,22 +51,56 @@ pub enum Source {
     Cookie,
     /// A return under `keep`: the subset in our cookie, or the draw if it keeps none that we know.
     Kept,
+    /// The rule has one fixed subset, and its cookie says that the visitor has matched before.
+    Remembered,
 }
 
-/// Decides by the first rule that matches; `None` if none does.
-///
-/// There is one draw per request, made here, used for the decision and for the cookie alike. `fresh` and `now` are called
-/// at most once, and only where they are needed.
+/// Decides by the first rule that holds; `None` if none does. What is forgotten is left out.
 pub fn decide<'c>(
     config: &'c Config,
     request: &mut impl Request<'c>,
     fresh: impl FnOnce() -> Draw,
     now: impl FnOnce() -> Minutes,
 ) -> Option<Decision<'c>> {
-    let (rule_at, rule) = first_match(config, request)?;
+    answer(config, request, fresh, now).decision
+}
+
+/// Decides by the first rule that holds.
+///
+/// There is one draw per request, made here, used for the decision and for the cookie alike. `fresh` and `now` are called
+/// at most once, and only where they are needed.
+pub fn answer<'c>(
+    config: &'c Config,
+    request: &mut impl Request<'c>,
+    fresh: impl FnOnce() -> Draw,
+    now: impl FnOnce() -> Minutes,
+) -> Answer<'c> {
+    let mut clock = Clock { ask: Some(now), now: Minutes(0) };
+    let mut forgotten = Vec::new();
+    let decision = first_that_holds(config, request, &mut clock, &mut forgotten)
+        .and_then(|held| decide_by(held, request, fresh, || clock.now()));
+    Answer { decision, forgotten }
+}
+
+/// A rule that holds.
+struct HeldRule<'c> {
+    at: usize,
+    rule: &'c Rule,
+    /// If it remembers its visitors: why it holds, and which cookie follows.
+    remembered: Option<Box<(Source, Option<NewCookie>)>>,
+}
+
+fn decide_by<'c>(
+    held: HeldRule<'c>,
+    request: &mut impl Request<'c>,
+    fresh: impl FnOnce() -> Draw,
+    now: impl FnOnce() -> Minutes,
+) -> Option<Decision<'c>> {
+    let HeldRule { at: rule_at, rule, remembered } = held;
     let subsets = match &rule.target {
         Target::Fixed(subset) => {
-            return Some(Decision { rule, rule_at, subset, subset_at: 0, source: Source::Fixed, cookie: None });
+            let (source, cookie) = remembered.map_or((Source::Fixed, None), |remembered| *remembered);
+            return Some(Decision { rule, rule_at, subset, subset_at: 0, source, cookie });
         }
         Target::Split(subsets) => subsets,
     };
@@ -67,7 +111,27 @@ pub fn decide<'c>(
     Some(Decision { rule, rule_at, subset: subsets.subsets.get(subset_at)?, subset_at, source, cookie })
 }
 
-fn first_match<'c>(config: &'c Config, request: &mut impl Request<'c>) -> Option<(usize, &'c Rule)> {
+/// A clock that is looked at once.
+struct Clock<F> {
+    ask: Option<F>,
+    now: Minutes,
+}
+
+impl<F: FnOnce() -> Minutes> Clock<F> {
+    fn now(&mut self) -> Minutes {
+        if let Some(ask) = self.ask.take() {
+            self.now = ask();
+        }
+        self.now
+    }
+}
+
+fn first_that_holds<'c>(
+    config: &'c Config,
+    request: &mut impl Request<'c>,
+    clock: &mut Clock<impl FnOnce() -> Minutes>,
+    forgotten: &mut Vec<NewCookie>,
+) -> Option<HeldRule<'c>> {
     let authority = if config.hosts.needs_host() { request.header(":authority").unwrap_or_default() } else { &[] };
     let mut candidates = config.hosts.rules(authority).map(|at| at as usize);
     let mut next = candidates.next();
@@ -80,12 +144,51 @@ fn first_match<'c>(config: &'c Config, request: &mut impl Request<'c>) -> Option
                 continue;
             }
         }
-        match config.rules.get(at) {
-            Some(rule) if rule.matches(request) => return Some((at, rule)),
-            _ => next = candidates.next(),
+        if let Some(rule) = config.rules.get(at) {
+            match &rule.remember {
+                None if rule.matches(request) => return Some(HeldRule { at, rule, remembered: None }),
+                None => {}
+                Some(remember) => {
+                    let remembered = recall(rule, remember, request, clock, forgotten);
+                    if remembered.is_some() {
+                        return Some(HeldRule { at, rule, remembered });
+                    }
+                }
+            }
         }
+        next = candidates.next();
     }
     None
+}
+
+/// Whether a rule that remembers its visitors holds: why, and which cookie follows.
+#[inline(never)]
+fn recall<'c>(
+    rule: &'c Rule,
+    remember: &'c Remember,
+    request: &mut impl Request<'c>,
+    clock: &mut Clock<impl FnOnce() -> Minutes>,
+    forgotten: &mut Vec<NewCookie>,
+) -> Option<Box<(Source, Option<NewCookie>)>> {
+    if rule.forgets(request) {
+        // Also one that was not sent: a cookie may be for another path, or not be sent on the way from another site.
+        if !is_preflight(request) {
+            forgotten.push(removing_cookie(remember, request));
+        }
+        return None;
+    }
+    let matches = rule.matches(request);
+    let made = request.header("cookie").and_then(|header| remember.made(header));
+    let made = made.filter(|&made| remember.counts(made, clock.now()));
+    if !matches && made.is_none() {
+        return None;
+    }
+    let source = if matches { Source::Fixed } else { Source::Remembered };
+    let is_due = made.is_none_or(|made| remember.is_due(made, clock.now(), matches));
+    let is_for_this = |request: &mut _| !remember.cookie.pages_only || is_navigation(request);
+    let is_given = is_due && !is_preflight(request) && is_for_this(request);
+    let cookie = if is_given { Some(remembering_cookie(remember, clock.now(), request)) } else { None };
+    Some(Box::new((source, cookie)))
 }
 
 /// The subset of a visitor, by what sticks to him or her.
@@ -181,10 +284,29 @@ fn new_cookie<'c>(
     request: &mut impl Request<'c>,
 ) -> NewCookie {
     let https = request.header(":scheme") == Some(b"https");
-    let plain_at = if cookie.secure == Secure::WhenHttps && !https { request.header(":authority") } else { None };
     NewCookie {
-        plain_at: plain_at.map(<[u8]>::to_vec),
         header: cookie.write(draw, now, kept, https),
         keeps: kept.is_some(),
+        plain_at: plain_at(cookie, https, request),
     }
+}
+
+/// A broken version must not hold a visitor whom it never served: it keeps.
+fn remembering_cookie<'c>(remember: &Remember, now: Minutes, request: &mut impl Request<'c>) -> NewCookie {
+    let https = request.header(":scheme") == Some(b"https");
+    let plain_at = plain_at(&remember.cookie, https, request);
+    NewCookie { header: remember.write(now, https), keeps: true, plain_at }
+}
+
+/// It goes out with a server's error too: whoever wants to leave may.
+fn removing_cookie<'c>(remember: &Remember, request: &mut impl Request<'c>) -> NewCookie {
+    let https = request.header(":scheme") == Some(b"https");
+    let plain_at = plain_at(&remember.cookie, https, request);
+    NewCookie { header: remember.remove(https), keeps: false, plain_at }
+}
+
+/// See [`NewCookie::plain_at`].
+fn plain_at<'c>(cookie: &Cookie, https: bool, request: &mut impl Request<'c>) -> Option<Vec<u8>> {
+    let goes_by_scheme = cookie.secure == Secure::WhenHttps && !https;
+    if goes_by_scheme { request.header(":authority").map(<[u8]>::to_vec) } else { None }
 }

@@ -42,6 +42,7 @@ pub fn source(source: Option<Source>) -> &'static str {
         Some(Source::Key) => "key",
         Some(Source::Cookie) => "cookie",
         Some(Source::Kept) => "kept",
+        Some(Source::Remembered) => "remembered",
         None => "none",
     }
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use canary_split::config::Config;
-use canary_split::decide::decide;
+use canary_split::decide::{Answer, answer};
 use canary_split::metrics;
 use canary_split::reload::{Served, State};
 use canary_split::request::Request;
@@ -37,7 +37,7 @@ impl Request<'_> for Seen {
 
 fn observe(config: &Config, sent: &Sent, fresh: u32) -> Observed {
     let mut request = Seen { sent: sent.clone(), claim: None };
-    let decision = decide(config, &mut request, || Draw(fresh), || Minutes(NOW));
+    let Answer { decision, forgotten } = answer(config, &mut request, || Draw(fresh), || Minutes(NOW));
     let location = || sent.response_headers.iter().find(|(name, _)| name == "location").map(|(_, value)| value.clone());
     // What the glue does with it.
     let mut response_headers = sent.response_headers.clone();
@@ -50,9 +50,10 @@ fn observe(config: &Config, sent: &Sent, fresh: u32) -> Observed {
         subset: decision.as_ref().map(|d| d.subset.header_value.as_bytes().to_vec()),
         rule: decision.as_ref().map(|d| d.rule.name.clone()).unwrap_or_default(),
         source: metrics::source(decision.as_ref().map(|d| d.source)).to_owned(),
-        set_cookie: decision
-            .and_then(|d| d.cookie)
-            .filter(|cookie| cookie.may_go_out(sent.status, location))
+        set_cookie: forgotten
+            .into_iter()
+            .chain(decision.and_then(|d| d.cookie))
+            .find(|cookie| cookie.may_go_out(sent.status, location))
             .map(|cookie| cookie.header),
     }
 }
@@ -117,7 +118,7 @@ fn asked(rules: &[&str]) -> Vec<String> {
     let rules: Vec<String> = (0..).zip(rules).map(|(nth, rule)| format!(r#"{{"name":"r{nth}",{rule}}}"#)).collect();
     let config = Config::from_json(format!(r#"{{"rules":[{}]}}"#, rules.join(",")).as_bytes()).unwrap();
     let mut request = Asked::default();
-    decide(&config, &mut request, || Draw(0), || panic!("no clock"));
+    answer(&config, &mut request, || Draw(0), || panic!("no clock"));
     request.0
 }
 

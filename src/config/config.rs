@@ -26,7 +26,7 @@ impl Config {
     /// The rules under these headers.
     pub fn new(headers: Headers, rules: Vec<Rule>) -> Config {
         let hosts = HostIndex::new(rules.iter().map(|rule| &*rule.hosts));
-        let paths = PathIndex::new(rules.iter().map(|rule| &*rule.matches));
+        let paths = PathIndex::new(rules.iter().map(Rule::needed_matches));
         Config { header: headers.request, response_header: headers.response, rules, hosts, paths }
     }
 

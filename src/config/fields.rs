@@ -137,7 +137,7 @@ impl Errors {
     /// A value of another kind than it has to be.
     pub(super) fn kind(&mut self, place: &Place<'_>, json: &Json, wanted: &str) {
         let kind = json.kind();
-        match place.may_show(json) {
+        match *json != Json::Null && place.may_show(json) {
             true => self.add(place, format_args!("{} is {kind}, not {wanted}", shown(json))),
             false => self.add(place, format_args!("{kind}, not {wanted}")),
         }
@@ -161,25 +161,36 @@ impl<'p> Place<'p> {
         Place::Index(self, index)
     }
 
-    /// Whether a value of this place may be shown: neither it nor what is in it is a secret.
-    pub(super) fn may_show(&self, json: &Json) -> bool {
-        const SECRET: [&str; 6] = ["seal", "headers", "withoutHeaders", "queryParams", "cookies", "claims"];
-        /// What such places are in.
-        const AROUND: [&str; 3] = ["rules", "match", "forget"];
-        // A whole config may be in a string too.
-        let mut is_around = matches!(json, Json::List(_) | Json::Object(_) | Json::String(_));
-        let mut place = self;
-        loop {
-            match place {
-                Place::Root => return !is_around,
-                Place::Field(_, name) if SECRET.contains(name) => return false,
-                Place::Field(parent, name) => {
-                    is_around &= AROUND.contains(name);
-                    place = parent;
+    /// The names of the fields that lead here, the innermost first.
+    fn names(&self) -> impl Iterator<Item = &'p str> {
+        let mut place = Some(*self);
+        std::iter::from_fn(move || {
+            loop {
+                match place? {
+                    Place::Root => place = None,
+                    Place::Index(parent, _) => place = Some(*parent),
+                    Place::Field(parent, name) => {
+                        place = Some(*parent);
+                        return Some(name);
+                    }
                 }
-                Place::Index(parent, _) => place = parent,
             }
-        }
+        })
+    }
+
+    /// Whether a value of this place may be a secret.
+    pub(super) fn is_secret(&self) -> bool {
+        self.names().any(|name| SECRET.contains(&name))
+    }
+
+    /// Whether this value, which has the wrong type, may be shown: neither it nor what is in it is a secret.
+    fn may_show(&self, json: &Json) -> bool {
+        /// What secrets are in.
+        const AROUND: [&str; 4] = ["rules", "match", "remember", "forget"];
+        // A whole config may be in a string too.
+        let may_hold_some = matches!(json, Json::List(_) | Json::Object(_) | Json::String(_));
+        let is_around = self.names().all(|name| AROUND.contains(&name));
+        !(self.is_secret() || holds_secrets(json) || may_hold_some && is_around)
     }
 }
 
@@ -199,6 +210,20 @@ impl fmt::Display for Place<'_> {
                 }
             }
         }
+    }
+}
+
+/// The fields whose values are secrets.
+const SECRET: [&str; 6] = ["seal", "headers", "withoutHeaders", "queryParams", "cookies", "claims"];
+
+/// Whether something in here has the name of a secret, or is a match of one: it may be in a wrong place.
+fn holds_secrets(json: &Json) -> bool {
+    match json {
+        Json::List(items) => items.iter().any(holds_secrets),
+        Json::Object(fields) => fields.iter().any(|(name, value)| {
+            SECRET.contains(&&**name) || matches!(&**name, "exact" | "prefix" | "regex") || holds_secrets(value)
+        }),
+        _ => false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `match`: the entries, their conditions, and how a value is matched.
 
+use super::blocks::read_blocks;
 use super::context::{Context, MAX_STEPS};
 use super::fields::{Errors, MAX_STRING, Place, filled_list, known, object, quoted, string};
 use super::json::Json;
@@ -10,6 +11,17 @@ use std::collections::HashMap;
 
 pub(super) fn read_matches(json: &Json, place: &Place, context: &Context, errors: &mut Errors) -> Vec<Match> {
     let Some(items) = filled_list(json, place, errors) else { return Vec::new() };
+    read_entries(items, place, "empty; leave match out if every request is meant", context, errors)
+}
+
+/// The entries of such a list, and what is said of an empty one.
+pub(super) fn read_entries(
+    items: &[Json],
+    place: &Place,
+    empty: &str,
+    context: &Context,
+    errors: &mut Errors,
+) -> Vec<Match> {
     items
         .iter()
         .enumerate()
@@ -18,11 +30,11 @@ pub(super) fn read_matches(json: &Json, place: &Place, context: &Context, errors
             let fields = known(
                 item,
                 &place,
-                &["uri", "method", "headers", "withoutHeaders", "queryParams", "cookies", "claims"],
+                &["uri", "method", "headers", "withoutHeaders", "queryParams", "cookies", "remoteIpBlocks", "claims"],
                 errors,
             )?;
             if fields.is_empty() {
-                errors.add(&place, "empty; leave match out if every request is meant");
+                errors.add(&place, empty);
             }
             let mut conditions = Vec::new();
             if let Some(json) = fields.get("method") {
@@ -46,6 +58,10 @@ pub(super) fn read_matches(json: &Json, place: &Place, context: &Context, errors
                     let matches = read_match_map(json, &place.field(field), field, context, errors);
                     conditions.extend(matches.into_iter().map(|(name, m)| make(name, m)));
                 }
+            }
+            if let Some(json) = fields.get("remoteIpBlocks") {
+                conditions
+                    .extend(read_blocks(json, &place.field("remoteIpBlocks"), errors).map(Condition::RemoteIpBlocks));
             }
             if let Some(json) = fields.get("claims") {
                 conditions.extend(read_claims(json, &place.field("claims"), context, errors));
@@ -106,9 +122,9 @@ fn read_string_match(
         }
         "prefix" => Some(StringMatch::Prefix(value.to_owned())),
         _ => {
-            let problem = |problem| match place.may_show(json) {
-                true => errors.add(&place, format_args!("{}: {problem}", quoted(value))),
-                false => errors.add(&place, problem),
+            let problem = |problem| match place.is_secret() {
+                true => errors.add(&place, problem),
+                false => errors.add(&place, format_args!("{}: {problem}", quoted(value))),
             };
             let regex = Re2::new(value).map_err(problem).ok()?;
             let (own, steps) = (regex.steps(), context.steps.get().saturating_add(regex.steps()));

@@ -4,8 +4,9 @@
 //! fallen is decided in [`crate::reload`].
 //!
 //! JSON text becomes a tree ([`json`]), whose parts are read with every error that they have: the config as a whole by
-//! [`General`], each of its rules by `rule` and, below that, by `matches`, `split` and `sticky`.
+//! [`General`], each of its rules by `rule` and, below that, by `matches`, `split`, `sticky` and `remember`.
 
+mod blocks;
 mod config;
 mod context;
 mod cookie;
@@ -16,6 +17,7 @@ mod headers;
 pub mod json;
 mod matches;
 mod names;
+mod remember;
 mod rule;
 mod shared_cookies;
 mod split;

@@ -5,6 +5,7 @@ use super::fields::{Errors, Place, known, string};
 use super::json::Json;
 use super::matches::read_matches;
 use super::names::{label, read_hosts};
+use super::remember::read_remember;
 use super::split::{read_split, read_subset};
 use super::sticky::read_sticky;
 use crate::rule::{Rule, Target, WeightedSubsets};
@@ -12,7 +13,7 @@ use crate::split::Salt;
 
 /// A rule, if nothing is missing; it is good if nothing is wrong with it either.
 pub(super) fn read_rule(json: &Json, place: &Place, context: &Context, errors: &mut Errors) -> Option<Rule> {
-    let fields = known(json, place, &["name", "hosts", "match", "subset", "split", "sticky"], errors)?;
+    let fields = known(json, place, &["name", "hosts", "match", "subset", "split", "sticky", "remember"], errors)?;
     let name = match fields.get("name") {
         Some(name) => {
             string(name, &place.field("name"), errors).and_then(|name| label(name, &place.field("name"), errors))
@@ -55,5 +56,27 @@ pub(super) fn read_rule(json: &Json, place: &Place, context: &Context, errors: &
             })
         }
     };
-    Some(Rule { name: name?.to_owned(), hosts: hosts.into(), matches: matches.into(), target: target? })
+    let remember = fields.get("remember").and_then(|remember| {
+        let place = place.field("remember");
+        let subset = match &target {
+            Some(Target::Fixed(subset)) => Some(subset),
+            _ => None,
+        };
+        if fields.get("split").is_some() && fields.get("subset").is_none() {
+            errors.add(&place, "needs a fixed subset; what a split decides is kept by sticky");
+        }
+        read_remember(remember, subset, name, &hosts, &place, context, errors)
+    });
+    let (remember, forget) = match remember {
+        Some((remember, forget)) => (Some(Box::new(remember)), forget),
+        None => (None, Vec::new()),
+    };
+    Some(Rule {
+        name: name?.to_owned(),
+        hosts: hosts.into(),
+        matches: matches.into(),
+        target: target?,
+        remember,
+        forget: forget.into(),
+    })
 }

@@ -74,8 +74,9 @@ impl SharedCookies {
                 true
             }
             Some(rival) => {
+                let by = place.field(if rule.remember.is_some() { "remember" } else { "sticky" });
                 errors.add(
-                    &place.field("sticky").field("cookie").field("name"),
+                    &by.field("cookie").field("name"),
                     format_args!(
                         "{} is the cookie of rules[{}] too, and {} keeps a subset in it: where both have a host, each would \
                          rewrite what the other has written; give one of them another name",

@@ -18,7 +18,8 @@ pub(super) struct Active {
 }
 
 /// Counters of one subset: requests by source, responses by class.
-const SOURCES: [Source; 5] = [Source::Fixed, Source::Fresh, Source::Key, Source::Cookie, Source::Kept];
+const SOURCES: [Source; 6] =
+    [Source::Fixed, Source::Fresh, Source::Key, Source::Cookie, Source::Kept, Source::Remembered];
 const PER_SUBSET: usize = SOURCES.len() + CodeClass::COUNT;
 
 type Counters = [Cell<u32>; PER_SUBSET];

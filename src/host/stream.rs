@@ -3,7 +3,7 @@
 use super::active::{Active, Counted};
 use super::envoy::{now, property};
 use super::vm::fresh;
-use crate::decide::{Decision, decide};
+use crate::decide::{Answer, Decision, answer};
 use crate::metrics::CodeClass;
 use crate::request::Request;
 use crate::request::claim::ClaimPath;
@@ -22,11 +22,22 @@ pub(super) struct Stream {
     /// Whether the request was seen, so that its response counts.
     counts: bool,
     cookie: Option<NewCookie>,
+    /// Cookies that are taken away.
+    forgotten: Vec<NewCookie>,
 }
 
 impl Stream {
     pub(super) fn new(active: &Rc<Active>) -> Stream {
-        Stream { active: Rc::clone(active), decided: None, counts: false, cookie: None }
+        Stream { active: Rc::clone(active), decided: None, counts: false, cookie: None, forgotten: Vec::new() }
+    }
+}
+
+/// Gives a cookie or takes one away, if this response may. Where it leads to is asked for once.
+fn set_cookie(cookie: &NewCookie, status: u16, location: &mut Option<Option<Vec<u8>>>) {
+    let location = || location.get_or_insert_with(|| response_header("location")).clone();
+    if cookie.may_go_out(status, location) {
+        // `add`: `set` would destroy the application's cookies.
+        let _ = hostcalls::add_map_value(MapType::HttpResponseHeaders, "set-cookie", &cookie.header);
     }
 }
 
@@ -36,7 +47,9 @@ impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
         let active = Rc::clone(&self.active);
         let mut request = Asked::default();
-        let decision = decide(&active.config, &mut request, fresh, || Minutes::of_seconds(now() / 1000));
+        let Answer { decision, forgotten } =
+            answer(&active.config, &mut request, fresh, || Minutes::of_seconds(now() / 1000));
+        self.forgotten = forgotten;
         // Exactly one write on every request, so that no client says what the subset is. It also makes Envoy choose the
         // route again: Envoy does so by itself for plugins of this ABI (0.2.1), not for those of a newer one.
         let value = decision.as_ref().map(|decision| &*decision.subset.header_value);
@@ -55,11 +68,12 @@ impl HttpContext for Stream {
         if self.counts {
             let status = response_header(":status").as_deref().and_then(number).unwrap_or(0);
             self.active.count(self.decided, Counted::Response(CodeClass::of(status)));
-            if let Some(cookie) = self.cookie.take()
-                && cookie.may_go_out(status, || response_header("location"))
-            {
-                // `add`: `set` would destroy the application's cookies.
-                let _ = hostcalls::add_map_value(MapType::HttpResponseHeaders, "set-cookie", &cookie.header);
+            let mut location = None;
+            if !self.forgotten.is_empty() {
+                std::mem::take(&mut self.forgotten).iter().for_each(|cookie| set_cookie(cookie, status, &mut location));
+            }
+            if let Some(cookie) = self.cookie.take() {
+                set_cookie(&cookie, status, &mut location);
             }
             if let Some(header) = &self.active.config.response_header
                 && let Some((_, subset)) = self.decided.and_then(|decided| self.active.names(decided))

@@ -1,8 +1,9 @@
 //! What can be asked about a request?
 //!
-//! The code above learns of a request through the trait [`Request`] alone. What an answer means (the query, a cookie, a claim)
+//! The code above learns of a request through the trait [`Request`] alone. What an answer means (the query, a cookie, a claim, an address)
 //! is read here too.
 
+pub mod address;
 pub mod authority;
 pub mod claim;
 pub mod cookies;

@@ -3,6 +3,7 @@
 //! They mean what they mean in a VirtualService. Values are bytes; of a repeated header the first value counts.
 
 use super::re2::Re2;
+use crate::request::address::{self, Blocks};
 use crate::request::claim::{self, ClaimPath};
 use crate::request::query::{query_param, split_query};
 use crate::request::{Request, cookies};
@@ -29,6 +30,8 @@ pub enum Condition {
     QueryParam(String, StringMatch),
     /// One cookie by name; of a repeated one the first counts.
     Cookie(String, StringMatch),
+    /// The client's address, in any of these blocks; one that is unknown is in none.
+    RemoteIpBlocks(Blocks),
     /// A claim of a verified token; of a list any item.
     Claim(ClaimPath, StringMatch),
 }
@@ -61,6 +64,9 @@ impl Condition {
             Condition::QueryParam(name, m) => m.holds(request.header(":path").and_then(|path| query_param(path, name))),
             Condition::Cookie(name, m) => {
                 m.holds(request.header("cookie").and_then(|header| cookies::values(header, name).next()))
+            }
+            Condition::RemoteIpBlocks(blocks) => {
+                request.client_address().and_then(address::parse).is_some_and(|address| blocks.contain(address))
             }
             Condition::Claim(path, m) => request.claim(path).is_some_and(|value| match claim::items(value) {
                 Some(mut items) => matches!(m, StringMatch::Present) || items.any(|item| m.holds(Some(item))),

@@ -7,6 +7,7 @@ use crate::split::{Draw, Salt, Split};
 use crate::subset::Subset;
 use crate::visitor::Sticky;
 use crate::visitor::cookie::Cookie;
+use crate::visitor::remember::Remember;
 
 /// A name, a match, and a split or one fixed subset.
 #[derive(Clone, Debug)]
@@ -19,6 +20,10 @@ pub struct Rule {
     pub matches: Box<[Match]>,
     /// Where its requests go.
     pub target: Target,
+    /// What remembers those who have matched, so that the rule holds for them too. Only with a fixed subset.
+    pub remember: Option<Box<Remember>>,
+    /// Whoever meets any of these is remembered no longer, and the rule does not hold.
+    pub forget: Box<[Match]>,
 }
 
 /// Where a rule's requests go.
@@ -48,13 +53,30 @@ pub struct WeightedSubsets {
 impl Rule {
     /// Whether any of the matches holds. The host has been looked up before: see [`super::hosts`].
     pub fn matches<'c>(&'c self, request: &mut impl Request<'c>) -> bool {
-        self.matches.is_empty() || self.matches.iter().any(|m| m.conditions.iter().all(|c| c.holds(request)))
+        self.matches.is_empty() || any_holds(&self.matches, request)
     }
+
+    /// The matches without which the rule does not hold: none where it remembers its visitors.
+    pub fn needed_matches(&self) -> &[Match] {
+        if self.remember.is_some() { &[] } else { &self.matches }
+    }
+
+    /// Whether a request is one that makes the rule forget whoever it remembers.
+    pub fn forgets<'c>(&'c self, request: &mut impl Request<'c>) -> bool {
+        any_holds(&self.forget, request)
+    }
+}
+
+fn any_holds<'c>(matches: &'c [Match], request: &mut impl Request<'c>) -> bool {
+    matches.iter().any(|m| m.conditions.iter().all(|c| c.holds(request)))
 }
 
 impl Rule {
     /// Our own cookie, and whether it keeps a subset.
     pub fn cookie(&self) -> Option<(&Cookie, bool)> {
+        if let Some(remember) = &self.remember {
+            return Some((&remember.cookie, true));
+        }
         let Target::Split(WeightedSubsets { sticky: Some(sticky), .. }) = &self.target else { return None };
         Some((sticky.cookie.as_ref()?, sticky.keep.is_some()))
     }

@@ -5,9 +5,8 @@
 
 use crate::request::claim::ClaimPath;
 use crate::request::query::query_param;
-use crate::request::{Request, cookies};
+use crate::request::{Request, address, cookies};
 use crate::split::Draw;
-use std::net::{IpAddr, SocketAddr};
 use xxhash_rust::xxh64::xxh64;
 
 /// Where a key stands in a request. An empty value is absent.
@@ -22,7 +21,8 @@ pub enum Key {
     QueryParam(String),
     /// The first value of a cookie of the application.
     Cookie(String),
-    /// The client's address as Envoy trusts it: the 4 bytes of an IPv4, the first 8 (its /64) of an IPv6.
+    /// The client's address as Envoy trusts it: the 4 bytes of an IPv4, the first 8 (its /64) of an IPv6, of
+    /// a NAT64 address the IPv4 inside.
     RemoteIp,
 }
 
@@ -87,12 +87,7 @@ fn percent_decoded(text: &[u8]) -> Vec<u8> {
 
 /// The bytes that stand for an address with or without a port.
 fn network(address: &[u8]) -> Option<Vec<u8>> {
-    let text = std::str::from_utf8(address).ok()?;
-    let address = text.parse::<SocketAddr>().map(|socket| socket.ip()).or_else(|_| text.parse::<IpAddr>()).ok()?;
-    Some(match address.to_canonical() {
-        IpAddr::V4(address) => address.octets().to_vec(),
-        IpAddr::V6(address) => address.octets().into_iter().take(8).collect(),
-    })
+    address::parse(address).map(address::network)
 }
 
 #[cfg(test)]
@@ -128,24 +123,5 @@ mod tests {
             assert_eq!(percent_decoded(text.as_bytes()), expected.as_bytes(), "{text}");
         }
         assert_eq!(percent_decoded(b"%ff\xfe"), b"\xff\xfe");
-    }
-
-    #[test]
-    fn an_address_stands_for_its_network() {
-        let v4 = Some(vec![203, 0, 113, 7]);
-        let v6 = Some(vec![0x20, 0x01, 0x0d, 0xb8, 0, 1, 0, 2]);
-        for (address, expected) in [
-            ("203.0.113.7:4711", &v4),
-            ("203.0.113.7", &v4),
-            ("[::ffff:203.0.113.7]:4711", &v4),
-            ("[2001:db8:1:2:3:4:5:6]:443", &v6),
-            ("[2001:db8:1:2::ffff]:443", &v6),
-            ("2001:db8:1:2::", &v6),
-            ("/run/envoy.sock", &None),
-            ("", &None),
-        ] {
-            assert_eq!(&network(address.as_bytes()), expected, "{address}");
-        }
-        assert_eq!(network(b"\xff"), None);
     }
 }

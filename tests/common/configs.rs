@@ -79,6 +79,12 @@ pub const LIMITS: &[(&str, Make, usize, &str)] = &[
         10_000,
         "10001 entries are more than 10000",
     ),
+    (
+        "remoteIpBlocks",
+        |n| rule(&format!(r#""subset":"v1","match":[{{"remoteIpBlocks":[{}]}}]"#, repeat(r#""::1""#, n))),
+        10_000,
+        "10001 entries are more than 10000",
+    ),
 ];
 /// Durations, and what they are in seconds.
 pub const TTLS: &[(&str, Option<u32>)] = &[

@@ -208,7 +208,9 @@ impl Expected {
 
     /// The request of a visitor who comes back with the cookie that this one drew; `None` if none was drawn.
     pub fn returning(&self, observed: &Observed, now: u32) -> Option<Sent> {
-        self.0["setCookie"].as_str().filter(|template| template.contains("{draw}"))?;
+        self.0["setCookie"]
+            .as_str()
+            .filter(|template| ["{draw}", "{kept}"].iter().any(|part| template.contains(part)))?;
         let cookie = observed.set_cookie.as_ref()?.split(';').next()?.to_owned();
         let mut sent = self.sent(now);
         sent.headers.retain(|(name, _)| name != "cookie");
@@ -248,14 +250,24 @@ impl Expected {
 fn fits(template: &str, cookie: &str, now: u32) -> bool {
     let template = template.replace("{now}", &format!("{now:07x}"));
     let hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    let Some((before, after)) = template.split_once("{draw}") else { return cookie == template };
-    let Some((draw, rest)) = cookie.strip_prefix(before).and_then(|rest| rest.split_at_checked(8)) else {
-        return false;
-    };
-    let Some((before, after)) = after.split_once("{kept}") else { return hex(draw) && rest == after };
-    let kept =
-        rest.strip_prefix(before).and_then(|rest| rest.strip_suffix(after)).and_then(|kept| kept.split_once('.'));
-    kept.is_some_and(|(subset, seal)| hex(draw) && !subset.is_empty() && seal.len() == 16 && hex(seal))
+    let mut rest = cookie;
+    let mut parts = template.split('{');
+    let before = parts.next().unwrap();
+    let Some(after) = rest.strip_prefix(before) else { return false };
+    rest = after;
+    for part in parts {
+        let (name, text) = part.split_once('}').expect("what begins with { ends with }");
+        let length = match name {
+            "draw" => 8,
+            "kept" => rest.find('.').map_or(0, |subset| subset + 17),
+            _ => panic!("{{{name}}} in setCookie"),
+        };
+        let Some((value, after)) = rest.split_at_checked(length) else { return false };
+        let digits = value.rsplit('.').next().unwrap();
+        let Some(after) = after.strip_prefix(text).filter(|_| length > 0 && hex(digits)) else { return false };
+        rest = after;
+    }
+    rest.is_empty()
 }
 
 fn pairs(list: &Value, now: u32) -> Vec<(String, Vec<u8>)> {

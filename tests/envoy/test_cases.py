@@ -171,10 +171,10 @@ class Visit:
             assert subset == request["subset"]
         if "source" in request:
             assert source == request["source"]
-        if cookie and "{draw}" in request["setCookie"]:
+        if cookie and ("{draw}" in request["setCookie"] or "{kept}" in request["setCookie"]):
             name, value = cookie.split(";")[0].split("=", 1)
             again, source, _ = self.ask(request, with_cookie(headers, name, value), None)
-            assert again == subset and source in ("cookie", "kept"), "the next request of the same visitor"
+            assert again == subset and source in ("cookie", "kept", "fixed", "remembered"), "the next request of the same visitor"
 
     def ask(self, request, headers, expected_cookie):
         """What the application saw as subset, what it rests on, and the filter's cookie."""

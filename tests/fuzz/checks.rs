@@ -5,7 +5,7 @@
 
 use crate::oracle::{self, Asked};
 use canary_split::config::Config;
-use canary_split::decide::decide;
+use canary_split::decide::{Answer, answer};
 use canary_split::reload::{Claim, Served, State};
 use canary_split::request::cookies;
 use canary_split::split::Draw;
@@ -85,15 +85,16 @@ fn decided(config: &[u8], request: &[u8]) -> bool {
     let Ok(parsed) = Config::from_json(config) else { return false };
     let mut asked = Asked::read(request);
     let (fresh, now) = (asked.number("fresh"), asked.number("now") & 0x0fff_ffff);
-    let decision = decide(&parsed, &mut asked, || Draw(fresh), || Minutes(now));
+    let Answer { decision, forgotten } = answer(&parsed, &mut asked, || Draw(fresh), || Minutes(now));
     let decision = decision.map(|d| oracle::Decision {
         rule: d.rule.name.clone(),
         subset: d.subset.header_value.to_string(),
         source: canary_split::metrics::source(Some(d.source)),
         cookie: d.cookie.map(|cookie| cookie.header),
     });
+    let forgotten: Vec<String> = forgotten.into_iter().map(|cookie| cookie.header).collect();
     let expected = oracle::decide(config, &asked, fresh, now);
-    assert_eq!(decision, expected, "{}\n{asked:?}", String::from_utf8_lossy(config));
+    assert_eq!((&decision, forgotten), (&expected.0, expected.1), "{}\n{asked:?}", String::from_utf8_lossy(config));
     decision.is_some()
 }
 

@@ -11,7 +11,7 @@ use regex::bytes::Regex;
 use serde_json::Value;
 use siphasher::sip::SipHasher24;
 use std::hash::Hasher;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
 use xxhash_rust::xxh64::xxh64;
 
@@ -78,10 +78,39 @@ pub struct Decision {
     pub cookie: Option<String>,
 }
 
-pub fn decide(config: &[u8], asked: &Asked, fresh: u32, now: u32) -> Option<Decision> {
+/// What is decided, and the cookies that are taken away.
+pub fn decide(config: &[u8], asked: &Asked, fresh: u32, now: u32) -> (Option<Decision>, Vec<String>) {
     let mut config: Value = serde_json::from_slice(config).unwrap_or_default();
     without_nulls(&mut config);
-    let rule = list(&config["rules"]).into_iter().find(|rule| speaks_about(rule, asked))?;
+    let mut gone = Vec::new();
+    for rule in list(&config["rules"]).into_iter().filter(|rule| is_of_host(rule, asked)) {
+        let entries = list(&rule["match"]);
+        let matches = entries.is_empty() || entries.iter().any(|entry| entry_holds(entry, asked));
+        if rule["remember"].is_null() {
+            if matches {
+                return (decide_by(&config, rule, asked, fresh, now), gone);
+            }
+        } else if list(&rule["remember"]["forget"]).iter().any(|entry| entry_holds(entry, asked)) {
+            if !is_preflight(asked) {
+                let (name, _) = remembering(rule);
+                let https = asked.get(":scheme") == Some(b"https");
+                let attributes = attributes(&rule["remember"]["cookie"], &name, 1, https);
+                gone.push(format!("{name}={}", attributes.replacen("; Max-Age=1", "; Max-Age=0", 1)));
+            }
+        } else if let Some(decision) = remember(&config, rule, matches, asked, now) {
+            return (Some(decision), gone);
+        }
+    }
+    (None, gone)
+}
+
+fn is_preflight(asked: &Asked) -> bool {
+    asked.get(":method") == Some(b"OPTIONS")
+        && asked.get("origin").is_some()
+        && asked.get("access-control-request-method").is_some()
+}
+
+fn decide_by(config: &Value, rule: &Value, asked: &Asked, fresh: u32, now: u32) -> Option<Decision> {
     let name = text(&rule["name"]);
     let seal = config["seal"].as_str();
     let decision = |subset: &str, source, cookie| {
@@ -99,9 +128,7 @@ pub fn decide(config: &[u8], asked: &Asked, fresh: u32, now: u32) -> Option<Deci
         let at = Split::new(&weights).unwrap().pick(Salt::new(salt.as_bytes()).position(Draw(draw)));
         text(&subsets[at]["subset"])
     };
-    let preflight = asked.get(":method") == Some(b"OPTIONS")
-        && asked.get("origin").is_some()
-        && asked.get("access-control-request-method").is_some();
+    let preflight = is_preflight(asked);
     let client = {
         let mut bytes = asked.get("address").and_then(network).unwrap_or_default();
         bytes.push(0);
@@ -129,12 +156,7 @@ pub fn decide(config: &[u8], asked: &Asked, fresh: u32, now: u32) -> Option<Deci
         renews && (age < 0 || age * 60 * 2 > ttl as i64)
     };
     let https = asked.get(":scheme") == Some(b"https");
-    let sealed = |subset: &str, draw: u32| {
-        let secret = [seal.unwrap_or_default().as_bytes(), b"\0", salt.as_bytes()].concat();
-        let mut hasher = SipHasher24::new_with_keys(xxh64(&secret, 0), xxh64(&secret, 1));
-        hasher.write(&[name.as_bytes(), b"\0", subset.as_bytes(), b"\0", &draw.to_le_bytes()].concat());
-        hasher.finish()
-    };
+    let sealed = |subset: &str, draw: u32| sealed(seal, salt, name, subset, draw);
     let new = |draw: u32, subset: &str| {
         let kept = if keep { format!(".{subset}.{:016x}", sealed(subset, draw)) } else { String::new() };
         format!("{cookie_name}=1.{draw:08x}.{now:07x}{kept}{}", attributes(cookie, &cookie_name, ttl, https))
@@ -173,7 +195,51 @@ pub fn decide(config: &[u8], asked: &Asked, fresh: u32, now: u32) -> Option<Deci
     decision(&subset, source, again.then(|| new(held.draw, &subset)))
 }
 
-fn speaks_about(rule: &Value, asked: &Asked) -> bool {
+fn sealed(seal: Option<&str>, salt: &str, rule: &str, subset: &str, draw: u32) -> u64 {
+    let secret = [seal.unwrap_or_default().as_bytes(), b"\0", salt.as_bytes()].concat();
+    let mut hasher = SipHasher24::new_with_keys(xxh64(&secret, 0), xxh64(&secret, 1));
+    hasher.write(&[rule.as_bytes(), b"\0", subset.as_bytes(), b"\0", &draw.to_le_bytes()].concat());
+    hasher.finish()
+}
+
+/// The name and the ttl of a cookie that remembers.
+fn remembering(rule: &Value) -> (String, u64) {
+    let cookie = &rule["remember"]["cookie"];
+    let name = cookie["name"].as_str().map_or(format!("canary-{}", text(&rule["name"])), str::to_owned);
+    (name, seconds(cookie["ttl"].as_str().unwrap_or("720h")))
+}
+
+/// What a rule with a fixed subset decides about those who match and those whom it remembers.
+fn remember(config: &Value, rule: &Value, matches: bool, asked: &Asked, now: u32) -> Option<Decision> {
+    let (name, ttl) = remembering(rule);
+    let (rule_name, subset, cookie) = (text(&rule["name"]), text(&rule["subset"]), &rule["remember"]["cookie"]);
+    let seal = config["seal"].as_str();
+    let written = |minute: u32| {
+        format!("1.{minute:08x}.{minute:07x}.{subset}.{:016x}", sealed(seal, rule_name, rule_name, subset, minute))
+    };
+    let is_ours = |value: &&[u8]| held(value).is_some_and(|held| *value == written(held.made).as_bytes());
+    let values = asked.get("cookie").map(|line| cookies(line, &name)).unwrap_or_default();
+    let newest = values.into_iter().filter(is_ours).filter_map(held).map(|held| i64::from(held.made)).max();
+    let lives = if ttl == 0 { 9600 * 3600 } else { ttl };
+    // Written in the last second of its minute, and read in the first second of this one.
+    let age = newest.map(|made| (i64::from(now) - made).max(0) * 60 - 59);
+    let counts = age.is_some_and(|age| age <= lives as i64);
+    if !matches && !counts {
+        return None;
+    }
+    let renews = ttl > 0 && (matches || cookie["renew"].as_bool().unwrap_or(true));
+    let due = newest.is_some_and(|made| made > i64::from(now) || (i64::from(now) - made) * 60 * 2 + 118 > ttl as i64);
+    let https = asked.get(":scheme") == Some(b"https");
+    let new = || format!("{name}={}{}", written(now), attributes(cookie, &name, ttl, https));
+    Some(Decision {
+        rule: rule_name.to_owned(),
+        subset: seal.map_or(subset.to_owned(), |seal| format!("{subset}.{seal}")),
+        source: if matches { "fixed" } else { "remembered" },
+        cookie: (!is_preflight(asked) && (!counts || renews && due)).then(new),
+    })
+}
+
+fn is_of_host(rule: &Value, asked: &Asked) -> bool {
     let host = asked.get(":authority").map(|authority| String::from_utf8(authority.to_vec()).unwrap_or_default());
     let host = host.unwrap_or_default().to_ascii_lowercase();
     let host = PORT.captures(host.as_bytes()).map_or(host.clone(), |c| String::from_utf8_lossy(&c[1]).into_owned());
@@ -187,9 +253,7 @@ fn speaks_about(rule: &Value, asked: &Asked) -> bool {
         }
     };
     let hosts = list(&rule["hosts"]);
-    let entries = list(&rule["match"]);
-    (hosts.is_empty() || hosts.iter().any(|host| covers(text(host))))
-        && (entries.is_empty() || entries.iter().any(|entry| entry_holds(entry, asked)))
+    hosts.is_empty() || hosts.iter().any(|host| covers(text(host)))
 }
 
 fn entry_holds(entry: &Value, asked: &Asked) -> bool {
@@ -222,6 +286,10 @@ fn entry_holds(entry: &Value, asked: &Asked) -> bool {
             }),
             "queryParams" => each(&|name| query(name).map(<[u8]>::to_vec)),
             "cookies" => each(&|name| cookies(asked.get("cookie")?, name).first().map(|value| value.to_vec())),
+            "remoteIpBlocks" => asked
+                .get("address")
+                .and_then(ip)
+                .is_some_and(|client| list(wanted).into_iter().any(|block| is_in(client, text(block)))),
             "claims" => wanted.as_object().unwrap().iter().all(|(path, wanted)| {
                 let Some(value) = asked.claim_of(path) else { return false };
                 let is_presence = wanted.as_object().is_none_or(|wanted| wanted.is_empty());
@@ -299,18 +367,54 @@ fn key_draw(key: &Value, asked: &Asked) -> Option<u32> {
 }
 
 fn network(address: &[u8]) -> Option<Vec<u8>> {
+    let ip = ip(address)?;
+    Some(match (inside(ip), ip) {
+        (Some(ip), _) => ip.octets().to_vec(),
+        (None, IpAddr::V4(ip)) => ip.octets().to_vec(),
+        (None, IpAddr::V6(ip)) => ip.octets()[..8].to_vec(),
+    })
+}
+
+/// An address with or without a port.
+fn ip(address: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(address).ok()?;
-    let ip: IpAddr = match text.parse::<SocketAddr>() {
-        Ok(socket) => socket.ip(),
-        Err(_) => text.parse().ok()?,
-    };
-    match ip {
-        IpAddr::V4(ip) => Some(ip.octets().to_vec()),
-        IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
-            Some(ip) => Some(ip.octets().to_vec()),
-            None => Some(ip.octets()[..8].to_vec()),
-        },
+    match text.parse::<SocketAddr>() {
+        Ok(socket) => Some(socket.ip()),
+        Err(_) => text.parse().ok(),
     }
+}
+
+/// The IPv4 inside of an IPv6 address.
+fn inside(ip: IpAddr) -> Option<Ipv4Addr> {
+    let IpAddr::V6(ip) = ip else { return None };
+    match ip.octets() {
+        [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] => Some(Ipv4Addr::new(a, b, c, d)),
+        _ => ip.to_ipv4_mapped(),
+    }
+}
+
+/// Whether a client is in a block, bit by bit.
+fn is_in(client: IpAddr, block: &str) -> bool {
+    let bits = |ip: IpAddr| -> String {
+        let octets = match ip {
+            IpAddr::V4(ip) => ip.octets().to_vec(),
+            IpAddr::V6(ip) => ip.octets().to_vec(),
+        };
+        octets.iter().map(|octet| format!("{octet:08b}")).collect()
+    };
+    let (address, prefix) = block.split_once('/').unwrap_or((block, "128"));
+    let (mut address, mut prefix): (IpAddr, usize) = (address.parse().unwrap(), prefix.parse().unwrap());
+    if let (IpAddr::V6(mapped), 96..) = (address, prefix)
+        && let Some(ip) = mapped.to_ipv4_mapped()
+    {
+        (address, prefix) = (ip.into(), prefix - 96);
+    }
+    let is_mapped = matches!(client, IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some());
+    let known_as = [(!is_mapped).then_some(client), inside(client).map(IpAddr::V4)];
+    known_as.into_iter().flatten().any(|client| {
+        let (client, block) = (bits(client), bits(address));
+        client.len() == block.len() && client.bytes().zip(block.bytes()).take(prefix).all(|(a, b)| a == b)
+    })
 }
 
 fn attributes(cookie: &Value, name: &str, ttl: u64, https: bool) -> String {

@@ -78,7 +78,8 @@ fn observed(explanation: &Value, sent: &Sent, seal: &str) -> Observed {
         response_headers.retain(|(known, _)| *known != name);
         response_headers.push((name, value.into_bytes()));
     }
-    let cookie = &explanation["setCookie"];
+    // A case has one at most.
+    let cookie = explanation["forgotten"].get(0).unwrap_or(&explanation["setCookie"]);
     let is_not_with = |response: &str| cookie["notWith"].as_array().unwrap().iter().any(|one| one == response);
     let location = || sent.response_headers.iter().find(|(name, _)| name == "location").map(|(_, value)| value.clone());
     let authority = || sent.headers.iter().find(|(name, _)| name == ":authority").unwrap().1.clone();

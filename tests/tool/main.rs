@@ -10,6 +10,7 @@ mod diff;
 mod documented;
 mod explain;
 mod hostile;
+mod remember;
 mod schema;
 mod set;
 mod simulate;

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// What no schema can say: what the parser says, why no schema does, and the rules of a config in which nothing else is wrong.
-const UNSAID: [(&str, &str, &str); 16] = [
+const UNSAID: [(&str, &str, &str); 17] = [
     (
         "is already the name of rules[",
         "names are compared over all rules",
@@ -62,6 +62,11 @@ const UNSAID: [(&str, &str, &str); 16] = [
         "is not an IPv6 address in brackets",
         "an address has too many forms for a pattern",
         r#"{"name": "t", "hosts": ["[1:2:3]"], "subset": "v1"}"#,
+    ),
+    (
+        "is not an IPv6 address, or block of them",
+        "an address has too many forms for a pattern",
+        r#"{"name": "t", "match": [{"remoteIpBlocks": ["1:2:3"]}], "subset": "v1"}"#,
     ),
     (
         "294967294.99999999999999999999 is not an integer",
@@ -162,18 +167,41 @@ const FULL: &str = r#"{
     "header": "x-version", "responseHeader": "x-served-by", "seal": "0123456789abcdef",
     "rules": [
         {"name": "a", "hosts": ["a.example.com", "*.example.com", "*", "[::1]"], "subset": "v1", "match": [
-            {"uri": {"exact": "/"}, "method": {"regex": "GET|PUT"}, "headers": {"X-A": {"prefix": "a"}, "x-b": {}}, "cookies": {"c": {}}},
+            {"uri": {"exact": "/"}, "method": {"regex": "GET|PUT"}, "headers": {"X-A": {"prefix": "a"}, "x-b": {}}, "cookies": {"c": {}}, "remoteIpBlocks": ["203.0.113.0/24", "::1"]},
             {"withoutHeaders": {"x-a": {"exact": ""}}, "queryParams": {"a b": {}}, "claims": {"realm.role": {}, "[https://x.test/y][z]": {"exact": "b"}}}]},
         {"name": "b", "split": [{"subset": "v1", "weight": 80}, {"subset": "v2", "weight": 0}], "sticky": {
             "keys": [{"header": "x-user"}, {"claim": "sub"}, {"queryParam": "uid"}, {"cookie": "session"}, {"remoteIp": true}],
             "salt": "s", "onWeightChange": "keep",
             "cookie": {"name": "c", "ttl": "1h30m", "path": "/a", "domain": ".example.com", "sameSite": "None", "secure": true,
                 "httpOnly": false, "partitioned": true, "renew": false, "draw": "client"}}},
-        {"name": "c", "split": [{"subset": "v1", "weight": 80.0}], "sticky": {"cookie": {"name": "__Host-c", "sameSite": "Lax", "draw": "random"}, "onWeightChange": "rebalance"}}
+        {"name": "c", "split": [{"subset": "v1", "weight": 80.0}], "sticky": {"cookie": {"name": "__Host-c", "sameSite": "Lax", "draw": "random"}, "onWeightChange": "rebalance"}},
+        {"name": "d", "subset": "v2", "remember": {"cookie": {"name": "__Secure-d", "ttl": "24h", "renew": false}, "forget": [{"uri": {"exact": "/"}}, {"queryParams": {"x": {}}}]}}
     ]}"#;
+/// What remembers, wrong in one point or in none, beside a fixed subset or a split.
+const REMEMBER: [&str; 8] = [
+    r#""subset":"v1","remember":{}"#,
+    r#""subset":"v1","remember":null,"sticky":null"#,
+    r#""subset":"v1","remember":{"cookie":{"draw":"random"}}"#,
+    r#""subset":"v1","remember":{"cookie":{"draw":null}}"#,
+    r#""subset":"v1","remember":{"forget":[]}"#,
+    r#""subset":"v1","remember":{"forget":[{}]}"#,
+    r#""split":[{"subset":"v1","weight":1}],"remember":{}"#,
+    r#""split":[{"subset":"v1","weight":1}],"remember":null"#,
+];
 
 /// Conditions and what sticks, each wrong in one point or in none.
-const MATCHES: [&str; 12] = [
+const MATCHES: [&str; 23] = [
+    r#"{"remoteIpBlocks": ["203.0.113.0/24", "203.0.113.7", "255.255.255.255/32", "0.0.0.0/0"]}"#,
+    r#"{"remoteIpBlocks": ["2001:db8::/32", "::1", "::/0", "::ffff:203.0.113.7/128", "64:ff9b::/96", "A::b/119"]}"#,
+    r#"{"remoteIpBlocks": ["203.0.113.0/33"]}"#,
+    r#"{"remoteIpBlocks": ["203.0.113.0/"]}"#,
+    r#"{"remoteIpBlocks": ["2001:db8::/129"]}"#,
+    r#"{"remoteIpBlocks": ["2001:db8::/064"]}"#,
+    r#"{"remoteIpBlocks": ["203.0.113.07"]}"#,
+    r#"{"remoteIpBlocks": ["203.0.113.256"]}"#,
+    r#"{"remoteIpBlocks": ["203.0.113.7:80"]}"#,
+    r#"{"remoteIpBlocks": ["[::1]:80"]}"#,
+    r#"{"remoteIpBlocks": ["office.example.com"]}"#,
     r#"{"headers": {"a b": {}}}"#,
     r#"{"headers": {"": {}}}"#,
     r#"{"headers": {"a b": null, "x-a": {}}}"#,
@@ -217,6 +245,7 @@ fn documents() -> Vec<String> {
     }
     texts.extend(MATCHES.map(|entry| rule(&format!(r#""match":[{entry}],"subset":"v1""#))));
     texts.extend(STICKY.map(|sticky| rule(&format!(r#""split":[{{"subset":"v1","weight":1}}],"sticky":{sticky}"#))));
+    texts.extend(REMEMBER.map(rule));
     texts.extend(SECURE.iter().map(|(fields, _)| cookie(fields)));
     texts.extend(USED.iter().chain(UNUSED).map(|header| format!(r#"{{"header":"{header}","rules":[]}}"#)));
     let corpus = include_str!("../fuzz/corpus/config.jsonl").lines();

@@ -34,12 +34,17 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
 fn never(plugin: &Plugin, findings: &mut Vec<Finding>) {
     for (number, (place, rule)) in plugin.rules.iter().enumerate() {
         let mut earlier = plugin.rules.iter().take(number).map(|(_, earlier)| earlier);
-        if let Some(earlier) = earlier.find(|earlier| earlier.matches.is_empty() && has_hosts_of(earlier, rule)) {
+        if let Some(earlier) = earlier.find(|earlier| takes_all(earlier) && has_hosts_of(earlier, rule)) {
             let message = format!("rule {} never decides: rule {} takes all of its requests", rule.name, earlier.name);
             let span = plugin.config.locate(&format!("rules[{place}].name"), false);
             findings.push(Finding::new(&NEVER, &plugin.config.source, &span, message));
         }
     }
+}
+
+/// Whether a rule holds for every request of its hosts: it has no match, and forgets nobody.
+fn takes_all(rule: &Rule) -> bool {
+    rule.matches.is_empty() && rule.forget.is_empty()
 }
 
 /// Whether all hosts of a rule are another one's too.

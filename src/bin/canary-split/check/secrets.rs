@@ -61,8 +61,9 @@ fn without_secrets(objects: &Objects, source: &Rc<Source>) -> Source {
 
 fn secrets_of_config(config: &Node, spans: &mut Vec<Range<usize>>) {
     spans.extend(config.get("seal").map(|seal| seal.span.clone()));
-    let matches = config.get("rules").map_or(&[][..], Node::items).iter().filter_map(|rule| rule.get("match"));
-    for condition in matches.flat_map(Node::items).flat_map(Node::entries) {
+    let rules = config.get("rules").map_or(&[][..], Node::items).iter();
+    let matches = rules.flat_map(|rule| [rule.get("match"), rule.at(&["remember", "forget"])]);
+    for condition in matches.flatten().flat_map(Node::items).flat_map(Node::entries) {
         if ["headers", "withoutHeaders", "cookies", "claims"].contains(&&*condition.0.name) {
             condition.1.entries().iter().for_each(|(_, value)| scalars(value, spans));
         }

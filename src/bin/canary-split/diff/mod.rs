@@ -1,10 +1,13 @@
 //! `diff`: who moves if this config takes the place of that one.
 
 mod config;
+mod cookies;
+mod matches;
 mod moves;
 mod note;
 mod print;
 mod reasons;
+mod remember;
 mod rule;
 mod sticky;
 

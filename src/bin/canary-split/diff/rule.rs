@@ -1,9 +1,12 @@
 //! What differs between two versions of a rule.
 
+use super::cookies::unread;
+use super::matches::{entries, of_clients};
 use super::moves::{Carried, Layout, Move, moved};
 use super::note::Note;
 use super::reasons::reasons;
-use super::sticky::{carried, unread};
+use super::remember;
+use super::sticky::carried;
 use crate::report::share::Share;
 use canary_split::rule::hosts::HostPattern;
 use canary_split::rule::{Rule, Target};
@@ -114,6 +117,7 @@ impl RuleDiff {
         {
             notes.push(unread(cookie, "its rule is gone"));
         }
+        notes.extend(rule.remember.as_ref().map(|remember| unread(&remember.cookie, "its rule is gone")));
         RuleDiff {
             rule: rule.name.clone(),
             change: Change::Gone,
@@ -130,8 +134,9 @@ impl RuleDiff {
         if hosts(old) != hosts(new) {
             notes.push(Note::new("hosts", "its hosts changed: other requests"));
         }
-        if matches(old) != matches(new) {
+        if entries(&old.matches) != entries(&new.matches) {
             notes.push(Note::new("match", "its match changed: other requests"));
+            notes.extend(of_clients(old, new));
         }
         match (&old.target, &new.target) {
             (Target::Split(_), Target::Fixed(subset)) => {
@@ -142,6 +147,7 @@ impl RuleDiff {
         }
         let (kinds, more) = carried(old, new);
         notes.extend(more);
+        notes.extend(remember::notes(old, new));
         let (before, after) = (Layout::of(old), Layout::of(new));
         let visitors: Vec<VisitorsDiff> = kinds
             .into_iter()
@@ -224,17 +230,9 @@ fn hosts(rule: &Rule) -> Vec<String> {
     hosts
 }
 
-/// The entries of the match in an order of their own, as text that is only compared: it may hold secrets.
-fn matches(rule: &Rule) -> Vec<String> {
-    let mut entries: Vec<String> = rule.matches.iter().map(|entry| format!("{entry:?}")).collect();
-    entries.sort();
-    entries.dedup();
-    entries
-}
-
 /// What a split rule is apart from its name: hosts, match and subsets.
 pub fn identity(rule: &Rule) -> Option<[Vec<String>; 3]> {
     let Target::Split(split) = &rule.target else { return None };
     let names = split.subsets.iter().map(|subset| subset.name.to_string()).collect();
-    Some([hosts(rule), matches(rule), names])
+    Some([hosts(rule), entries(&rule.matches), names])
 }

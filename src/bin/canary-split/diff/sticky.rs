@@ -1,5 +1,6 @@
 //! What an edit does to what sticks: whose draw or subset is carried over, and which cookies lose their meaning.
 
+use super::cookies::{attribute, is_attribute, path, unread};
 use super::moves::Carried;
 use super::note::Note;
 use canary_split::request::claim::ClaimPath;
@@ -45,12 +46,6 @@ pub fn carried(old: &Rule, new: &Rule) -> (Vec<Visitors>, Vec<Note>) {
 
 fn cookie(subsets: &WeightedSubsets) -> Option<&Cookie> {
     subsets.sticky.as_ref()?.cookie.as_ref()
-}
-
-/// That a cookie means nothing any more.
-pub fn unread(cookie: &Cookie, why: &str) -> Note {
-    let end = if cookie.ttl == 0 { "the browser's session ends" } else { "it expires" };
-    Note::new("cookie", format!("cookie {} loses its meaning: {why}; browsers keep it until {end}", cookie.name))
 }
 
 fn between(old: &WeightedSubsets, new: &WeightedSubsets, notes: &mut Vec<Note>) -> Vec<Visitors> {
@@ -157,14 +152,6 @@ fn is_read(old: &Cookie, new: &Cookie) -> bool {
     old.name == new.name && (covers(was, is) || covers(is, was))
 }
 
-fn attribute<'c>(cookie: &'c Cookie, name: &str) -> Option<&'c str> {
-    cookie.attributes.split("; ").find_map(|attribute| attribute.strip_prefix(name)?.strip_prefix('='))
-}
-
-fn path(cookie: &Cookie) -> &str {
-    attribute(cookie, "Path").unwrap_or("/")
-}
-
 /// Whether a cookie of one path is sent to the other (RFC 6265 §5.1.4).
 fn covers(outer: &str, inner: &str) -> bool {
     inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || outer.ends_with('/') || rest.starts_with('/'))
@@ -250,10 +237,6 @@ fn cookie_notes(before: &Sticky, after: &Sticky, notes: &mut Vec<Note>) {
             "first draws are hashed from address and user agent now; who has a cookie keeps its draw",
         ));
     }
-}
-
-fn is_attribute(cookie: &Cookie, name: &str) -> bool {
-    cookie.attributes.split("; ").any(|attribute| attribute == name)
 }
 
 /// What becomes of kept subsets.

@@ -1,5 +1,6 @@
 //! Where a draw comes from, which subsets chance may choose, and which cookies say nothing.
 
+use super::remembered;
 use super::request::Seen;
 use super::shown::{masked, quoted};
 use crate::report::share::Share;
@@ -8,7 +9,7 @@ use canary_split::request::cookies;
 use canary_split::rule::{Rule, Target, WeightedSubsets};
 use canary_split::split::Draw;
 use canary_split::visitor::Sticky;
-use canary_split::visitor::cookie::Held;
+use canary_split::visitor::cookie::{Held, Minutes};
 use canary_split::visitor::keys::{Key, client_draw};
 use serde::Serialize;
 
@@ -50,6 +51,11 @@ pub fn origin<'c>(decision: &Decision<'c>, chance: Chance, request: &mut Seen) -
     let sticky = sticky(decision.rule);
     match decision.source {
         Source::Fixed => (None, "none: the subset is fixed".to_owned()),
+        Source::Remembered => {
+            let name =
+                decision.rule.remember.as_ref().map(|remember| remember.cookie.name.as_str()).unwrap_or_default();
+            (None, format!("none: the cookie {name} remembers the visitor"))
+        }
         Source::Key => {
             let keys = sticky.map(|sticky| sticky.keys.iter()).into_iter().flatten();
             let mut present = keys.filter_map(|key| Some((key.draw(request)?, key)));
@@ -87,13 +93,19 @@ pub fn candidates(rule: &Rule) -> Vec<Candidate> {
 }
 
 /// The cookies of the rule that are not read, or not to their end.
-pub fn ignored(decision: &Decision, request: &Seen) -> Vec<Ignored> {
+pub fn ignored(decision: &Decision, request: &Seen, now: Minutes) -> Vec<Ignored> {
     let mut ignored = Vec::new();
     let mut add = |what: String, why: &str| ignored.push(Ignored { what, why: why.to_owned() });
     let mut lines = request.values("cookie");
     let Some(line) = lines.next() else { return ignored };
     if lines.next().is_some() {
         add("every cookie header but the first".to_owned(), "browsers send one");
+    }
+    if let Some(remember) = &decision.rule.remember {
+        for (what, why) in remembered::ignored(remember, line, now) {
+            add(what, why);
+        }
+        return ignored;
     }
     let Some((subsets, sticky)) = weighted(decision.rule).and_then(|split| Some((split, split.sticky.as_deref()?)))
     else {

@@ -31,6 +31,8 @@ pub struct Explanation {
     pub header: Written,
     /// The cookie that the response gets.
     pub set_cookie: Option<SetCookie>,
+    /// Cookies that are taken away, each as its `set-cookie` says it.
+    pub forgotten: Vec<SetCookie>,
     /// The response header.
     pub response_header: Option<Written>,
     /// What does not count.

@@ -5,6 +5,7 @@ mod draw;
 mod explanation;
 mod passed;
 mod print;
+mod remembered;
 mod request;
 mod shown;
 mod url;
@@ -15,7 +16,7 @@ use crate::report::fault::{self, FaultAt};
 use crate::report::output::Output;
 use crate::report::share::{DRAWS, Share};
 use canary_split::config::Config;
-use canary_split::decide::decide;
+use canary_split::decide::{Answer, answer};
 use canary_split::metrics;
 use canary_split::reload::State;
 use canary_split::split::Draw;
@@ -75,10 +76,10 @@ fn explain(config: &Config, written: &PluginConfig, request: &mut Seen, options:
         chance.set(options.draw.map_or(Chance::Open, Chance::Given));
         options.draw.unwrap_or(Draw(0))
     };
-    let now = || Minutes::of_seconds(options.now.unwrap_or_else(clock));
-    let decision = decide(config, request, fresh, now);
+    let now = Minutes::of_seconds(options.now.unwrap_or_else(clock));
+    let Answer { decision, forgotten } = answer(config, request, fresh, || now);
     let before = decision.as_ref().map_or(config.rules.len(), |decision| decision.rule_at);
-    let passed = passed::passed(config, before, written, request);
+    let passed = passed::passed(config, before, written, request, now);
     let mut explanation = Explanation {
         file: written.source.name.clone(),
         passed,
@@ -91,6 +92,7 @@ fn explain(config: &Config, written: &PluginConfig, request: &mut Seen, options:
         shares: Vec::new(),
         header: Written { name: config.header.clone(), value: None },
         set_cookie: None,
+        forgotten: forgotten.into_iter().map(|cookie| set_cookie(cookie, false)).collect(),
         response_header: None,
         ignored: Vec::new(),
         faults: Vec::new(),
@@ -119,7 +121,7 @@ fn explain(config: &Config, written: &PluginConfig, request: &mut Seen, options:
     explanation.at = Some(passed::place(decision.rule, written));
     explanation.draw = draw.map(|draw| format!("{:08x}", draw.0));
     explanation.from = Some(from);
-    explanation.ignored = draw::ignored(&decision, request);
+    explanation.ignored = draw::ignored(&decision, request, now);
     explanation.set_cookie = decision.cookie.map(|cookie| set_cookie(cookie, is_open));
     explanation
 }

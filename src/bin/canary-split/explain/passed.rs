@@ -1,16 +1,17 @@
 //! Why the rules before the one that decides do not hold.
 
+use super::remembered;
 use super::request::Seen;
 use super::shown::quoted;
 use crate::input::manifest::PluginConfig;
 use crate::input::yaml::Node;
 use canary_split::config::Config;
-use canary_split::request::Request;
 use canary_split::request::claim::ClaimPath;
-use canary_split::request::cookies;
 use canary_split::request::query::query_param;
+use canary_split::request::{Request, address, cookies};
 use canary_split::rule::Rule;
-use canary_split::rule::condition::Condition;
+use canary_split::rule::condition::{Condition, Match};
+use canary_split::visitor::cookie::Minutes;
 use serde::Serialize;
 use std::collections::HashSet;
 
@@ -30,7 +31,7 @@ pub struct Place {
 pub struct Passed {
     /// Its name.
     pub rule: String,
-    /// The hosts, or of each entry of its match the first condition that does not hold.
+    /// The hosts, the entry that makes the rule forget its visitors, or of each entry of its match the first condition that does not hold.
     pub reasons: Vec<Reason>,
 }
 
@@ -44,25 +45,43 @@ pub struct Reason {
     pub wanted: String,
     /// What the request has.
     pub found: Option<String>,
+    /// Where it is no condition that is missed: what is the matter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// The rules before a place in the list of those in force.
-pub fn passed<'c>(config: &'c Config, before: usize, written: &PluginConfig, request: &mut Seen) -> Vec<Passed> {
+pub fn passed<'c>(
+    config: &'c Config,
+    before: usize,
+    written: &PluginConfig,
+    request: &mut Seen,
+    now: Minutes,
+) -> Vec<Passed> {
     let authority = request.header(":authority").unwrap_or_default().to_vec();
     let hosted: HashSet<u32> = config.hosts.rules(&authority).collect();
     let mut reasons = |(rule, at): (&'c Rule, u32)| {
         let entry = Entry::of(rule, written);
-        let reasons = if hosted.contains(&at) {
+        let forgets =
+            |one: &'c Match, request: &mut Seen| one.conditions.iter().all(|condition| condition.holds(request));
+        let reasons = if !hosted.contains(&at) {
+            let hosts = entry.node.and_then(|rule| rule.get("hosts"));
+            vec![entry.reason(".hosts", hosts, Some(quoted(&authority)))]
+        } else if let Some(at) = rule.forget.iter().position(|one| forgets(one, request)) {
+            vec![entry.forget(at)]
+        } else {
             let matches = rule.matches.iter().enumerate();
-            matches
+            let mut reasons: Vec<Reason> = matches
                 .filter_map(|(at, one)| {
                     let condition = one.conditions.iter().find(|condition| !condition.holds(request))?;
                     Some(entry.condition(at, condition, request))
                 })
-                .collect()
-        } else {
-            let hosts = entry.node.and_then(|rule| rule.get("hosts"));
-            vec![entry.reason(".hosts", hosts, Some(quoted(&authority)))]
+                .collect();
+            if let Some((remember, line)) = rule.remember.as_ref().zip(request.values("cookie").next()) {
+                let ignored = remembered::ignored(remember, line, now).into_iter();
+                reasons.extend(ignored.map(|(what, why)| entry.remember(format!("{what} does not count: {why}"))));
+            }
+            reasons
         };
         Passed { rule: rule.name.clone(), reasons }
     };
@@ -99,7 +118,20 @@ impl<'w> Entry<'w> {
 
     fn reason(&self, below: &str, node: Option<&Node>, found: Option<String>) -> Reason {
         let wanted = node.map(Node::to_json).unwrap_or_default();
-        Reason { at: self.place(below, node), wanted, found }
+        Reason { at: self.place(below, node), wanted, found, why: None }
+    }
+
+    /// That the rule is left by an entry of `forget`.
+    fn forget(&self, at: usize) -> Reason {
+        let forget = self.node.and_then(|rule| rule.at(&["remember", "forget"]));
+        let node = forget.and_then(|forget| forget.items().get(at));
+        let why = "holds: the rule forgets the visitor".to_owned();
+        Reason { why: Some(why), ..self.reason(&format!(".remember.forget[{at}]"), node, None) }
+    }
+
+    /// Why the visitor is not remembered.
+    fn remember(&self, why: String) -> Reason {
+        Reason { why: Some(why), ..self.reason(".remember", self.node.and_then(|rule| rule.get("remember")), None) }
     }
 
     /// A condition of an entry of `match`.
@@ -117,10 +149,14 @@ impl<'w> Entry<'w> {
                 let value = request.values("cookie").next().and_then(|line| cookies::values(line, name).next());
                 ("cookies", value.map(quoted))
             }
+            Condition::RemoteIpBlocks(_) => {
+                let address = request.client_address().and_then(address::parse);
+                ("remoteIpBlocks", address.map(|address| address.to_string()))
+            }
             Condition::Claim(path, _) => ("claims", request.claim_value(path).map(ToString::to_string)),
         };
         let is_meant = |key: &str| match condition {
-            Condition::Method(_) | Condition::Uri(_) => false,
+            Condition::Method(_) | Condition::Uri(_) | Condition::RemoteIpBlocks(_) => false,
             Condition::Header(name, _) | Condition::WithoutHeader(name, _) => is_same(name, key),
             Condition::QueryParam(name, _) | Condition::Cookie(name, _) => name == key,
             Condition::Claim(path, _) => ClaimPath::parse(key).as_ref() == Ok(path),

@@ -41,7 +41,7 @@ pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
         }
     }
     print_header("request", &explanation.header, out)?;
-    if let Some(cookie) = &explanation.set_cookie {
+    for cookie in explanation.forgotten.iter().chain(&explanation.set_cookie) {
         writeln!(out, "response  set-cookie: {}", cookie.value)?;
         if !cookie.not_with.is_empty() {
             writeln!(out, "          but not with {}", cookie.not_with.join(" or "))?;
@@ -67,8 +67,15 @@ fn print_header(side: &str, header: &Written, out: &mut impl Write) -> io::Resul
 fn sentence(reason: &Reason) -> String {
     const MOST: usize = 100;
     let place = &reason.at.place;
+    if let Some(why) = &reason.why {
+        return why.clone();
+    }
     let must = if place.contains("].withoutHeaders") { "must not be" } else { "must be" };
-    let kind = if place.ends_with("].hosts") { "one of " } else { "" };
+    let kind = match place {
+        _ if place.ends_with("].hosts") => "one of ",
+        _ if place.ends_with("].remoteIpBlocks") => "in one of ",
+        _ => "",
+    };
     let wanted = match reason.wanted.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", reason.wanted.get(..end).unwrap_or_default()),
         None if reason.wanted == "{}" => "there".to_owned(),

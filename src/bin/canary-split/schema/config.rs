@@ -2,6 +2,7 @@
 
 use super::matches::Match;
 use super::patterns::LABEL;
+use super::remember::Remember;
 use super::sticky::Sticky;
 use super::subschemas::{is_given, nothing};
 use canary_split::config::{DEFAULT_HEADER, USED_HEADERS};
@@ -50,6 +51,8 @@ struct Rule {
     split: Option<Vec<WeightedSubset>>,
     /// What makes a visitor stay. Absent: every request is drawn afresh.
     sticky: Option<Sticky>,
+    /// Who has matched once stays without matching again, by a cookie; needs `subset`.
+    remember: Option<Remember>,
 }
 
 /// A subset and its weight.
@@ -86,7 +89,7 @@ fn subset_or_split() -> Value {
     let absent = json!({"type": "null"});
     json!([
         {"required": ["subset"], "properties": {"subset": {"type": "string"}, "split": absent, "sticky": absent}},
-        {"required": ["split"], "properties": {"split": {"type": "array"}, "subset": absent}},
+        {"required": ["split"], "properties": {"split": {"type": "array"}, "subset": absent, "remember": absent}},
     ])
 }
 

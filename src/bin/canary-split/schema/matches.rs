@@ -1,6 +1,6 @@
 //! `match`: which requests a rule speaks about.
 
-use super::patterns::{CLAIM, TOKEN};
+use super::patterns::{BLOCK, CLAIM, TOKEN};
 use super::subschemas::{nothing, one_of};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
@@ -24,6 +24,9 @@ pub struct Match {
     query_params: Option<ByName<Any>>,
     /// Cookies by their names; the first of a name counts.
     cookies: Option<ByName<Token>>,
+    /// The client's address as the gateway trusts it: addresses and CIDR blocks, as in Istio's AuthorizationPolicy; any may hold.
+    #[schemars(length(min = 1, max = 10_000), inner(regex(pattern = BLOCK)))]
+    remote_ip_blocks: Option<Vec<String>>,
     /// Claims of a token that Istio has verified: `group`, `realm.role`, or `[https://example.com/role][name]` where names have dots. Of a
     /// list any item counts.
     claims: Option<ByName<Claim>>,

@@ -6,6 +6,7 @@
 mod config;
 mod matches;
 mod patterns;
+mod remember;
 mod sticky;
 mod subschemas;
 mod wasmplugin;

@@ -6,3 +6,8 @@ pub const LABEL: &str = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
 pub const TOKEN: &str = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$";
 /// A claim as after `@request.auth.claims` of a VirtualService.
 pub const CLAIM: &str = r"^([^.\[\]]+(\.[^.\[\]]+)*|(\[[^\[\]]+\])+)$";
+/// An IP address or a block of them; of IPv6 nearly.
+pub const BLOCK: &str = concat!(
+    r"^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}(/(3[0-2]|[12]?[0-9]))?",
+    r"|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?)$",
+);

@@ -44,7 +44,7 @@ struct Key {
     /// The name of a cookie of the application.
     #[schemars(length(max = 8192), regex(pattern = TOKEN))]
     cookie: Option<String>,
-    /// The client's address as the gateway trusts it; of IPv6 the /64.
+    /// The client's address as the gateway trusts it; of IPv6 the /64, of NAT64 and IPv4-mapped addresses the IPv4 inside.
     #[schemars(extend("enum" = [true, null]))]
     remote_ip: Option<bool>,
 }
@@ -68,7 +68,7 @@ enum OnWeightChange {
     extend("allOf" = [insecure_is_not_refused(), host_prefix_is_kept()])
 )]
 #[expect(dead_code, reason = "only its schema is used")]
-struct Cookie {
+pub struct Cookie {
     /// A token of at most 64 bytes. Absent: `canary-RULE`.
     #[schemars(length(max = 64), regex(pattern = TOKEN))]
     name: Option<String>,

@@ -13,6 +13,7 @@ mod hostile;
 mod schema;
 mod set;
 mod simulate;
+mod strangers;
 
 use std::ffi::OsStr;
 use std::fs;

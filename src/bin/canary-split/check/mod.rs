@@ -2,16 +2,23 @@
 
 mod config;
 mod destinations;
+mod domain;
+mod everywhere;
 mod header;
 mod hosts;
 mod image;
 mod order;
 mod parts;
+mod placeholder;
 mod plugin;
+mod redirect;
 mod rules;
 mod seal;
 mod secrets;
+mod short_host;
 mod stable;
+mod strangers;
+mod targets;
 mod websocket;
 mod world;
 
@@ -26,19 +33,25 @@ use std::rc::Rc;
 use world::World;
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 12] = [
+pub const CODES: [&[&Code]; 18] = [
     &config::CODES,
     &parts::CODES,
     &rules::CODES,
     &plugin::CODES,
+    &everywhere::CODES,
+    &targets::CODES,
     &image::CODES,
+    &placeholder::CODES,
     &header::CODES,
     &seal::CODES,
     &order::CODES,
     &stable::CODES,
     &destinations::CODES,
+    &short_host::CODES,
     &websocket::CODES,
     &hosts::CODES,
+    &redirect::CODES,
+    &domain::CODES,
 ];
 
 /// What to check.
@@ -67,6 +80,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
             objects += part.objects.objects.len() + part.objects.bare.len();
             configs += part.objects.configs().count();
             findings.extend(check(&part.objects));
+            notes.extend(strangers_note(&part));
             notes.extend(note(&part));
         }
     }
@@ -106,14 +120,19 @@ fn check(objects: &Objects) -> Vec<Finding> {
         let sites = world.sites();
         rules::check(&world, &mut findings);
         plugin::check(&world, &mut findings);
+        everywhere::check(&world, &mut findings);
+        targets::check(&world, &mut findings);
         image::check(&world, &mut findings);
+        placeholder::check(&world, &mut findings);
         header::check(&world, &sites, &mut findings);
         seal::check(&sites, &mut findings);
         order::check(&sites, &mut findings);
         stable::check(&world, &sites, &mut findings);
         destinations::check(&world, &mut findings);
+        short_host::check(&world, &mut findings);
         websocket::check(&world, &sites, &mut findings);
         hosts::check(&world, &mut findings);
+        domain::check(&world, &sites, &mut findings);
     }
     // Two rules may meet one route.
     let mut distinct: Vec<Finding> = Vec::new();
@@ -140,6 +159,13 @@ fn note(part: &Part) -> Option<String> {
     }
     let missing = World::of(&part.objects).missing();
     (!missing.is_empty()).then(|| format!("{folder}not given, so not compared with: {}", missing.join(", ")))
+}
+
+/// Two versions of what nothing here speaks of.
+fn strangers_note(part: &Part) -> Option<String> {
+    let (first, second) = parts::strangers_twice(&part.objects)?;
+    let (title, first, second) = (second.title(), first.place(), second.place());
+    Some(format!("{title} is there twice ({first}, {second}); neither the plugin nor a route has to do with it"))
 }
 
 fn summary(objects: usize, configs: usize, findings: usize) -> String {

@@ -80,7 +80,7 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
 
 /// Where the gateway's pods are, as far as the manifests tell: they are given, a certificate is next to them, or it is the gateway
 /// that `istioctl install` makes.
-fn gateway_namespaces<'w>(world: &'w World, plugin: &Plugin) -> BTreeSet<&'w str> {
+pub fn gateway_namespaces<'w>(world: &'w World, plugin: &Plugin) -> BTreeSet<&'w str> {
     let mut found = BTreeSet::new();
     for gateway in wanted(world, plugin).into_iter().filter(|gateway| plugin.may_be_on(gateway)) {
         let pods = world
@@ -118,7 +118,7 @@ fn namespace(world: &World, plugin: &Plugin, object: &Object, findings: &mut Vec
 }
 
 /// The Gateways that the rules are about: they serve a host of one, and nothing else that may do so is unknown.
-fn wanted<'w, 'o>(world: &'w World<'o>, plugin: &Plugin) -> Vec<&'w Gateway<'o>> {
+pub fn wanted<'w, 'o>(world: &'w World<'o>, plugin: &Plugin) -> Vec<&'w Gateway<'o>> {
     let mut wanted = Vec::new();
     let hosts: Vec<String> = plugin.rules.iter().flat_map(|(_, rule)| hosts(rule)).collect();
     let header = plugin.header.as_deref().unwrap_or_default();

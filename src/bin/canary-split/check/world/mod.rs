@@ -1,8 +1,10 @@
 //! What is applied together, as far as the checks between objects look at it.
 
 pub mod gateway;
+pub mod gateway_api;
 pub mod host;
 pub mod labels;
+mod makers;
 pub mod namespace;
 pub mod plugin;
 pub mod routing;
@@ -12,6 +14,7 @@ use crate::input::manifest::{Object, Objects, Unknown};
 use crate::input::yaml::{Key, Node};
 use canary_split::rule::Rule;
 use gateway::Gateway;
+use gateway_api::GatewayApi;
 use host::{ServiceName, overlap};
 use labels::Labels;
 use namespace::is_same_namespace;
@@ -40,6 +43,8 @@ pub struct World<'o> {
     pub unknown: Vec<&'o Unknown>,
     /// cert-manager's.
     pub certificates: Vec<&'o Object>,
+    /// What is given of the Gateway API.
+    pub gateway_api: GatewayApi<'o>,
 }
 
 /// A host of a rule, and the VirtualServices whose routes its requests surely meet.
@@ -73,10 +78,11 @@ impl<'o> World<'o> {
             gateways: objects.of_kind("Gateway").filter_map(Gateway::of).collect(),
             destination_rules: objects.of_kind("DestinationRule").filter_map(DestinationRule::of).collect(),
             services: objects.of_kind("Service").filter_map(Service::of).collect(),
-            workloads: objects.workloads().filter_map(Workload::of).collect(),
-            obscure: obscure(objects),
-            unknown: objects.unknown.iter().collect(),
+            workloads: objects.workloads().filter(|object| !makers::is_past(object)).filter_map(Workload::of).collect(),
+            obscure: makers::obscure(objects),
+            unknown: makers::unknown(objects).collect(),
             certificates: objects.of_kind("Certificate").collect(),
+            gateway_api: GatewayApi::of(objects),
         }
     }
 
@@ -146,9 +152,11 @@ impl<'o> World<'o> {
         self.services.iter().filter(|service| service.name().is(&name)).collect()
     }
 
-    /// The given DestinationRules for a destination.
+    /// The given DestinationRules for a destination: those for its host, or else those for many hosts.
     pub fn rules_of(&self, destination: &Destination) -> Vec<&DestinationRule<'o>> {
-        self.destination_rules.iter().filter(|rule| rule.is_for(destination)).collect()
+        let all = self.destination_rules.iter().filter(|rule| rule.is_for(destination));
+        let (wide, own): (Vec<_>, Vec<_>) = all.partition(|rule| rule.is_wildcard());
+        if own.is_empty() { wide } else { own }
     }
 
     /// What makes the pods of a Service; `None` if there may be more with these labels that nobody knows of, or if none is given.
@@ -171,18 +179,6 @@ impl<'o> World<'o> {
             self.virtual_services.iter().flat_map(|service| &service.routes).flat_map(|route| &route.destinations);
         destinations.filter_map(Destination::service).any(|ServiceName { namespace: other, .. }| other == namespace)
     }
-}
-
-/// The namespaces of pods whose labels nobody knows: another object has them, or it is of a kind of which only a template tells
-/// that it makes pods.
-fn obscure(objects: &Objects) -> Vec<&str> {
-    let without_labels = objects.workloads().filter(|pods| Workload::of(pods).is_none()).map(|pods| &*pods.namespace);
-    let has_template = |node: &Node| {
-        let spec = node.get("spec").map_or(&[][..], Node::entries);
-        spec.iter().any(|(key, _)| key.name.to_ascii_lowercase().ends_with("template"))
-    };
-    let makers = objects.unknown.iter().filter(|unknown| has_template(&unknown.node));
-    without_labels.chain(makers.map(|unknown| &*unknown.namespace)).collect()
 }
 
 /// Whether an object has these labels anywhere, or more.

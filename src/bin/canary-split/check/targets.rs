@@ -3,10 +3,10 @@
 use super::plugin::wanted;
 use super::world::World;
 use super::world::gateway::Gateway;
-use super::world::gateway_api::GATEWAY_API;
+use super::world::gateway_api::{ApiGateway, GATEWAY_API};
 use super::world::labels::Labels;
 use super::world::namespace::is_same_namespace;
-use super::world::plugin::Plugin;
+use super::world::plugin::{Plugin, hosts};
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
@@ -70,9 +70,7 @@ fn named(world: &World, plugin: &Plugin, object: &Object, target: &Node) -> Opti
         return Some(("namespace", format!("Gateway {name} in {there}, another namespace than its own")));
     }
     let given = &world.gateway_api.gateways;
-    let is_it = |gateway: &&super::world::gateway_api::ApiGateway| {
-        gateway.name == name && is_same_namespace(gateway.namespace, own)
-    };
+    let is_it = |gateway: &&ApiGateway| gateway.name == name && is_same_namespace(gateway.namespace, own);
     match given.iter().find(is_it) {
         Some(gateway) if !world.gateway_api.has_routes => {
             let may_have_pods = |classic: &Gateway| gateway.labels().any(|labels| classic.selector.selects(&labels));
@@ -90,6 +88,22 @@ fn named(world: &World, plugin: &Plugin, object: &Object, target: &Node) -> Opti
     }
 }
 
+/// Gateways of Istio's own API that may be meant, where no routes tell: one of this name, or for a host of a rule.
+fn alike<'w, 'o>(world: &'w World<'o>, plugin: &Plugin, name: &str) -> Vec<&'w Gateway<'o>> {
+    let rules: Vec<String> = plugin.rules.iter().flat_map(|(_, rule)| hosts(rule)).collect();
+    let serves = |gateway: &Gateway| {
+        let served =
+            gateway.servers.iter().flat_map(|server| server.hosts()).filter_map(|host| host.rsplit('/').next());
+        served.into_iter().any(|served| rules.iter().any(|host| host.eq_ignore_ascii_case(served)))
+    };
+    let may_be_its = |gateway: &&Gateway| {
+        let is_there =
+            is_same_namespace(&gateway.object.namespace, plugin.object().map_or("", |plugin| &plugin.namespace));
+        gateway.object.name == name && is_there || world.virtual_services.is_empty() && serves(gateway)
+    };
+    world.gateways.iter().filter(may_be_its).collect()
+}
+
 /// Whether the rules are about Gateways of Istio's own API, and none of them has the pods of a Gateway of this name.
 fn beside_classic(
     world: &World,
@@ -102,10 +116,14 @@ fn beside_classic(
         let mut pods = world.workloads.iter().filter(|pods| gateway.selector.selects(&pods.labels));
         gateway.selector.is_empty() || is_named(&gateway.selector) || pods.any(|pods| is_named(&pods.labels))
     };
-    let wanted = wanted(world, plugin);
-    let first = wanted.first()?;
-    let is_reached = wanted.iter().any(|gateway| has_pods(gateway) || may_have_pods(gateway));
+    let mut known = wanted(world, plugin);
+    if known.is_empty() {
+        known = alike(world, plugin, name);
+    }
+    let first = known.first()?;
+    let is_reached = known.iter().any(|gateway| has_pods(gateway) || may_have_pods(gateway));
     let title = first.object.title();
-    (!is_reached)
-        .then(|| ("name", format!("Gateway {name} of the Gateway API, and its hosts are at {title}, of Istio's")))
+    (!is_reached).then(|| {
+        ("name", format!("Gateway {name} of the Gateway API, and its requests come in at {title}, of Istio's"))
+    })
 }

@@ -80,6 +80,10 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
             objects += part.objects.objects.len() + part.objects.bare.len();
             configs += part.objects.configs().count();
             findings.extend(check(&part.objects));
+            let is_allowed = options.allow.iter().any(|allowed| allowed == placeholder::PLACEHOLDER.name);
+            let example =
+                placeholder::note(&World::of(&part.objects)).filter(|note| !is_allowed && !notes.contains(note));
+            notes.extend(example);
             notes.extend(strangers_note(&part));
             notes.extend(note(&part));
         }

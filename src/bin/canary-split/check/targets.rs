@@ -71,8 +71,9 @@ fn named(world: &World, plugin: &Plugin, object: &Object, target: &Node) -> Opti
     }
     let given = &world.gateway_api.gateways;
     let is_it = |gateway: &&ApiGateway| gateway.name == name && is_same_namespace(gateway.namespace, own);
+    let mut rules = plugin.rules.iter().flat_map(|(_, rule)| hosts(rule));
     match given.iter().find(is_it) {
-        Some(gateway) if !world.gateway_api.has_routes => {
+        Some(gateway) if !rules.any(|host| world.gateway_api.has_route(&host)) => {
             let may_have_pods = |classic: &Gateway| gateway.labels().any(|labels| classic.selector.selects(&labels));
             beside_classic(world, plugin, name, may_have_pods)
         }

@@ -1,5 +1,6 @@
 //! Gateways of the Gateway API, as far as plugins aim at them.
 
+use super::host::overlap;
 use super::labels::Labels;
 use crate::input::manifest::{Objects, Unknown};
 use crate::input::yaml::Node;
@@ -12,8 +13,8 @@ pub const GATEWAY_API: &str = "gateway.networking.k8s.io";
 pub struct GatewayApi<'o> {
     /// Its Gateways.
     pub gateways: Vec<ApiGateway<'o>>,
-    /// Whether there are routes for them.
-    pub has_routes: bool,
+    /// The hosts of routes for them.
+    hosts: Vec<&'o str>,
 }
 
 /// A Gateway of the Gateway API.
@@ -38,11 +39,20 @@ impl<'o> GatewayApi<'o> {
             }
             match text(&["kind"]) {
                 "Gateway" => found.gateways.push(ApiGateway { node, name: text(&["metadata", "name"]), namespace }),
-                "HTTPRoute" | "GRPCRoute" => found.has_routes = true,
+                "HTTPRoute" | "GRPCRoute" => {
+                    let hosts = node.at(&["spec", "hostnames"]).map_or(&[][..], Node::items);
+                    found.hosts.extend(hosts.iter().filter_map(Node::text));
+                    found.hosts.extend(hosts.is_empty().then_some("*"));
+                }
                 _ => {}
             }
         }
         found
+    }
+
+    /// Whether there is a route for a host.
+    pub fn has_route(&self, host: &str) -> bool {
+        self.hosts.iter().any(|own| overlap(own, host))
     }
 }
 

@@ -152,7 +152,8 @@ fn mirrors<'o>(route: &'o Node, namespace: &'o str) -> Vec<Destination<'o>> {
     let is_off = |share: Option<&Node>| {
         share.is_some_and(|share| !matches!(share.value, Value::Null) && share.get("value").is_none_or(is_zero))
     };
-    let is_all_off = is_off(route.get("mirrorPercentage")) || route.get("mirrorPercent").is_some_and(is_zero);
+    let share = route.get("mirrorPercentage");
+    let is_all_off = is_off(share) || share.is_none() && route.get("mirrorPercent").is_some_and(is_zero);
     let one = route.get("mirror").filter(|_| !is_all_off);
     let one = one.and_then(|node| Destination::new(node, node, namespace));
     let several = route.get("mirrors").map_or(&[][..], Node::items).iter();

@@ -99,9 +99,9 @@ fn the_one<'d>(documents: &'d mut [String], object: &str, mistake: &str) -> &'d 
     found.remove(0)
 }
 
-const TABLES: [&str; 3] = ["tests/istio/spoiled.yaml", "tests/tool/spoiled.yaml", "tests/tool/setup/spoiled.yaml"];
+const TABLES: [&str; 3] = ["tests/istio/spoiled.yaml", "tests/tool/spoiled.yaml", "tests/tool/setup.yaml"];
 
-const SILENT: [&str; 2] = ["tests/tool/silent.yaml", "tests/tool/setup/silent.yaml"];
+const SILENT: [&str; 2] = ["tests/tool/silent.yaml", "tests/tool/setup-silent.yaml"];
 
 /// The messages of an answer.
 fn messages(answer: &Value) -> Vec<&str> {

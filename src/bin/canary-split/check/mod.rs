@@ -84,7 +84,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
             let example =
                 placeholder::note(&World::of(&part.objects)).filter(|note| !is_allowed && !notes.contains(note));
             notes.extend(example);
-            notes.extend(strangers_note(&part));
+            notes.extend(parts::strangers(&part.objects));
             notes.extend(note(&part));
         }
     }
@@ -163,13 +163,6 @@ fn note(part: &Part) -> Option<String> {
     }
     let missing = World::of(&part.objects).missing();
     (!missing.is_empty()).then(|| format!("{folder}not given, so not compared with: {}", missing.join(", ")))
-}
-
-/// Two versions of what nothing here speaks of.
-fn strangers_note(part: &Part) -> Option<String> {
-    let (first, second) = parts::strangers_twice(&part.objects)?;
-    let (title, first, second) = (second.title(), first.place(), second.place());
-    Some(format!("{title} is there twice ({first}, {second}); neither the plugin nor a route has to do with it"))
 }
 
 fn summary(objects: usize, configs: usize, findings: usize) -> String {

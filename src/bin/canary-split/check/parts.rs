@@ -71,9 +71,12 @@ pub fn twice(objects: &Objects) -> Option<(&Object, &Object)> {
     all.into_iter().find(|(first, second)| is_known(first) || is_known(second))
 }
 
-/// Two versions of another object; nothing that is compared depends on them.
-pub fn strangers_twice(objects: &Objects) -> Option<(&Object, &Object)> {
-    if twice(objects).is_some() { None } else { all_twice(objects).first().copied() }
+/// What to say of two versions of another object; nothing that is compared depends on them.
+pub fn strangers(objects: &Objects) -> Option<String> {
+    let all = if twice(objects).is_some() { Vec::new() } else { all_twice(objects) };
+    let (first, second) = all.first()?;
+    let (title, first, second) = (second.title(), first.place(), second.place());
+    Some(format!("{title} is there twice ({first}, {second}); neither the plugin nor a route has to do with it"))
 }
 
 /// All pairs of an object with the first version of it; what has no name is no version of anything.

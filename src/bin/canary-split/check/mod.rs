@@ -12,6 +12,7 @@ mod parts;
 mod placeholder;
 mod plugin;
 mod redirect;
+mod rivals;
 mod rules;
 mod seal;
 mod secrets;
@@ -33,11 +34,12 @@ use std::rc::Rc;
 use world::World;
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 18] = [
+pub const CODES: [&[&Code]; 19] = [
     &config::CODES,
     &parts::CODES,
     &rules::CODES,
     &plugin::CODES,
+    &rivals::CODES,
     &everywhere::CODES,
     &targets::CODES,
     &image::CODES,
@@ -124,6 +126,7 @@ fn check(objects: &Objects) -> Vec<Finding> {
         let sites = world.sites();
         rules::check(&world, &mut findings);
         plugin::check(&world, &mut findings);
+        rivals::check(&world, &mut findings);
         everywhere::check(&world, &mut findings);
         targets::check(&world, &mut findings);
         image::check(&world, &mut findings);

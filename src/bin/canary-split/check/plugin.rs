@@ -45,19 +45,12 @@ const PHASE: Code = Code {
     fix: "leave phase out",
 };
 
-const TWO_PLUGINS: Code = Code {
-    name: "two-plugins-one-header",
-    severity: Severity::Error,
-    why: "each filter removes what it has not written, so the later one undoes what the earlier one decides",
-    fix: "give one of them another header, or put the rules of both into one plugin",
-};
-
 /// The codes of this file.
-pub const CODES: [&Code; 6] = [&NAMESPACE, &SELECTOR, &MODE, &PORTS, &PHASE, &TWO_PLUGINS];
+pub const CODES: [&Code; 5] = [&NAMESPACE, &SELECTOR, &MODE, &PORTS, &PHASE];
 
 /// Looks at every plugin.
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
-    for (place, plugin) in world.plugins.iter().enumerate() {
+    for plugin in &world.plugins {
         let Some(object) = plugin.object() else { continue };
         namespace(world, plugin, object, findings);
         selector(world, plugin, object, findings);
@@ -65,15 +58,6 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
         if let Some(phase) = object.at(&["spec", "phase"]).filter(|phase| phase.text() == Some("AUTHN")) {
             let message = format!("{} is in phase AUTHN", object.title());
             findings.push(Finding::new(&PHASE, &object.source, &phase.span, message));
-        }
-        let earlier = world.plugins.iter().take(place).filter(|earlier| are_together(earlier, plugin));
-        for earlier in earlier.filter(|earlier| earlier.header == plugin.header) {
-            let header = plugin.header.as_deref().unwrap_or_default();
-            let there = earlier.object().map(Object::title).unwrap_or_default();
-            let own = object.module().and_then(|module| module.at(&["pluginConfig", "header"]));
-            let node = own.or(object.at(&["metadata", "name"])).unwrap_or(&object.node);
-            let message = format!("{} writes {header}, as {there} does", object.title());
-            findings.push(Finding::new(&TWO_PLUGINS, &object.source, &node.span, message));
         }
     }
 }
@@ -221,27 +205,4 @@ fn matches(world: &World, plugin: &Plugin, object: &Object, findings: &mut Vec<F
             return;
         }
     }
-}
-
-/// Whether two plugins are surely on one gateway.
-fn are_together(one: &Plugin, other: &Plugin) -> bool {
-    let (Some(first), Some(second)) = (one.object(), other.object()) else { return false };
-    let is_said_otherwise =
-        |object: &Object| ["targetRef", "targetRefs", "match"].iter().any(|key| object.at(&["spec", key]).is_some());
-    if one.header.is_none() {
-        return false;
-    }
-    let is_root = |object: &Object| object.namespace == ROOT_NAMESPACE;
-    let is_one_gateway = match (one.selector(), other.selector()) {
-        (Some(one), Some(other)) => one.selects(&other) || other.selects(&one),
-        _ => true,
-    };
-    let are_readable = [first, second].iter().all(|object| {
-        !is_said_otherwise(object)
-            && object
-                .at(&["spec", "selector"])
-                .is_none_or(|_| object.at(&["spec", "selector", "matchLabels"]).is_some())
-    });
-    let is_there = first.namespace == second.namespace || is_root(first) || is_root(second);
-    is_there && is_one_gateway && are_readable
 }

@@ -49,7 +49,7 @@ fn are_together(one: &Plugin, other: &Plugin) -> bool {
     }
     // By its name a Gateway is aimed at in the plugin's own namespace alone.
     let is_shared = |target: &&Node| others.iter().any(|other| other.to_json() == target.to_json());
-    first.namespace == second.namespace && targets.iter().any(|target| is_shared(target))
+    first.namespace == second.namespace && targets.iter().any(is_shared)
 }
 
 /// Whether a plugin is for the requests of gateways at any port.

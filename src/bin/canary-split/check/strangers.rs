@@ -32,7 +32,9 @@ pub fn known(objects: &Objects) -> HashSet<*const Object> {
 fn add(world: &World, routing: &VirtualService, known: &mut HashSet<*const Object>) {
     known.insert(routing.object);
     for gateway in world.gateways_of(routing).0 {
-        known.insert(gateway.object);
+        if !known.insert(gateway.object) {
+            continue;
+        }
         let pods = world.workloads.iter().filter(|pods| gateway.selector.selects(&pods.labels));
         known.extend(pods.filter(|_| !gateway.selector.is_empty()).map(|pods| std::ptr::from_ref(pods.object)));
         let secrets = gateway.servers.iter().filter_map(|server| server.node.at(&["tls", "credentialName"])?.text());
@@ -46,7 +48,7 @@ fn add(world: &World, routing: &VirtualService, known: &mut HashSet<*const Objec
         known.extend(world.rules_of(destination).into_iter().map(|rule| std::ptr::from_ref(rule.object)));
         for service in world.services_of(destination) {
             if known.insert(service.object) {
-                let pods = world.workloads.iter().filter(|pods| pods.is_behind(service));
+                let pods = world.pods_behind(service).into_iter();
                 known.extend(pods.map(|pods| std::ptr::from_ref(pods.object)));
             }
         }

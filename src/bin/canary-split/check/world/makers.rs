@@ -3,6 +3,7 @@
 use super::service::Workload;
 use crate::input::manifest::{Object, Objects, Unknown};
 use crate::input::yaml::Node;
+use std::collections::HashSet;
 
 /// API groups none of whose kinds does.
 const GROUPS: [&str; 52] = [
@@ -91,7 +92,7 @@ fn may_make_pods(node: &Node) -> bool {
 
 /// The namespaces of pods whose labels nobody knows: another object has them, or it is of a kind of which only a template tells
 /// that it makes pods.
-pub fn obscure(objects: &Objects) -> Vec<&str> {
+pub fn obscure(objects: &Objects) -> HashSet<&str> {
     let without_labels = objects.workloads().filter(|pods| Workload::of(pods).is_none()).map(|pods| &*pods.namespace);
     let has_template = |node: &Node| {
         let spec = node.get("spec").map_or(&[][..], Node::entries);

@@ -3,6 +3,7 @@
 pub mod gateway;
 pub mod gateway_api;
 pub mod host;
+mod index;
 pub mod labels;
 mod makers;
 pub mod namespace;
@@ -16,11 +17,13 @@ use canary_split::rule::Rule;
 use gateway::Gateway;
 use gateway_api::GatewayApi;
 use host::{ServiceName, overlap};
+use index::Index;
 use labels::Labels;
 use namespace::is_same_namespace;
 use plugin::Plugin;
 use routing::{Destination, Route, VirtualService};
 use service::{DestinationRule, Service, Workload};
+use std::collections::HashSet;
 
 /// All that is applied together.
 #[derive(Debug)]
@@ -38,11 +41,13 @@ pub struct World<'o> {
     /// What makes pods.
     pub workloads: Vec<Workload<'o>>,
     /// Namespaces with pods whose labels nobody knows.
-    pub obscure: Vec<&'o str>,
+    pub obscure: HashSet<&'o str>,
     /// What may make pods, or stand for them, in a way that is not known here.
     pub unknown: Vec<&'o Unknown>,
     /// cert-manager's.
     pub certificates: Vec<&'o Object>,
+    /// Where these are.
+    index: Index<'o>,
     /// What is given of the Gateway API.
     pub gateway_api: GatewayApi<'o>,
 }
@@ -72,15 +77,23 @@ impl<'w, 'o> Site<'w, 'o> {
 impl<'o> World<'o> {
     /// Reads it.
     pub fn of(objects: &'o Objects) -> World<'o> {
+        let gateways: Vec<_> = objects.of_kind("Gateway").filter_map(Gateway::of).collect();
+        let destination_rules: Vec<_> = objects.of_kind("DestinationRule").filter_map(DestinationRule::of).collect();
+        let services: Vec<_> = objects.of_kind("Service").filter_map(Service::of).collect();
+        let workloads: Vec<_> =
+            objects.workloads().filter(|object| !makers::is_past(object)).filter_map(Workload::of).collect();
+        let unknown: Vec<_> = makers::unknown(objects).collect();
+        let index = Index::of(&services, &destination_rules, &gateways, &workloads, &unknown);
         World {
             plugins: objects.configs().map(Plugin::new).collect(),
             virtual_services: objects.of_kind("VirtualService").map(VirtualService::of).collect(),
-            gateways: objects.of_kind("Gateway").filter_map(Gateway::of).collect(),
-            destination_rules: objects.of_kind("DestinationRule").filter_map(DestinationRule::of).collect(),
-            services: objects.of_kind("Service").filter_map(Service::of).collect(),
-            workloads: objects.workloads().filter(|object| !makers::is_past(object)).filter_map(Workload::of).collect(),
+            gateways,
+            destination_rules,
+            services,
+            workloads,
             obscure: makers::obscure(objects),
-            unknown: makers::unknown(objects).collect(),
+            unknown,
+            index,
             certificates: objects.of_kind("Certificate").collect(),
             gateway_api: GatewayApi::of(objects),
         }
@@ -107,11 +120,10 @@ impl<'o> World<'o> {
         let mut are_all = true;
         let mut found = Vec::new();
         for (namespace, name) in service.gateways() {
-            let is_named = |gateway: &&Gateway| {
-                gateway.object.name == name && is_same_namespace(&gateway.object.namespace, namespace)
-            };
+            let named = self.index.gateways(name).iter().filter_map(|place| self.gateways.get(*place));
+            let is_there = |gateway: &&Gateway| is_same_namespace(&gateway.object.namespace, namespace);
             let before = found.len();
-            found.extend(self.gateways.iter().filter(is_named));
+            found.extend(named.filter(is_there));
             are_all &= found.len() > before;
         }
         (found, are_all)
@@ -149,23 +161,34 @@ impl<'o> World<'o> {
     /// The given Services that a destination may mean.
     pub fn services_of(&self, destination: &Destination) -> Vec<&Service<'o>> {
         let Some(name) = destination.service() else { return Vec::new() };
-        self.services.iter().filter(|service| service.name().is(&name)).collect()
+        let named = self.index.services(name.name).iter().filter_map(|place| self.services.get(*place));
+        named.filter(|service| service.name().is(&name)).collect()
     }
 
     /// The given DestinationRules for a destination: those for its host, or else those for many hosts.
     pub fn rules_of(&self, destination: &Destination) -> Vec<&DestinationRule<'o>> {
-        let all = self.destination_rules.iter().filter(|rule| rule.is_for(destination));
+        let all = self.index.rules(destination).filter_map(|place| self.destination_rules.get(place));
+        let all = all.filter(|rule| rule.is_for(destination));
         let (wide, own): (Vec<_>, Vec<_>) = all.partition(|rule| rule.is_wildcard());
         if own.is_empty() { wide } else { own }
     }
 
     /// What makes the pods of a Service; `None` if there may be more with these labels that nobody knows of, or if none is given.
     pub fn pods_of(&self, service: &Service, labels: &Labels) -> Option<Vec<&Workload<'o>>> {
-        let is_there = |namespace: &str| is_same_namespace(namespace, &service.object.namespace);
-        let is_obscure = self.obscure.iter().any(|namespace| is_there(namespace))
-            || self.unknown.iter().any(|unknown| is_there(&unknown.namespace) && may_have(&unknown.node, labels));
-        let pods: Vec<_> = self.workloads.iter().filter(|workload| workload.is_behind(service)).collect();
+        let namespace = &*service.object.namespace;
+        let mut unknown = self.index.unknown(namespace).into_iter().filter_map(|place| self.unknown.get(place));
+        let is_obscure = [namespace, ""].iter().any(|namespace| self.obscure.contains(namespace))
+            || namespace.is_empty() && !self.obscure.is_empty()
+            || unknown.any(|unknown| may_have(&unknown.node, labels));
+        let pods = self.pods_behind(service);
         (!is_obscure && !pods.is_empty()).then_some(pods)
+    }
+
+    /// What is known to make pods of a Service.
+    pub fn pods_behind(&self, service: &Service) -> Vec<&Workload<'o>> {
+        let places = self.index.workloads(&service.object.namespace).into_iter();
+        let workloads = places.filter_map(|place| self.workloads.get(place));
+        workloads.filter(|workload| workload.is_behind(service)).collect()
     }
 
     /// Whether an object of an unknown kind speaks of these labels.

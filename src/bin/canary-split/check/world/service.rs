@@ -78,7 +78,8 @@ impl<'o> Port<'o> {
 pub struct DestinationRule<'o> {
     /// All of it.
     pub object: &'o Object,
-    host: &'o str,
+    /// `spec.host`
+    pub host: &'o str,
 }
 
 impl<'o> DestinationRule<'o> {

@@ -1,7 +1,7 @@
 //! The first route that takes a request decides.
 
-use super::world::Site;
 use super::world::routing::{Route, VirtualService, condition};
+use super::world::site::Site;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 
@@ -41,20 +41,6 @@ fn check_service(service: &VirtualService, header: &str, findings: &mut Vec<Find
 fn covers(route: &Route, entry: &Node, header: &str) -> bool {
     let Some(matches) = &route.matches else { return true };
     matches.iter().any(|wide| covers_entry(wide, Some(entry), header))
-}
-
-/// Whether an entry that does not ask for the header takes all that one of these routes is for.
-pub fn takes_all_of(wide: &Node, routes: &[&Route], header: &str) -> bool {
-    let is_all_of = |route: &&Route| match &route.matches {
-        None => covers_entry(wide, None, header),
-        Some(entries) => !entries.is_empty() && entries.iter().all(|entry| covers_entry(wide, Some(entry), header)),
-    };
-    routes.iter().any(is_all_of)
-}
-
-/// Whether a route takes every request, whatever the header says.
-pub fn takes_everything(route: &Route, header: &str) -> bool {
-    route.matches.as_ref().is_none_or(|entries| entries.iter().any(|entry| covers_entry(entry, None, header)))
 }
 
 /// Whether an entry that does not ask for the header takes every request that another one takes; `None`: every request at all.

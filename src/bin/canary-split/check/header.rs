@@ -3,11 +3,11 @@
 use super::mesh::{self, Behind, Mesh};
 use super::seal;
 use super::world::World;
-use super::world::asked::Taken;
 use super::world::plugin::{Named, Plugin};
 use super::world::routing::{Destination, Route};
 use super::world::site::{Class, Site};
 use super::world::table::{Met, Table};
+use super::world::text::Taken;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 

@@ -121,9 +121,7 @@ impl<'w, 'o> Mesh<'w, 'o> {
 fn has_waypoint(world: &World, destination: &Destination) -> bool {
     let label = |name: &str| {
         let services = world.services_of(destination);
-        services
-            .iter()
-            .any(|service| service.object.at(&["metadata", "labels", name]).is_some_and(|value| is_on(value)))
+        services.iter().any(|service| service.object.at(&["metadata", "labels", name]).is_some_and(is_on))
     };
     label("istio.io/ingress-use-waypoint")
 }

@@ -1,10 +1,10 @@
 //! Whether a route of stable's for some paths comes before the canary's.
 
-use super::world::asked::Taken;
 use super::world::plugin::Named;
 use super::world::routing::Destination;
 use super::world::site::{Class, Site};
 use super::world::table::{Met, Table};
+use super::world::text::Taken;
 use crate::report::finding::{Code, Finding, Severity};
 use std::collections::HashSet;
 

@@ -1,10 +1,10 @@
 //! Whether anything but the filter divides its requests.
 
-use super::world::asked::Taken;
 use super::world::plugin::Named;
 use super::world::routing::{Destination, Route};
 use super::world::site::Site;
 use super::world::table::Met;
+use super::world::text::Taken;
 use crate::report::finding::{Code, Finding, Severity};
 use std::collections::HashSet;
 

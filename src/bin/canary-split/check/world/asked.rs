@@ -1,40 +1,12 @@
 //! What rules and routes ask of a request, and what follows from one of them for another.
 
-use crate::input::yaml::{Key, Node, Value};
+use super::text::{Taken, Text};
+use crate::input::yaml::Node;
 use canary_split::rule::condition::{Condition, StringMatch};
-use canary_split::rule::re2::Re2;
 use std::borrow::Cow;
-use std::cell::OnceCell;
 
 /// Of a longer path no more beginnings are looked up.
 const MAX_PATH: usize = 256;
-
-/// How many of some requests are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Taken {
-    /// None.
-    None,
-    /// At most some.
-    Few,
-    /// Nobody knows.
-    Unknown,
-    /// Some, but as far as anybody knows not all.
-    Some,
-    /// All.
-    All,
-}
-
-impl Taken {
-    /// What two conditions take together.
-    pub fn and(self, other: Taken) -> Taken {
-        match (self, other) {
-            (Taken::All, taken) | (taken, Taken::All) => taken,
-            (Taken::None, _) | (_, Taken::None) => Taken::None,
-            (one, other) if one == other => one,
-            _ => Taken::Few,
-        }
-    }
-}
 
 /// What is asked about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,16 +35,6 @@ pub struct Asked<'c> {
     /// Whether it must not be so.
     is_negative: bool,
     ignores_case: bool,
-}
-
-#[derive(Debug)]
-enum Text<'c> {
-    Present,
-    Exact(&'c str),
-    Prefix(&'c str),
-    Regex(&'c str, OnceCell<Option<Re2>>),
-    Compiled(&'c Re2),
-    Unclear(&'c Node),
 }
 
 impl<'c> Asked<'c> {
@@ -150,6 +112,11 @@ impl<'c> Asked<'c> {
         matches!(&self.subject, Subject::Header(name) if name.eq_ignore_ascii_case(header))
     }
 
+    /// Whether it must not be so.
+    pub fn is_negative(&self) -> bool {
+        self.is_negative
+    }
+
     /// Whether it is about the host.
     pub fn is_about_host(&self) -> bool {
         self.subject == Subject::Host
@@ -211,6 +178,11 @@ impl<'c> Asked<'c> {
         }
     }
 
+    /// How many of the values that meet this one meet another one about the same.
+    fn implies(&self, other: &Asked) -> Taken {
+        self.text.implies(self.ignores_case, &other.text, other.ignores_case)
+    }
+
     fn is_same(&self, other: &Asked) -> bool {
         self.is_negative == other.is_negative && self.subject == other.subject && self.implies(other) == Taken::All
     }
@@ -220,82 +192,6 @@ impl<'c> Asked<'c> {
         self.subject == Subject::Uri
             && matches!(self.text, Text::Prefix("/" | "") | Text::Regex(".*" | "/.*" | "^/.*" | "^/.*$", _))
     }
-
-    /// How many of the values that meet this one meet another one about the same.
-    fn implies(&self, other: &Asked) -> Taken {
-        let taken = match (&self.text, &other.text) {
-            (_, Text::Present) => Taken::All,
-            (Text::Present, _) => Taken::Some,
-            (Text::Unclear(one), Text::Unclear(other)) if one.to_json() == other.to_json() => Taken::All,
-            (Text::Exact(text), wanted) => match wanted.holds(text, other.ignores_case) {
-                Some(true) => Taken::All,
-                Some(false) => Taken::None,
-                None => Taken::Unknown,
-            },
-            (Text::Prefix(own), Text::Prefix(wanted)) if begins(own, wanted, other.ignores_case) => Taken::All,
-            (Text::Prefix(own), Text::Exact(wanted) | Text::Prefix(wanted)) => {
-                if begins(wanted, own, self.ignores_case || other.ignores_case) { Taken::Some } else { Taken::None }
-            }
-            (Text::Regex(own, _), Text::Regex(wanted, _)) if own == wanted => Taken::All,
-            (own @ (Text::Regex(..) | Text::Compiled(_)), Text::Exact(wanted)) => match own.holds(wanted, false) {
-                _ if other.ignores_case => Taken::Unknown,
-                Some(true) => Taken::Some,
-                Some(false) => Taken::None,
-                None => Taken::Unknown,
-            },
-            _ => Taken::Unknown,
-        };
-        match taken {
-            // Values in another case are this one's alone.
-            Taken::All | Taken::None if self.ignores_case && !other.ignores_case => Taken::Unknown,
-            _ => taken,
-        }
-    }
-}
-
-impl<'c> Text<'c> {
-    fn of(node: &'c Node) -> Text<'c> {
-        match node.entries() {
-            [] if matches!(node.value, Value::Map(_)) => Text::Present,
-            [(key, value)] => match (&*key.name, value.text()) {
-                ("exact", Some(text)) => Text::Exact(text),
-                ("prefix", Some(text)) => Text::Prefix(text),
-                ("regex", Some(text)) => Text::Regex(text, OnceCell::new()),
-                _ => Text::Unclear(node),
-            },
-            _ => Text::Unclear(node),
-        }
-    }
-
-    /// How many requests at a gateway come from where this says. A gateway has labels too, but not those of an application.
-    fn taken_of_gateway(&self) -> Taken {
-        let Text::Unclear(node) = self else { return Taken::Unknown };
-        let is_gateways = |(key, value): &(Key, Node)| {
-            &*key.name == "istio" || value.text().is_none_or(|text| text.contains("gateway"))
-        };
-        let labels = node.entries();
-        if labels.is_empty() || labels.iter().any(is_gateways) { Taken::Unknown } else { Taken::Few }
-    }
-
-    /// Whether a value meets it; `None`: nobody knows.
-    fn holds(&self, value: &str, ignores_case: bool) -> Option<bool> {
-        match self {
-            Text::Present => Some(true),
-            Text::Exact(text) if ignores_case => Some(value.eq_ignore_ascii_case(text)),
-            Text::Exact(text) => Some(value == *text),
-            Text::Prefix(text) => Some(begins(value, text, ignores_case)),
-            Text::Regex(text, compiled) => {
-                compiled.get_or_init(|| Re2::new(text).ok()).as_ref().map(|regex| regex.is_match(value.as_bytes()))
-            }
-            Text::Compiled(regex) => Some(regex.is_match(value.as_bytes())),
-            Text::Unclear(_) => None,
-        }
-    }
-}
-
-fn begins(text: &str, prefix: &str, ignores_case: bool) -> bool {
-    let begin = text.get(..prefix.len());
-    begin.is_some_and(|begin| begin == prefix || ignores_case && begin.eq_ignore_ascii_case(prefix))
 }
 
 fn lower(name: &str) -> Cow<'_, str> {

@@ -10,6 +10,7 @@ pub mod routing;
 pub mod service;
 pub mod site;
 pub mod table;
+pub mod text;
 
 use crate::input::manifest::{Object, Objects, Unknown};
 use crate::input::yaml::{Key, Node};

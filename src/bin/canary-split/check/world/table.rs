@@ -1,7 +1,8 @@
 //! The routes of a VirtualService in the order in which a request at a gateway meets them, those of delegates among them.
 
-use super::asked::{Asked, Subject, Taken};
+use super::asked::{Asked, Subject};
 use super::routing::{Route, VirtualService};
+use super::text::Taken;
 use crate::input::yaml::Node;
 use std::collections::HashMap;
 
@@ -182,6 +183,11 @@ impl<'o> Entry<'_, 'o> {
     /// Whether it asks for a header.
     pub fn asks_for(&self, header: &str) -> bool {
         self.asked.iter().any(|asked| asked.is_about(header))
+    }
+
+    /// Whether it asks for a value of a header, and not for its absence.
+    pub fn asks_for_value(&self, header: &str) -> bool {
+        self.asked.iter().any(|asked| asked.is_about(header) && !asked.is_negative())
     }
 
     /// What it asks, a header aside.

@@ -6,9 +6,9 @@ use super::world::World;
 use super::world::plugin::{Named, Plugin};
 use super::world::routing::{Destination, Route};
 use super::world::site::{Class, Site};
-use super::world::table::{Met, Table};
+use super::world::table::{Met, Step, Table};
 use super::world::text::Taken;
-use crate::input::yaml::Node;
+use crate::input::yaml::{Key, Node};
 use crate::report::finding::{Code, Finding, Severity};
 
 const MISMATCH: Code = Code {
@@ -64,7 +64,12 @@ impl<'w> Site<'w, '_> {
             return;
         }
         let is_known = self.sealed_otherwise(named, findings) || self.steps().any(|step| step.route.shuns(self.header));
-        if is_known || !named.is_chosen || !self.is_stray(named) {
+        if is_known || !named.is_chosen {
+            return;
+        }
+        let others = self.matched_otherwise(named);
+        let has_unknown = self.steps().any(|step| step.route.is_delegated());
+        if !self.is_stray(named) && (!has_unknown || others.is_empty()) {
             return;
         }
         let bypassed = match mesh.behind(world, self) {
@@ -72,25 +77,26 @@ impl<'w> Site<'w, '_> {
             Behind::Perhaps => return,
             Behind::Bypassed(services) => services,
         };
-        let is_it = |asked: &str| asked == value || asked == &*named.subset.name;
-        let others = self.steps().flat_map(|step| step.route.headers_with(is_it).map(move |key| (step.service, key)));
-        let before = findings.len();
-        for (service, key) in others {
-            let message = format!(
-                "{} matches {} for subset {}, the plugin writes {}",
-                service.object.title(),
-                key.name,
-                named.subset.name,
-                self.header
-            );
-            findings.push(Finding::new(&MISMATCH, &service.object.source, &key.span, message));
-        }
-        if findings.len() == before && !self.steps().any(|step| step.route.is_delegated()) {
+        if others.is_empty() && !has_unknown {
             match bypassed.as_slice() {
                 [] => self.missing(named, findings),
                 _ => findings.extend(bypassed.iter().map(|service| mesh::bypassed(service, self.header))),
             }
         }
+        findings.extend(others);
+    }
+
+    /// Routes that ask for a subset under another header.
+    fn matched_otherwise(&self, named: &Named) -> Vec<Finding> {
+        let (name, value) = (&*named.subset.name, &*named.subset.header_value);
+        let is_it = |asked: &str| asked == value || asked == name;
+        let finding = |step: &Step, key: &Key| {
+            let object = step.service.object;
+            let message =
+                format!("{} matches {} for subset {name}, the plugin writes {}", object.title(), key.name, self.header);
+            Finding::new(&MISMATCH, &object.source, &key.span, message)
+        };
+        self.steps().flat_map(|step| step.route.headers_with(is_it).map(move |key| finding(step, key))).collect()
     }
 
     fn missing(&self, named: &Named, findings: &mut Vec<Finding>) {
@@ -123,8 +129,15 @@ impl<'w> Site<'w, '_> {
                 _ => !named.is_stable && destinations.any(is_other) && !leads_there(route),
             }
         };
-        let is_nowhere = !named.is_stable
-            && !self.steps().flat_map(|step| &step.route.destinations).any(|destination| destination.is_called(own));
+        let mut destinations = self.steps().flat_map(|step| &step.route.destinations).peekable();
+        let is_nowhere = match named.is_stable {
+            false => !destinations.any(|destination| destination.is_called(own)),
+            true => {
+                destinations.peek().is_some()
+                    && !self.steps().any(|step| asks(step.route))
+                    && destinations.all(is_other)
+            }
+        };
         let classes = self.classes(&named.subset.header_value);
         let is_met = |class: &Class| {
             let known = class.known();

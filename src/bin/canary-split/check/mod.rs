@@ -9,6 +9,7 @@ mod hosts;
 mod image;
 mod mesh;
 mod order;
+mod pairs;
 mod parts;
 mod paths;
 mod plugin;

@@ -1,6 +1,5 @@
 //! Whether a route of stable's for some paths comes before the canary's.
 
-use super::world::plugin::Named;
 use super::world::routing::Destination;
 use super::world::site::{Class, Site};
 use super::world::table::{Met, Table};
@@ -24,7 +23,7 @@ pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
         let subsets = site.subsets();
         let Some(stable) = subsets.iter().find(|named| named.is_stable) else { continue };
         for table in &site.tables {
-            let stables = site.destinations_of(table, stable);
+            let stables = site.stables(table, stable);
             let mut seen = HashSet::new();
             for canary in subsets.iter().filter(|named| !named.is_stable && named.is_chosen) {
                 for class in site.classes(&canary.subset.header_value) {
@@ -57,34 +56,18 @@ fn is_for(met: &Met, places: &[&Destination]) -> bool {
 }
 
 impl<'w, 'o> Site<'w, 'o> {
-    /// Where stable's requests go that the canary's route leaves, each place once.
-    fn destinations_of<'t>(&self, table: &'t Table<'w, 'o>, stable: &Named<'w>) -> Vec<&'t Destination<'o>> {
-        let mut found: Vec<&Destination> = Vec::new();
-        for (canary, taker) in self.pairs(table, stable) {
-            // All pods of the canary's Service are not stable's.
-            let is_whole = |destination: &Destination| {
-                !destination.has_subset() && canary.route.destinations.iter().any(|canary| canary.is_with(destination))
-            };
-            for destination in taker.route.destinations.iter().filter(|destination| !is_whole(destination)) {
-                if !found.iter().any(|known| known.is_same(destination)) {
-                    found.push(destination);
-                }
-            }
-        }
-        found
-    }
-
     /// Whether an entry is for some paths, whoever asks, and the canary's route would have taken all that it takes, and more.
     fn is_early(&self, table: &Table, met: &Met, class: &Class) -> bool {
-        let is_of_visitors = met.entry.asked.iter().any(|asked| asked.is_about_visitors());
-        if met.taken == Taken::All || is_of_visitors || met.entry.asks_for(self.header) {
+        // Who asks, and for which of several hosts, may well be stable's alone.
+        let is_of_visitors = met.entry.asked.iter().any(|asked| asked.is_about_visitors() || asked.is_about_host());
+        if met.entry.asked.is_empty() || is_of_visitors || met.entry.asks_for(self.header) {
             return false;
         }
         let known = class.known();
         let narrowed: Vec<_> = known.iter().chain(&met.entry.asked).copied().collect();
         let Some((_, later)) = table.taker(&narrowed, met.place + 1) else { return false };
         let is_wider = later.entries.iter().filter(|entry| entry.asks_for(self.header)).any(|entry| {
-            let all: Vec<_> = known.iter().chain(&entry.asked).copied().collect();
+            let all: Vec<_> = class.header().into_iter().chain(entry.asked.iter().copied()).collect();
             entry.asked.iter().all(|asked| asked.taken_of(&narrowed) == Taken::All)
                 && !met.entry.asked.iter().all(|asked| asked.taken_of(&all) == Taken::All)
         });

@@ -39,6 +39,11 @@ pub struct Site<'w, 'o> {
 pub struct Class<'w>(Vec<Asked<'w>>);
 
 impl Class<'_> {
+    /// What the filter writes for them.
+    pub fn header(&self) -> Option<&Asked<'_>> {
+        self.0.last()
+    }
+
     /// All of it.
     pub fn known(&self) -> Vec<&Asked<'_>> {
         self.0.iter().collect()
@@ -78,26 +83,6 @@ impl<'w, 'o> Site<'w, 'o> {
         let narrowed: Vec<_> = known.iter().chain(&met.entry.asked).copied().collect();
         let is_elsewhere = |other: &Table| !std::ptr::eq(other, table) && other.taker(&narrowed, 0).is_some();
         table.reaches(met, &known) && !self.tables.iter().any(|other| is_elsewhere(other))
-    }
-
-    /// The routes by the header for other subsets than stable, each with the one that takes stable's requests in its place.
-    pub fn pairs<'t>(&self, table: &'t Table<'w, 'o>, stable: &Named<'w>) -> Vec<(&'t Step<'w, 'o>, &'t Step<'w, 'o>)> {
-        let (own, subsets) = (&*stable.subset.header_value, self.subsets());
-        let others: Vec<&str> =
-            subsets.iter().map(|named| &*named.subset.header_value).filter(|value| *value != own).collect();
-        let classes = self.classes(own);
-        let mut pairs = Vec::new();
-        for step in &table.steps {
-            let is_canarys = others.iter().any(|value| step.route.takes(self.header, value));
-            for entry in step.entries.iter().filter(|entry| is_canarys && entry.asks_for(self.header)) {
-                for class in &classes {
-                    let narrowed: Vec<_> = class.known().into_iter().chain(entry.without(self.header)).collect();
-                    let taker = table.taker(&narrowed, 0).filter(|(_, taker)| !std::ptr::eq(*taker, step));
-                    pairs.extend(taker.map(|(_, taker)| (step, taker)));
-                }
-            }
-        }
-        pairs
     }
 
     fn classes_with(&self, header: impl Fn() -> Asked<'w>) -> Vec<Class<'w>> {

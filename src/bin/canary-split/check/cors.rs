@@ -61,7 +61,7 @@ impl<'w, 'o> Site<'w, 'o> {
                     for entry in step.entries.iter().filter(|entry| !entry.asks_for(self.header)) {
                         let known: Vec<_> = class.known().into_iter().chain(entry.asked.iter().copied()).collect();
                         let taker = table.taker(&known, 0).map(|(_, taker)| taker);
-                        let is_canarys = |taker: &&Step| taker.route.takes(self.header, &canary.subset.header_value);
+                        let is_canarys = |taker: &&Step| taker.takes(self.header, &canary.subset.header_value);
                         answered.extend(taker.filter(is_canarys).map(|taker| (taker, step)));
                     }
                 }

@@ -1,7 +1,7 @@
 //! Whether stable of a rule is what the default route leads to.
 
-use super::world::routing::Route;
 use super::world::site::Site;
+use super::world::table::Step;
 use crate::report::finding::{Code, Finding, Severity};
 use canary_split::rule::Target;
 
@@ -21,11 +21,12 @@ pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
         let subsets = site.subsets();
         let Some(stable) = subsets.iter().find(|named| named.is_stable) else { continue };
         // Where stable has no route either, it is missing.
-        let is_stables = |route: &Route| {
-            route.takes(site.header, &stable.subset.header_value)
-                && route.destinations.iter().any(|destination| destination.is_called(&stable.subset.name))
+        let is_stables = |step: &Step| {
+            let mut destinations = step.route.destinations.iter();
+            step.takes(site.header, &stable.subset.header_value)
+                && destinations.any(|destination| destination.is_called(&stable.subset.name))
         };
-        if !site.steps().any(|step| is_stables(step.route)) {
+        if !site.steps().any(is_stables) {
             continue;
         }
         for class in site.undecided() {

@@ -59,7 +59,7 @@ pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
 impl<'w> Site<'w, '_> {
     fn subset(&self, named: &Named<'w>, world: &World, mesh: &Mesh, findings: &mut Vec<Finding>) {
         let value = &*named.subset.header_value;
-        if self.steps().any(|step| step.route.takes(self.header, value)) {
+        if self.steps().any(|step| step.takes(self.header, value)) {
             self.elsewhere(named, findings);
             return;
         }
@@ -117,27 +117,23 @@ impl<'w> Site<'w, '_> {
             destination.subset.is_some_and(|(_, subset)| subset != own && self.is_named(subset))
         };
         let leads_there = |route: &Route| route.destinations.iter().all(|destination| destination.is_called(own));
-        let asks = |route: &Route| route.conditions(self.header).next().is_some();
         let is_away = |met: &Met| {
             let route = met.step.route;
             let mut destinations = route.destinations.iter();
             match met.taken {
                 Taken::All if named.is_stable => {
-                    !asks(route) && !route.destinations.is_empty() && destinations.all(is_other)
+                    !met.step.asks_for(self.header) && !route.destinations.is_empty() && destinations.all(is_other)
                 }
                 Taken::All => !leads_there(route),
                 _ => !named.is_stable && destinations.any(is_other) && !leads_there(route),
             }
         };
         let mut destinations = self.steps().flat_map(|step| &step.route.destinations).peekable();
-        let is_nowhere = match named.is_stable {
-            false => !destinations.any(|destination| destination.is_called(own)),
-            true => {
-                destinations.peek().is_some()
-                    && !self.steps().any(|step| asks(step.route))
-                    && destinations.all(is_other)
-            }
-        };
+        let is_nowhere = destinations.peek().is_some()
+            && match named.is_stable {
+                false => !destinations.any(|destination| destination.is_called(own)),
+                true => !self.steps().any(|step| step.asks_for(self.header)) && destinations.all(is_other),
+            };
         let classes = self.classes(&named.subset.header_value);
         let is_met = |class: &Class| {
             let known = class.known();

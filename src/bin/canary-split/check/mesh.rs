@@ -44,13 +44,20 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
         let beside = world.beside(plugin);
         for (_, rule) in &plugin.rules {
             for pattern in hosts(rule) {
-                if beside.iter().any(|service| service.is_for(&pattern)) {
+                let names = |service: &VirtualService| {
+                    let own = &service.object.namespace;
+                    service.hosts.iter().any(|(_, host)| is_host_of(host, own, &pattern))
+                };
+                let is_covered = beside.iter().any(|service| service.is_for(&pattern));
+                // One for every host may be for others than this one.
+                let serves = |service: &&VirtualService| {
+                    names(service) || service.is_for(&pattern) && (pattern.starts_with('*') || service.asks_for(header))
+                };
+                if beside.iter().any(serves) {
                     continue;
                 }
                 let is_its = |service: &&&VirtualService| {
-                    let own = &service.object.namespace;
-                    let is_named = service.hosts.iter().any(|(_, host)| is_host_of(host, own, &pattern))
-                        || service.is_for(&pattern) && pattern != "*";
+                    let is_named = names(service) || !is_covered && service.is_for(&pattern) && pattern != "*";
                     let asks = || service.mentions(header);
                     is_named && (asks() || leads_to(service, plugin, rule))
                         || beside.is_empty() && asks() && plugin.subsets(rule).len() > 1

@@ -15,7 +15,7 @@ impl<'w, 'o> Site<'w, 'o> {
         let classes = self.classes(own);
         let mut pairs = Vec::new();
         for step in &table.steps {
-            let is_canarys = others.iter().any(|value| step.route.takes(self.header, value));
+            let is_canarys = others.iter().any(|value| step.takes(self.header, value));
             for entry in step.entries.iter().filter(|entry| is_canarys && entry.asks_for(self.header)) {
                 for class in &classes {
                     let narrowed: Vec<_> = class.known().into_iter().chain(entry.without(self.header)).collect();
@@ -31,8 +31,7 @@ impl<'w, 'o> Site<'w, 'o> {
     pub fn stables<'t>(&self, table: &'t Table<'w, 'o>, stable: &Named<'w>) -> Vec<&'t Destination<'o>> {
         let others: Vec<_> =
             self.subsets().into_iter().filter(|named| named.subset.name != stable.subset.name).collect();
-        let is_canarys =
-            |step: &&Step| others.iter().any(|named| step.route.takes(self.header, &named.subset.header_value));
+        let is_canarys = |step: &&Step| others.iter().any(|named| step.takes(self.header, &named.subset.header_value));
         let mut seen = HashSet::new();
         let canaries = table.steps.iter().filter(is_canarys).flat_map(|step| &step.route.destinations);
         let canaries: Vec<_> = canaries.filter(|canary| seen.insert(place(canary))).collect();

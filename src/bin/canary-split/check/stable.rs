@@ -48,7 +48,7 @@ impl<'w, 'o> Site<'w, 'o> {
             let rest = table.taker(&known, 0).map(|(_, rest)| rest.route);
             for met in table.met(&known).iter().filter(|met| self.leads_away(met.step.route, stable, rest)) {
                 let entry = met.entry.node;
-                let is_canarys = met.step.route.conditions(self.header).next().is_some();
+                let is_canarys = met.step.asks_for(self.header);
                 let node = match condition(entry, self.header) {
                     Some((_, asked)) => Some(asked).filter(|asked| is_taken(asked, &stable.subset.header_value)),
                     None if is_canarys && self.is_slip(table, met) => Some(entry),

@@ -3,7 +3,7 @@
 use super::world::plugin::Named;
 use super::world::routing::{Destination, Route};
 use super::world::site::Site;
-use super::world::table::Met;
+use super::world::table::{Met, Step};
 use super::world::text::Taken;
 use crate::report::finding::{Code, Finding, Severity};
 use std::collections::HashSet;
@@ -68,8 +68,8 @@ fn finding(site: &Site, met: &Met) -> Finding {
 impl<'o> Site<'_, 'o> {
     /// Where the routes lead to that ask for the header of one of these subsets, each place once.
     fn routed<'s>(&'s self, subsets: &[Named]) -> Vec<&'s Destination<'o>> {
-        let asks = |route: &Route| subsets.iter().any(|named| route.takes(self.header, &named.subset.header_value));
-        let steps = self.steps().filter(|step| asks(step.route));
+        let asks = |step: &&Step| subsets.iter().any(|named| step.takes(self.header, &named.subset.header_value));
+        let steps = self.steps().filter(asks);
         let mut seen = HashSet::new();
         let mut is_new = |destination: &&Destination| {
             seen.insert((destination.host.1.to_owned(), destination.subset.map(|(_, subset)| subset.to_owned())))

@@ -112,6 +112,11 @@ impl<'c> Asked<'c> {
         matches!(&self.subject, Subject::Header(name) if name.eq_ignore_ascii_case(header))
     }
 
+    /// Whether it is this header, and may be this.
+    pub fn takes(&self, header: &str, value: &str) -> bool {
+        self.is_about(header) && !self.is_negative && self.text.holds(value, false) != Some(false)
+    }
+
     /// Whether it must not be so.
     pub fn is_negative(&self) -> bool {
         self.is_negative

@@ -120,11 +120,6 @@ impl<'o> Route<'o> {
         self.conditions(header).filter_map(|(_, condition)| exact(condition))
     }
 
-    /// Whether it takes a request for what a header says.
-    pub fn takes(&self, header: &str, value: &str) -> bool {
-        self.conditions(header).any(|(_, condition)| holds(condition, value))
-    }
-
     /// Whether it asks for a header's absence, or for another value.
     pub fn shuns(&self, header: &str) -> bool {
         let headers = self.matches.iter().flatten().filter_map(|entry| entry.get("withoutHeaders"));
@@ -156,17 +151,6 @@ pub fn condition<'o>(entry: &'o Node, header: &str) -> Option<(&'o Key, &'o Node
 fn exact(condition: &Node) -> Option<(&Node, &str)> {
     let node = condition.get("exact")?;
     Some((node, node.text()?))
-}
-
-/// Whether a header's value is what a route asks for; what cannot be read may be anything.
-fn holds(condition: &Node, value: &str) -> bool {
-    let text = |key: &str| condition.get(key).and_then(Node::text);
-    match (text("exact"), text("prefix"), text("regex")) {
-        (Some(exact), ..) => value == exact,
-        (_, Some(prefix), _) => value.starts_with(prefix),
-        (.., Some(regex)) => Re2::new(regex).map_or(true, |regex| regex.is_match(value.as_bytes())),
-        _ => true,
-    }
 }
 
 /// Whether two routes lead to one host.

@@ -168,6 +168,16 @@ impl<'w, 'o> Step<'w, 'o> {
         }
     }
 
+    /// Whether it takes a request for what a header says.
+    pub fn takes(&self, header: &str, value: &str) -> bool {
+        self.entries.iter().flat_map(|entry| &entry.asked).any(|asked| asked.takes(header, value))
+    }
+
+    /// Whether it asks for a value of a header.
+    pub fn asks_for(&self, header: &str) -> bool {
+        self.entries.iter().any(|entry| entry.asks_for_value(header))
+    }
+
     /// Whether it asks for the host.
     pub fn asks_for_host(&self) -> bool {
         self.entries.iter().flat_map(|entry| &entry.asked).any(|asked| asked.is_about_host())

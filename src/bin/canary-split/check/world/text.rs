@@ -106,7 +106,7 @@ impl<'c> Text<'c> {
     }
 
     /// Whether a value meets it; `None`: nobody knows.
-    fn holds(&self, value: &str, ignores_case: bool) -> Option<bool> {
+    pub fn holds(&self, value: &str, ignores_case: bool) -> Option<bool> {
         match self {
             Text::Present => Some(true),
             Text::Exact(text) if ignores_case => Some(value.eq_ignore_ascii_case(text)),

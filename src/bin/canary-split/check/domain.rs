@@ -1,8 +1,8 @@
 //! Whether the cookie's domain is that of every host of its rule.
 
-use super::world::Site;
 use super::world::World;
 use super::world::plugin::{Plugin, hosts};
+use super::world::site::Site;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use canary_split::rule::Rule;

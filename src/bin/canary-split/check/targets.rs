@@ -43,6 +43,7 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
                 _ if is_gateway(target) => named(world, plugin, object, target),
                 _ if is_for_waypoints && has_gateway => None,
                 "Gateway" => Some(("group", format!("a Gateway of {}", quoted(&group)))),
+                "" => Some(("kind", "something of no kind".to_owned())),
                 _ => Some(("kind", format!("a {kind}"))),
             };
             if let Some((key, problem)) = problem {

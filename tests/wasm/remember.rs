@@ -133,3 +133,34 @@ fn no_request_traps_a_rule_that_remembers() {
     }
     assert_eq!(seen, [b"v1", b"v2", b"v3"].map(|subset| subset.to_vec()).into());
 }
+
+#[test]
+fn ten_thousand_blocks_cost_hardly_more_than_one() {
+    let program = Program::metered();
+    let cost = |blocks: &[String]| {
+        let shared = Rc::new(RefCell::new(Shared::at(NOW)));
+        let mut worker = Worker::new(&program, &shared, 1);
+        let list = serde_json::json!(blocks);
+        worker.configure(
+            "canary",
+            format!(r#"{{"rules":[{{"name":"t","match":[{{"remoteIpBlocks":{list}}}],"subset":"v2"}}]}}"#).as_bytes(),
+        );
+        assert_eq!(shared.borrow_mut().take_errors(), [""; 0]);
+        let mut subset = |address: &str| {
+            worker.visited_by(Visitor::of_bytes(address, None));
+            let before = worker.fuel();
+            let exchange =
+                worker.exchange("canary", headers(&[(":authority", "a.test")]), headers(&[(":status", "200")]));
+            (value(&exchange.request, "x-canary-subset"), before - worker.fuel())
+        };
+        for unknown in ["", "/a/socket", "999.1.1.1:1", "localhost:80"] {
+            assert_eq!(subset(unknown).0, None, "{unknown} is no address");
+        }
+        assert_eq!(subset("10.0.0.1:1").0.as_deref(), Some(&b"v2"[..]));
+        assert_eq!(subset("10.0.1.1:1").0, None);
+        subset("10.0.0.1:1").1
+    };
+    let block = |n: usize| format!("10.{}.{}.0/24", n / 128, n % 128 * 2);
+    let (one, many) = (cost(&[block(0)]), cost(&(0..10_000).map(block).collect::<Vec<_>>()));
+    assert!(many < one * 11 / 10, "{many} instructions with 10,000 blocks, {one} with one");
+}

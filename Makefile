@@ -12,7 +12,7 @@ MODULE_FLAGS = CARGO_ENCODED_RUSTFLAGS="-Clink-arg=--emit-relocs$$(printf -- '\0
 export TARGET_OUT := /tmp
 export LOCAL_OUT := /tmp
 
-.PHONY: help build demo test test-fast test-envoy fuzz soak bench budget corpora test-manifests test-operate test-browser screenshots test-istio test-cluster fixtures lint audit advisories image tool simulate setup clean
+.PHONY: help build demo test test-fast test-envoy fuzz mutants soak bench budget corpora test-manifests test-operate test-browser screenshots test-istio test-cluster fixtures lint audit advisories image tool simulate setup clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -72,6 +72,22 @@ fuzz: build $(CARGO_FUZZ) ## a minute of libFuzzer for each target; then 10⁶ r
 		grep -E 'stat::(number_of_executed_units|average_exec_per_sec|peak_rss_mb)|^Done' target/fuzz/$$fuzzer.log; \
 	done
 	REQUESTS=1000000 cargo test --locked --all-features --test wasm -- --nocapture no_request_traps
+
+CARGO_MUTANTS := target/tools/bin/cargo-mutants
+$(CARGO_MUTANTS):
+	cargo install --locked --root target/tools --version 27.1.0 cargo-mutants
+
+# Each job builds in a folder of its own, hence no CARGO_TARGET_DIR. A mutant that never ends is caught too; until it is stopped it may
+# take memory, hence the limit.
+MUTANTS := $(TOOLS) CARGO_PROFILE_DEV_DEBUG=0 cargo mutants --colors never
+mutants: $(CARGO_MUTANTS) ## bugs put into the pure part one at a time: a native test has to fail for each; an hour (FILE=src/split.rs for less)
+	tests/setup.sh rust
+	@$(MUTANTS) --list --no-config >target/mutants.list
+	@sed -n "s/^    '\(.*\)',/\1/p" .cargo/mutants.toml | while read -r known; do \
+		grep -qEe "$$known" target/mutants.list || { echo ".cargo/mutants.toml: there is no such mutant: $$known"; exit 1; }; \
+	done
+	@unset CARGO_TARGET_DIR; ulimit -v 12000000; $(MUTANTS) --output target --jobs 2 $(addprefix --file ,$(FILE)) \
+		|| { [ $$? -eq 3 ] && [ ! -s target/mutants.out/missed.txt ]; }
 
 soak: build ## ten minutes under fire: visitors, hostile clients, failing applications, pushes; ends in a table (SECONDS=60 for less)
 	tests/setup.sh demo

@@ -2,12 +2,14 @@
 
 use crate::config::Config;
 use crate::request::Request;
+use crate::request::fetch::{is_navigation, is_preflight};
 use crate::rule::{Rule, Target, WeightedSubsets};
 use crate::split::Draw;
 use crate::subset::Subset;
 use crate::visitor::Sticky;
-use crate::visitor::cookie::{Cookie, FirstDraw, Minutes};
+use crate::visitor::cookie::{Cookie, FirstDraw, Minutes, Secure};
 use crate::visitor::keys::client_draw;
+use crate::visitor::new_cookie::NewCookie;
 use crate::visitor::remember::Remember;
 
 /// What comes of a request.
@@ -15,7 +17,7 @@ use crate::visitor::remember::Remember;
 pub struct Answer<'c> {
     /// Which subset it belongs to; `None`: no rule speaks about it.
     pub decision: Option<Decision<'c>>,
-    /// Cookies that are taken away from the visitor, whatever is decided.
+    /// Cookies that are removed from the visitor, whatever is decided.
     pub forgotten: Vec<NewCookie>,
 }
 
@@ -32,7 +34,7 @@ pub struct Decision<'c> {
     pub subset_at: usize,
     /// What the decision rests on.
     pub source: Source,
-    /// The cookie that the visitor should get.
+    /// The cookie that the visitor gets, if the response may carry it.
     pub cookie: Option<NewCookie>,
 }
 
@@ -51,17 +53,6 @@ pub enum Source {
     Kept,
     /// The rule has one fixed subset, and its cookie says that the visitor has matched before.
     Remembered,
-}
-
-/// A cookie for the final response, if [`crate::visitor::cookie::may_set_cookie`] lets it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewCookie {
-    /// The value of the `set-cookie` header.
-    pub header: String,
-    /// Whether the request came over https.
-    pub https: bool,
-    /// Whether it keeps a subset.
-    pub keeps: bool,
 }
 
 /// Decides by the first rule that holds; `None` if none does. What is forgotten is left out.
@@ -194,7 +185,8 @@ fn recall<'c>(
     }
     let source = if matches { Source::Fixed } else { Source::Remembered };
     let is_due = made.is_none_or(|made| remember.is_due(made, clock.now(), matches));
-    let is_given = is_due && !is_preflight(request);
+    let is_for_this = |request: &mut _| !remember.cookie.pages_only || is_navigation(request);
+    let is_given = is_due && !is_preflight(request) && is_for_this(request);
     let cookie = if is_given { Some(remembering_cookie(remember, clock.now(), request)) } else { None };
     Some(Box::new((source, cookie)))
 }
@@ -208,54 +200,74 @@ fn visit<'c>(
     now: impl FnOnce() -> Minutes,
 ) -> (usize, Source, Option<NewCookie>) {
     // Under `keep` what this browser has seen first wins over the key.
-    if sticky.keep.is_none()
-        && let Some(draw) = keyed(sticky, request)
-    {
-        return (subsets.pick(draw), Source::Key, None);
-    }
+    let key = if sticky.keep.is_none() { keyed(sticky, request) } else { None };
     let Some(cookie) = &sticky.cookie else {
-        let draw = if is_preflight(request) { client_draw(request) } else { fresh() };
-        return (subsets.pick(draw), Source::Fresh, None);
+        let (draw, source) = key.map_or_else(|| first_draw(sticky, request, fresh), |draw| (draw, Source::Key));
+        return (subsets.pick(draw), source, None);
     };
-
-    if let Some(held) = request.header("cookie").and_then(|header| cookie.read(header)) {
-        let kept = sticky.keep.as_ref().and_then(|keep| keep.kept(&held, &subsets.subsets));
-        let (draw, made) = (held.draw, held.made);
-        let subset_at = kept.unwrap_or_else(|| subsets.pick(draw));
-        let source = if sticky.keep.is_some() { Source::Kept } else { Source::Cookie };
-        let is_whole = kept.is_some() || sticky.keep.is_none();
-        // One that is never given out again needs no clock.
-        if is_whole && !cookie.can_be_due() {
-            return (subset_at, source, None);
-        }
-        let now = now();
-        if is_whole && !cookie.is_due(made, now) || is_preflight(request) {
-            return (subset_at, source, None);
-        }
-        return (
-            subset_at,
-            source,
-            Some(new_cookie(cookie, kept_part(subsets, sticky, subset_at, draw), draw, now, request)),
-        );
-    }
-
-    let preflight = is_preflight(request);
-    let key = if sticky.keep.is_some() { keyed(sticky, request) } else { None };
-    let (draw, source) = match key {
-        Some(draw) => (draw, Source::Key),
-        None if preflight || cookie.draw == FirstDraw::Client => (client_draw(request), Source::Fresh),
-        None => (fresh(), Source::Fresh),
+    // Where nothing can differ, nothing needs to stick.
+    let gives = sticky.keep.is_some() || !subsets.split.is_undivided();
+    let held = if key.is_none() || gives { read(subsets, sticky, cookie, request) } else { None };
+    let (draw, source) = match (key, held) {
+        (Some(draw), _) => (draw, Source::Key),
+        (None, Some(held)) if sticky.keep.is_some() => (held.draw, Source::Kept),
+        (None, Some(held)) => (held.draw, Source::Cookie),
+        (None, None) => first_draw(sticky, request, fresh),
     };
-    let subset_at = subsets.pick(draw);
-    if preflight {
+    let kept = held.and_then(|held| held.kept);
+    let subset_at = kept.unwrap_or_else(|| subsets.pick(draw));
+    let has = held.filter(|held| held.draw == draw && (kept.is_some() || sticky.keep.is_none()));
+    // One that is never given out again needs no clock.
+    if !gives || has.is_some() && !cookie.can_be_due() {
         return (subset_at, source, None);
     }
-    (subset_at, source, Some(new_cookie(cookie, kept_part(subsets, sticky, subset_at, draw), draw, now(), request)))
+    let now = now();
+    if has.is_some_and(|held| !cookie.is_due(held.made, now))
+        || is_preflight(request)
+        || cookie.pages_only && !is_navigation(request)
+    {
+        return (subset_at, source, None);
+    }
+    let new = new_cookie(cookie, kept_part(subsets, sticky, subset_at, draw), draw, now, request);
+    (subset_at, source, Some(new))
+}
+
+/// What the visitor's cookie says.
+#[derive(Clone, Copy)]
+struct Returning {
+    draw: Draw,
+    made: Minutes,
+    /// Under `keep` the place of the subset that it keeps, if that is one of the split's.
+    kept: Option<usize>,
+}
+
+fn read<'c>(
+    subsets: &WeightedSubsets,
+    sticky: &Sticky,
+    cookie: &Cookie,
+    request: &mut impl Request<'c>,
+) -> Option<Returning> {
+    let held = cookie.read(request.header("cookie")?)?;
+    let kept = sticky.keep.as_ref().and_then(|keep| keep.kept(&held, &subsets.subsets));
+    Some(Returning { draw: held.draw, made: held.made, kept })
 }
 
 /// The draw of the first key that is present.
 fn keyed<'c>(sticky: &'c Sticky, request: &mut impl Request<'c>) -> Option<Draw> {
     sticky.keys.iter().find_map(|key| key.draw(request))
+}
+
+/// The draw of a visitor who brings none by key (but under `keep`) or cookie.
+fn first_draw<'c>(sticky: &'c Sticky, request: &mut impl Request<'c>, fresh: impl FnOnce() -> Draw) -> (Draw, Source) {
+    let key = if sticky.keep.is_some() { keyed(sticky, request) } else { None };
+    let by_client = |cookie: &Cookie| cookie.draw == FirstDraw::Client;
+    match key {
+        Some(draw) => (draw, Source::Key),
+        None if is_preflight(request) || sticky.cookie.as_ref().is_some_and(by_client) => {
+            (client_draw(request), Source::Fresh)
+        }
+        None => (fresh(), Source::Fresh),
+    }
 }
 
 /// What a cookie keeps of a decision under `keep`.
@@ -272,24 +284,29 @@ fn new_cookie<'c>(
     request: &mut impl Request<'c>,
 ) -> NewCookie {
     let https = request.header(":scheme") == Some(b"https");
-    NewCookie { header: cookie.write(draw, now, kept, https), https, keeps: kept.is_some() }
+    NewCookie {
+        header: cookie.write(draw, now, kept, https),
+        keeps: kept.is_some(),
+        plain_at: plain_at(cookie, https, request),
+    }
 }
 
 /// A broken version must not hold a visitor whom it never served: it keeps.
 fn remembering_cookie<'c>(remember: &Remember, now: Minutes, request: &mut impl Request<'c>) -> NewCookie {
     let https = request.header(":scheme") == Some(b"https");
-    NewCookie { header: remember.write(now, https), https, keeps: true }
+    let plain_at = plain_at(&remember.cookie, https, request);
+    NewCookie { header: remember.write(now, https), keeps: true, plain_at }
 }
 
 /// It goes out with a server's error too: whoever wants to leave may.
 fn removing_cookie<'c>(remember: &Remember, request: &mut impl Request<'c>) -> NewCookie {
     let https = request.header(":scheme") == Some(b"https");
-    NewCookie { header: remember.remove(https), https, keeps: false }
+    let plain_at = plain_at(&remember.cookie, https, request);
+    NewCookie { header: remember.remove(https), keeps: false, plain_at }
 }
 
-/// A CORS preflight, as the Fetch standard defines it: it carries no cookies and must not set any.
-fn is_preflight<'c>(request: &mut impl Request<'c>) -> bool {
-    request.header(":method") == Some(b"OPTIONS")
-        && request.header("origin").is_some()
-        && request.header("access-control-request-method").is_some()
+/// See [`NewCookie::plain_at`].
+fn plain_at<'c>(cookie: &Cookie, https: bool, request: &mut impl Request<'c>) -> Option<Vec<u8>> {
+    let goes_by_scheme = cookie.secure == Secure::WhenHttps && !https;
+    if goes_by_scheme { request.header(":authority").map(<[u8]>::to_vec) } else { None }
 }

@@ -105,6 +105,11 @@ impl Split {
         after.checked_sub(1).and_then(|i| self.runs.get(i)).map_or(0, |&(_, subset)| usize::from(subset))
     }
 
+    /// Whether one subset owns everything.
+    pub fn is_undivided(&self) -> bool {
+        self.runs.len() == 1
+    }
+
     /// How many positions belong to one subset here and to another there: `(here, there, positions)`, exact.
     ///
     /// Some pairs come more than once; together they make up all 2³².

@@ -23,6 +23,74 @@ fn a_limit_is_allowed_and_one_more_is_not() {
 }
 
 #[test]
+fn the_name_of_what_is_matched_is_no_longer_than_any_string() {
+    for field in ["queryParams", "headers", "cookies", "claims"] {
+        let text = |length: usize| {
+            let name = "a".repeat(length);
+            rule(&format!(r#""subset":"v1","match":[{{"{field}":{{"{name}":{{}}}}}}]"#))
+        };
+        assert_eq!(errors(&text(8192)), [""; 0], "{field}");
+        let beyond = errors(&text(8193));
+        assert!(beyond.len() == 1 && beyond[0].ends_with(": a name of 8193 bytes is more than 8192"), "{beyond:?}");
+    }
+}
+
+#[test]
+fn regexes_take_a_million_steps_together_and_those_of_a_bad_rule_do_not_count() {
+    // A class counts its characters, each as often as it is repeated: 3937 * 254 + 2 = 1,000,000.
+    let million = format!("[{}]{{253}}", "a".repeat(3935));
+    let rule = |name: &str, subset: &str, regex: &str| {
+        format!(r#"{{"name":"{name}","subset":"{subset}","match":[{{"uri":{{"regex":"{regex}"}}}}]}}"#)
+    };
+    let list = |rules: &[String]| errors(&format!(r#"{{"rules":[{}]}}"#, rules.join(",")));
+    assert_eq!(list(&[rule("a", "v1", &million)]), [""; 0]);
+    let problem = "takes 1000001 steps, together with the regexes before it 1000001: more than 1000000";
+    assert_eq!(list(&[rule("a", "v1", &format!("{million}a"))]), [format!("rules[0].match[0].uri.regex: {problem}")]);
+    let problem = "takes 2 steps, together with the regexes before it 1000002: more than 1000000";
+    let both = [rule("a", "v1", &million), rule("b", "v1", "a")];
+    assert_eq!(list(&both), [format!("rules[1].match[0].uri.regex: {problem}")]);
+    let after_a_bad_one = list(&[rule("a", "V1", &million), rule("b", "v1", "a")]);
+    assert!(after_a_bad_one.len() == 1 && after_a_bad_one[0].starts_with("rules[0].subset: "), "{after_a_bad_one:?}");
+}
+
+#[test]
+fn a_weight_with_an_exponent_beyond_all_numbers_is_read_by_its_sign() {
+    let error = |weight: &str| errors(&rule(&format!(r#""split":[{{"subset":"v1","weight":{weight}}}]"#))).join("\n");
+    assert!(error("1e99999999999999999999").ends_with(" is more than 4294967295"));
+    assert!(error("1e-99999999999999999999").ends_with(" is not an integer"));
+}
+
+#[test]
+fn brackets_quotes_and_separators_within_strings_are_text() {
+    for value in [r"[", r"]", r"{", r"}", r#"\""#, r#"\"]"#, r"\\", r"\\\\", r#"\\\""#, ",", ":", r#"},{\",[:"#] {
+        let rule =
+            |name: &str| format!(r#"{{"name":"{name}","match":[{{"uri":{{"exact":"{value}"}}}}],"subset":"v1"}}"#);
+        let text = format!(r#"{{"rules":[{},{}],"header":"x-a"}}"#, rule("a"), rule("b"));
+        let config = Config::from_json(text.as_bytes()).unwrap_or_else(|errors| panic!("{value}: {errors:?}"));
+        assert_eq!(config.rules.iter().map(|rule| &*rule.name).collect::<String>(), "ab", "{value}");
+        let text = format!(r#"{{"{value}":1,"rules":[]}}"#);
+        assert!(matches!(&errors(&text)[..], [error] if error.ends_with("seal, rules")), "{value}");
+    }
+}
+
+#[test]
+fn a_field_is_shown_as_it_is_if_its_name_is_plain_and_quoted_if_not() {
+    let longest = "a".repeat(64);
+    for (name, shown) in [
+        ("a-b_C1", "a-b_C1"),
+        (&longest, &longest),
+        (&format!("{longest}a"), &format!(r#"["{longest}"…]"#)),
+        ("", r#"[""]"#),
+        ("a b", r#"["a b"]"#),
+        (r#"a\"b\\"#, r#"["a\"b\\"]"#),
+        ("é~", r#"["\u{e9}~"]"#),
+    ] {
+        let problem = "unknown field; known are header, responseHeader, seal, rules";
+        assert_eq!(errors(&format!(r#"{{"{name}":1,"rules":[]}}"#)), [format!("{shown}: {problem}")]);
+    }
+}
+
+#[test]
 fn ttls_are_go_durations_in_whole_seconds() {
     for &(text, seconds) in TTLS {
         let config = Config::from_json(cookie(&format!(r#""ttl":"{text}""#)).as_bytes());

@@ -5,11 +5,11 @@ mod common;
 use canary_split::config::Config;
 use canary_split::decide::{Answer, answer};
 use canary_split::metrics;
-use canary_split::reload::State;
+use canary_split::reload::{Served, State};
 use canary_split::request::Request;
 use canary_split::request::claim::ClaimPath;
 use canary_split::split::Draw;
-use canary_split::visitor::cookie::{Minutes, may_set_cookie};
+use canary_split::visitor::cookie::Minutes;
 use common::{Observed, Phase, Sent};
 
 const NOW: u32 = 0x1c8_9b43;
@@ -53,14 +53,14 @@ fn observe(config: &Config, sent: &Sent, fresh: u32) -> Observed {
         set_cookie: forgotten
             .into_iter()
             .chain(decision.and_then(|d| d.cookie))
-            .find(|cookie| may_set_cookie(sent.status, cookie.https, cookie.keeps, location))
+            .find(|cookie| cookie.may_go_out(sent.status, location))
             .map(|cookie| cookie.header),
     }
 }
 
 fn run(phase: &Phase, state: &mut State) {
     let evaluation = state.evaluate(&phase.config);
-    *state = state.after(&phase.config, &evaluation, 0);
+    *state = state.after(&Served::new(&phase.config, &evaluation), 0);
     let errors: Vec<String> = evaluation.faults.iter().map(|fault| fault.error.to_string()).collect();
     assert_eq!(errors, phase.errors, "{}", phase.name);
     if let Some(rules) = phase.rules {
@@ -90,4 +90,52 @@ fn the_case_table_holds_natively() {
             run(phase, &mut state);
         }
     }
+}
+
+/// A request that notes what it is asked for.
+#[derive(Default)]
+struct Asked(Vec<String>);
+
+impl Request<'_> for Asked {
+    fn header(&mut self, name: &str) -> Option<&[u8]> {
+        self.0.push(name.to_owned());
+        Some(b"/a/long/path")
+    }
+
+    fn claim(&mut self, _: &ClaimPath) -> Option<&[u8]> {
+        self.0.push("claim".to_owned());
+        None
+    }
+
+    fn client_address(&mut self) -> Option<&[u8]> {
+        self.0.push("address".to_owned());
+        None
+    }
+}
+
+/// What a request is asked for under these rules.
+fn asked(rules: &[&str]) -> Vec<String> {
+    let rules: Vec<String> = (0..).zip(rules).map(|(nth, rule)| format!(r#"{{"name":"r{nth}",{rule}}}"#)).collect();
+    let config = Config::from_json(format!(r#"{{"rules":[{}]}}"#, rules.join(",")).as_bytes()).unwrap();
+    let mut request = Asked::default();
+    answer(&config, &mut request, || Draw(0), || panic!("no clock"));
+    request.0
+}
+
+#[test]
+fn a_request_is_asked_only_for_what_a_rule_looks_at() {
+    assert_eq!(asked(&[r#""subset":"v1""#]), [""; 0]);
+    assert_eq!(asked(&[r#""match":[{"headers":{"x-a":{}}}],"subset":"v1""#]), ["x-a"]);
+    assert_eq!(asked(&[r#""hosts":["a"],"subset":"v1""#]), [":authority"]);
+    assert_eq!(asked(&[r#""hosts":["*.a"],"subset":"v1""#]), [":authority"]);
+    assert_eq!(asked(&[r#""hosts":["*"],"subset":"v1""#]), [""; 0]);
+    assert_eq!(asked(&[r#""split":[{"subset":"v1","weight":1}]"#]), [""; 0]);
+    assert_eq!(asked(&[r#""split":[{"subset":"v1","weight":1}],"sticky":{"keys":[{"header":"x-a"}]}"#]), ["x-a"]);
+}
+
+#[test]
+fn all_rules_that_the_path_rules_out_ask_for_it_once() {
+    let exact = r#""match":[{"uri":{"exact":"/b"}}],"subset":"v1""#;
+    let prefix = r#""match":[{"uri":{"prefix":"/c"},"headers":{"x-a":{}}}],"subset":"v1""#;
+    assert_eq!(asked(&[exact, prefix, exact, prefix]), [":path"]);
 }

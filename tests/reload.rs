@@ -1,6 +1,7 @@
 //! Which rules are in force, whatever the order in which the VMs are given the configs.
 
-use canary_split::reload::{Claim, Evaluation, State};
+use canary_split::reload::plugins::{Plugins, Serving};
+use canary_split::reload::{Claim, Counts, Evaluation, Served, State};
 
 /// A list of rules in which each letter is a rule: good in lower case, broken in upper case; `!` is no config at all.
 fn config(rules: &str) -> String {
@@ -23,7 +24,7 @@ fn play(configs: &[&str]) -> Vec<(String, [usize; 3])> {
     let mut state = State::default();
     let step = |rules: &&str| {
         let evaluation = state.evaluate(config(rules).as_bytes());
-        state = state.after(config(rules).as_bytes(), &evaluation, 0);
+        state = state.after(&Served::new(config(rules).as_bytes(), &evaluation), 0);
         (in_force(&evaluation), [evaluation.counts.active, evaluation.counts.last_good, evaluation.counts.off])
     };
     configs.iter().map(step).collect()
@@ -56,7 +57,7 @@ fn evaluation_is_idempotent() {
     for _ in 0..2_000 {
         let text = config(configs[random.usize(..configs.len())]);
         let first = state.evaluate(text.as_bytes());
-        let after = state.after(text.as_bytes(), &first, 0);
+        let after = state.after(&Served::new(text.as_bytes(), &first), 0);
         let again = after.evaluate(text.as_bytes());
         assert_eq!((in_force(&again), &again.faults, again.counts), (in_force(&first), &first.faults, first.counts));
         state = after;
@@ -67,7 +68,7 @@ fn evaluation_is_idempotent() {
 fn the_state_survives_being_stored() {
     let mut state = State::default();
     for text in ["!", r#"{"header":"x-v","seal":"0123456789abcdef","rules":[{"name":"a","subset":"v1"}]}"#, "{}"] {
-        state = state.after(text.as_bytes(), &state.evaluate(text.as_bytes()), 0);
+        state = state.after(&Served::new(text.as_bytes(), &state.evaluate(text.as_bytes())), 0);
         assert_eq!(State::from_bytes(state.to_bytes()), state);
     }
     for bytes in [&b""[..], b"{", b"[]", b"\xff", b"{\"generation\":-1,\"rules\":7}"] {
@@ -82,9 +83,9 @@ fn only_the_first_vm_that_is_given_a_config_claims_it() {
     let mut now = 0;
     let mut give = |text: &str, seen: u64, later: u64| {
         now += later;
-        let claim = state.claim(text.as_bytes(), seen, now);
+        let claim = state.claim(&Served::new(text.as_bytes(), &state.evaluate(text.as_bytes())), seen, now);
         if claim == Claim::New {
-            state = state.after(text.as_bytes(), &state.evaluate(text.as_bytes()), now);
+            state = state.after(&Served::new(text.as_bytes(), &state.evaluate(text.as_bytes())), now);
         }
         claim
     };
@@ -103,6 +104,7 @@ fn only_the_first_vm_that_is_given_a_config_claims_it() {
         (&b, 3, 0, Claim::New),
         (&a, 0, 501, Claim::New), // a new build comes with an old text
         (&b, 4, 0, Claim::Known(4)),
+        (&b, 4, 9000, Claim::Known(4)), // a worker that has slept for long
     ];
     for (nth, (text, seen, later, expected)) in deliveries.into_iter().enumerate() {
         assert_eq!(give(text, seen, later), expected, "delivery {nth}");
@@ -111,13 +113,16 @@ fn only_the_first_vm_that_is_given_a_config_claims_it() {
 
 #[test]
 fn the_state_goes_back_to_what_was_in_force() {
-    let after = |state: &State, text: &str| state.after(text.as_bytes(), &state.evaluate(text.as_bytes()), 0);
-    let a = after(&State::default(), &config("ab"));
-    let b = after(&a, &config("c"));
-    let back = b.back_to(&a, 7);
-    assert!(back.is_as(&a) && !back.is_as(&b));
+    let served = |state: &State, text: &str| Served::new(text.as_bytes(), &state.evaluate(text.as_bytes()));
+    let empty = State::default();
+    let first = served(&empty, &config("ab"));
+    let a = empty.after(&first, 0);
+    let second = served(&a, &config("c"));
+    let b = a.after(&second, 0);
+    let back = b.after(&first, 7);
+    assert!(back.serves(&first) && !back.serves(&second));
     assert_eq!((back.generation, b.changes(&back)), (3, "new: a, b; gone: c".to_owned()));
-    assert_eq!(back.claim(config("ab").as_bytes(), 3, 7), Claim::Known(3));
+    assert_eq!(back.claim(&served(&back, &config("ab")), 3, 7), Claim::Known(3));
     // What was good in the first config is last good again.
     assert_eq!(in_force(&back.evaluate(config("AB").as_bytes())), "ab");
 }
@@ -137,13 +142,22 @@ fn a_fault_says_what_follows_from_it() {
     );
     assert_eq!(
         lines(&empty, r#"{"header":"x-v","rules":7}"#),
-        ["rules: a number, not a list (config refused; no rule is in force, x-v is removed from every request)"]
+        ["rules: 7 is a number, not a list (config refused; no rule is in force, x-v is removed from every request)"]
     );
     assert_eq!(
         lines(&empty, r#"{"extra":1,"rules":[]}"#),
         ["extra: unknown field; known are header, responseHeader, seal, rules (ignored; the rules take effect)"]
     );
-    let good = empty.after(config("a").as_bytes(), &empty.evaluate(config("a").as_bytes()), 0);
+    assert_eq!(
+        lines(&empty, r#"{"rules":[{"name":"A","subset":"v1"}]}"#),
+        [format!(r#"rules[0].name: "A" {label} (this rule is off)"#)]
+    );
+    for unusable in [r#""header":"x_v""#, r#""header":"x-a","header":"x-b""#, r#""header":7"#, r#""seal":"x-v""#] {
+        let lines = lines(&empty, &format!(r#"{{{unusable},"rules":7}}"#));
+        let ends = lines.iter().all(|line| line.ends_with("x-canary-subset is removed from every request)"));
+        assert!(lines.len() > 1 && ends, "{lines:?}");
+    }
+    let good = empty.after(&Served::new(config("a").as_bytes(), &empty.evaluate(config("a").as_bytes())), 0);
     assert_eq!(
         lines(&good, &broken),
         [format!(r#"rules[0].subset: "V1" {label} (rule a keeps its last good version)"#)]
@@ -170,7 +184,7 @@ fn what_changed_is_said_by_name() {
     let after = |state: &State, text: &str| {
         let evaluation = state.evaluate(text.as_bytes());
         {
-            let after = state.after(text.as_bytes(), &evaluation, 0);
+            let after = state.after(&Served::new(text.as_bytes(), &evaluation), 0);
             let changes = state.changes(&after);
             (after, changes)
         }
@@ -184,4 +198,76 @@ fn what_changed_is_said_by_name() {
     let (state, changes) = after(&state, &config("ca").replace("v1", "v9"));
     assert_eq!(changes, "order of the rules");
     assert_eq!(after(&state, &config("ca").replace("v1", "v9")).1, "nothing changed");
+    assert_eq!(after(&state, &config("ca").replace("v1", "v9").replace(':', " : ")).1, "nothing changed");
+}
+
+#[test]
+fn what_changed_in_headers_and_seal_is_said_and_of_many_rules_the_first_eight() {
+    let after =
+        |state: &State, text: &str| state.after(&Served::new(text.as_bytes(), &state.evaluate(text.as_bytes())), 0);
+    let general = |fields: &str| after(&State::default(), &format!(r#"{{{fields},"rules":[]}}"#));
+    let plain = after(&State::default(), &config(""));
+    for (fields, there, back) in [
+        (r#""header":"x-v""#, "header: x-v", "header: x-canary-subset"),
+        (r#""responseHeader":"x-by""#, "responseHeader: x-by", "responseHeader: none"),
+        (r#""seal":"0123456789abcdef""#, "seal", "seal"),
+    ] {
+        let state = general(fields);
+        assert_eq!([plain.changes(&state), state.changes(&plain)], [there, back]);
+    }
+    let eight = after(&plain, &config("abcdefgh"));
+    let ten = after(&plain, &config("abcdefghij"));
+    assert_eq!(plain.changes(&eight), "new: a, b, c, d, e, f, g, h");
+    assert_eq!(ten.changes(&plain), "gone: a, b, c, d, e, f, g, h and 2 more");
+}
+
+#[test]
+fn the_weights_that_are_gone_are_told_by_rule_and_subset() {
+    let evaluate = |text: &str| State::default().evaluate(text.as_bytes());
+    let split = |name: &str, subsets: &[&str]| {
+        let subsets: Vec<_> = subsets.iter().map(|s| format!(r#"{{"subset":"{s}","weight":1}}"#)).collect();
+        format!(r#"{{"name":"{name}","split":[{}]}}"#, subsets.join(","))
+    };
+    let list = |rules: &[String]| format!(r#"{{"rules":[{}]}}"#, rules.join(","));
+    let fixed = r#"{"name":"f","subset":"v1"}"#.to_owned();
+    let before = list(&[split("a", &["v1", "v2"]), fixed.clone(), split("b", &["v1"]), split("c", &["v1", "v2"])]);
+    let state = State::default().after(&Served::new(before.as_bytes(), &evaluate(&before)), 0);
+    let now = evaluate(&list(&[split("c", &["v2", "v3"]), fixed, split("a", &["v1", "v2"])])).config.rules;
+    let gone = [("b", "v1"), ("c", "v1")].map(|(rule, subset)| (rule.to_owned(), subset.to_owned()));
+    assert_eq!(state.gone(&now), gone);
+    assert_eq!(State::default().gone(&now), []);
+}
+
+#[test]
+fn a_plugin_that_ends_in_a_vm_is_removed_and_no_other() {
+    let counts = Counts { active: 1, ..Counts::default() };
+    let mut plugins = Plugins::default();
+    for (plugin, by) in [("a", 1), ("b", 1), ("c", 2)] {
+        assert!(plugins.insert(plugin, Serving { generation: 1, config: by, header: "x-a", counts }, by, 0));
+    }
+    assert!(!plugins.remove("a", 2) && !plugins.remove("d", 1));
+    assert!(plugins.remove("a", 1));
+    assert_eq!(plugins.names().collect::<Vec<_>>(), ["b", "c"]);
+    assert_eq!(["a", "b", "c"].map(|plugin| plugins.contains(plugin)), [false, true, true]);
+    assert_eq!(["a", "b"].map(|plugin| plugins.rival(plugin, 0).map(|rival| rival.name)), [None, Some("c".to_owned())]);
+}
+
+/// A config of this generation that writes this header.
+fn serving(generation: u64, header: &str) -> Serving<'_> {
+    Serving { generation, config: generation, header, counts: Counts::default() }
+}
+
+#[test]
+fn of_a_generation_the_last_word_about_a_plugin_counts_and_of_an_older_one_none() {
+    let mut plugins = Plugins::default();
+    plugins.insert("other", serving(1, "x-a"), 1, 0);
+    plugins.insert("p", serving(2, "x-b"), 1, 0);
+    assert!(!plugins.insert("p", serving(1, "x-a"), 1, 0));
+    assert_eq!(plugins.rival("p", 0), None);
+    assert!(plugins.insert("p", serving(2, "x-a"), 1, 0));
+    assert_eq!(plugins.rival("p", 0).map(|rival| rival.name).as_deref(), Some("other"));
+    // A VM that comes with a late config is the last to have come, and alone removes the plugin.
+    assert!(plugins.insert("p", serving(1, "x-b"), 2, 0));
+    assert_eq!(plugins.rival("p", 0).map(|rival| rival.name).as_deref(), Some("other"));
+    assert!(!plugins.remove("p", 1) && plugins.remove("p", 2));
 }

@@ -174,6 +174,17 @@ fn two_canaries_that_share_a_segment_may_use_each_others_room() {
 }
 
 #[test]
+fn of_a_segment_too_small_for_both_each_canary_is_sure_of_one_half() {
+    // The first and the third canary share the lower half of the space: one grows from its bottom, one from its top.
+    let twentieths = |count: u64| count * (SPACE / 20);
+    for (first, third, meet) in [(12, 7, twentieths(5)), (12, 4, twentieths(6)), (4, 12, twentieths(4))] {
+        let split = Split::new(&[20 - first - third, first, 0, third]).unwrap();
+        let around = [1, meet - 100, meet + 100, SPACE / 2 - 1].map(|position| split.pick(position as u32));
+        assert_eq!(around, [1, 1, 3, 3], "{first} and {third} of 20");
+    }
+}
+
+#[test]
 fn another_sum_with_the_same_shares_moves_nobody() {
     for weights in weights(4, 8) {
         let tenfold: Vec<u32> = weights.iter().map(|w| w * 10).collect();
@@ -240,6 +251,27 @@ fn positions_are_golden() {
     ];
     for (salt, draw, position) in table {
         assert_eq!(Salt::new(salt.as_bytes()).position(Draw(draw)), position, "{salt} {draw:08x}");
+    }
+}
+
+#[test]
+fn every_canary_has_an_anchor_of_its_own_and_grows_from_there_in_one_direction() {
+    // In sixteenths of the space, in the order of the list: two grow from each, one upwards and one downwards.
+    let (up, down) = (true, false);
+    let finer = |place: u64, direction| [0, 8, 4, 12].map(|eighth| (eighth + place, direction)).into_iter();
+    let first = [(0, up), (8, up), (8, down), (16, down), (4, down), (12, down), (4, up), (12, up)].into_iter();
+    let eighths = |direction| [2, 10, 6, 14].map(|anchor| (anchor, direction)).into_iter();
+    let sixteenths = |direction| finer(1, direction).chain(finer(3, direction));
+    let all = first.chain(eighths(down)).chain(eighths(up)).chain(sixteenths(down)).chain(sixteenths(up));
+    let anchors: Vec<(u64, bool)> = all.collect();
+    assert_eq!(anchors.len(), 32);
+    // However many there are.
+    for count in 1..=anchors.len() {
+        let split = Split::new(&[vec![968], vec![1; count]].concat()).unwrap();
+        for (canary, &(anchor, up)) in anchors[..count].iter().enumerate() {
+            let position = anchor * (SPACE / 16) - u64::from(!up);
+            assert_eq!(split.pick(position as u32), canary + 1, "canary {canary} of {count}");
+        }
     }
 }
 

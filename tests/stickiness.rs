@@ -193,3 +193,40 @@ fn parallel_first_requests_of_a_client_agree_under_draw_client() {
     }
     assert!(seen["v1"] > 140 && seen["v2"] > 140, "{seen:?}");
 }
+
+#[test]
+fn a_minute_is_that_of_its_seconds_as_far_as_the_cookie_can_say() {
+    for (seconds, minutes) in
+        [(0, 0), (59, 0), (60, 1), (119, 1), (3600, 60), (60 << 28, 0x0fff_ffff), (u64::MAX, 0x0fff_ffff)]
+    {
+        assert_eq!(Minutes::of_seconds(seconds), Minutes(minutes), "{seconds}");
+    }
+}
+
+#[test]
+fn a_cookie_is_renewed_after_more_than_half_its_ttl() {
+    let sticky = |ttl: &str| format!(r#"{{"cookie":{{"ttl":"{ttl}"}}}}"#);
+    let due = |ttl: &str, minutes: u32| {
+        let made = NOW - minutes;
+        let headers = vec![("cookie", format!("canary-r=1.00000000.{made:07x}"))];
+        let mut visitor = Visitor { headers, address: String::new() };
+        let config = config(&[("v1", 1), ("v2", 1)], &sticky(ttl));
+        decide(&config, &mut visitor, || panic!("no chance"), || Minutes(NOW)).unwrap().cookie.is_some()
+    };
+    // What was made a minute ago may be 119 seconds old.
+    assert!(!due("238s", 1) && due("237s", 1));
+    assert!(!due("358s", 2) && due("357s", 2));
+}
+
+#[test]
+fn every_newcomer_draws_afresh_also_from_one_address() {
+    for sticky in [r#"{"cookie":{}}"#, r#"{"cookie":{},"onWeightChange":"keep"}"#] {
+        let config = config(&[("v1", 50), ("v2", 50)], sticky);
+        for fresh in [0, 1, 0xfeed_face, u32::MAX] {
+            let mut visitor = Visitor { headers: Vec::new(), address: "192.0.2.1:1".to_owned() };
+            let decision = decide(&config, &mut visitor, || Draw(fresh), || Minutes(NOW)).unwrap();
+            let cookie = decision.cookie.unwrap().header;
+            assert!(cookie.starts_with(&format!("canary-r=1.{fresh:08x}.")), "{cookie}");
+        }
+    }
+}

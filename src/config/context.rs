@@ -7,8 +7,9 @@ pub(super) const MAX_STEPS: u32 = 1_000_000;
 
 /// What a rule is read by.
 pub(super) struct Context<'g> {
-    /// The request header that carries the subset: it says nothing about a request.
-    pub(super) header: &'g str,
+    /// The request header that carries the subset: it says nothing about a request. `None`: the rule was good under another one,
+    /// and goes on.
+    pub(super) header: Option<&'g str>,
     /// The secret that is appended to the header's value.
     pub(super) seal: Option<&'g str>,
     /// What the regexes of good rules have taken of [`MAX_STEPS`].

@@ -8,14 +8,20 @@ use crate::rule::hosts::HostPattern;
 use crate::visitor::cookie::{Cookie, FirstDraw, Secure};
 
 const MAX_COOKIE_NAME: usize = 64;
-const MAX_COOKIE_ATTRIBUTE: usize = 1024;
 const DEFAULT_TTL: u32 = 720 * 3600;
 
-pub(super) fn read_cookie(json: &Json, rule: Option<&str>, place: &Place, errors: &mut Errors) -> Option<Cookie> {
+/// Reads a cookie of a rule with this name and these hosts.
+pub(super) fn read_cookie(
+    json: &Json,
+    rule: Option<&str>,
+    hosts: &[HostPattern],
+    place: &Place,
+    errors: &mut Errors,
+) -> Option<Cookie> {
     let fields = known(
         json,
         place,
-        &["name", "ttl", "path", "domain", "sameSite", "secure", "httpOnly", "partitioned", "renew", "draw"],
+        &["name", "ttl", "path", "domain", "sameSite", "secure", "httpOnly", "partitioned", "renew", "draw", "on"],
         errors,
     )?;
     let text = |field: &'static str, errors: &mut Errors| {
@@ -27,6 +33,7 @@ pub(super) fn read_cookie(json: &Json, rule: Option<&str>, place: &Place, errors
     let domain = text("domain", errors);
     let same_site = text("sameSite", errors);
     let draw = text("draw", errors);
+    let on = text("on", errors);
     let flag = |field: &'static str, errors: &mut Errors| {
         fields.get(field).and_then(|json| boolean(json, &place.field(field), errors))
     };
@@ -64,20 +71,20 @@ pub(super) fn read_cookie(json: &Json, rule: Option<&str>, place: &Place, errors
                 ),
             );
         }
-        too_long(path, &place, errors);
     }
-    if let Some(domain) = domain {
-        let place = place.field("domain");
-        if !matches!(host_pattern(&domain.strip_prefix('.').unwrap_or(domain).to_ascii_lowercase()), Ok(HostPattern::Exact(host)) if !host.starts_with('['))
-        {
-            errors.add(&place, format_args!("{} is not a domain", quoted(domain)));
-        }
+    if let Some(domain) = domain
+        && let Some(problem) = domain_problem(domain, hosts)
+    {
+        errors.add(&place.field("domain"), format_args!("{} {problem}", quoted(domain)));
     }
     if let Some(other) = same_site.filter(|s| !matches!(*s, "Lax" | "Strict" | "None")) {
         errors.add(&place.field("sameSite"), format_args!("{} is none of Lax, Strict, None", quoted(other)));
     }
     if let Some(other) = draw.filter(|s| !matches!(*s, "random" | "client")) {
         errors.add(&place.field("draw"), format_args!("{} is none of random, client", quoted(other)));
+    }
+    if let Some(other) = on.filter(|s| !matches!(*s, "all" | "pages")) {
+        errors.add(&place.field("on"), format_args!("{} is none of all, pages", quoted(other)));
     }
     let same_site = same_site.unwrap_or("Lax");
     let path = path.unwrap_or("/");
@@ -95,8 +102,9 @@ pub(super) fn read_cookie(json: &Json, rule: Option<&str>, place: &Place, errors
     for (_, what) in needs_secure.iter().filter(|(needs, _)| *needs && secure == Some(false)) {
         errors.add(&place.field("secure"), format_args!("false, but browsers refuse {what} without Secure"));
     }
-    if host_only && domain.is_some() {
-        errors.add(&place.field("domain"), "a name with __Host- excludes a domain");
+    if host_only && let Some(domain) = domain {
+        errors
+            .add(&place.field("domain"), format_args!("{}, but a name with __Host- excludes a domain", quoted(domain)));
     }
     if host_only && path != "/" {
         errors.add(&place.field("path"), format_args!("{}, but a name with __Host- needs the path /", quoted(path)));
@@ -128,15 +136,29 @@ pub(super) fn read_cookie(json: &Json, rule: Option<&str>, place: &Place, errors
         },
         attributes,
         draw: if draw == Some("client") { FirstDraw::Client } else { FirstDraw::Random },
+        pages_only: on == Some("pages"),
     })
 }
 
-/// Browsers ignore longer attributes (RFC 6265bis §5.6).
-fn too_long(value: &str, place: &Place, errors: &mut Errors) {
-    if value.len() > MAX_COOKIE_ATTRIBUTE {
-        errors.add(
-            place,
-            format_args!("{} bytes are more than {MAX_COOKIE_ATTRIBUTE}, the most that browsers take", value.len()),
-        );
+/// Why browsers would not take a cookie of this domain from any of a rule's hosts (RFC 6265bis §5.7).
+fn domain_problem(domain: &str, hosts: &[HostPattern]) -> Option<&'static str> {
+    let domain = domain.strip_prefix('.').unwrap_or(domain).to_ascii_lowercase();
+    let is_host = matches!(host_pattern(&domain), Ok(HostPattern::Exact(host)) if !host.starts_with('['));
+    if !is_host {
+        return Some("is not a domain");
     }
+    match domain.rsplit_once('.') {
+        None => return Some("is a single label, which browsers take from no host"),
+        Some((_, last)) if last.bytes().all(|b| b.is_ascii_digit()) => return Some("is an address, not a domain"),
+        Some(_) => {}
+    }
+    let is_below =
+        |host: &str, domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    let covers = |host: &HostPattern| match host {
+        HostPattern::Exact(host) => is_below(host, &domain),
+        // Some of them at least.
+        HostPattern::Below(parent) => is_below(parent, &domain) || is_below(&domain, parent),
+        HostPattern::Any => true,
+    };
+    (!hosts.is_empty() && !hosts.iter().any(covers)).then_some("covers none of the rule's hosts")
 }

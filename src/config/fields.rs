@@ -134,8 +134,13 @@ impl Errors {
         self.0.push(ConfigError { place: place.to_string(), problem: problem.to_string() });
     }
 
+    /// A value of another kind than it has to be.
     pub(super) fn kind(&mut self, place: &Place<'_>, json: &Json, wanted: &str) {
-        self.add(place, format_args!("{}, not {wanted}", json.kind()));
+        let kind = json.kind();
+        match *json != Json::Null && place.may_show(json) {
+            true => self.add(place, format_args!("{} is {kind}, not {wanted}", shown(json))),
+            false => self.add(place, format_args!("{kind}, not {wanted}")),
+        }
     }
 }
 
@@ -154,6 +159,38 @@ impl<'p> Place<'p> {
 
     pub(super) fn index(&'p self, index: usize) -> Place<'p> {
         Place::Index(self, index)
+    }
+
+    /// The names of the fields that lead here, the innermost first.
+    fn names(&self) -> impl Iterator<Item = &'p str> {
+        let mut place = Some(*self);
+        std::iter::from_fn(move || {
+            loop {
+                match place? {
+                    Place::Root => place = None,
+                    Place::Index(parent, _) => place = Some(*parent),
+                    Place::Field(parent, name) => {
+                        place = Some(*parent);
+                        return Some(name);
+                    }
+                }
+            }
+        })
+    }
+
+    /// Whether a value of this place may be a secret.
+    pub(super) fn is_secret(&self) -> bool {
+        self.names().any(|name| SECRET.contains(&name))
+    }
+
+    /// Whether this value, which has the wrong type, may be shown: neither it nor what is in it is a secret.
+    fn may_show(&self, json: &Json) -> bool {
+        /// What secrets are in.
+        const AROUND: [&str; 4] = ["rules", "match", "remember", "forget"];
+        // A whole config may be in a string too.
+        let may_hold_some = matches!(json, Json::List(_) | Json::Object(_) | Json::String(_));
+        let is_around = self.names().all(|name| AROUND.contains(&name));
+        !(self.is_secret() || holds_secrets(json) || may_hold_some && is_around)
     }
 }
 
@@ -176,11 +213,70 @@ impl fmt::Display for Place<'_> {
     }
 }
 
+/// The fields whose values are secrets.
+const SECRET: [&str; 6] = ["seal", "headers", "withoutHeaders", "queryParams", "cookies", "claims"];
+
+/// Whether something in here has the name of a secret, or is a match of one: it may be in a wrong place.
+fn holds_secrets(json: &Json) -> bool {
+    match json {
+        Json::List(items) => items.iter().any(holds_secrets),
+        Json::Object(fields) => fields.iter().any(|(name, value)| {
+            SECRET.contains(&&**name) || matches!(&**name, "exact" | "prefix" | "regex") || holds_secrets(value)
+        }),
+        _ => false,
+    }
+}
+
+/// A JSON value as it is shown in an error: not longer than a line.
+fn shown(json: &Json) -> String {
+    let mut text = String::new();
+    write_json(json, &mut text);
+    match text.char_indices().nth(MAX_SHOWN + 2) {
+        Some((end, _)) => {
+            text.truncate(end);
+            text.push('…');
+            text
+        }
+        None => text,
+    }
+}
+
+fn write_json(json: &Json, text: &mut String) {
+    let mut list = |items: &mut dyn Iterator<Item = (Option<&String>, &Json)>, [open, close]: [char; 2]| {
+        text.push(open);
+        for (at, (name, item)) in items.enumerate() {
+            if text.len() > 4 * MAX_SHOWN {
+                return;
+            }
+            if at > 0 {
+                text.push(',');
+            }
+            if let Some(name) = name {
+                text.push_str(&quoted(name));
+                text.push(':');
+            }
+            write_json(item, text);
+        }
+        text.push(close);
+    };
+    match json {
+        Json::Null => text.push_str("null"),
+        Json::Bool(value) => text.push_str(if *value { "true" } else { "false" }),
+        Json::Number(number) => text.push_str(number),
+        Json::String(string) => text.push_str(&quoted(string)),
+        Json::List(items) => list(&mut items.iter().map(|item| (None, item)), ['[', ']']),
+        Json::Object(fields) => list(&mut fields.iter().map(|(name, value)| (Some(name), value)), ['{', '}']),
+    }
+}
+
+/// The most characters of a value that an error shows.
+const MAX_SHOWN: usize = 64;
+
 /// A value as it is shown in an error: quoted, all beyond visible ASCII escaped, not longer than a line.
 pub(super) fn quoted(value: &str) -> String {
     let mut quoted = "\"".to_owned();
     for (count, c) in value.chars().enumerate() {
-        if count == 64 {
+        if count == MAX_SHOWN {
             quoted.push_str("\"…");
             return quoted;
         }

@@ -5,9 +5,10 @@ use super::fields::{ConfigError, Errors, Place, few, list, object, quoted, strin
 use super::headers::{DEFAULT_HEADER, Headers, check_header, header_problem};
 use super::json::{Json, Text};
 use super::rule::read_rule;
+use super::shared_cookies::SharedCookies;
 use crate::rule::Rule;
 use crate::subset::is_label;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 /// What a config says next to its rules.
@@ -20,6 +21,8 @@ pub struct General<'t> {
     rules: Option<Text<'t>>,
     /// What the regexes of good rules have taken of [`MAX_STEPS`].
     steps: Cell<u32>,
+    /// Those of good rules, while these are read.
+    cookies: RefCell<SharedCookies>,
 }
 
 /// Why a whole config is refused.
@@ -45,7 +48,7 @@ pub struct RuleEntry<'t> {
 impl<'t> General<'t> {
     /// What rules are read by, without any rules.
     pub fn of(headers: Headers, seal: Option<String>) -> General<'t> {
-        General { headers, seal, rules: None, steps: Cell::new(0) }
+        General { headers, seal, rules: None, steps: Cell::default(), cookies: RefCell::default() }
     }
 
     /// Reads what a config says next to its rules, and the errors that refuse nothing (unknown fields). An empty text is an
@@ -92,7 +95,13 @@ impl<'t> General<'t> {
             None => errors.add(&place.field("rules"), "missing; write rules: [] for none"),
         }
         let request = header.clone().unwrap_or_else(|| DEFAULT_HEADER.to_owned());
-        let general = General { headers: Headers { request, response }, seal, rules, steps: Cell::new(0) };
+        let general = General {
+            headers: Headers { request, response },
+            seal,
+            rules,
+            steps: Cell::default(),
+            cookies: RefCell::default(),
+        };
         if errors.0.is_empty() {
             return Ok((general, unknown.0));
         }
@@ -114,7 +123,7 @@ impl<'t> General<'t> {
     /// All rules, good or bad, in the order of the list, one at a time.
     pub fn rules(&self) -> impl Iterator<Item = RuleEntry<'t>> {
         let mut seen = HashMap::new();
-        self.rules.into_iter().flat_map(Text::items).enumerate().map(move |(index, text)| {
+        let rules = self.rules.into_iter().flat_map(Text::items).enumerate().map(move |(index, text)| {
             let (root, mut errors) = (Place::Root, Errors::default());
             let rules = root.field("rules");
             let place = rules.index(index);
@@ -140,8 +149,16 @@ impl<'t> General<'t> {
                     }
                 }
             }
-            let rule = match self.rule(&json, &place) {
-                Ok(rule) if errors.0.is_empty() => Ok(rule),
+            let rule = match self.rule(&json, &place, Some(&self.headers.request)) {
+                Ok(rule) if errors.0.is_empty() => {
+                    if self.may_have_its_cookie(index, &rule, &place, &mut errors) {
+                        Ok(rule)
+                    } else {
+                        // Its last good version might not have the cookie either.
+                        name = None;
+                        Err(errors.0)
+                    }
+                }
                 Ok(_) => Err(errors.0),
                 Err(more) => {
                     errors.0.extend(more);
@@ -149,18 +166,20 @@ impl<'t> General<'t> {
                 }
             };
             RuleEntry { name, text, rule }
-        })
-    }
-
-    fn context(&self) -> Context<'_> {
-        Context { header: &self.headers.request, seal: self.seal.as_deref(), steps: &self.steps }
+        });
+        // What is needed no longer is freed before anything else is built.
+        rules.chain(std::iter::from_fn(|| {
+            self.cookies.take();
+            None
+        }))
     }
 
     /// One rule; all that is wrong with it, if anything is.
-    fn rule(&self, json: &Json, place: &Place) -> Result<Rule, Vec<ConfigError>> {
+    fn rule(&self, json: &Json, place: &Place, header: Option<&str>) -> Result<Rule, Vec<ConfigError>> {
         let mut errors = Errors::default();
         let steps = self.steps.get();
-        match read_rule(json, place, &self.context(), &mut errors) {
+        let context = Context { header, seal: self.seal.as_deref(), steps: &self.steps };
+        match read_rule(json, place, &context, &mut errors) {
             Some(rule) if errors.0.is_empty() => Ok(rule),
             _ => {
                 self.steps.set(steps);
@@ -169,9 +188,17 @@ impl<'t> General<'t> {
         }
     }
 
-    /// A rule that was good under this header and seal or others.
-    pub fn restore_rule(&self, text: Text) -> Option<Rule> {
-        self.rule(&text.tree().ok()?, &Place::Root).ok()
+    fn may_have_its_cookie(&self, index: usize, rule: &Rule, place: &Place, errors: &mut Errors) -> bool {
+        let mut cookies = self.cookies.take();
+        let may = cookies.add(index, rule, place, errors);
+        self.cookies.replace(cookies);
+        may
+    }
+
+    /// A rule that was good under this header and seal or others, in this place of the list.
+    pub fn restore_rule(&self, text: Text, index: usize) -> Option<Rule> {
+        let rule = self.rule(&text.tree().ok()?, &Place::Root, None).ok()?;
+        self.may_have_its_cookie(index, &rule, &Place::Root, &mut Errors::default()).then_some(rule)
     }
 }
 

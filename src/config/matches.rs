@@ -2,7 +2,7 @@
 
 use super::blocks::read_blocks;
 use super::context::{Context, MAX_STEPS};
-use super::fields::{Errors, MAX_STRING, Place, filled_list, known, object, string};
+use super::fields::{Errors, MAX_STRING, Place, filled_list, known, object, quoted, string};
 use super::json::Json;
 use super::names::{claim_path, is_token, why_no_token};
 use crate::rule::condition::{Condition, Match, StringMatch};
@@ -122,7 +122,11 @@ fn read_string_match(
         }
         "prefix" => Some(StringMatch::Prefix(value.to_owned())),
         _ => {
-            let regex = Re2::new(value).map_err(|problem| errors.add(&place, problem)).ok()?;
+            let problem = |problem| match place.is_secret() {
+                true => errors.add(&place, problem),
+                false => errors.add(&place, format_args!("{}: {problem}", quoted(value))),
+            };
+            let regex = Re2::new(value).map_err(problem).ok()?;
             let (own, steps) = (regex.steps(), context.steps.get().saturating_add(regex.steps()));
             if steps > MAX_STEPS {
                 errors.add(
@@ -166,7 +170,7 @@ fn read_match_map(
         } else if !is_token(&name) {
             let what = if is_header { "a header name" } else { "a cookie name" };
             errors.add(&place, format_args!("not {what}: {}", why_no_token(&name)));
-        } else if is_header && name == context.header {
+        } else if is_header && context.header == Some(&*name) {
             errors.add(&place, "the header that this filter writes says nothing about a request");
         }
         let times = seen.entry(name.clone()).or_insert(0_u32);

@@ -19,6 +19,7 @@ mod matches;
 mod names;
 mod remember;
 mod rule;
+mod shared_cookies;
 mod split;
 mod sticky;
 

@@ -6,6 +6,7 @@ use super::fields::{Errors, Place, known, list};
 use super::json::Json;
 use super::matches::read_entries;
 use crate::rule::condition::Match;
+use crate::rule::hosts::HostPattern;
 use crate::subset::Subset;
 use crate::visitor::remember::Remember;
 use std::rc::Rc;
@@ -15,6 +16,7 @@ pub(super) fn read_remember(
     json: &Json,
     subset: Option<&Subset>,
     rule: Option<&str>,
+    hosts: &[HostPattern],
     place: &Place,
     context: &Context,
     errors: &mut Errors,
@@ -28,7 +30,7 @@ pub(super) fn read_remember(
     {
         errors.add(&cookie_place.field("draw"), "nothing is drawn here; leave it out");
     }
-    let cookie = read_cookie(cookie, rule, &cookie_place, errors);
+    let cookie = read_cookie(cookie, rule, hosts, &cookie_place, errors);
     let forget = fields.get("forget").map_or(Vec::new(), |forget| {
         const EMPTY: &str = "empty; leave forget out if nobody shall be forgotten";
         let place = place.field("forget");

@@ -44,7 +44,8 @@ pub(super) fn read_rule(json: &Json, place: &Place, context: &Context, errors: &
         }
         (None, Some(split)) => {
             let split = read_split(split, &place.field("split"), context, errors);
-            let sticky = sticky.map(|sticky| read_sticky(sticky, name, &place.field("sticky"), context, errors));
+            let sticky =
+                sticky.map(|sticky| read_sticky(sticky, name, &hosts, &place.field("sticky"), context, errors));
             split.map(|(subsets, weights, split)| {
                 let (salt, sticky) = match sticky {
                     Some((salt, sticky)) => (salt, sticky),
@@ -64,7 +65,7 @@ pub(super) fn read_rule(json: &Json, place: &Place, context: &Context, errors: &
         if fields.get("split").is_some() && fields.get("subset").is_none() {
             errors.add(&place, "needs a fixed subset; what a split decides is kept by sticky");
         }
-        read_remember(remember, subset, name, &place, context, errors)
+        read_remember(remember, subset, name, &hosts, &place, context, errors)
     });
     let (remember, forget) = match remember {
         Some((remember, forget)) => (Some(Box::new(remember)), forget),

@@ -5,6 +5,7 @@ use super::cookie::read_cookie;
 use super::fields::{Errors, Place, boolean, known, list, quoted, string};
 use super::json::Json;
 use super::names::{claim_path, is_token, why_no_token};
+use crate::rule::hosts::HostPattern;
 use crate::split::Salt;
 use crate::visitor::Sticky;
 use crate::visitor::keep::Keep;
@@ -15,6 +16,7 @@ const MAX_SALT: usize = 253;
 pub(super) fn read_sticky(
     json: &Json,
     rule: Option<&str>,
+    hosts: &[HostPattern],
     place: &Place,
     context: &Context,
     errors: &mut Errors,
@@ -34,7 +36,7 @@ pub(super) fn read_sticky(
     });
     let salt = salt.unwrap_or(name.as_bytes());
     let keys = fields.get("keys").map(|keys| read_keys(keys, &place.field("keys"), context, errors));
-    let cookie = fields.get("cookie").map(|cookie| read_cookie(cookie, rule, &place.field("cookie"), errors));
+    let cookie = fields.get("cookie").map(|cookie| read_cookie(cookie, rule, hosts, &place.field("cookie"), errors));
     if keys.is_none() && cookie.is_none() {
         errors.add(place, "needs keys or a cookie; write cookie: {} for one with the defaults");
     }
@@ -115,7 +117,7 @@ fn read_key(kind: &str, json: &Json, place: &Place, context: &Context, errors: &
         }
         "header" => {
             let name = text.to_ascii_lowercase();
-            if name == context.header {
+            if context.header == Some(&*name) {
                 errors.add(place, "the header that this filter writes says nothing about a request");
             }
             Some(Key::Header(name))

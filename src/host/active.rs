@@ -1,12 +1,11 @@
 //! What the streams of a config share: its rules, and the counters of each subset.
 
-use super::stats::stat;
+use super::stats::counter;
 use crate::config::Config;
 use crate::decide::Source;
 use crate::metrics::{self, CodeClass};
 use crate::rule::Target;
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::MetricType;
 use std::cell::{Cell, OnceCell};
 
 /// What the streams of a config share.
@@ -71,7 +70,7 @@ impl Active {
         let counters = counters.get_or_init(|| Box::<Counters>::new([const { Cell::new(NONE) }; PER_SUBSET]));
         let Some(id) = counters.get(offset) else { return };
         if id.get() == NONE {
-            id.set(stat(MetricType::Counter, &self.stat_name(decided, what)).unwrap_or(NONE));
+            id.set(counter(&self.stat_name(decided, what)).unwrap_or(NONE));
         }
         if id.get() != NONE {
             let _ = hostcalls::increment_metric(id.get(), 1);

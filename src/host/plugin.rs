@@ -1,12 +1,12 @@
 //! A plugin is given its config.
 
 use super::active::Active;
-use super::envoy::plugin_name;
-use super::shared::{Effect, go_back, plugins, state, take_effect, update_plugins};
-use super::stats::{count_errors, record_gone, record_in_force, record_rules, record_weights};
+use super::envoy::{now, plugin_name};
+use super::shared::{Effect, go_back, is_first_to_tell, plugins, state, take_effect, update_plugins};
+use super::stats::{count_errors, record_gone, record_in_force, record_rules, record_weights, take_over_counters};
 use super::stream::Stream;
 use super::vm::{Alive, known, vm_id};
-use crate::reload::plugins::Plugins;
+use crate::reload::plugins::{Plugins, Serving};
 use crate::reload::{Counts, Evaluation};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -23,19 +23,24 @@ pub(super) struct Plugin {
     active: Rc<Active>,
     /// A newer config was in force when this one came to a new VM: it is late, or a new build of the module has brought it back.
     is_late: Cell<bool>,
+    /// Since when another plugin has its header that may be on its way out, in milliseconds since 1970.
+    rival_since: Cell<Option<u64>>,
 }
+
+/// A plugin that is renamed lives on under its old name until its connections are drained: 45 s in Istio.
+const LEAVING: u64 = 60_000;
 
 impl Context for Plugin {}
 
 impl RootContext for Plugin {
     fn on_configure(&mut self, size: usize) -> bool {
-        let text = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default();
+        let text =
+            || hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default();
         let name = plugin_name();
         let seen = known(&name, |known| known.seen);
-        let Effect { before, after, evaluation, generation } = take_effect(&name, &text, seen);
-        drop(text);
+        let Effect { before, after, evaluation, served, generation } = take_effect(&name, text, seen);
         let Evaluation { config, counts, .. } = &evaluation;
-        let alive = Alive { id: self.id, generation, header: config.header.clone(), counts: *counts };
+        let alive = Alive { id: self.id, generation, header: config.header.clone(), counts: *counts, served };
         known(&name, |known| {
             known.seen = generation;
             known.alive.retain(|other| other.id != alive.id);
@@ -53,15 +58,18 @@ impl RootContext for Plugin {
             record_rules();
             count_errors(0);
         }
+        if seen == 0 {
+            take_over_counters();
+        }
+        let rival = others.and_then(|plugins| plugins.rival(&name, now()));
+        let doubtful = rival.as_ref().is_some_and(|rival| rival.may_be_leaving);
         if let Some(after) = after {
             report(&evaluation, &before.changes(&after));
-            if let Some(other) = others.and_then(|plugins| plugins.rival(&name)) {
-                log::error!(
-                    "another plugin, {other}, writes {} too: the later one undoes what the earlier one decides; give each its own header",
-                    config.header
-                );
+            if let Some(rival) = rival.filter(|_| !doubtful) {
+                report_rival(&rival.name, &config.header);
             }
         }
+        self.rival_since.set(doubtful.then(now));
         self.is_late.set(seen == 0 && generation < before.generation);
         self.active = Rc::new(Active::new(evaluation.config));
         self.name = Some(name);
@@ -69,6 +77,9 @@ impl RootContext for Plugin {
     }
 
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+        if self.rival_since.get().is_some_and(|since| now() > since + LEAVING) {
+            self.tell_rival();
+        }
         // Had it been late, the newer one would have come before any request.
         if self.is_late.take() {
             self.insist();
@@ -103,7 +114,7 @@ impl Drop for Plugin {
 impl Plugin {
     /// In this root context.
     pub(super) fn new(id: u32) -> Plugin {
-        Plugin { id, name: None, active: Rc::default(), is_late: Cell::default() }
+        Plugin { id, name: None, active: Rc::default(), is_late: Cell::default(), rival_since: Cell::default() }
     }
 
     /// A config that seemed to be late is what is served.
@@ -113,6 +124,18 @@ impl Plugin {
         let serving = known(name, |known| known.alive.iter().max_by_key(|alive| alive.generation).cloned());
         if let Some(serving) = serving.filter(|serving| serving.id == self.id) {
             restore(name, None, serving);
+        }
+    }
+
+    /// What could have been on its way out is still there.
+    #[cold]
+    fn tell_rival(&self) {
+        self.rival_since.take();
+        let Some(name) = &self.name else { return };
+        if let Some(rival) = plugins().rival(name, now())
+            && is_first_to_tell(&format!("{name}/{}", rival.name))
+        {
+            report_rival(&rival.name, &self.active.config.header);
         }
     }
 
@@ -138,7 +161,7 @@ impl Plugin {
 /// A config (the newest, if not said) has ended before an older one, which is served again: Envoy goes back to it without
 /// giving it to anybody where some worker has not let go of it yet.
 fn restore(name: &str, ended: Option<u64>, mut serving: Alive) {
-    let Some((before, after)) = go_back(name, ended, serving.generation) else { return };
+    let Some((before, after)) = go_back(name, ended, &serving.served) else { return };
     serving.generation = after.generation;
     known(name, |known| {
         known.seen = after.generation;
@@ -157,8 +180,17 @@ fn restore(name: &str, ended: Option<u64>, mut serving: Alive) {
 
 /// Notes in the list of live plugins what this VM serves.
 fn insert(name: &str, alive: &Alive) -> Option<Plugins> {
-    let by = vm_id();
-    update_plugins(|plugins| plugins.insert(name, alive.generation, &alive.header, alive.counts, by))
+    let (by, now) = (vm_id(), now());
+    let Alive { generation, header, counts, served, .. } = alive;
+    let serving = Serving { generation: *generation, config: served.hash, header, counts: *counts };
+    update_plugins(|plugins| plugins.insert(name, serving, by, now))
+}
+
+/// Logs that two plugins write one header.
+fn report_rival(other: &str, header: &str) {
+    log::error!(
+        "another plugin, {other}, writes {header} too: the later one undoes what the earlier one decides; give each its own header"
+    );
 }
 
 /// Logs and counts what a new config comes to.

@@ -2,17 +2,21 @@
 
 use super::envoy::now;
 use crate::reload::plugins::Plugins;
-use crate::reload::{Claim, Evaluation, State};
+use crate::reload::{Claim, Evaluation, Served, State};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Status;
 
 // All WasmPlugins of a proxy share one namespace of shared data.
 const STATE_KEY: &str = "canary-split/state/";
-const EARLIER_KEY: &str = "canary-split/earlier/";
 const PLUGINS_KEY: &str = "canary-split/plugins";
 
-/// How many states are kept to go back to.
-const EARLIER: u64 = 4;
+/// How many counters there are, and, with `/N` behind it, what the Nth is called.
+const COUNTERS_KEY: &str = "canary-split/counters";
+/// With a counter's name behind it: that it is among them.
+const COUNTER_KEY: &str = "canary-split/counter/";
+
+/// With what has been told behind it.
+const TOLD_KEY: &str = "canary-split/told/";
 
 /// On an absent key any compare-and-swap succeeds, but 0 would do so on a present one too.
 const ABSENT: u32 = u32::MAX;
@@ -27,50 +31,55 @@ pub(super) struct Effect {
     /// The state that it leaves behind, if this VM is the first to be given it.
     pub(super) after: Option<State>,
     pub(super) evaluation: Evaluation,
+    pub(super) served: Served,
     pub(super) generation: u64,
 }
 
 /// Evaluates a config; the first VM that is given a new one also stores what is now in force. `seen` is the generation of the
 /// config that this VM was given last.
-pub(super) fn take_effect(plugin: &str, text: &[u8], seen: u64) -> Effect {
+///
+/// The text is asked for on each try: while it is stored there is no second copy of it. Memory that a VM has needed once is never
+/// given back.
+pub(super) fn take_effect(plugin: &str, text: impl Fn() -> Vec<u8>, seen: u64) -> Effect {
     let mut tries = 0;
     loop {
         tries += 1;
         let (before, cas) = state(plugin);
-        let evaluation = before.evaluate(text);
+        let (evaluation, served) = {
+            let text = text();
+            let evaluation = before.evaluate(&text);
+            let served = Served::new(&text, &evaluation);
+            (evaluation, served)
+        };
         let now = now();
-        if let Claim::Known(generation) = before.claim(text, seen, now) {
-            return Effect { before, after: None, evaluation, generation };
+        if let Claim::Known(generation) = before.claim(&served, seen, now) {
+            return Effect { before, after: None, evaluation, served, generation };
         }
-        let after = before.after(text, &evaluation, now);
+        let after = before.after(&served, now);
         if store(plugin, &after, cas) {
             let generation = after.generation;
-            return Effect { before, after: Some(after), evaluation, generation };
+            return Effect { before, after: Some(after), evaluation, served, generation };
         }
         if tries == TRIES {
             // The others have kept on changing the state; one of them reports.
-            return Effect { before, after: None, evaluation, generation: seen };
+            return Effect { before, after: None, evaluation, served, generation: seen };
         }
     }
 }
 
-/// The newest config of a plugin has ended, and this VM still serves the one of an earlier generation: what that one has put in
-/// force is so again. Returns the states before and after; or only the latter, if another VM was faster.
-pub(super) fn go_back(plugin: &str, ended: Option<u64>, serving: u64) -> Option<(Option<State>, State)> {
-    let earlier = State::from_bytes(shared(&earlier_key(plugin, serving)).0?);
-    if earlier.generation != serving {
-        return None;
-    }
+/// The newest config of a plugin has ended, and this VM still serves an earlier one: what that one has put in force is so again.
+/// Returns the states before and after; or only the latter, if another VM was faster.
+pub(super) fn go_back(plugin: &str, ended: Option<u64>, serving: &Served) -> Option<(Option<State>, State)> {
     for _ in 0..TRIES {
         let (before, cas) = state(plugin);
-        if before.is_as(&earlier) {
+        if before.serves(serving) {
             return Some((None, before));
         }
         // Another config has come meanwhile; this VM will be given it.
         if ended.is_some_and(|ended| ended != before.generation) {
             return None;
         }
-        let after = before.back_to(&earlier, now());
+        let after = before.after(serving, now());
         if store(plugin, &after, cas) {
             return Some((Some(before), after));
         }
@@ -86,17 +95,8 @@ pub(super) fn state(plugin: &str) -> (State, u32) {
 
 /// Stores a new state; false if another VM has changed it meanwhile.
 fn store(plugin: &str, state: &State, cas: u32) -> bool {
-    let bytes = state.to_bytes();
     let key = format!("{STATE_KEY}{plugin}");
-    let is_stored = !matches!(hostcalls::set_shared_data(&key, Some(&bytes), Some(cas)), Err(Status::CasMismatch));
-    if is_stored {
-        let _ = hostcalls::set_shared_data(&earlier_key(plugin, state.generation), Some(&bytes), None);
-    }
-    is_stored
-}
-
-fn earlier_key(plugin: &str, generation: u64) -> String {
-    format!("{EARLIER_KEY}{}/{plugin}", generation % EARLIER)
+    !matches!(hostcalls::set_shared_data(&key, Some(&state.to_bytes()), Some(cas)), Err(Status::CasMismatch))
 }
 
 /// The live plugins.
@@ -116,6 +116,43 @@ pub(super) fn update_plugins(mut change: impl FnMut(&mut Plugins) -> bool) -> Op
         }
     }
     None
+}
+
+/// Notes a counter that is used, so that a VM of a new build of the module can define it before the last one that knows it ends, and
+/// its value with it.
+pub(super) fn note_counter(name: &str) {
+    if !is_new(&format!("{COUNTER_KEY}{name}")) {
+        return;
+    }
+    let put = |key: &str, value: &[u8], cas| hostcalls::set_shared_data(key, Some(value), cas).is_ok();
+    for _ in 0..TRIES {
+        let (count, cas) = counter_count();
+        if put(COUNTERS_KEY, &(count + 1).to_le_bytes(), Some(cas)) {
+            put(&format!("{COUNTERS_KEY}/{count}"), name.as_bytes(), None);
+            return;
+        }
+    }
+}
+
+/// Whether no VM has told this before.
+pub(super) fn is_first_to_tell(what: &str) -> bool {
+    is_new(&format!("{TOLD_KEY}{what}"))
+}
+
+/// Creates a key, unless it exists.
+fn is_new(key: &str) -> bool {
+    hostcalls::set_shared_data(key, Some(b"1"), Some(ABSENT)).is_ok()
+}
+
+/// The counters that have been used.
+pub(super) fn counters() -> impl Iterator<Item = String> {
+    let name = |at| String::from_utf8(shared(&format!("{COUNTERS_KEY}/{at}")).0?).ok();
+    (0..counter_count().0).filter_map(name)
+}
+
+fn counter_count() -> (u32, u32) {
+    let (bytes, cas) = shared(COUNTERS_KEY);
+    (bytes.and_then(|bytes| Some(u32::from_le_bytes(*bytes.first_chunk()?))).unwrap_or(0), cas)
 }
 
 /// A shared value and what to compare with when it is swapped.

@@ -1,6 +1,6 @@
 //! Gauges of what is in force, and the ids of all statistics.
 
-use super::shared::{plugins, state};
+use super::shared::{counters, note_counter, plugins, state};
 use crate::metrics::{self, RuleState};
 use crate::rule::{Rule, Target};
 use proxy_wasm::hostcalls;
@@ -27,6 +27,19 @@ pub(super) fn stat(kind: MetricType, name: &str) -> Option<u32> {
         stats.insert(name.to_owned(), id);
         Some(id)
     })
+}
+
+/// The id of a counter of requests or responses, which outlives the module that counts first.
+pub(super) fn counter(name: &str) -> Option<u32> {
+    note_counter(name);
+    stat(MetricType::Counter, name)
+}
+
+/// Defines the counters that other VMs have used: what no VM defines is gone.
+pub(super) fn take_over_counters() {
+    for name in counters() {
+        stat(MetricType::Counter, &name);
+    }
 }
 
 /// Adds to the faults in configs. Defined in any case, so that an alert finds a 0.

@@ -3,11 +3,12 @@
 use super::active::{Active, Counted};
 use super::envoy::{now, property};
 use super::vm::fresh;
-use crate::decide::{Answer, Decision, NewCookie, answer};
+use crate::decide::{Answer, Decision, answer};
 use crate::metrics::CodeClass;
 use crate::request::Request;
 use crate::request::claim::ClaimPath;
-use crate::visitor::cookie::{Minutes, may_set_cookie};
+use crate::visitor::cookie::Minutes;
+use crate::visitor::new_cookie::NewCookie;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, MapType};
@@ -34,7 +35,7 @@ impl Stream {
 /// Gives a cookie or takes one away, if this response may. Where it leads to is asked for once.
 fn set_cookie(cookie: &NewCookie, status: u16, location: &mut Option<Option<Vec<u8>>>) {
     let location = || location.get_or_insert_with(|| response_header("location")).clone();
-    if may_set_cookie(status, cookie.https, cookie.keeps, location) {
+    if cookie.may_go_out(status, location) {
         // `add`: `set` would destroy the application's cookies.
         let _ = hostcalls::add_map_value(MapType::HttpResponseHeaders, "set-cookie", &cookie.header);
     }

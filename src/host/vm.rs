@@ -1,6 +1,6 @@
 //! What this VM knows across configs; it serves one thread.
 
-use crate::reload::Counts;
+use crate::reload::{Counts, Served};
 use crate::split::Draw;
 use std::cell::RefCell;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -38,6 +38,8 @@ pub(super) struct Alive {
     pub(super) generation: u64,
     pub(super) header: String,
     pub(super) counts: Counts,
+    /// Kept here for as long as the config lives, so that it can be gone back to.
+    pub(super) served: Served,
 }
 
 /// Looks up or changes what this VM knows of a plugin.

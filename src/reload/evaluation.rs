@@ -1,6 +1,6 @@
 //! A config and what was in force before it → the rules that are in force, and all that is wrong.
 
-use super::in_force::{InForce, names, places};
+use super::in_force::{InForce, NO_RULES, names, places};
 use crate::config::{Config, ConfigError, General, Headers};
 use std::rc::Rc;
 
@@ -13,16 +13,7 @@ pub struct Evaluation {
     pub faults: Vec<Fault>,
     /// How many rules are as the config says, on their last good version, and off.
     pub counts: Counts,
-    pub(super) in_force: Given,
-}
-
-/// What is in force after a config.
-#[derive(Clone, Debug)]
-pub(super) enum Given {
-    /// What it says.
-    AsItIs,
-    /// Something else, or nothing.
-    Instead(Option<Rc<InForce>>),
+    pub(super) in_force: Option<Rc<InForce>>,
 }
 
 /// Rules by their state; together they are all rules.
@@ -64,7 +55,7 @@ pub(super) fn evaluate(before: Option<&Rc<InForce>>, text: &[u8]) -> Evaluation 
     let mut texts = Vec::with_capacity(general.count());
     // Looked up only where a rule is bad.
     let mut last_good = None;
-    for entry in general.rules() {
+    for (index, entry) in general.rules().enumerate() {
         let errors = match entry.rule {
             Ok(rule) => {
                 counts.active += 1;
@@ -81,7 +72,7 @@ pub(super) fn evaluate(before: Option<&Rc<InForce>>, text: &[u8]) -> Evaluation 
         });
         let restored = entry.name.as_ref().and_then(|name| {
             let (_, text) = named.get(*places.get(&**name)? as usize)?;
-            Some((general.restore_rule(*text)?, *text))
+            Some((general.restore_rule(*text, index)?, *text))
         });
         match restored {
             Some((rule, text)) => {
@@ -98,11 +89,13 @@ pub(super) fn evaluate(before: Option<&Rc<InForce>>, text: &[u8]) -> Evaluation 
             }
         }
     }
-    let in_force = match last_good {
-        None => Given::AsItIs,
-        Some(_) => Given::Instead(Some(InForce::new(&general, format!("[{}]", texts.join(","))))),
+    let in_force = match (last_good, before) {
+        // For most VMs: another one has been given this config before.
+        (None, Some(before)) if before.is(&general) => Rc::clone(before),
+        (None, _) => InForce::new(&general, general.list().unwrap_or(NO_RULES).to_owned()),
+        (Some(_), _) => InForce::new(&general, format!("[{}]", texts.join(","))),
     };
-    Evaluation { config: Config::new(general.headers, rules), faults, counts, in_force }
+    Evaluation { config: Config::new(general.headers, rules), faults, counts, in_force: Some(in_force) }
 }
 
 /// A config that cannot be used: the last good one stays in force, or nothing is.
@@ -124,7 +117,7 @@ fn refused(before: Option<&Rc<InForce>>, errors: Vec<ConfigError>, header: Optio
         counts: Counts { last_good: config.rules.len(), ..Counts::default() },
         config,
         faults: faults(errors, &consequence),
-        in_force: Given::Instead(before.cloned()),
+        in_force: before.cloned(),
     }
 }
 

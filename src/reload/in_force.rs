@@ -10,6 +10,9 @@ use std::rc::Rc;
 /// What a config changes that changes nothing.
 pub(super) const NOTHING: &str = "nothing changed";
 
+/// The rules of a config that has none.
+pub(super) const NO_RULES: &str = "[]";
+
 /// A config in which everything is good.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct InForce {
@@ -24,6 +27,11 @@ impl InForce {
         Rc::new(InForce { headers: general.headers.clone(), seal: general.seal.clone(), rules })
     }
 
+    /// Whether it is what this config says.
+    pub(super) fn is(&self, general: &General) -> bool {
+        self.headers == general.headers && self.seal == general.seal && self.rules == general.list().unwrap_or(NO_RULES)
+    }
+
     fn rules(&self) -> impl Iterator<Item = Text<'_>> {
         Text::parse(self.rules.as_bytes()).into_iter().flat_map(Text::items)
     }
@@ -36,7 +44,7 @@ impl InForce {
 
     pub(super) fn restored(&self) -> impl Iterator<Item = Rule> {
         let general = General::of(self.headers.clone(), self.seal.clone());
-        self.rules().filter_map(move |text| general.restore_rule(text))
+        self.rules().enumerate().filter_map(move |(index, text)| general.restore_rule(text, index))
     }
 }
 

@@ -12,4 +12,4 @@ pub mod plugins;
 mod state;
 
 pub use evaluation::{Counts, Evaluation, Fault};
-pub use state::{Claim, State};
+pub use state::{Claim, Served, State};

@@ -4,6 +4,29 @@
 use super::evaluation::Counts;
 use std::fmt::Write;
 
+/// Another live plugin that writes the same header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rival {
+    /// Its name.
+    pub name: String,
+    /// Whether it may be this very plugin under the name that it had before, on its way out: it has the same config, and has had it
+    /// for a second or more.
+    pub may_be_leaving: bool,
+}
+
+/// What a VM serves as a plugin.
+#[derive(Clone, Copy, Debug)]
+pub struct Serving<'s> {
+    /// The generation of its config.
+    pub generation: u64,
+    /// The hash of its config.
+    pub config: u64,
+    /// The header that it writes.
+    pub header: &'s str,
+    /// Its rules by their state.
+    pub counts: Counts,
+}
+
 /// The live plugins, in the order in which they have come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plugins(Vec<Entry>);
@@ -14,6 +37,10 @@ struct Entry {
     plugin: String,
     /// The generation of the config that says so.
     generation: u64,
+    /// The hash of that config.
+    config: u64,
+    /// When it came, in milliseconds since 1970.
+    since: u64,
     /// The header that the plugin writes.
     header: String,
     /// Its rules by their state.
@@ -26,13 +53,19 @@ struct Entry {
 impl Plugins {
     /// Notes what a VM has been given as a plugin's config of this generation; whether that is news. A late one is no news, but
     /// for the VM that has come with it.
-    pub fn insert(&mut self, plugin: &str, generation: u64, header: &str, counts: Counts, by: u64) -> bool {
-        let new = Entry { plugin: plugin.to_owned(), generation, header: header.to_owned(), counts, by };
+    pub fn insert(&mut self, plugin: &str, serving: Serving, by: u64, now: u64) -> bool {
+        let Serving { generation, config, header, counts } = serving;
+        let new =
+            Entry { plugin: plugin.to_owned(), generation, config, since: now, header: header.to_owned(), counts, by };
         let Some(known) = self.0.iter_mut().find(|entry| entry.plugin == plugin) else {
             self.0.push(new);
             return true;
         };
-        let newest = if known.generation > generation { Entry { by, ..known.clone() } } else { new };
+        let newest = if known.generation > generation {
+            Entry { by, ..known.clone() }
+        } else {
+            Entry { since: if known.config == config { known.since } else { now }, ..new }
+        };
         let is_news = *known != newest;
         *known = newest;
         is_news
@@ -69,17 +102,20 @@ impl Plugins {
     }
 
     /// Another plugin that writes this plugin's header.
-    pub fn rival(&self, plugin: &str) -> Option<String> {
-        let header = &self.get(plugin)?.header;
-        let rival = self.0.iter().find(|other| other.header == *header && other.plugin != plugin);
-        rival.map(|rival| rival.plugin.clone())
+    pub fn rival(&self, plugin: &str, now: u64) -> Option<Rival> {
+        let own = self.get(plugin)?;
+        let rival = self.0.iter().find(|other| other.header == own.header && other.plugin != plugin)?;
+        let may_be_leaving = rival.config == own.config && now.saturating_sub(rival.since) >= 1000;
+        Some(Rival { name: rival.plugin.clone(), may_be_leaving })
     }
 
     /// The list as it is stored: a line each, the name last.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut text = String::new();
-        for Entry { plugin, generation, header, counts: Counts { active, last_good, off }, by } in &self.0 {
-            let _ = writeln!(text, "{by} {generation} {active} {last_good} {off} {header} {plugin}");
+        for entry in &self.0 {
+            let Entry { plugin, generation, config, since, header, counts: Counts { active, last_good, off }, by } =
+                entry;
+            let _ = writeln!(text, "{by} {generation} {config} {since} {active} {last_good} {off} {header} {plugin}");
         }
         text.into_bytes()
     }
@@ -87,12 +123,12 @@ impl Plugins {
     /// Reads what [`Plugins::to_bytes`] wrote; any other line is no plugin.
     pub fn from_bytes(bytes: &[u8]) -> Plugins {
         let entry = |line: &str| {
-            let mut parts = line.splitn(7, ' ');
+            let mut parts = line.splitn(9, ' ');
             let mut number = || parts.next()?.parse::<u64>().ok();
-            let (by, generation) = (number()?, number()?);
+            let [by, generation, config, since] = [number()?, number()?, number()?, number()?];
             let [active, last_good, off] = [number()?, number()?, number()?].map(|count| count as usize);
             let (header, plugin) = (parts.next()?.to_owned(), parts.next()?.to_owned());
-            Some(Entry { plugin, generation, header, counts: Counts { active, last_good, off }, by })
+            Some(Entry { plugin, generation, config, since, header, counts: Counts { active, last_good, off }, by })
         };
         Plugins(std::str::from_utf8(bytes).unwrap_or_default().lines().filter_map(entry).collect())
     }
@@ -100,44 +136,66 @@ impl Plugins {
 
 #[cfg(test)]
 mod tests {
-    use super::{Counts, Plugins};
+    use super::{Counts, Plugins, Serving};
 
     const ONE: Counts = Counts { active: 1, last_good: 2, off: 3 };
+
+    /// A config of this generation that writes this header; each header is another config.
+    fn serving(generation: u64, header: &str) -> Serving<'_> {
+        Serving { generation, config: header.len() as u64, header, counts: ONE }
+    }
 
     #[test]
     fn a_rival_is_another_live_plugin_with_the_same_header() {
         let mut plugins = Plugins::default();
-        assert!(plugins.insert("a", 1, "x-a", ONE, 1));
-        assert!(!plugins.insert("a", 1, "x-a", ONE, 1));
-        assert!(plugins.insert("b", 1, "x-b", ONE, 1));
-        assert_eq!(plugins.rival("b"), None);
-        assert!(plugins.insert("b", 2, "x-a", ONE, 1));
-        assert!(!plugins.insert("b", 1, "x-b", ONE, 1), "a late config");
-        assert_eq!(Plugins::from_bytes(&plugins.to_bytes()).rival("b").as_deref(), Some("a"));
+        assert!(plugins.insert("a", serving(1, "x-a"), 1, 0));
+        assert!(!plugins.insert("a", serving(1, "x-a"), 1, 0));
+        assert!(plugins.insert("b", serving(1, "x-b"), 1, 0));
+        assert_eq!(plugins.rival("b", 0), None);
+        assert!(plugins.insert("b", serving(2, "x-a"), 1, 0));
+        assert!(!plugins.insert("b", serving(1, "x-b"), 1, 0), "a late config");
+        assert_eq!(
+            Plugins::from_bytes(&plugins.to_bytes()).rival("b", 0).map(|rival| rival.name).as_deref(),
+            Some("a")
+        );
         assert!(plugins.remove("a", 1));
         assert!(!plugins.remove("a", 1));
-        assert_eq!(plugins.rival("b"), None);
+        assert_eq!(plugins.rival("b", 0), None);
     }
 
     #[test]
     fn a_plugin_that_a_newer_vm_serves_stays_when_the_older_one_ends() {
         let mut plugins = Plugins::default();
-        plugins.insert("a", 1, "x-a", ONE, 1);
-        plugins.insert("a", 1, "x-a", ONE, 2);
-        plugins.insert("b", 1, "x-a", ONE, 2);
+        plugins.insert("a", serving(1, "x-a"), 1, 0);
+        plugins.insert("a", serving(1, "x-a"), 2, 0);
+        plugins.insert("b", serving(1, "x-a"), 2, 0);
         assert!(!plugins.remove("a", 1));
-        assert_eq!(plugins.rival("b").as_deref(), Some("a"));
+        assert_eq!(plugins.rival("b", 0).map(|rival| rival.name).as_deref(), Some("a"));
     }
 
     #[test]
     fn the_rules_of_all_plugins_add_up() {
         let mut plugins = Plugins::default();
-        plugins.insert("a", 1, "x-a", ONE, 1);
-        plugins.insert("b", 1, "x-b", ONE, 1);
+        plugins.insert("a", serving(1, "x-a"), 1, 0);
+        plugins.insert("b", serving(1, "x-b"), 1, 0);
         let stored = Plugins::from_bytes(&plugins.to_bytes());
         assert_eq!(stored, plugins);
         assert_eq!(stored.counts(), Counts { active: 2, last_good: 4, off: 6 });
         plugins.remove("a", 1);
         assert_eq!(plugins.counts(), ONE);
+    }
+
+    #[test]
+    fn a_rival_with_the_same_config_may_be_the_same_plugin_under_its_old_name() {
+        let mut plugins = Plugins::default();
+        plugins.insert("old", serving(1, "x-a"), 1, 0);
+        // Known again, by another VM.
+        plugins.insert("old", serving(1, "x-a"), 2, 900);
+        plugins.insert("new", serving(1, "x-a"), 1, 999);
+        let may_be_leaving = |plugins: &Plugins, now| plugins.rival("new", now).map(|rival| rival.may_be_leaving);
+        assert_eq!(may_be_leaving(&plugins, 999), Some(false), "both have just started");
+        assert_eq!(may_be_leaving(&Plugins::from_bytes(&plugins.to_bytes()), 1000), Some(true));
+        plugins.insert("new", Serving { config: 7, ..serving(2, "x-a") }, 1, 1000);
+        assert_eq!(may_be_leaving(&plugins, 9000), Some(false));
     }
 }

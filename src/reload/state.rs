@@ -1,8 +1,8 @@
 //! What the VMs of a plugin share: what is in force, and which configs it came from.
 
-use super::evaluation::{Evaluation, Given, evaluate};
+use super::evaluation::{Evaluation, evaluate};
 use super::in_force::{InForce, NOTHING, changes, places};
-use crate::config::{General, Headers};
+use crate::config::Headers;
 use crate::rule::{Rule, Target};
 use std::fmt::Write;
 use std::rc::Rc;
@@ -28,6 +28,21 @@ pub struct State {
     in_force: Option<Rc<InForce>>,
 }
 
+/// What one config has put in force: all that is needed to go back to it, however many came after it.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// xxHash64 of its text.
+    pub hash: u64,
+    in_force: Option<Rc<InForce>>,
+}
+
+impl Served {
+    /// What this evaluation of this text comes to.
+    pub fn new(text: &[u8], evaluation: &Evaluation) -> Served {
+        Served { hash: xxh64(text, 0), in_force: evaluation.in_force.clone() }
+    }
+}
+
 /// What a VM that is given a config has to do about the shared state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
@@ -43,43 +58,25 @@ impl State {
     /// `seen` is the generation of the config that this very VM was given last; 0 if it was given none. A VM is never given
     /// an older one again, so an old text that it cannot be late for is somebody's decision to go back. `now` is in milliseconds
     /// since 1970.
-    pub fn claim(&self, text: &[u8], seen: u64, now: u64) -> Claim {
-        let hash = hash(text);
+    pub fn claim(&self, served: &Served, seen: u64, now: u64) -> Claim {
         // A new VM is given the newest config there is, if nobody has changed that just now.
         let seen = if seen == 0 && now.saturating_sub(self.since) > LATE { self.generation } else { seen };
         let oldest = self.generation.saturating_sub(self.hashes.len() as u64);
         let from_oldest = (oldest + 1..).zip(self.hashes.iter().rev());
         let mut since = from_oldest.filter(|(generation, _)| *generation >= seen);
-        since.find(|(_, known)| **known == hash).map_or(Claim::New, |(generation, _)| Claim::Known(generation))
+        since.find(|(_, known)| **known == served.hash).map_or(Claim::New, |(generation, _)| Claim::Known(generation))
     }
 
-    /// The state after this evaluation of this text has taken effect.
-    pub fn after(&self, text: &[u8], evaluation: &Evaluation, now: u64) -> State {
-        let given = || {
-            let (general, _) = General::parse(text).ok()?;
-            Some(InForce::new(&general, general.list().unwrap_or("[]").to_owned()))
-        };
-        let in_force = match &evaluation.in_force {
-            Given::AsItIs => given(),
-            Given::Instead(in_force) => in_force.clone(),
-        };
-        self.next(hash(text), in_force, now)
+    /// The state after a config is served: a new one, or one that Envoy goes back to. Where some worker still has that, Envoy gives
+    /// it to nobody again.
+    pub fn after(&self, Served { hash, in_force }: &Served, now: u64) -> State {
+        let hashes = std::iter::once(*hash).chain(self.hashes.iter().copied()).take(HASHES).collect();
+        State { generation: self.generation + 1, since: now, hashes, in_force: in_force.clone() }
     }
 
-    fn next(&self, hash: u64, in_force: Option<Rc<InForce>>, now: u64) -> State {
-        let hashes = std::iter::once(hash).chain(self.hashes.iter().copied()).take(HASHES).collect();
-        State { generation: self.generation + 1, since: now, hashes, in_force }
-    }
-
-    /// The state after what an earlier one has put in force is so again. Envoy goes back to a config without giving it to anybody
-    /// where some worker still has it.
-    pub fn back_to(&self, earlier: &State, now: u64) -> State {
-        self.next(earlier.hashes.first().copied().unwrap_or_default(), earlier.in_force.clone(), now)
-    }
-
-    /// Whether the newest config is the same as that of an earlier state.
-    pub fn is_as(&self, earlier: &State) -> bool {
-        self.hashes.first() == earlier.hashes.first()
+    /// Whether this is the newest config.
+    pub fn serves(&self, served: &Served) -> bool {
+        self.hashes.first() == Some(&served.hash)
     }
 
     /// The rules in force.
@@ -157,8 +154,4 @@ impl State {
         text.drain(..text.len() - rules);
         Some(State { generation, since, hashes, in_force: Some(Rc::new(InForce { headers, seal, rules: text })) })
     }
-}
-
-fn hash(text: &[u8]) -> u64 {
-    xxh64(text, 0)
 }

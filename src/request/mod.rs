@@ -4,8 +4,10 @@
 //! is read here too.
 
 pub mod address;
+pub mod authority;
 pub mod claim;
 pub mod cookies;
+pub mod fetch;
 pub mod query;
 mod request;
 

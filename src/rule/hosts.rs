@@ -1,6 +1,7 @@
 //! Which rules speak about a host: an index, so that rules for other hosts cost nothing.
 
 use crate::order::sorted;
+use crate::request::authority;
 use std::rc::Rc;
 
 /// The longest host that can be configured: a DNS name, RFC 1035. A longer one in a request matches no pattern.
@@ -143,12 +144,7 @@ fn skip(list: &mut &[(Rc<str>, u32)], position: u32) {
 
 /// The host of an authority: without port and one trailing dot, in lower case. `None` if no pattern could match it.
 fn normalized<'l>(authority: &[u8], lower: &'l mut [u8; MAX_HOST]) -> Option<&'l [u8]> {
-    let host = match authority.iter().rposition(|&b| b == b':') {
-        // The colon of a port stands behind the `]` of an IPv6 literal.
-        Some(colon) if authority.get(colon + 1..)?.iter().all(u8::is_ascii_digit) => authority.get(..colon)?,
-        _ => authority,
-    };
-    let host = host.strip_suffix(b".").unwrap_or(host);
+    let host = authority::host(authority);
     std::str::from_utf8(host).ok()?;
     let lower = lower.get_mut(..host.len())?;
     lower.copy_from_slice(host);

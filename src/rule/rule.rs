@@ -6,6 +6,7 @@ use crate::request::Request;
 use crate::split::{Draw, Salt, Split};
 use crate::subset::Subset;
 use crate::visitor::Sticky;
+use crate::visitor::cookie::Cookie;
 use crate::visitor::remember::Remember;
 
 /// A name, a match, and a split or one fixed subset.
@@ -68,6 +69,17 @@ impl Rule {
 
 fn any_holds<'c>(matches: &'c [Match], request: &mut impl Request<'c>) -> bool {
     matches.iter().any(|m| m.conditions.iter().all(|c| c.holds(request)))
+}
+
+impl Rule {
+    /// Our own cookie, and whether it keeps a subset.
+    pub fn cookie(&self) -> Option<(&Cookie, bool)> {
+        if let Some(remember) = &self.remember {
+            return Some((&remember.cookie, true));
+        }
+        let Target::Split(WeightedSubsets { sticky: Some(sticky), .. }) = &self.target else { return None };
+        Some((sticky.cookie.as_ref()?, sticky.keep.is_some()))
+    }
 }
 
 impl WeightedSubsets {

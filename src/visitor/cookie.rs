@@ -54,6 +54,8 @@ pub struct Cookie {
     pub attributes: String,
     /// Where the draw of a new one comes from.
     pub draw: FirstDraw,
+    /// Whether it is given to page navigations alone.
+    pub pages_only: bool,
 }
 
 /// What a visitor's cookie says.
@@ -73,7 +75,7 @@ impl Cookie {
         cookies::values(header, &self.name).find_map(Held::parse)
     }
 
-    /// Whether a visitor who holds one made then should get it anew: it may be older than half the ttl, or is of the future.
+    /// Whether a visitor who holds one made then gets it again: it may be older than half the ttl, or is of the future.
     pub fn is_due(&self, made: Minutes, now: Minutes) -> bool {
         // It may have been made in a minute's first second.
         let age = u64::from(now.0.saturating_sub(made.0)) * 60 + 59;
@@ -144,23 +146,6 @@ fn hex(digits: &[u8], length: usize) -> Option<u32> {
     })
 }
 
-/// Whether a new cookie may go out with a final response.
-///
-/// Not with an interim response (other than 101, which is final for an upgrade), and not over http on a redirect to https:
-/// the visitor is about to come back over https, where the cookie can be `Secure`. One that keeps a subset does not go out with
-/// a server's error: a broken version must not hold a visitor whom it never served.
-pub fn may_set_cookie(status: u16, https: bool, keeps: bool, location: impl FnOnce() -> Option<Vec<u8>>) -> bool {
-    match status {
-        101 => true,
-        100..=199 => false,
-        0..=99 | 500.. if keeps => false,
-        300..=399 if !https => {
-            !location().is_some_and(|to| to.get(..8).is_some_and(|s| s.eq_ignore_ascii_case(b"https://")))
-        }
-        _ => true,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +158,7 @@ mod tests {
             secure: Secure::WhenHttps,
             attributes: "; Path=/".to_owned(),
             draw: FirstDraw::Random,
+            pages_only: false,
         }
     }
 
@@ -238,28 +224,5 @@ mod tests {
         assert!(due(&cookie(), 101, 100));
         assert!(!due(&Cookie { renew: false, ..cookie() }, 100, 1000));
         assert!(!due(&Cookie { ttl: 0, ..cookie() }, 101, 100));
-    }
-
-    #[test]
-    fn no_cookie_goes_out_with_interim_responses_or_on_the_way_to_https() {
-        let may = |status, https, location: Option<&str>| {
-            may_set_cookie(status, https, false, || location.map(|to| to.as_bytes().to_vec()))
-        };
-        assert!(may(101, false, Some("https://x")));
-        assert!(!may(103, true, None));
-        assert!(!may(301, false, Some("HTTPS://x/")));
-        assert!(may(301, true, Some("https://x/")));
-        assert!(may(302, false, Some("/login")));
-        assert!(may(304, false, None));
-        assert!(may(503, false, None));
-    }
-
-    #[test]
-    fn what_keeps_a_subset_does_not_go_out_with_a_servers_error() {
-        for (status, expected) in
-            [(101, true), (200, true), (304, true), (404, true), (500, false), (599, false), (0, false)]
-        {
-            assert_eq!(may_set_cookie(status, true, true, || None), expected, "{status}");
-        }
     }
 }

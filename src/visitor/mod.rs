@@ -3,6 +3,7 @@
 pub mod cookie;
 pub mod keep;
 pub mod keys;
+pub mod new_cookie;
 pub mod remember;
 mod sticky;
 

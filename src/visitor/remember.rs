@@ -99,6 +99,7 @@ mod tests {
             secure: Secure::WhenHttps,
             attributes: format!("; Path=/a{}; HttpOnly", if ttl > 0 { "; Max-Age=60" } else { "" }),
             draw: FirstDraw::Random,
+            pages_only: false,
         };
         Remember::new(cookie, "v2".into(), Some("0123456789abcdef"), "testers")
     }

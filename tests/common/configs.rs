@@ -36,7 +36,7 @@ pub const LIMITS: &[(&str, Make, usize, &str)] = &[
         "a salt of 254 bytes; it has 1 to 253",
     ),
     ("cookie name", |n| cookie(&format!(r#""name":"{}""#, "a".repeat(n))), 64, "has 65 bytes, more than 64"),
-    ("cookie path", |n| cookie(&format!(r#""path":"/{}""#, "a".repeat(n - 1))), 1024, "1025 bytes are more than 1024"),
+    ("cookie path", |n| cookie(&format!(r#""path":"/{}""#, "a".repeat(n - 1))), 8192, "8193 bytes are more than 8192"),
     (
         "host",
         |n| rule(&format!(r#""subset":"v1","hosts":["{}{}"]"#, "a.".repeat((n - 1) / 2), "a".repeat(2 - n % 2))),

@@ -52,7 +52,7 @@ class Generated:
                 endpoint["address"] = pipe(sockets[app])
         self._secret(certificate)
         for endpoints in resources["endpoints"]:
-            self._write(endpoints["cluster_name"], "envoy.config.endpoint.v3.ClusterLoadAssignment", endpoints)
+            self.endpoints(endpoints["cluster_name"], endpoints["endpoints"])
         self._routes(resources)
         self.plugin.write(self._config(resources))
         for listener in self.listeners:
@@ -70,9 +70,10 @@ class Generated:
         assert '"ads"' not in json.dumps([self.listeners, self.clusters])
         self.listeners += [echo_listener(app, socket) for app, socket in sockets.items()]
 
-    def apply(self, envoy, overlay):
-        """Puts an overlay in force and waits until all of it is."""
+    def apply(self, envoy, overlay, change=lambda resources: None):
+        """Puts an overlay in force, with a change if need be, and waits until all of it is."""
         resources = fixture(overlay)
+        change(resources)
         versions = self._routes(resources)
 
         def in_force():
@@ -82,6 +83,11 @@ class Generated:
 
         until(in_force, envoy.explain(f"routes of {overlay}"))
         self.plugin.update(envoy, self._config(resources))
+
+    def endpoints(self, cluster, endpoints):
+        """Where a cluster's pods are; in force soon after."""
+        content = {"cluster_name": cluster, "endpoints": endpoints}
+        self._write(cluster, "envoy.config.endpoint.v3.ClusterLoadAssignment", content)
 
     @staticmethod
     def _config(resources):

@@ -180,10 +180,14 @@ def test_an_earlier_config_with_a_new_build_is_in_force_and_becomes_last_good(ve
         assert weights(gateway.envoy) == [1, 0]
 
 
-def test_a_new_build_with_the_same_config_shows_the_gauges_again(version, tmp_path, upstream):
+def test_a_new_build_with_the_same_config_shows_the_gauges_again_and_goes_on_counting(version, tmp_path, upstream):
     with Gateway(version, tmp_path, upstream, ramp(3, 1)) as gateway:
         (plugin,) = gateway.plugins
         assert weights(gateway.envoy) == [3, 1]
+        for _ in range(8):
+            gateway.ask()
+        counted = metrics.counted(gateway.envoy)
+        assert min(counted) >= 8
 
         before = metrics.vms(gateway.envoy)
         plugin.wasm, plugin.config = another_build(tmp_path), None
@@ -192,6 +196,7 @@ def test_a_new_build_with_the_same_config_shows_the_gauges_again(version, tmp_pa
         until(lambda: metrics.vms(gateway.envoy) == before, lambda: f"{before} VMs, not {metrics.vms(gateway.envoy)}")
         until(lambda: weights(gateway.envoy) == [3, 1], lambda: f"3/1, not {weights(gateway.envoy)}")
         assert metrics.rules(gateway.envoy)["active"] == 1
+        assert metrics.counted(gateway.envoy) == counted, "counters go on"
 
 
 def another_build(directory):

@@ -6,7 +6,7 @@
 use crate::oracle::{self, Asked};
 use canary_split::config::Config;
 use canary_split::decide::{Answer, answer};
-use canary_split::reload::{Claim, State};
+use canary_split::reload::{Claim, Served, State};
 use canary_split::request::cookies;
 use canary_split::split::Draw;
 use canary_split::visitor::cookie::{Cookie, FirstDraw, Held, Minutes, Secure};
@@ -19,12 +19,12 @@ pub fn config(input: &[u8]) -> bool {
     let mut any_rule = false;
     for text in split(input, b"\n---\n") {
         let first = state.evaluate(text);
-        let after = state.after(text, &first, 0);
+        let after = state.after(&Served::new(text, &first), 0);
         assert_eq!(State::from_bytes(after.to_bytes()), after, "what is stored is what is read");
         let again = after.evaluate(text);
         assert_eq!((&again.faults, again.counts), (&first.faults, first.counts), "idempotent");
         assert_eq!(again.config.rules.len(), first.config.rules.len());
-        assert!(matches!(after.claim(text, 0, 0), Claim::Known(_)), "only one VM reports");
+        assert!(matches!(after.claim(&Served::new(text, &again), 0, 0), Claim::Known(_)), "only one VM reports");
         assert_eq!(first.counts.active + first.counts.last_good, first.config.rules.len());
         assert_eq!(Config::from_json(text).is_ok(), first.faults.is_empty());
         for fault in &first.faults {
@@ -33,7 +33,7 @@ pub fn config(input: &[u8]) -> bool {
             assert!(line.len() < 20_000 && !line.contains(['\n', '\r']), "no line for a log: {line:?}");
         }
         assert_eq!(after.gone(&again.config.rules), [], "what is evaluated again changes nothing");
-        assert_eq!(after.changes(&after.after(text, &again, 0)), "nothing changed");
+        assert_eq!(after.changes(&after.after(&Served::new(text, &again), 0)), "nothing changed");
         for (rule, subset) in state.gone(&first.config.rules) {
             assert!([rule, subset].iter().all(|name| canary_split::subset::is_label(name.as_bytes())));
         }
@@ -54,6 +54,7 @@ pub fn cookie(input: &[u8]) -> bool {
         secure: Secure::Never,
         attributes: String::new(),
         draw: FirstDraw::Random,
+        pages_only: false,
     };
     let held = ours.read(input);
     let first_valid = expected.iter().find_map(|value| oracle::held(value));

@@ -140,7 +140,7 @@ fn decide_by(config: &Value, rule: &Value, asked: &Asked, fresh: u32, now: u32) 
     if sticky.is_null() {
         return decision(of(fresh), "fresh", None);
     }
-    if sticky["cookie"].is_null() || (key.is_some() && !keep) {
+    if sticky["cookie"].is_null() {
         return match key {
             Some(draw) => decision(of(draw), "key", None),
             None => decision(of(if preflight { client } else { fresh }), "fresh", None),
@@ -151,13 +151,31 @@ fn decide_by(config: &Value, rule: &Value, asked: &Asked, fresh: u32, now: u32) 
     let cookie_name = cookie["name"].as_str().map_or(format!("canary-{name}"), str::to_owned);
     let ttl = seconds(cookie["ttl"].as_str().unwrap_or("720h"));
     let renews = cookie["renew"].as_bool().unwrap_or(true) && ttl > 0;
+    let is_due = |made: u32| {
+        let age = i64::from(now) - i64::from(made);
+        renews && (age < 0 || age * 60 * 2 > ttl as i64)
+    };
     let https = asked.get(":scheme") == Some(b"https");
     let sealed = |subset: &str, draw: u32| sealed(seal, salt, name, subset, draw);
     let new = |draw: u32, subset: &str| {
         let kept = if keep { format!(".{subset}.{:016x}", sealed(subset, draw)) } else { String::new() };
         format!("{cookie_name}=1.{draw:08x}.{now:07x}{kept}{}", attributes(cookie, &cookie_name, ttl, https))
     };
+    let of_all = list(&rule["split"]).into_iter().filter(|entry| entry["weight"].as_f64() != Some(0.0)).count();
+    let pages = cookie["on"] == "pages";
+    let is_page = match asked.get("sec-fetch-mode") {
+        Some(mode) => mode == b"navigate",
+        None => asked
+            .get("accept")
+            .is_some_and(|accept| String::from_utf8_lossy(accept).to_ascii_lowercase().contains("text/html")),
+    };
+    let gives = !preflight && (keep || of_all > 1) && (is_page || !pages);
     let held = asked.get("cookie").and_then(|c| cookies(c, &cookie_name).into_iter().find_map(held));
+    if let (Some(draw), false) = (key, keep) {
+        let has = held.as_ref().filter(|held| held.draw == draw);
+        let again = has.is_none_or(|held| is_due(held.made));
+        return decision(of(draw), "key", (gives && again).then(|| new(draw, of(draw))));
+    }
     let Some(held) = held else {
         let (draw, source) = match key {
             Some(draw) => (draw, "key"),
@@ -165,7 +183,7 @@ fn decide_by(config: &Value, rule: &Value, asked: &Asked, fresh: u32, now: u32) 
             None => (fresh, "fresh"),
         };
         let subset = of(draw);
-        return decision(subset, source, (!preflight).then(|| new(draw, subset)));
+        return decision(subset, source, gives.then(|| new(draw, subset)));
     };
     let source = if keep { "kept" } else { "cookie" };
     let is_ours = |(subset, seal): &(String, u64)| {
@@ -173,9 +191,7 @@ fn decide_by(config: &Value, rule: &Value, asked: &Asked, fresh: u32, now: u32) 
     };
     let kept = held.kept.filter(is_ours).map(|(subset, _)| subset);
     let subset = kept.clone().unwrap_or_else(|| of(held.draw).to_owned());
-    let age = i64::from(now) - i64::from(held.made);
-    let due = renews && (age < 0 || age * 60 * 2 > ttl as i64);
-    let again = (due || (keep && kept.is_none())) && !preflight;
+    let again = (is_due(held.made) || (keep && kept.is_none())) && gives;
     decision(&subset, source, again.then(|| new(held.draw, &subset)))
 }
 

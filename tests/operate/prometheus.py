@@ -34,7 +34,7 @@ def promtool(*arguments):
 class Prometheus:
     """Scrapes and evaluates every second. `gateways` are Envoys by the name under which they are scraped."""
 
-    def __init__(self, gateways):
+    def __init__(self, gateways, rules=RULES):
         self.directory = Path(tempfile.mkdtemp(prefix="canary-prometheus-"))
         self.log_file = self.directory / "log"
         targets = [
@@ -43,7 +43,7 @@ class Prometheus:
         ]
         config = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-            "rule_files": [str(RULES)],
+            "rule_files": [str(rules)],
             "scrape_configs": [{"job_name": "g", "metrics_path": "/stats/prometheus", "static_configs": targets}],
         }
         (self.directory / "config.json").write_text(json.dumps(config))

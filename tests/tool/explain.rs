@@ -2,7 +2,7 @@
 
 use crate::common::{Observed, Phase, Sent, cases};
 use crate::{ended, fed};
-use canary_split::visitor::cookie::may_set_cookie;
+use canary_split::visitor::new_cookie::NewCookie;
 use serde_json::Value;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -82,7 +82,11 @@ fn observed(explanation: &Value, sent: &Sent, seal: &str) -> Observed {
     let cookie = explanation["forgotten"].get(0).unwrap_or(&explanation["setCookie"]);
     let is_not_with = |response: &str| cookie["notWith"].as_array().unwrap().iter().any(|one| one == response);
     let location = || sent.response_headers.iter().find(|(name, _)| name == "location").map(|(_, value)| value.clone());
-    let may_be_set = || may_set_cookie(sent.status, !is_not_with("a redirect to https"), is_not_with("5xx"), location);
+    let authority = || sent.headers.iter().find(|(name, _)| name == ":authority").unwrap().1.clone();
+    let may_be_set = || {
+        let plain_at = is_not_with("a redirect to https of the same host").then(authority);
+        NewCookie { header: String::new(), keeps: is_not_with("5xx"), plain_at }.may_go_out(sent.status, location)
+    };
     Observed {
         subset: text(&explanation["header"]["value"]).map(|value| value.replace("***", seal).into_bytes()),
         rule: text(&explanation["rule"]).unwrap_or_default(),

@@ -14,6 +14,7 @@ mod remember;
 mod schema;
 mod set;
 mod simulate;
+mod strangers;
 
 use std::ffi::OsStr;
 use std::fs;

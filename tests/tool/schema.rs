@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// What no schema can say: what the parser says, why no schema does, and the rules of a config in which nothing else is wrong.
-const UNSAID: [(&str, &str, &str); 15] = [
+const UNSAID: [(&str, &str, &str); 17] = [
     (
         "is already the name of rules[",
         "names are compared over all rules",
@@ -78,6 +78,16 @@ const UNSAID: [(&str, &str, &str); 15] = [
         " bytes is more than 8192",
         "a name is matched by a pattern, whose repetitions have a limit of their own",
         r#"{"name": "t", "match": [{"cookies": {"LONG": {}}}], "subset": "v1"}"#,
+    ),
+    (
+        "keeps a subset in it: where both have a host",
+        "cookies and hosts are compared over all rules",
+        r#"{"name": "t", "split": [{"subset": "v1", "weight": 1}, {"subset": "v2", "weight": 1}], "sticky": {"cookie": {"name": "c"}, "onWeightChange": "keep"}}, {"name": "u", "split": [{"subset": "v1", "weight": 1}], "sticky": {"cookie": {"name": "c"}}}"#,
+    ),
+    (
+        "covers none of the rule's hosts",
+        "a domain is compared with the rule's hosts",
+        r#"{"name": "t", "hosts": ["a.test"], "split": [{"subset": "v1", "weight": 1}], "sticky": {"cookie": {"domain": "example.com"}}}"#,
     ),
 ];
 

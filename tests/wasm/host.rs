@@ -465,7 +465,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         "env",
         "proxy_get_shared_data",
         |mut c: Caller<'_, Vm>, key: u32, length: u32, at: u32, size: u32, cas_at: u32| -> Result<u32> {
-            enter(&c, "proxy_get_shared_data", &[Configure, Phase::Between, Unload])?;
+            enter(&c, "proxy_get_shared_data", &[Configure, Phase::Between, Phase::Request, Phase::Response, Unload])?;
             let key = read(&c, key, length)?;
             let found = c.data().shared.borrow().data.get(&key).cloned();
             let Some((bytes, cas)) = found else { return Ok(NOT_FOUND) };
@@ -479,7 +479,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         "env",
         "proxy_set_shared_data",
         |c: Caller<'_, Vm>, key: u32, length: u32, at: u32, size: u32, cas: u32| -> Result<u32> {
-            enter(&c, "proxy_set_shared_data", &[Configure, Phase::Between, Unload])?;
+            enter(&c, "proxy_set_shared_data", &[Configure, Phase::Between, Phase::Request, Phase::Response, Unload])?;
             let (key, bytes) = (read(&c, key, length)?, read(&c, at, size)?);
             if !key.starts_with(b"canary-split/") {
                 // All plugins of a proxy share one namespace.

@@ -318,18 +318,28 @@ fn a_new_build_that_comes_with_an_earlier_text_goes_back_to_it() {
 }
 
 #[test]
-fn a_new_build_with_the_same_text_shows_the_gauges_again() {
+fn a_new_build_with_the_same_text_shows_the_gauges_and_counters_again() {
     let program = Program::load();
     let mut gateway = Gateway::new(&program);
     gateway.configure(all_to("v2").as_bytes());
     let mut new = gateway.vm();
     new.configure("canary", all_to("v2").as_bytes());
+    for worker in &mut gateway.workers {
+        subset(worker);
+    }
+    let counters = |gateway: &Gateway| {
+        let shared = gateway.shared.borrow();
+        let names = shared.stats.keys().filter(|name| name.ends_with("_total"));
+        names.cloned().collect::<std::collections::BTreeSet<String>>()
+    };
+    let counted = counters(&gateway);
+    assert!(counted.len() >= 3, "{counted:?}");
     // They end with the VMs of the old build.
     gateway.shared.borrow_mut().stats.clear();
     let mut newest = gateway.vm();
     newest.configure("canary", all_to("v2").as_bytes());
     assert_eq!([WEIGHT, ACTIVE].map(|stat| gateway.shared.borrow().stat(stat)), [100, 1]);
-    assert!(gateway.shared.borrow().stats.contains_key("canary_config_errors_total"));
+    assert_eq!(counters(&gateway), counted, "what has been counted goes on being counted");
 }
 
 /// Where a worker still has an earlier config, Envoy goes back to it without giving it to anybody.
@@ -359,6 +369,45 @@ fn a_config_that_is_reused_is_in_force_again() {
     // Forth again is somebody's decision.
     gateway.configure(all_to("v2").as_bytes());
     assert_eq!(gateway.shared.borrow().stat(WEIGHT), 100);
+}
+
+/// One worker is busy with a request of the first config, so Envoy reuses that config there and gives it to all the others again.
+#[test]
+fn a_config_is_in_force_again_however_many_came_in_between() {
+    let program = Program::load();
+    for (between, busy_is_first) in [(1, true), (4, true), (4, false), (40, true), (40, false)] {
+        let mut gateway = Gateway::new(&program);
+        let weights = |canary: usize| all_to("v1").replace(":100", &format!(":{}", 100 + canary));
+        gateway.configure(all_to("v2").as_bytes());
+        let busy = 1;
+        let first = gateway.workers[busy].root("canary");
+        let stream = gateway.workers[busy].open("canary", headers(&[(HEADER, "v9")]));
+        for config in 0..between {
+            gateway.shared.borrow_mut().time += 2;
+            gateway.configure(weights(config).as_bytes());
+        }
+        assert_eq!(gateway.shared.borrow().stat(WEIGHT), 0);
+        gateway.shared.borrow_mut().time += 2;
+        if busy_is_first {
+            gateway.workers[busy].reuse("canary", first);
+        }
+        for (_, worker) in gateway.workers.iter_mut().enumerate().filter(|(at, _)| *at != busy) {
+            worker.configure("canary", all_to("v2").as_bytes());
+        }
+        if !busy_is_first {
+            gateway.workers[busy].reuse("canary", first);
+        }
+        gateway.workers[busy].respond(stream, ok());
+        let gauges = [WEIGHT, ACTIVE].map(|stat| gateway.shared.borrow().stat(stat));
+        assert_eq!(gauges, [100, 1], "{between} configs in between");
+        for worker in &mut gateway.workers {
+            assert_eq!(subset(worker).as_deref(), Some("v2"));
+        }
+        gateway.configure(br#"{"rules":[{"name":"a","split":[]}]}"#);
+        for worker in &mut gateway.workers {
+            assert_eq!(subset(worker).as_deref(), Some("v2"), "last good is what was served before");
+        }
+    }
 }
 
 #[test]

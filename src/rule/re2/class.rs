@@ -1,7 +1,7 @@
 //! `[…]`
 
 use super::escape::escape;
-use super::pattern::Pattern;
+use super::pattern::{KELVIN, LONG_S, Pattern};
 
 /// After `[`, up to and with `]`.
 pub(super) fn class(pattern: &mut Pattern) -> Result<(), String> {
@@ -38,39 +38,55 @@ pub(super) fn class(pattern: &mut Pattern) -> Result<(), String> {
             }
             '\\' => escape(pattern, true)?,
             _ => {
-                pattern.literal(c);
+                pattern.out.push(c);
                 Some(c)
             }
         };
         first = false;
-        range(pattern, low)?;
+        let high = range(pattern, low)?;
+        if let Some(low) = low {
+            fold(pattern, low, high.unwrap_or(low), at)?;
+        }
     }
     pattern.out.push(']');
     Ok(())
 }
 
-/// The `-x` of a range, if the item before it (`low`) goes on with one.
-fn range(pattern: &mut Pattern, low: Option<char>) -> Result<(), String> {
+/// Adds what `(?i)` makes of a character or range.
+fn fold(pattern: &mut Pattern, low: char, high: char, at: usize) -> Result<(), String> {
+    // Refuses what is no ASCII; what is below it needs no look.
+    pattern.folded(high, at)?;
+    let range = low..=high;
+    for c in ['k', 's'] {
+        if range.contains(&c) || range.contains(&c.to_ascii_uppercase()) {
+            pattern.out.push_str(pattern.folded(c, at)?.unwrap_or_default());
+        }
+    }
+    Ok(())
+}
+
+/// The `-x` of a range, if the item before it (`low`) goes on with one. Returns the x.
+fn range(pattern: &mut Pattern, low: Option<char>) -> Result<Option<char>, String> {
     let mut ahead = pattern.chars.clone();
     if ahead.next().is_none_or(|(_, c)| c != '-') || ahead.next().is_none_or(|(_, c)| c == ']') {
-        return Ok(());
+        return Ok(None);
     }
-    let Some((at, dash)) = pattern.chars.next() else { return Ok(()) };
+    let Some((at, dash)) = pattern.chars.next() else { return Ok(None) };
     let Some(low) = low else { return Err(format!("- at {at} after a class: write it first, last or as \\-")) };
     pattern.out.push(dash);
     let high = match pattern.chars.next() {
         Some((_, '\\')) => escape(pattern, true)?,
         Some((_, '[' | '-')) | None => None,
         Some((_, c)) => {
-            pattern.literal(c);
+            pattern.out.push(c);
             Some(c)
         }
     };
-    let Some(high) = high else { return Err(format!("- at {at}: a range must end with a character")) };
-    if "kKsS".chars().any(|c| low <= c && c <= high) || !high.is_ascii() {
-        pattern.foldable = Some("a range that holds k, s or letters beyond ASCII");
+    match high {
+        Some(high) if low <= high => Ok(Some(high)),
+        Some(_) => Err(format!("- at {at}: a range must go up")),
+        None => Err(format!("- at {at}: a range must end with a character")),
     }
-    Ok(())
 }
 
 /// `[:name:]`, the `[` of which has been read.
@@ -87,14 +103,19 @@ fn posix(pattern: &mut Pattern, at: usize) -> Result<(), String> {
     if !NAMES.contains(&name.trim_start_matches('^')) {
         return Err(format!("[: at {at} begins no class such as [:alpha:]"));
     }
-    if !matches!(name.trim_start_matches('^'), "blank" | "cntrl" | "digit" | "punct" | "space") {
-        pattern.foldable = Some("a class that holds k and s");
-    }
     pattern.out.push('[');
     for _ in 0..name.len() + 3 {
         if let Some((_, c)) = pattern.chars.next() {
             pattern.out.push(c);
         }
+    }
+    let holds_k_and_s =
+        !matches!(name.trim_start_matches('^'), "blank" | "cntrl" | "digit" | "punct" | "space" | "xdigit");
+    if pattern.folds && holds_k_and_s {
+        if name.starts_with('^') {
+            return Err(format!("[:{name}:] at {at} where (?i) holds: end that before by (?-i)"));
+        }
+        pattern.out.extend([KELVIN, LONG_S]);
     }
     Ok(())
 }

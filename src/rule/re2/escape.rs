@@ -1,6 +1,6 @@
 //! `\…`
 
-use super::pattern::Pattern;
+use super::pattern::{KELVIN, LONG_S, Pattern};
 
 /// After a backslash; inside of `[…]` some escapes have no meaning. Returns the literal, if it is one.
 pub(super) fn escape(pattern: &mut Pattern, in_class: bool) -> Result<Option<char>, String> {
@@ -18,9 +18,16 @@ pub(super) fn escape(pattern: &mut Pattern, in_class: bool) -> Result<Option<cha
             pattern.out.extend(['\\', c]);
             Ok(None)
         }
+        'w' | 'W' if pattern.folds && !in_class => {
+            pattern.out.extend([if c == 'w' { "[" } else { "[^" }, r"\w", KELVIN, LONG_S, "]"]);
+            Ok(None)
+        }
+        'W' if pattern.folds => Err(format!("\\W at {at} inside of [ ] where (?i) holds: end that before by (?-i)")),
         'w' | 'W' => {
-            pattern.foldable = Some("\\w or \\W");
             pattern.out.extend(['\\', c]);
+            if pattern.folds {
+                pattern.out.extend([KELVIN, LONG_S]);
+            }
             Ok(None)
         }
         'b' | 'B' | 'A' | 'z' if !in_class => {
@@ -32,9 +39,16 @@ pub(super) fn escape(pattern: &mut Pattern, in_class: bool) -> Result<Option<cha
         }
         'a' | 'f' | 't' | 'n' | 'r' | 'v' => {
             pattern.out.extend(['\\', c]);
-            Ok(Some(c))
+            Ok(Some(match c {
+                'a' => '\x07',
+                'f' => '\x0c',
+                't' => '\t',
+                'n' => '\n',
+                'r' => '\r',
+                _ => '\x0b',
+            }))
         }
-        'x' => hex(pattern, at).map(Some),
+        'x' => hex(pattern, at, in_class).map(Some),
         'p' | 'P' => Err(format!("\\{c} at {at}: Unicode classes are not supported")),
         _ if c.is_ascii_punctuation() && !matches!(c, '<' | '>' | '_') => {
             pattern.out.extend(['\\', c]);
@@ -45,7 +59,7 @@ pub(super) fn escape(pattern: &mut Pattern, in_class: bool) -> Result<Option<cha
 }
 
 /// `\xHH` or `\x{H…}`.
-fn hex(pattern: &mut Pattern, at: usize) -> Result<char, String> {
+fn hex(pattern: &mut Pattern, at: usize, in_class: bool) -> Result<char, String> {
     let wrong = || format!("\\x at {at}: write \\xHH or \\x{{H…}}");
     let mut digits = String::new();
     if pattern.takes('{') {
@@ -61,7 +75,11 @@ fn hex(pattern: &mut Pattern, at: usize) -> Result<char, String> {
         }
     }
     let c = u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32).ok_or_else(wrong)?;
-    pattern.out.push_str(&format!("\\x{{{:x}}}", u32::from(c)));
-    pattern.note(c);
+    let written = format!("\\x{{{:x}}}", u32::from(c));
+    if in_class {
+        pattern.out.push_str(&written);
+    } else {
+        pattern.literal(c, at, &written)?;
+    }
     Ok(c)
 }

@@ -2,7 +2,7 @@
 
 use super::pattern::Pattern;
 
-/// After `(`: a plain group, `(?:`, a name, or flags. Returns whether a group was opened (not by flags alone).
+/// After `(`: a plain group, `(?:`, a name, or flags, which hold from here on. Returns whether a group was opened (not by flags alone).
 pub(super) fn opens_group(pattern: &mut Pattern) -> Result<bool, String> {
     if !pattern.takes('?') {
         return Ok(true);
@@ -34,12 +34,10 @@ pub(super) fn opens_group(pattern: &mut Pattern) -> Result<bool, String> {
         pattern.out.push(c);
         match c {
             ':' => return Ok(true),
-            ')' => {
-                // Flags alone: they hold to the end of the group around them.
-                return Ok(false);
-            }
+            // Flags alone: they hold to the end of the group around them.
+            ')' => return Ok(false),
             '-' => negative = true,
-            'i' => pattern.fold |= !negative,
+            'i' => pattern.folds = !negative,
             's' | 'm' | 'U' => {}
             '=' | '!' => return Err(format!("(?{c} at {at}: RE2 has no look-around")),
             _ => return Err(format!("(?{c} at {at}: only the flags i, m, s and U are supported")),

@@ -3,20 +3,23 @@
 use std::iter::Peekable;
 use std::str::CharIndices;
 
+/// The Kelvin sign, which is a k to Unicode's simple case folding.
+pub(super) const KELVIN: &str = r"\x{212a}";
+/// The long s.
+pub(super) const LONG_S: &str = r"\x{17f}";
+
 /// Is read once from its beginning to its end, and copied.
 pub(super) struct Pattern<'p> {
     pub(super) text: &'p str,
     pub(super) chars: Peekable<CharIndices<'p>>,
     pub(super) out: String,
-    /// `(?i)` is in it somewhere: then no letter may be one that RE2 folds beyond ASCII.
-    pub(super) fold: bool,
-    /// First letter that `(?i)` could fold beyond ASCII, as it is written.
-    pub(super) foldable: Option<&'static str>,
+    /// Whether `(?i)` holds here.
+    pub(super) folds: bool,
 }
 
 impl<'p> Pattern<'p> {
     pub(super) fn new(text: &'p str) -> Self {
-        Pattern { text, chars: text.char_indices().peekable(), out: String::new(), fold: false, foldable: None }
+        Pattern { text, chars: text.char_indices().peekable(), out: String::new(), folds: false }
     }
 
     /// The next character, which stays.
@@ -41,18 +44,30 @@ impl<'p> Pattern<'p> {
         Some(digit)
     }
 
-    /// A character that stands for itself.
-    pub(super) fn literal(&mut self, c: char) {
-        self.out.push(c);
-        self.note(c);
+    /// A character outside of `[…]` that the pattern matches, as regex-lite reads it.
+    pub(super) fn literal(&mut self, c: char, at: usize, written: &str) -> Result<(), String> {
+        match self.folded(c, at)? {
+            Some(beyond) => self.out.extend(["[", written, beyond, "]"]),
+            None => self.out.push_str(written),
+        }
+        Ok(())
     }
 
-    /// Notes a character that the pattern matches, whichever way it is written.
-    pub(super) fn note(&mut self, c: char) {
+    /// What else than ASCII a character matches here, as regex-lite reads it in `[…]`: RE2 folds k and s in Unicode's way (to the
+    /// Kelvin sign and the long s), regex-lite in ASCII's.
+    ///
+    /// # Errors
+    ///
+    /// Under `(?i)`, if it is no ASCII itself.
+    pub(super) fn folded(&self, c: char, at: usize) -> Result<Option<&'static str>, String> {
         match c {
-            'k' | 'K' | 's' | 'S' => self.foldable = Some("k or s"),
-            _ if !c.is_ascii() => self.foldable = Some("a letter beyond ASCII"),
-            _ => {}
+            _ if !self.folds => Ok(None),
+            'k' | 'K' => Ok(Some(KELVIN)),
+            's' | 'S' => Ok(Some(LONG_S)),
+            _ if c.is_ascii() => Ok(None),
+            _ => Err(format!(
+                "(?i) holds for a letter beyond ASCII at {at}: end it before by (?-i), and write both cases"
+            )),
         }
     }
 }

@@ -11,6 +11,8 @@ pub(super) fn scan(text: &str) -> Result<(String, u32), String> {
     let mut pattern = Pattern::new(text);
     // The open groups, the outermost first.
     let mut groups = vec![Size::ONE];
+    // Whether `(?i)` held where each of them began, but for the outermost.
+    let mut outside = Vec::new();
     let mut last = Last::Nothing;
     while let Some((at, c)) = pattern.chars.next() {
         last = match c {
@@ -27,13 +29,16 @@ pub(super) fn scan(text: &str) -> Result<(String, u32), String> {
             }
             '(' => {
                 pattern.out.push('(');
+                let folded_outside = pattern.folds;
                 if opens_group(&mut pattern)? {
                     groups.push(Size { product: 1, steps: 2 });
+                    outside.push(folded_outside);
                 }
                 Last::Nothing
             }
             ')' => {
                 pattern.out.push(')');
+                pattern.folds = outside.pop().unwrap_or_default();
                 match groups.pop() {
                     Some(inner) if !groups.is_empty() => Last::Item(inner),
                     _ => return Err(format!("a ) without a ( at {at}")),
@@ -45,7 +50,7 @@ pub(super) fn scan(text: &str) -> Result<(String, u32), String> {
             }
             '*' | '+' | '?' | '{' => repetition(&mut pattern, c, at, last, &mut groups)?,
             _ => {
-                pattern.literal(c);
+                pattern.literal(c, at, c.encode_utf8(&mut [0; 4]))?;
                 Last::Item(Size::ONE)
             }
         };
@@ -59,10 +64,5 @@ pub(super) fn scan(text: &str) -> Result<(String, u32), String> {
         }
     }
     let [whole] = groups.as_slice() else { return Err("a ( without a )".to_owned()) };
-    match pattern.foldable {
-        Some(what) if pattern.fold => Err(format!(
-            "(?i) together with {what}: RE2 folds k, s and letters beyond ASCII in Unicode's way; write both cases instead, as in [kK]"
-        )),
-        _ => Ok((pattern.out, whole.steps)),
-    }
+    Ok((pattern.out, whole.steps))
 }

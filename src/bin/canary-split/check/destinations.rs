@@ -1,7 +1,8 @@
 //! Whether there is something behind a route.
 
+use super::redirect::{Entrance, is_ended};
 use super::world::World;
-use super::world::gateway::Protocol;
+use super::world::gateway::Gateway;
 use super::world::host::ServiceName;
 use super::world::labels::Labels;
 use super::world::routing::{Destination, VirtualService};
@@ -63,10 +64,14 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
         }
     }
     for service in &world.virtual_services {
-        for destination in service.routes.iter().flat_map(|route| &route.destinations) {
-            half_host(world, service.object, destination.host.0, findings);
-            subset(world, service, destination, findings);
-            port(world, service, destination, findings);
+        let ports = ports_of(world, service);
+        for route in &service.routes {
+            for destination in route.destinations.iter().chain(&route.mirrors) {
+                half_host(world, service.object, destination.host.0, findings);
+                subset(world, service, destination, findings);
+                let entrances: Vec<u32> = ports.iter().copied().filter(|port| route.is_met_at(*port)).collect();
+                port(world, service, destination, &entrances, findings);
+            }
         }
     }
 }
@@ -88,7 +93,8 @@ fn subset(world: &World, service: &VirtualService, destination: &Destination, fi
     let rules = world.rules_of(destination);
     let Some(first) = rules.first() else { return };
     let mut found = rules.iter().filter_map(|rule| Some((rule, rule.subset(name)?))).peekable();
-    if found.peek().is_none() {
+    // One for many hosts says nothing about subsets; the service's own is not given.
+    if found.peek().is_none() && !rules.iter().any(|rule| rule.is_wildcard()) {
         let message = format!("{} has no subset {name}", first.object.title());
         findings.push(Finding::new(&NO_SUBSET, &service.object.source, &node.span, message));
     }
@@ -112,12 +118,24 @@ fn pods_of<'w, 'o>(world: &'w World<'o>, destination: &Destination, labels: &Lab
     }
 }
 
-fn port(world: &World, routing: &VirtualService, destination: &Destination, findings: &mut Vec<Finding>) {
+fn port(
+    world: &World,
+    routing: &VirtualService,
+    destination: &Destination,
+    entrances: &[u32],
+    findings: &mut Vec<Finding>,
+) {
     let services = world.services_of(destination);
     let [service] = services.as_slice() else { return };
     let Some((node, number)) = destination.port else {
-        if destination.entry.at(&["destination", "port"]).is_none() && is_ambiguous(world, routing, service) {
-            let message = format!("{} has {} ports", service.object.title(), service.ports.len());
+        if destination.node.get("port").is_none()
+            && service.ports.len() > 1
+            && let Some(port) = entrances.iter().find(|port| service.port(**port).is_none())
+        {
+            let known: Vec<_> = service.ports.iter().map(|port| port.number.to_string()).collect();
+            let title = service.object.title();
+            let message =
+                format!("{title} has {} ports, {}, and not the Gateway's {port}", known.len(), known.join(", "));
             findings.push(Finding::new(&WITHOUT_PORT, &routing.object.source, &destination.host.0.span, message));
         }
         return;
@@ -137,13 +155,19 @@ fn port(world: &World, routing: &VirtualService, destination: &Destination, find
     }
 }
 
-/// Whether a Service has several ports, none of them one at which its requests come in.
-fn is_ambiguous(world: &World, routing: &VirtualService, service: &Service) -> bool {
+/// The ports of Gateways at which requests for a VirtualService come in and go on; none if not all are known, or if sidecars have
+/// ports of their own.
+fn ports_of(world: &World, routing: &VirtualService) -> Vec<u32> {
     let (gateways, are_all) = world.gateways_of(routing);
-    let ports = gateways.iter().flat_map(|gateway| gateway.http_ports());
-    let mut ports = ports.filter(|(_, protocol)| *protocol != Protocol::Redirect).map(|(port, _)| port).peekable();
-    let is_known = are_all && !routing.is_for_mesh() && ports.peek().is_some();
-    service.ports.len() > 1 && is_known && !ports.any(|port| service.port(port).is_some())
+    if !are_all || routing.is_for_mesh() {
+        return Vec::new();
+    }
+    let goes_on = |(gateway, port): &(&Gateway, u32)| {
+        let entrance = |host| Entrance { gateway, host, port: *port };
+        !routing.hosts.iter().all(|(_, host)| is_ended(routing, &entrance(host)))
+    };
+    let all = gateways.iter().flat_map(|gateway| gateway.ports_for(routing).map(|port| (*gateway, port)));
+    all.filter(goes_on).map(|(_, port)| port).collect()
 }
 
 /// Whether a pod of the subset listens where the port leads to.

@@ -1,13 +1,13 @@
 //! Whether the rules, the routes and the Gateways speak of the same hosts.
 
+use super::redirect;
 use super::world::World;
-use super::world::gateway::{Gateway, Protocol};
-use super::world::host::overlap;
+use super::world::gateway::Gateway;
+use super::world::namespace::is_same_namespace;
 use super::world::plugin::{Plugin, hosts};
 use super::world::routing::VirtualService;
+use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
-use canary_split::rule::{Rule, Target};
-use canary_split::visitor::cookie::Secure;
 
 const NOT_SERVED: Code = Code {
     name: "host-not-served",
@@ -23,15 +23,8 @@ const MISSING: Code = Code {
     fix: "name the Gateway as NAMESPACE/NAME in gateways of the VirtualService",
 };
 
-const NO_REDIRECT: Code = Code {
-    name: "no-redirect",
-    severity: Severity::Warning,
-    why: "pages are there in plain http too, and a cookie that they set has no Secure",
-    fix: "tls: {httpsRedirect: true} in the server for http, or secure: true in the cookie",
-};
-
 /// The codes of this file.
-pub const CODES: [&Code; 3] = [&NOT_SERVED, &MISSING, &NO_REDIRECT];
+pub const CODES: [&Code; 2] = [&NOT_SERVED, &MISSING];
 
 /// Looks at the hosts of every rule, VirtualService and Gateway.
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
@@ -42,9 +35,7 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
     for service in &concerned {
         at_gateways(world, service, findings);
     }
-    for gateway in &world.gateways {
-        redirect(world, gateway, &concerned, findings);
-    }
+    redirect::check(world, &concerned, findings);
 }
 
 /// Whether a VirtualService at a gateway has a host of a rule, or asks for a plugin's header.
@@ -98,68 +89,52 @@ fn at_gateways(world: &World, service: &VirtualService, findings: &mut Vec<Findi
             }
         }
     }
-    if gateways.is_empty() {
-        missing(world, service, findings);
-    }
+    missing(world, service, findings);
 }
 
-/// None of the Gateways that are named is given, while one is that serves the host and for which nobody has routes.
+/// A Gateway that is named and not given, while one that serves the host is, and nobody has routes there: it has the name in
+/// another namespace, or it is for this very host and no other is named that is given.
 fn missing(world: &World, service: &VirtualService, findings: &mut Vec<Finding>) {
-    let is_left_alone = |gateway: &&Gateway, host: &str| {
-        let is_named = |served: &str| served.rsplit('/').next().is_some_and(|served| served.eq_ignore_ascii_case(host));
-        let is_bound = |other: &VirtualService| {
-            let (gateways, _) = world.gateways_of(other);
-            other.is_for(host) && gateways.iter().any(|known| std::ptr::eq(*known, *gateway))
+    let absent: Vec<_> = service.gateways().filter(|named| !is_given(world, *named)).collect();
+    let are_none_given = absent.len() == service.gateways().count();
+    for (_, host) in service.hosts.iter().filter(|_| !absent.is_empty()) {
+        let find = |is_meant: &dyn Fn(&Gateway) -> bool| {
+            world.gateways.iter().find(|gateway| is_meant(gateway) && is_left_alone(world, gateway, host))
         };
-        gateway.servers.iter().flat_map(|server| server.hosts()).any(is_named)
-            && !world.virtual_services.iter().any(is_bound)
-    };
-    for (_, host) in &service.hosts {
-        if let Some(gateway) = world.gateways.iter().find(|gateway| is_left_alone(gateway, host)) {
-            let names: Vec<_> = service.gateways().map(|(namespace, name)| format!("{namespace}/{name}")).collect();
+        let of_name = absent.iter().find_map(|named| {
+            let has_name = |gateway: &Gateway| gateway.object.name == named.1;
+            Some((vec![*named], find(&|gateway| has_name(gateway) && gateway.serves(host, &service.object.namespace))?))
+        });
+        let of_host = || {
+            let is_host = |served: &str| served.rsplit('/').next().is_some_and(|own| own.eq_ignore_ascii_case(host));
+            let has_host = |gateway: &Gateway| gateway.servers.iter().flat_map(|server| server.hosts()).any(is_host);
+            Some((absent.clone(), find(&|gateway| are_none_given && has_host(gateway))?))
+        };
+        if let Some((named, gateway)) = of_name.or_else(of_host) {
+            let names: Vec<_> = named.iter().map(|(namespace, name)| format!("{namespace}/{name}")).collect();
             let title = gateway.object.title();
             let message = format!("there is no Gateway {}, but {title} serves {host}", names.join(", "));
-            let node = service.object.at(&["spec", "gateways"]).unwrap_or(&service.object.node);
+            let last = |entry: &Node| entry.text().and_then(|name| name.rsplit('/').next()).map(str::to_owned);
+            let is_first = |entry: &&Node| named.first().is_some_and(|(_, name)| last(entry).as_deref() == Some(name));
+            let node =
+                service.object.items(&["spec", "gateways"]).iter().find(is_first).unwrap_or(&service.object.node);
             findings.push(Finding::new(&MISSING, &service.object.source, &node.span, message));
             return;
         }
     }
 }
 
-/// A server for http next to one for https, of a host that a rule has.
-fn redirect(world: &World, gateway: &Gateway, concerned: &[&VirtualService], findings: &mut Vec<Finding>) {
-    let of = |protocol: Protocol| gateway.servers.iter().filter(move |server| server.protocol == protocol);
-    let bare = |host: &str| host.rsplit('/').next().unwrap_or_default().to_owned();
-    let is_https =
-        |host: &str| of(Protocol::Https).flat_map(|server| server.hosts()).any(|served| overlap(&bare(served), host));
-    let bound: Vec<_> = concerned
-        .iter()
-        .filter(|service| world.gateways_of(service).0.iter().any(|known| std::ptr::eq(*known, gateway)))
-        .collect();
-    // Routes may redirect as well.
-    let redirects = |service: &VirtualService| service.routes.iter().any(|route| route.node.get("redirect").is_some());
-    if world.virtual_services.iter().any(redirects) {
-        return;
-    }
-    for server in of(Protocol::Http) {
-        let is_concerned = |host: &String| {
-            is_https(host) && bound.iter().any(|service| service.is_for(host)) && has_bare_cookie(world, gateway, host)
-        };
-        if let Some(host) = server.hosts().map(bare).find(is_concerned) {
-            let message = format!("{} serves {host} over http beside https", gateway.object.title());
-            findings.push(Finding::new(&NO_REDIRECT, &gateway.object.source, &server.node.span, message));
-        }
-    }
+fn is_given(world: &World, (namespace, name): (&str, &str)) -> bool {
+    let is_it =
+        |gateway: &Gateway| gateway.object.name == name && is_same_namespace(&gateway.object.namespace, namespace);
+    world.gateways.iter().any(is_it)
 }
 
-/// Whether a rule for a host sets a cookie that has no `Secure` over http.
-fn has_bare_cookie(world: &World, gateway: &Gateway, host: &str) -> bool {
-    let is_bare = |rule: &Rule| {
-        let Target::Split(split) = &rule.target else { return false };
-        let cookie = split.sticky.as_ref().and_then(|sticky| sticky.cookie.as_ref());
-        cookie.is_some_and(|cookie| cookie.secure != Secure::Always)
+/// Whether nobody has routes for a host at a Gateway.
+fn is_left_alone(world: &World, gateway: &Gateway, host: &str) -> bool {
+    let is_bound = |other: &VirtualService| {
+        let (gateways, _) = world.gateways_of(other);
+        other.is_for(host) && gateways.iter().any(|known| std::ptr::eq(*known, gateway))
     };
-    let plugins = world.plugins.iter().filter(|plugin| plugin.may_be_on(gateway));
-    let mut rules = plugins.flat_map(|plugin| &plugin.rules).map(|(_, rule)| rule).filter(|rule| is_bare(rule));
-    rules.any(|rule| hosts(rule).iter().any(|own| overlap(own, host)))
+    !world.virtual_services.iter().any(is_bound)
 }

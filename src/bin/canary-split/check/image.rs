@@ -42,8 +42,8 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
             }
         }
         let text = url.text().unwrap_or_default();
-        let is_pinned =
-            text.contains("@sha256:") || module.get("sha256").is_some_and(|digest| digest.text() != Some(""));
+        let is_pinned = text.contains("@sha256:")
+            || module.get("sha256").is_some_and(|digest| !["null", "\"\""].contains(&&*digest.to_json()));
         // A file is a part of the gateway's own image.
         if !is_pinned && !text.is_empty() && !text.starts_with("file://") {
             let message = format!("{text} names no digest");

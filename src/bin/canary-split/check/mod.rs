@@ -2,16 +2,24 @@
 
 mod config;
 mod destinations;
+mod domain;
+mod everywhere;
 mod header;
 mod hosts;
 mod image;
 mod order;
 mod parts;
+mod placeholder;
 mod plugin;
+mod redirect;
+mod rivals;
 mod rules;
 mod seal;
 mod secrets;
+mod short_host;
 mod stable;
+mod strangers;
+mod targets;
 mod websocket;
 mod world;
 
@@ -26,19 +34,26 @@ use std::rc::Rc;
 use world::World;
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 12] = [
+pub const CODES: [&[&Code]; 19] = [
     &config::CODES,
     &parts::CODES,
     &rules::CODES,
     &plugin::CODES,
+    &rivals::CODES,
+    &everywhere::CODES,
+    &targets::CODES,
     &image::CODES,
+    &placeholder::CODES,
     &header::CODES,
     &seal::CODES,
     &order::CODES,
     &stable::CODES,
     &destinations::CODES,
+    &short_host::CODES,
     &websocket::CODES,
     &hosts::CODES,
+    &redirect::CODES,
+    &domain::CODES,
 ];
 
 /// What to check.
@@ -67,6 +82,11 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
             objects += part.objects.objects.len() + part.objects.bare.len();
             configs += part.objects.configs().count();
             findings.extend(check(&part.objects));
+            let is_allowed = options.allow.iter().any(|allowed| allowed == placeholder::PLACEHOLDER.name);
+            let example =
+                placeholder::note(&World::of(&part.objects)).filter(|note| !is_allowed && !notes.contains(note));
+            notes.extend(example);
+            notes.extend(parts::strangers(&part.objects));
             notes.extend(note(&part));
         }
     }
@@ -106,14 +126,20 @@ fn check(objects: &Objects) -> Vec<Finding> {
         let sites = world.sites();
         rules::check(&world, &mut findings);
         plugin::check(&world, &mut findings);
+        rivals::check(&world, &mut findings);
+        everywhere::check(&world, &mut findings);
+        targets::check(&world, &mut findings);
         image::check(&world, &mut findings);
+        placeholder::check(&world, &mut findings);
         header::check(&world, &sites, &mut findings);
         seal::check(&sites, &mut findings);
         order::check(&sites, &mut findings);
         stable::check(&world, &sites, &mut findings);
         destinations::check(&world, &mut findings);
+        short_host::check(&world, &mut findings);
         websocket::check(&world, &sites, &mut findings);
         hosts::check(&world, &mut findings);
+        domain::check(&world, &sites, &mut findings);
     }
     // Two rules may meet one route.
     let mut distinct: Vec<Finding> = Vec::new();

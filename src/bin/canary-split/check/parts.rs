@@ -1,9 +1,13 @@
 //! What is applied together, where two versions of an object are given.
 
+use super::strangers;
+use super::world::routing::VirtualService;
 use crate::input::manifest::{Object, Objects};
 use crate::input::sources::{Source, Unit};
 use crate::report::finding::{Code, Finding, Severity};
-use std::collections::HashSet;
+use canary_split::config::DEFAULT_HEADER;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
@@ -56,18 +60,44 @@ pub fn of(unit: &Unit, notes: &mut Vec<String>) -> Result<Vec<Part>, String> {
     Ok(parts)
 }
 
-/// Two versions of one object; what has no name is no version of anything.
+/// Two versions of one object that has to do with the plugin or with routes.
 pub fn twice(objects: &Objects) -> Option<(&Object, &Object)> {
-    let mut seen = HashSet::new();
-    let named = || objects.objects.iter().filter(|object| !object.name.is_empty());
-    let second = named().find(|object| !seen.insert(object.identity()))?;
-    let first = named().find(|object| object.identity() == second.identity())?;
-    Some((first, second))
+    let all = all_twice(objects);
+    if all.is_empty() {
+        return None;
+    }
+    let known = strangers::known(objects);
+    let is_known = |object: &Object| known.contains(&std::ptr::from_ref(object));
+    all.into_iter().find(|(first, second)| is_known(first) || is_known(second))
 }
 
-/// Looks for two versions that no folders tell apart.
+/// What to say of two versions of another object; nothing that is compared depends on them.
+pub fn strangers(objects: &Objects) -> Option<String> {
+    let all = if twice(objects).is_some() { Vec::new() } else { all_twice(objects) };
+    let (first, second) = all.first()?;
+    let (title, first, second) = (second.title(), first.place(), second.place());
+    Some(format!("{title} is there twice ({first}, {second}); neither the plugin nor a route has to do with it"))
+}
+
+/// All pairs of an object with the first version of it; what has no name is no version of anything.
+fn all_twice(objects: &Objects) -> Vec<(&Object, &Object)> {
+    let mut seen = HashMap::new();
+    let mut pairs = Vec::new();
+    for object in objects.objects.iter().filter(|object| !object.name.is_empty()) {
+        match seen.entry(object.identity()) {
+            Entry::Occupied(first) => pairs.push((*first.get(), object)),
+            Entry::Vacant(place) => drop(place.insert(object)),
+        }
+    }
+    pairs
+}
+
+/// Looks for two versions that no folders tell apart. Without a plugin, and without routes for one, there is no canary that they
+/// could spoil: then a note is enough.
 pub fn check(objects: &Objects, findings: &mut Vec<Finding>) {
-    if let Some((first, second)) = twice(objects) {
+    let is_routed = |object: &Object| VirtualService::of(object).mentions(DEFAULT_HEADER);
+    let is_ours = objects.configs().next().is_some() || objects.of_kind("VirtualService").any(is_routed);
+    if let Some((first, second)) = twice(objects).filter(|_| is_ours) {
         let message = format!("{} is there twice, first at {}", second.title(), first.place());
         let node = second.at(&["metadata", "name"]).unwrap_or(&second.node);
         findings.push(Finding::new(&TWICE, &second.source, &node.span, message));
@@ -75,7 +105,8 @@ pub fn check(objects: &Objects, findings: &mut Vec<Finding>) {
 }
 
 fn are_versions(one: &Objects, other: &Objects) -> bool {
-    one.objects.iter().any(|one| other.objects.iter().any(|other| one.identity() == other.identity()))
+    let known: HashSet<_> = one.objects.iter().map(Object::identity).collect();
+    other.objects.iter().any(|object| known.contains(&object.identity()))
 }
 
 /// Texts by the folders at which their paths part.

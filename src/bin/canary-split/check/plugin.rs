@@ -45,19 +45,12 @@ const PHASE: Code = Code {
     fix: "leave phase out",
 };
 
-const TWO_PLUGINS: Code = Code {
-    name: "two-plugins-one-header",
-    severity: Severity::Error,
-    why: "each filter removes what it has not written, so the later one undoes what the earlier one decides",
-    fix: "give one of them another header, or put the rules of both into one plugin",
-};
-
 /// The codes of this file.
-pub const CODES: [&Code; 6] = [&NAMESPACE, &SELECTOR, &MODE, &PORTS, &PHASE, &TWO_PLUGINS];
+pub const CODES: [&Code; 5] = [&NAMESPACE, &SELECTOR, &MODE, &PORTS, &PHASE];
 
 /// Looks at every plugin.
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
-    for (place, plugin) in world.plugins.iter().enumerate() {
+    for plugin in &world.plugins {
         let Some(object) = plugin.object() else { continue };
         namespace(world, plugin, object, findings);
         selector(world, plugin, object, findings);
@@ -66,21 +59,12 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
             let message = format!("{} is in phase AUTHN", object.title());
             findings.push(Finding::new(&PHASE, &object.source, &phase.span, message));
         }
-        let earlier = world.plugins.iter().take(place).filter(|earlier| are_together(earlier, plugin));
-        for earlier in earlier.filter(|earlier| earlier.header == plugin.header) {
-            let header = plugin.header.as_deref().unwrap_or_default();
-            let there = earlier.object().map(Object::title).unwrap_or_default();
-            let own = object.module().and_then(|module| module.at(&["pluginConfig", "header"]));
-            let node = own.or(object.at(&["metadata", "name"])).unwrap_or(&object.node);
-            let message = format!("{} writes {header}, as {there} does", object.title());
-            findings.push(Finding::new(&TWO_PLUGINS, &object.source, &node.span, message));
-        }
     }
 }
 
 /// Where the gateway's pods are, as far as the manifests tell: they are given, a certificate is next to them, or it is the gateway
 /// that `istioctl install` makes.
-fn gateway_namespaces<'w>(world: &'w World, plugin: &Plugin) -> BTreeSet<&'w str> {
+pub fn gateway_namespaces<'w>(world: &'w World, plugin: &Plugin) -> BTreeSet<&'w str> {
     let mut found = BTreeSet::new();
     for gateway in wanted(world, plugin).into_iter().filter(|gateway| plugin.may_be_on(gateway)) {
         let pods = world
@@ -118,7 +102,7 @@ fn namespace(world: &World, plugin: &Plugin, object: &Object, findings: &mut Vec
 }
 
 /// The Gateways that the rules are about: they serve a host of one, and nothing else that may do so is unknown.
-fn wanted<'w, 'o>(world: &'w World<'o>, plugin: &Plugin) -> Vec<&'w Gateway<'o>> {
+pub fn wanted<'w, 'o>(world: &'w World<'o>, plugin: &Plugin) -> Vec<&'w Gateway<'o>> {
     let mut wanted = Vec::new();
     let hosts: Vec<String> = plugin.rules.iter().flat_map(|(_, rule)| hosts(rule)).collect();
     let header = plugin.header.as_deref().unwrap_or_default();
@@ -221,27 +205,4 @@ fn matches(world: &World, plugin: &Plugin, object: &Object, findings: &mut Vec<F
             return;
         }
     }
-}
-
-/// Whether two plugins are surely on one gateway.
-fn are_together(one: &Plugin, other: &Plugin) -> bool {
-    let (Some(first), Some(second)) = (one.object(), other.object()) else { return false };
-    let is_said_otherwise =
-        |object: &Object| ["targetRef", "targetRefs", "match"].iter().any(|key| object.at(&["spec", key]).is_some());
-    if one.header.is_none() {
-        return false;
-    }
-    let is_root = |object: &Object| object.namespace == ROOT_NAMESPACE;
-    let is_one_gateway = match (one.selector(), other.selector()) {
-        (Some(one), Some(other)) => one.selects(&other) || other.selects(&one),
-        _ => true,
-    };
-    let are_readable = [first, second].iter().all(|object| {
-        !is_said_otherwise(object)
-            && object
-                .at(&["spec", "selector"])
-                .is_none_or(|_| object.at(&["spec", "selector", "matchLabels"]).is_some())
-    });
-    let is_there = first.namespace == second.namespace || is_root(first) || is_root(second);
-    is_there && is_one_gateway && are_readable
 }

@@ -5,7 +5,7 @@ use super::rule::{Change, RuleDiff, identity};
 use crate::input::manifest::PluginConfig;
 use crate::report::fault::FaultAt;
 use canary_split::config::{Config, General};
-use canary_split::reload::State;
+use canary_split::reload::{Served, State};
 use canary_split::rule::Rule;
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
@@ -38,7 +38,7 @@ pub fn between(old: Option<&PluginConfig>, new: Option<&PluginConfig>, faults: &
         let config = config?;
         let text = config.json();
         let evaluation = state.evaluate(text.as_bytes());
-        state = state.after(text.as_bytes(), &evaluation, 0);
+        state = state.after(&Served::new(text.as_bytes(), &evaluation), 0);
         // A refused config leaves the seal of before in force.
         if let Ok((general, _)) = General::parse(text.as_bytes()) {
             seal = general.seal;

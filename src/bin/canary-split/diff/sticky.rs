@@ -211,6 +211,7 @@ fn cookie_notes(before: &Sticky, after: &Sticky, notes: &mut Vec<Note>) {
     let other: Vec<&str> = [
         ("ttl", old.ttl != new.ttl),
         ("renew", old.renew != new.renew),
+        ("on", old.pages_only != new.pages_only),
         ("secure", old.secure != new.secure),
         ("draw", old.draw != new.draw),
         ("httpOnly", is_attribute(old, "HttpOnly") != is_attribute(new, "HttpOnly")),

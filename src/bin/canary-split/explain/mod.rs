@@ -16,11 +16,12 @@ use crate::report::fault::{self, FaultAt};
 use crate::report::output::Output;
 use crate::report::share::{DRAWS, Share};
 use canary_split::config::Config;
-use canary_split::decide::{Answer, NewCookie, answer};
+use canary_split::decide::{Answer, answer};
 use canary_split::metrics;
 use canary_split::reload::State;
 use canary_split::split::Draw;
 use canary_split::visitor::cookie::Minutes;
+use canary_split::visitor::new_cookie::NewCookie;
 use draw::Chance;
 use explanation::{Explanation, SetCookie, Written};
 use request::{Seen, Spelled};
@@ -126,7 +127,7 @@ fn explain(config: &Config, written: &PluginConfig, request: &mut Seen, options:
 }
 
 fn set_cookie(cookie: NewCookie, is_open: bool) -> SetCookie {
-    let not_with = [(!cookie.https, "a redirect to https"), (cookie.keeps, "5xx")];
+    let not_with = [(cookie.plain_at.is_some(), "a redirect to https of the same host"), (cookie.keeps, "5xx")];
     SetCookie {
         value: if is_open { undrawn(&cookie).unwrap_or_default() } else { cookie.header },
         not_with: not_with.into_iter().filter(|(is_so, _)| *is_so).map(|(_, response)| response).collect(),

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 /// Which of them this tool knows; each is looked at only in its own API group.
-const KINDS: [(&str, &str); 13] = [
+const KINDS: [(&str, &str); 16] = [
     ("WasmPlugin", "extensions.istio.io"),
     ("TrafficExtension", "extensions.istio.io"),
     ("VirtualService", "networking.istio.io"),
@@ -14,6 +14,9 @@ const KINDS: [(&str, &str); 13] = [
     ("Gateway", "networking.istio.io"),
     ("Service", ""),
     ("Pod", ""),
+    ("ReplicationController", ""),
+    ("Job", "batch"),
+    ("CronJob", "batch"),
     ("Deployment", "apps"),
     ("StatefulSet", "apps"),
     ("DaemonSet", "apps"),
@@ -22,7 +25,17 @@ const KINDS: [(&str, &str); 13] = [
     ("Certificate", "cert-manager.io"),
 ];
 
-const WORKLOADS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Rollout"];
+const WORKLOADS: [&str; 9] = [
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicaSet",
+    "ReplicationController",
+    "Pod",
+    "Job",
+    "CronJob",
+    "Rollout",
+];
 
 /// One object.
 #[derive(Clone, Debug)]
@@ -206,9 +219,14 @@ impl Objects {
         self.objects.iter().filter(move |object| object.kind == kind)
     }
 
+    /// The plugins that are this filter.
+    pub fn plugins(&self) -> impl Iterator<Item = &Object> {
+        self.objects.iter().filter(|object| is_ours(object))
+    }
+
     /// The configs of all plugins that are this filter, then those that stand alone.
     pub fn configs(&self) -> impl Iterator<Item = PluginConfig> {
-        let plugins = self.objects.iter().filter(|object| is_ours(object)).map(|plugin| PluginConfig {
+        let plugins = self.plugins().map(|plugin| PluginConfig {
             object: Some(plugin.clone()),
             source: Rc::clone(&plugin.source),
             node: plugin.module().and_then(|module| module.get("pluginConfig")).cloned(),

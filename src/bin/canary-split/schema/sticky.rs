@@ -17,9 +17,9 @@ pub struct Sticky {
     /// What is hashed into the draw; the first that is present wins, and an empty one is absent.
     #[schemars(length(min = 1, max = 10_000), extend("uniqueItems" = true))]
     keys: Option<Vec<Key>>,
-    /// Our own cookie, for a visitor without any key; `{}`: with the defaults.
+    /// Our own cookie, with the draw of the visitor's key or, without one, of chance; `{}`: with the defaults.
     cookie: Option<Cookie>,
-    /// Rules with different salts have independent canaries. Change it to draw everyone anew. Absent: the rule's name.
+    /// Rules with different salts have independent canaries. Change it to draw everyone again. Absent: the rule's name.
     #[schemars(length(min = 1, max = 253))]
     salt: Option<String>,
     /// Who moves when weights change.
@@ -76,12 +76,12 @@ pub struct Cookie {
     #[schemars(regex(pattern = DURATION), extend("default" = "720h"))]
     ttl: Option<String>,
     /// `Path`.
-    #[schemars(length(max = 1024), regex(pattern = "^/[ -:<-~]*$"), extend("default" = "/"))]
+    #[schemars(length(max = 8192), regex(pattern = "^/[ -:<-~]*$"), extend("default" = "/"))]
     path: Option<String>,
-    /// `Domain`. Absent: this host only.
+    /// `Domain`: at least two labels, no address, and it covers at least one of the rule's hosts. Absent: this host only.
     #[schemars(
-        regex(pattern = r"^\.?[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*$"),
-        extend("anyOf" = [{"maxLength": 253}, {"pattern": "^\\..{1,253}$"}])
+        regex(pattern = r"^\.?[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})+$"),
+        extend("anyOf" = [{"maxLength": 253}, {"pattern": "^\\..{1,253}$"}], "not" = {"type": "string", "pattern": "\\.[0-9]+$"})
     )]
     domain: Option<String>,
     /// `SameSite`; `None` is always `Secure`.
@@ -101,6 +101,20 @@ pub struct Cookie {
     /// Where the draw of a new cookie comes from.
     #[schemars(extend("default" = "random"))]
     draw: Option<FirstDraw>,
+    /// On which responses a cookie is given; one that is there is read on every request.
+    #[schemars(extend("default" = "all"))]
+    on: Option<Given>,
+}
+
+/// On which responses a cookie is given.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum Given {
+    /// On all of them.
+    All,
+    /// On those to page navigations: `sec-fetch-mode: navigate`, or, where a client says no mode, an `accept` with `text/html`.
+    Pages,
 }
 
 /// `SameSite` of a cookie.

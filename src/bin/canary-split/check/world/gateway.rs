@@ -3,6 +3,7 @@
 use super::host::overlap;
 use super::labels::Labels;
 use super::namespace::is_same_namespace;
+use super::routing::VirtualService;
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 
@@ -51,13 +52,16 @@ impl<'o> Gateway<'o> {
 
     /// Whether one of these servers serves a host to VirtualServices of this namespace.
     pub fn serves(&self, host: &str, namespace: &str) -> bool {
-        self.servers.iter().any(|server| {
-            server.hosts().any(|served| match served.split_once('/') {
-                None => overlap(served, host),
-                Some(("*", served)) => overlap(served, host),
-                Some((".", served)) => overlap(served, host) && is_same_namespace(&self.object.namespace, namespace),
-                Some((from, served)) => overlap(served, host) && is_same_namespace(from, namespace),
-            })
+        self.servers.iter().any(|server| self.serves_at(server, host, namespace))
+    }
+
+    /// Whether this server of it does.
+    fn serves_at(&self, server: &Server, host: &str, namespace: &str) -> bool {
+        server.hosts().any(|served| match served.split_once('/') {
+            None => overlap(served, host),
+            Some(("*", served)) => overlap(served, host),
+            Some((".", served)) => overlap(served, host) && is_same_namespace(&self.object.namespace, namespace),
+            Some((from, served)) => overlap(served, host) && is_same_namespace(from, namespace),
         })
     }
 
@@ -65,6 +69,15 @@ impl<'o> Gateway<'o> {
     pub fn http_ports(&self) -> impl Iterator<Item = (u32, Protocol)> {
         let is_http = |server: &&Server| server.protocol != Protocol::Other;
         self.servers.iter().filter(is_http).filter_map(|server| Some((server.port?, server.protocol)))
+    }
+
+    /// The ports at which requests for a host of a VirtualService come in and are not just redirected.
+    pub fn ports_for(&self, routing: &VirtualService) -> impl Iterator<Item = u32> {
+        let is_routed = |server: &&Server| [Protocol::Http, Protocol::Https].contains(&server.protocol);
+        let namespace = &*routing.object.namespace;
+        let serves =
+            move |server: &&Server| routing.hosts.iter().any(|(_, host)| self.serves_at(server, host, namespace));
+        self.servers.iter().filter(is_routed).filter(serves).filter_map(|server| server.port)
     }
 }
 
@@ -75,9 +88,11 @@ impl<'o> Server<'o> {
             .at(&["tls", "mode"])
             .and_then(Node::text)
             .is_some_and(|mode| ["PASSTHROUGH", "AUTO_PASSTHROUGH"].contains(&mode));
-        let protocol = match node.at(&["port", "protocol"]).and_then(Node::text).unwrap_or_default() {
-            "HTTP" | "HTTP2" | "GRPC" if redirects => Protocol::Redirect,
-            "HTTP" | "HTTP2" | "GRPC" => Protocol::Http,
+        // Istio takes it in any case.
+        let protocol = node.at(&["port", "protocol"]).and_then(Node::text).unwrap_or_default().to_ascii_uppercase();
+        let protocol = match &*protocol {
+            "HTTP" | "HTTP2" | "GRPC" | "GRPC-WEB" if redirects => Protocol::Redirect,
+            "HTTP" | "HTTP2" | "GRPC" | "GRPC-WEB" => Protocol::Http,
             "HTTPS" if !is_passed_through => Protocol::Https,
             _ => Protocol::Other,
         };

@@ -1,8 +1,11 @@
 //! What is applied together, as far as the checks between objects look at it.
 
 pub mod gateway;
+pub mod gateway_api;
 pub mod host;
+mod index;
 pub mod labels;
+mod makers;
 pub mod namespace;
 pub mod plugin;
 pub mod routing;
@@ -12,12 +15,15 @@ use crate::input::manifest::{Object, Objects, Unknown};
 use crate::input::yaml::{Key, Node};
 use canary_split::rule::Rule;
 use gateway::Gateway;
+use gateway_api::GatewayApi;
 use host::{ServiceName, overlap};
+use index::Index;
 use labels::Labels;
 use namespace::is_same_namespace;
 use plugin::Plugin;
 use routing::{Destination, Route, VirtualService};
 use service::{DestinationRule, Service, Workload};
+use std::collections::HashSet;
 
 /// All that is applied together.
 #[derive(Debug)]
@@ -35,11 +41,15 @@ pub struct World<'o> {
     /// What makes pods.
     pub workloads: Vec<Workload<'o>>,
     /// Namespaces with pods whose labels nobody knows.
-    pub obscure: Vec<&'o str>,
+    pub obscure: HashSet<&'o str>,
     /// What may make pods, or stand for them, in a way that is not known here.
     pub unknown: Vec<&'o Unknown>,
     /// cert-manager's.
     pub certificates: Vec<&'o Object>,
+    /// Where these are.
+    index: Index<'o>,
+    /// What is given of the Gateway API.
+    pub gateway_api: GatewayApi<'o>,
 }
 
 /// A host of a rule, and the VirtualServices whose routes its requests surely meet.
@@ -67,16 +77,25 @@ impl<'w, 'o> Site<'w, 'o> {
 impl<'o> World<'o> {
     /// Reads it.
     pub fn of(objects: &'o Objects) -> World<'o> {
+        let gateways: Vec<_> = objects.of_kind("Gateway").filter_map(Gateway::of).collect();
+        let destination_rules: Vec<_> = objects.of_kind("DestinationRule").filter_map(DestinationRule::of).collect();
+        let services: Vec<_> = objects.of_kind("Service").filter_map(Service::of).collect();
+        let workloads: Vec<_> =
+            objects.workloads().filter(|object| !makers::is_past(object)).filter_map(Workload::of).collect();
+        let unknown: Vec<_> = makers::unknown(objects).collect();
+        let index = Index::of(&services, &destination_rules, &gateways, &workloads, &unknown);
         World {
             plugins: objects.configs().map(Plugin::new).collect(),
             virtual_services: objects.of_kind("VirtualService").map(VirtualService::of).collect(),
-            gateways: objects.of_kind("Gateway").filter_map(Gateway::of).collect(),
-            destination_rules: objects.of_kind("DestinationRule").filter_map(DestinationRule::of).collect(),
-            services: objects.of_kind("Service").filter_map(Service::of).collect(),
-            workloads: objects.workloads().filter_map(Workload::of).collect(),
-            obscure: obscure(objects),
-            unknown: objects.unknown.iter().collect(),
+            gateways,
+            destination_rules,
+            services,
+            workloads,
+            obscure: makers::obscure(objects),
+            unknown,
+            index,
             certificates: objects.of_kind("Certificate").collect(),
+            gateway_api: GatewayApi::of(objects),
         }
     }
 
@@ -101,11 +120,10 @@ impl<'o> World<'o> {
         let mut are_all = true;
         let mut found = Vec::new();
         for (namespace, name) in service.gateways() {
-            let is_named = |gateway: &&Gateway| {
-                gateway.object.name == name && is_same_namespace(&gateway.object.namespace, namespace)
-            };
+            let named = self.index.gateways(name).iter().filter_map(|place| self.gateways.get(*place));
+            let is_there = |gateway: &&Gateway| is_same_namespace(&gateway.object.namespace, namespace);
             let before = found.len();
-            found.extend(self.gateways.iter().filter(is_named));
+            found.extend(named.filter(is_there));
             are_all &= found.len() > before;
         }
         (found, are_all)
@@ -143,21 +161,34 @@ impl<'o> World<'o> {
     /// The given Services that a destination may mean.
     pub fn services_of(&self, destination: &Destination) -> Vec<&Service<'o>> {
         let Some(name) = destination.service() else { return Vec::new() };
-        self.services.iter().filter(|service| service.name().is(&name)).collect()
+        let named = self.index.services(name.name).iter().filter_map(|place| self.services.get(*place));
+        named.filter(|service| service.name().is(&name)).collect()
     }
 
-    /// The given DestinationRules for a destination.
+    /// The given DestinationRules for a destination: those for its host, or else those for many hosts.
     pub fn rules_of(&self, destination: &Destination) -> Vec<&DestinationRule<'o>> {
-        self.destination_rules.iter().filter(|rule| rule.is_for(destination)).collect()
+        let all = self.index.rules(destination).filter_map(|place| self.destination_rules.get(place));
+        let all = all.filter(|rule| rule.is_for(destination));
+        let (wide, own): (Vec<_>, Vec<_>) = all.partition(|rule| rule.is_wildcard());
+        if own.is_empty() { wide } else { own }
     }
 
     /// What makes the pods of a Service; `None` if there may be more with these labels that nobody knows of, or if none is given.
     pub fn pods_of(&self, service: &Service, labels: &Labels) -> Option<Vec<&Workload<'o>>> {
-        let is_there = |namespace: &str| is_same_namespace(namespace, &service.object.namespace);
-        let is_obscure = self.obscure.iter().any(|namespace| is_there(namespace))
-            || self.unknown.iter().any(|unknown| is_there(&unknown.namespace) && may_have(&unknown.node, labels));
-        let pods: Vec<_> = self.workloads.iter().filter(|workload| workload.is_behind(service)).collect();
+        let namespace = &*service.object.namespace;
+        let mut unknown = self.index.unknown(namespace).into_iter().filter_map(|place| self.unknown.get(place));
+        let is_obscure = [namespace, ""].iter().any(|namespace| self.obscure.contains(namespace))
+            || namespace.is_empty() && !self.obscure.is_empty()
+            || unknown.any(|unknown| may_have(&unknown.node, labels));
+        let pods = self.pods_behind(service);
         (!is_obscure && !pods.is_empty()).then_some(pods)
+    }
+
+    /// What is known to make pods of a Service.
+    pub fn pods_behind(&self, service: &Service) -> Vec<&Workload<'o>> {
+        let places = self.index.workloads(&service.object.namespace).into_iter();
+        let workloads = places.filter_map(|place| self.workloads.get(place));
+        workloads.filter(|workload| workload.is_behind(service)).collect()
     }
 
     /// Whether an object of an unknown kind speaks of these labels.
@@ -171,18 +202,6 @@ impl<'o> World<'o> {
             self.virtual_services.iter().flat_map(|service| &service.routes).flat_map(|route| &route.destinations);
         destinations.filter_map(Destination::service).any(|ServiceName { namespace: other, .. }| other == namespace)
     }
-}
-
-/// The namespaces of pods whose labels nobody knows: another object has them, or it is of a kind of which only a template tells
-/// that it makes pods.
-fn obscure(objects: &Objects) -> Vec<&str> {
-    let without_labels = objects.workloads().filter(|pods| Workload::of(pods).is_none()).map(|pods| &*pods.namespace);
-    let has_template = |node: &Node| {
-        let spec = node.get("spec").map_or(&[][..], Node::entries);
-        spec.iter().any(|(key, _)| key.name.to_ascii_lowercase().ends_with("template"))
-    };
-    let makers = objects.unknown.iter().filter(|unknown| has_template(&unknown.node));
-    without_labels.chain(makers.map(|unknown| &*unknown.namespace)).collect()
 }
 
 /// Whether an object has these labels anywhere, or more.

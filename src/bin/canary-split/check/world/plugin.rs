@@ -3,6 +3,7 @@
 use super::gateway::Gateway;
 use super::labels::Labels;
 use crate::input::manifest::{Object, PluginConfig};
+use crate::input::yaml::Node;
 use canary_split::config::General;
 use canary_split::rule::hosts::HostPattern;
 use canary_split::rule::{Rule, Target};
@@ -62,6 +63,14 @@ impl Plugin {
     /// The labels of pods that it selects; `None` if it does not say it by labels.
     pub fn selector(&self) -> Option<Labels<'_>> {
         Labels::of(self.object()?.at(&["spec", "selector", "matchLabels"])?)
+    }
+
+    /// What it aims at instead of selecting pods by their labels.
+    pub fn targets(&self) -> Vec<&Node> {
+        let Some(object) = self.object() else { return Vec::new() };
+        let one = object.at(&["spec", "targetRef"]).filter(|target| !target.entries().is_empty());
+        let several = object.items(&["spec", "targetRefs"]);
+        if several.is_empty() { one.into_iter().collect() } else { several.iter().collect() }
     }
 
     /// Whether it may run on the pods of a gateway.

@@ -25,13 +25,17 @@ pub struct Route<'o> {
     pub matches: Option<Vec<&'o Node>>,
     /// Where its requests go, those without a weight left out.
     pub destinations: Vec<Destination<'o>>,
+    /// Where copies of its requests go.
+    pub mirrors: Vec<Destination<'o>>,
 }
 
 /// One destination of a route.
 #[derive(Debug)]
 pub struct Destination<'o> {
-    /// The entry of `route`, with the headers that are changed for it alone.
+    /// The entry of `route`, with the headers that are changed for it alone; of a mirror all of it.
     pub entry: &'o Node,
+    /// Host, subset and port.
+    pub node: &'o Node,
     /// `destination.host`
     pub host: (&'o Node, &'o str),
     /// `destination.subset`
@@ -92,7 +96,13 @@ impl<'o> Route<'o> {
         let is_used = |entry: &&Node| entries.len() == 1 || entry.get("weight").and_then(Node::number) != Some(0);
         let destinations =
             entries.iter().filter(is_used).filter_map(|entry| Destination::of(entry, namespace)).collect();
-        Route { node, matches, destinations }
+        Route { node, matches, destinations, mirrors: mirrors(node, namespace) }
+    }
+
+    /// Whether requests at a port of a gateway may meet it.
+    pub fn is_met_at(&self, port: u32) -> bool {
+        let is_of_another = |entry: &&Node| entry.get("port").is_some_and(|own| own.number() != Some(port));
+        self.matches.as_ref().is_none_or(|entries| !entries.iter().all(is_of_another))
     }
 
     /// Whether its routes are in another VirtualService.
@@ -134,6 +144,21 @@ impl<'o> Route<'o> {
             .filter(move |(_, condition)| exact(condition).is_some_and(|(_, exact)| exact == value))
             .map(|(key, _)| key)
     }
+}
+
+/// Where copies go, unless none are made.
+fn mirrors<'o>(route: &'o Node, namespace: &'o str) -> Vec<Destination<'o>> {
+    let is_zero = |node: &Node| matches!(&node.value, Value::Number(number) if number.parse() == Ok(0.0));
+    let is_off = |share: Option<&Node>| {
+        share.is_some_and(|share| !matches!(share.value, Value::Null) && share.get("value").is_none_or(is_zero))
+    };
+    let share = route.get("mirrorPercentage");
+    let is_all_off = is_off(share) || share.is_none() && route.get("mirrorPercent").is_some_and(is_zero);
+    let one = route.get("mirror").filter(|_| !is_all_off);
+    let one = one.and_then(|node| Destination::new(node, node, namespace));
+    let several = route.get("mirrors").map_or(&[][..], Node::items).iter();
+    let several = several.filter(|entry| !is_off(entry.get("percentage")));
+    one.into_iter().chain(several.filter_map(|entry| Destination::of(entry, namespace))).collect()
 }
 
 /// What an entry asks for in a header.
@@ -178,11 +203,14 @@ pub fn is_taken(condition: &Node, value: &str) -> bool {
 
 impl<'o> Destination<'o> {
     fn of(entry: &'o Node, namespace: &'o str) -> Option<Destination<'o>> {
-        let destination = entry.get("destination")?;
-        let text = |key: &str| destination.get(key).and_then(|node| Some((node, node.text()?)));
-        let port = destination.at(&["port", "number"]).and_then(|node| Some((node, node.number()?)));
+        Destination::new(entry, entry.get("destination")?, namespace)
+    }
+
+    fn new(entry: &'o Node, node: &'o Node, namespace: &'o str) -> Option<Destination<'o>> {
+        let text = |key: &str| node.get(key).and_then(|node| Some((node, node.text()?)));
+        let port = node.at(&["port", "number"]).and_then(|node| Some((node, node.number()?)));
         let subset = text("subset").filter(|(_, name)| !name.is_empty());
-        Some(Destination { entry, host: text("host")?, subset, port, namespace })
+        Some(Destination { entry, node, host: text("host")?, subset, port, namespace })
     }
 
     /// The Service that it means, if its host is one's.
@@ -208,7 +236,7 @@ impl<'o> Destination<'o> {
 
     /// Whether it names any subset, be it one that cannot be read.
     pub fn has_subset(&self) -> bool {
-        self.entry.at(&["destination", "subset"]).is_some_and(|subset| subset.text() != Some(""))
+        self.node.get("subset").is_some_and(|subset| subset.text() != Some(""))
     }
 
     /// Whether it has this subset.

@@ -78,7 +78,8 @@ impl<'o> Port<'o> {
 pub struct DestinationRule<'o> {
     /// All of it.
     pub object: &'o Object,
-    host: &'o str,
+    /// `spec.host`
+    pub host: &'o str,
 }
 
 impl<'o> DestinationRule<'o> {
@@ -90,6 +91,16 @@ impl<'o> DestinationRule<'o> {
     /// Whether it speaks about a destination.
     pub fn is_for(&self, destination: &Destination) -> bool {
         destination.is_at(self.host, &self.object.namespace)
+    }
+
+    /// The Service that it means, if its host is one's.
+    pub fn service(&self) -> Option<ServiceName<'o>> {
+        ServiceName::of(self.host, &self.object.namespace)
+    }
+
+    /// Whether it is for many hosts at once: in force where a host has none of its own, and mostly for something else than subsets.
+    pub fn is_wildcard(&self) -> bool {
+        self.host.starts_with('*')
     }
 
     /// Its subset of this name.
@@ -117,7 +128,11 @@ pub struct Workload<'o> {
 impl<'o> Workload<'o> {
     /// Reads one; `None` if its pods are described elsewhere.
     pub fn of(object: &'o Object) -> Option<Workload<'o>> {
-        let pod = if object.kind == "Pod" { &object.node } else { object.at(&["spec", "template"])? };
+        let pod = match object.kind {
+            "Pod" => &object.node,
+            "CronJob" => object.at(&["spec", "jobTemplate", "spec", "template"])?,
+            _ => object.at(&["spec", "template"])?,
+        };
         let labels = pod.at(&["metadata", "labels"]).map_or(Some(Labels::default()), Labels::of)?;
         Some(Workload { object, labels, spec: pod.get("spec") })
     }

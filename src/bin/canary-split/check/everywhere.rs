@@ -1,0 +1,45 @@
+//! Whether the plugin is on gateways alone.
+
+use super::plugin::gateway_namespaces;
+use super::world::World;
+use super::world::namespace::{ROOT_NAMESPACE, is_same_namespace};
+use super::world::plugin::Plugin;
+use crate::input::yaml::Node;
+use crate::report::finding::{Code, Finding, Severity};
+
+const EVERYWHERE: Code = Code {
+    name: "plugin-everywhere",
+    severity: Severity::Warning,
+    why: "a plugin without labels to select by is on sidecars too, and they decide again: a request has another subset than at the gateway, visitors get a second cookie, and everything is counted twice",
+    fix: "give spec.selector.matchLabels the labels of spec.selector of the Gateway, or put the plugin into a namespace that has gateways alone",
+};
+
+/// The codes of this file.
+pub const CODES: [&Code; 1] = [&EVERYWHERE];
+
+/// Looks at every plugin.
+pub fn check(world: &World, findings: &mut Vec<Finding>) {
+    for plugin in &world.plugins {
+        let Some(object) = plugin.object() else { continue };
+        let labels = object.at(&["spec", "selector", "matchLabels"]).map_or(&[][..], Node::entries);
+        if !labels.is_empty() || !plugin.targets().is_empty() {
+            continue;
+        }
+        let Some(place) = reach(world, plugin, &object.namespace) else { continue };
+        let message = format!("{} selects no pods by their labels: it is on every proxy of {place}", object.title());
+        let node = object.at(&["spec", "selector"]).or(object.at(&["metadata", "name"])).unwrap_or(&object.node);
+        findings.push(Finding::new(&EVERYWHERE, &object.source, &node.span, message));
+    }
+}
+
+/// What a plugin in a namespace reaches, if that is more than gateways.
+fn reach(world: &World, plugin: &Plugin, namespace: &str) -> Option<String> {
+    if namespace == ROOT_NAMESPACE {
+        return Some("the mesh".to_owned());
+    }
+    // Where the gateway is elsewhere, that is what is wrong.
+    let gateways = gateway_namespaces(world, plugin);
+    let is_there = gateways.is_empty() || gateways.iter().any(|known| is_same_namespace(known, namespace));
+    (is_there && !namespace.is_empty() && world.is_of_application(namespace))
+        .then(|| format!("namespace {namespace}, the application's too"))
+}

@@ -1,0 +1,149 @@
+//! What is shipped for the user to replace, and what is no digest.
+
+use super::world::World;
+use super::world::labels::Labels;
+use super::world::plugin::{Plugin, hosts};
+use crate::input::manifest::Object;
+use crate::input::sources::Source;
+use crate::input::yaml::{Node, Value};
+use crate::report::finding::{Code, Finding, Severity};
+use std::rc::Rc;
+
+const DIGEST: Code = Code {
+    name: "image-digest",
+    severity: Severity::Error,
+    why: "no image has such a digest: the gateway cannot fetch the module, and everybody sees stable",
+    fix: "make image prints the digest and writes it into wasmplugin/wasmplugin.yaml; it has 64 hex digits, in lower case",
+};
+
+/// What is still as it was shipped.
+pub const PLACEHOLDER: Code = Code {
+    name: "placeholder",
+    severity: Severity::Warning,
+    why: "this is what is shipped for you to replace: no image has a digest of zeros, everybody knows a secret that is shipped, and nobody has a host of that name",
+    fix: "make image URL=… packs the module and writes its url; a secret is made by openssl rand -hex 16",
+};
+
+/// The host of the example that is shipped: whoever has another one no longer has the example.
+const EXAMPLE: &str = "canary.example.com";
+
+/// The codes of this file.
+pub const CODES: [&Code; 2] = [&DIGEST, &PLACEHOLDER];
+
+/// Looks at every plugin, and at the hosts and values of routes. In the example placeholders are meant.
+pub fn check(world: &World, findings: &mut Vec<Finding>) {
+    for plugin in &world.plugins {
+        let mut found = Vec::new();
+        check_plugin(plugin, &mut found);
+        findings.extend(found.into_iter().filter(|finding| *finding.code != PLACEHOLDER || !is_example(plugin)));
+    }
+    check_routes(world, findings);
+}
+
+/// What is still to be replaced in the example, if that is given as it is shipped.
+pub fn note(world: &World) -> Option<String> {
+    let mut findings = Vec::new();
+    let examples = world.plugins.iter().filter(|plugin| is_example(plugin));
+    examples.for_each(|plugin| check_plugin(plugin, &mut findings));
+    let placeholders = findings.into_iter().filter(|finding| *finding.code == PLACEHOLDER);
+    let said: Vec<String> = placeholders.map(|finding| finding.message).collect();
+    let help = PLACEHOLDER.fix;
+    (!said.is_empty()).then(|| format!("the example as shipped, to be filled in: {} ({help})", said.join(", ")))
+}
+
+/// Whether a plugin, or a patch of it, is that of the example: with its label and with no host but its own.
+fn is_example(plugin: &Plugin) -> bool {
+    let hosts: Vec<String> = plugin.rules.iter().flat_map(|(_, rule)| hosts(rule)).collect();
+    let is_its = |object: &Object| {
+        let labels = object.at(&["metadata", "labels"]).and_then(Labels::of).unwrap_or_default();
+        let is_patch = object.module().is_some_and(|module| module.get("url").is_none());
+        is_patch || labels.get("app.kubernetes.io/part-of") == Some("canary-split")
+    };
+    plugin.object().is_some_and(is_its) && hosts.iter().all(|host| host == EXAMPLE)
+}
+
+fn check_plugin(plugin: &Plugin, findings: &mut Vec<Finding>) {
+    if let (Some(object), Some(module)) = (plugin.object(), plugin.object().and_then(Object::module)) {
+        if let Some(url) = module.get("url") {
+            let digest = url.text().and_then(|text| text.split_once("@sha256:")).map(|(_, digest)| digest);
+            check_digest(object, url, digest, findings);
+            replaced(object, url, &format!("url of {}", object.title()), findings);
+        }
+        if let Some(sum) = module.get("sha256") {
+            check_digest(object, sum, written(sum).filter(|digest| !digest.is_empty()), findings);
+        }
+    }
+    config(plugin, findings);
+}
+
+fn check_routes(world: &World, findings: &mut Vec<Finding>) {
+    for service in &world.virtual_services {
+        let hosts = service.hosts.iter().map(|(node, _)| *node);
+        hosts.for_each(|host| {
+            replaced(service.object, host, &format!("a host of {}", service.object.title()), findings)
+        });
+        // With the plugin it is the plugin's; in the example it is meant.
+        let is_example = service.hosts.iter().all(|(_, host)| *host == EXAMPLE);
+        let entries = service.routes.iter().flat_map(|route| &route.matches).flatten();
+        for entry in entries.filter(|_| world.plugins.is_empty() && !is_example) {
+            let headers = entry.get("headers").map_or(&[][..], Node::entries);
+            for value in headers.iter().flat_map(|(_, asked)| asked.entries()).map(|(_, value)| value) {
+                replaced(service.object, value, &format!("a value of {}", service.object.title()), findings);
+            }
+        }
+    }
+    for gateway in &world.gateways {
+        let hosts = gateway.servers.iter().filter_map(|server| server.node.get("hosts")).flat_map(Node::items);
+        hosts.for_each(|host| {
+            replaced(gateway.object, host, &format!("a host of {}", gateway.object.title()), findings)
+        });
+    }
+}
+
+/// Text as it was meant, also where YAML takes it for a number.
+fn written(node: &Node) -> Option<&str> {
+    match &node.value {
+        Value::String(text) | Value::Number(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn check_digest(object: &Object, node: &Node, digest: Option<&str>, findings: &mut Vec<Finding>) {
+    let Some(digest) = digest else { return };
+    let is_hex = digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if !digest.is_empty() && digest.bytes().all(|byte| byte == b'0') {
+        let message = format!("the digest of {} is nothing but zeros", object.title());
+        findings.push(Finding::new(&PLACEHOLDER, &object.source, &node.span, message));
+    } else if digest.len() != 64 || !is_hex {
+        let message = format!("sha256:{digest} of {} is no digest", object.title());
+        findings.push(Finding::new(&DIGEST, &object.source, &node.span, message));
+    }
+}
+
+/// Whatever is still to be replaced in a config.
+fn config(plugin: &Plugin, findings: &mut Vec<Finding>) {
+    let Some(node) = &plugin.config.node else { return };
+    let mut open = vec![(String::new(), node)];
+    while let Some((path, node)) = open.pop() {
+        let dot = if path.is_empty() { "" } else { "." };
+        open.extend(node.entries().iter().map(|(key, value)| (format!("{path}{dot}{}", key.name), value)));
+        open.extend(node.items().iter().enumerate().map(|(at, item)| (format!("{path}[{at}]"), item)));
+        found(&plugin.config.source, node, &path, findings);
+    }
+}
+
+fn replaced(object: &Object, node: &Node, what: &str, findings: &mut Vec<Finding>) {
+    found(&object.source, node, what, findings);
+}
+
+/// The value itself may be a secret.
+fn found(source: &Rc<Source>, node: &Node, what: &str, findings: &mut Vec<Finding>) {
+    let is_it = |text: &str| {
+        let text = text.to_ascii_lowercase().replace(['-', '_'], "");
+        text.contains("replaceme") || text.contains("changeme")
+    };
+    if node.text().is_some_and(is_it) {
+        let message = format!("{what} is still the placeholder that is shipped");
+        findings.push(Finding::new(&PLACEHOLDER, source, &node.span, message));
+    }
+}

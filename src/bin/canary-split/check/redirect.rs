@@ -1,0 +1,132 @@
+//! Whether pages are to be had in plain http next to https.
+
+use super::world::World;
+use super::world::gateway::{Gateway, Protocol};
+use super::world::host::overlap;
+use super::world::plugin::hosts;
+use super::world::routing::{Route, VirtualService};
+use crate::input::yaml::Node;
+use crate::report::finding::{Code, Finding, Severity};
+use canary_split::rule::re2::Re2;
+use canary_split::rule::{Rule, Target};
+use canary_split::visitor::cookie::Secure;
+
+const NO_REDIRECT: Code = Code {
+    name: "no-redirect",
+    severity: Severity::Warning,
+    why: "pages are there in plain http too, and a cookie that they set has no Secure",
+    fix: "tls: {httpsRedirect: true} in the server for http, or secure: true in the cookie",
+};
+
+/// The codes of this file.
+pub const CODES: [&Code; 1] = [&NO_REDIRECT];
+
+/// Where requests come in.
+#[derive(Debug)]
+pub struct Entrance<'w> {
+    /// At which Gateway.
+    pub gateway: &'w Gateway<'w>,
+    /// For which host.
+    pub host: &'w str,
+    /// At which port of the Gateway.
+    pub port: u32,
+}
+
+/// Looks at every Gateway with routes of these.
+pub fn check(world: &World, concerned: &[&VirtualService], findings: &mut Vec<Finding>) {
+    for gateway in &world.gateways {
+        check_gateway(world, gateway, concerned, findings);
+    }
+}
+
+/// A server for http next to one for https, of a host that a rule has.
+fn check_gateway(world: &World, gateway: &Gateway, concerned: &[&VirtualService], findings: &mut Vec<Finding>) {
+    let of = |protocol: Protocol| gateway.servers.iter().filter(move |server| server.protocol == protocol);
+    let bare = |host: &str| host.rsplit('/').next().unwrap_or_default().to_owned();
+    let is_https =
+        |host: &str| of(Protocol::Https).flat_map(|server| server.hosts()).any(|served| overlap(&bare(served), host));
+    let is_bound =
+        |service: &&VirtualService| world.gateways_of(service).0.iter().any(|known| std::ptr::eq(*known, gateway));
+    let bound: Vec<_> = concerned.iter().copied().filter(is_bound).collect();
+    for server in of(Protocol::Http) {
+        let served: Vec<String> = server.hosts().map(bare).collect();
+        let is_plain = |host: &&str| {
+            let entrance = Entrance { gateway, host, port: server.port.unwrap_or_default() };
+            let is_redirected =
+                || world.virtual_services.iter().any(|service| is_bound(&service) && goes_to_https(service, &entrance));
+            served.iter().any(|served| overlap(served, host))
+                && is_https(host)
+                && has_bare_cookie(world, gateway, host)
+                && !is_redirected()
+        };
+        let mut hosts = bound.iter().flat_map(|service| &service.hosts).map(|(_, host)| *host);
+        if let Some(host) = hosts.find(is_plain) {
+            let message = format!("{} serves {host} over http beside https", gateway.object.title());
+            findings.push(Finding::new(&NO_REDIRECT, &gateway.object.source, &server.node.span, message));
+        }
+    }
+}
+
+/// Whether a rule for a host sets a cookie that has no `Secure` over http.
+fn has_bare_cookie(world: &World, gateway: &Gateway, host: &str) -> bool {
+    let is_bare = |rule: &Rule| {
+        let Target::Split(split) = &rule.target else { return false };
+        let cookie = split.sticky.as_ref().and_then(|sticky| sticky.cookie.as_ref());
+        cookie.is_some_and(|cookie| cookie.secure != Secure::Always)
+    };
+    let plugins = world.plugins.iter().filter(|plugin| plugin.may_be_on(gateway));
+    let mut rules = plugins.flat_map(|plugin| &plugin.rules).map(|(_, rule)| rule).filter(|rule| is_bare(rule));
+    rules.any(|rule| hosts(rule).iter().any(|own| overlap(own, host)))
+}
+
+/// Whether all requests that come in there are sent to https by the routes.
+fn goes_to_https(service: &VirtualService, entrance: &Entrance) -> bool {
+    let scheme = |route: &Route| route.node.at(&["redirect", "scheme"]).and_then(Node::text).map(str::to_owned);
+    let is_https = |route: &Route| scheme(route).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
+    service.is_for(entrance.host) && last_of(service, entrance).is_some_and(is_https)
+}
+
+/// Whether the gateway answers all requests that come in there itself.
+pub fn is_ended(service: &VirtualService, entrance: &Entrance) -> bool {
+    let is_answer = |route: &Route| ["redirect", "directResponse"].iter().any(|key| route.node.get(key).is_some());
+    last_of(service, entrance).is_some_and(is_answer)
+}
+
+/// The first route that takes whatever comes in there.
+fn last_of<'s, 'o>(service: &'s VirtualService<'o>, entrance: &Entrance) -> Option<&'s Route<'o>> {
+    let takes_all = |route: &&Route| {
+        route.matches.as_ref().is_none_or(|entries| entries.iter().any(|entry| takes_all_at(entry, entrance)))
+    };
+    service.routes.iter().find(takes_all)
+}
+
+fn takes_all_at(entry: &Node, entrance: &Entrance) -> bool {
+    entry.entries().iter().all(|(key, asked)| match &*key.name {
+        "name" | "statPrefix" | "ignoreUriCase" => true,
+        "uri" => asked.get("exact").is_none() && ["/", "/a", "/a/b.c"].iter().all(|path| may_be(asked, path)),
+        "port" => asked.number() == Some(entrance.port),
+        "scheme" => may_be(asked, "http"),
+        "authority" => may_be(asked, entrance.host),
+        "headers" => asked.entries().iter().all(|(name, asked)| match name.name.to_ascii_lowercase().as_str() {
+            ":scheme" | "x-forwarded-proto" => may_be(asked, "http"),
+            ":authority" | "host" => may_be(asked, entrance.host),
+            _ => false,
+        }),
+        "gateways" => {
+            let names = asked.items().iter().filter_map(Node::text);
+            names.map(|name| name.rsplit('/').next()).any(|name| name == Some(&*entrance.gateway.object.name))
+        }
+        _ => false,
+    })
+}
+
+/// Whether a condition holds for this value.
+fn may_be(asked: &Node, value: &str) -> bool {
+    let text = |key: &str| asked.get(key).and_then(Node::text);
+    match (text("exact"), text("prefix"), text("regex")) {
+        (Some(exact), ..) => exact.eq_ignore_ascii_case(value),
+        (_, Some(prefix), _) => value.starts_with(prefix),
+        (.., Some(regex)) => Re2::new(regex).is_ok_and(|regex| regex.is_match(value.as_bytes())),
+        _ => false,
+    }
+}

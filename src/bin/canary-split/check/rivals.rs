@@ -1,0 +1,68 @@
+//! Whether two plugins undo what each other does.
+
+use super::world::World;
+use super::world::labels::Labels;
+use super::world::namespace::ROOT_NAMESPACE;
+use super::world::plugin::Plugin;
+use crate::input::manifest::Object;
+use crate::input::yaml::Node;
+use crate::report::finding::{Code, Finding, Severity};
+
+const TWO_PLUGINS: Code = Code {
+    name: "two-plugins-one-header",
+    severity: Severity::Error,
+    why: "each filter removes what it has not written, so the later one undoes what the earlier one decides",
+    fix: "give one of them another header, or put the rules of both into one plugin",
+};
+
+/// The codes of this file.
+pub const CODES: [&Code; 1] = [&TWO_PLUGINS];
+
+/// Looks at every plugin and those before it.
+pub fn check(world: &World, findings: &mut Vec<Finding>) {
+    for (place, plugin) in world.plugins.iter().enumerate() {
+        let Some(object) = plugin.object() else { continue };
+        let earlier = world.plugins.iter().take(place).filter(|earlier| earlier.header == plugin.header);
+        for earlier in earlier.filter(|earlier| are_together(earlier, plugin)) {
+            let header = plugin.header.as_deref().unwrap_or_default();
+            let there = earlier.object().map(Object::title).unwrap_or_default();
+            let own = object.module().and_then(|module| module.at(&["pluginConfig", "header"]));
+            let node = own.or(object.at(&["metadata", "name"])).unwrap_or(&object.node);
+            let message = format!("{} writes {header}, as {there} does", object.title());
+            findings.push(Finding::new(&TWO_PLUGINS, &object.source, &node.span, message));
+        }
+    }
+}
+
+/// Whether two plugins are surely on one gateway.
+fn are_together(one: &Plugin, other: &Plugin) -> bool {
+    let (Some(first), Some(second)) = (one.object(), other.object()) else { return false };
+    if one.header.is_none() || ![first, second].into_iter().all(is_for_all_requests) {
+        return false;
+    }
+    let is_root = |object: &Object| object.namespace == ROOT_NAMESPACE;
+    let is_there = first.namespace == second.namespace || is_root(first) || is_root(second);
+    let (targets, others) = (one.targets(), other.targets());
+    if targets.is_empty() && others.is_empty() {
+        let (Some(labels), Some(others)) = (labels(first), labels(second)) else { return false };
+        return is_there && (labels.selects(&others) || others.selects(&labels));
+    }
+    // By its name a Gateway is aimed at in the plugin's own namespace alone.
+    let is_shared = |target: &&Node| others.iter().any(|other| other.to_json() == target.to_json());
+    first.namespace == second.namespace && targets.iter().any(is_shared)
+}
+
+/// Whether a plugin is for the requests of gateways at any port.
+fn is_for_all_requests(object: &Object) -> bool {
+    let entries = object.items(&["spec", "match"]);
+    let is_open = |entry: &Node| {
+        let ports = entry.get("ports").map_or(&[][..], Node::items);
+        entry.get("mode").and_then(Node::text) != Some("SERVER") && ports.is_empty()
+    };
+    entries.is_empty() || entries.iter().any(is_open)
+}
+
+/// The labels that it selects; none: all pods.
+fn labels(object: &Object) -> Option<Labels<'_>> {
+    object.at(&["spec", "selector", "matchLabels"]).map_or(Some(Labels::default()), Labels::of)
+}

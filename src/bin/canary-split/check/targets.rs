@@ -1,0 +1,130 @@
+//! Whether what a plugin aims at by `targetRefs` is a gateway.
+
+use super::plugin::wanted;
+use super::world::World;
+use super::world::gateway::Gateway;
+use super::world::gateway_api::{ApiGateway, GATEWAY_API};
+use super::world::labels::Labels;
+use super::world::namespace::is_same_namespace;
+use super::world::plugin::{Plugin, hosts};
+use crate::input::manifest::Object;
+use crate::input::yaml::Node;
+use crate::report::finding::{Code, Finding, Severity};
+
+const TARGET: Code = Code {
+    name: "plugin-target",
+    severity: Severity::Error,
+    why: "targetRefs reach the pods of a Gateway of the Gateway API in the plugin's own namespace, and no other gateway: this one does not get the plugin, and everybody sees stable",
+    fix: "for a Gateway of networking.istio.io give selector.matchLabels its labels instead; for one of gateway.networking.k8s.io put the plugin into its namespace and name it",
+};
+
+/// The codes of this file.
+pub const CODES: [&Code; 1] = [&TARGET];
+
+/// The labels by which Istio knows the pods that it makes for a Gateway of the Gateway API.
+const NAME_LABELS: [&str; 2] = ["gateway.networking.k8s.io/gateway-name", "istio.io/gateway-name"];
+
+/// What ambient's waypoints can be reached by, and no gateway.
+const FOR_WAYPOINTS: [(&str, &str); 4] =
+    [("Service", ""), ("Service", "core"), ("ServiceEntry", "networking.istio.io"), ("GatewayClass", GATEWAY_API)];
+
+/// Looks at every plugin.
+pub fn check(world: &World, findings: &mut Vec<Finding>) {
+    for plugin in &world.plugins {
+        let Some(object) = plugin.object() else { continue };
+        let targets = plugin.targets();
+        let kind = |target: &Node| (text(target, "kind").to_owned(), text(target, "group").to_owned());
+        let is_gateway = |target: &Node| kind(target) == ("Gateway".to_owned(), GATEWAY_API.to_owned());
+        let has_gateway = targets.iter().any(|target| is_gateway(target));
+        for target in targets {
+            let (kind, group) = kind(target);
+            let is_for_waypoints = FOR_WAYPOINTS.contains(&(kind.as_str(), group.as_str()));
+            let problem = match kind.as_str() {
+                _ if is_gateway(target) => named(world, plugin, object, target),
+                _ if is_for_waypoints && has_gateway => None,
+                "Gateway" => Some(("group", format!("a Gateway of {}", quoted(&group)))),
+                _ => Some(("kind", format!("a {kind}"))),
+            };
+            if let Some((key, problem)) = problem {
+                let message = format!("{} aims at {problem}", object.title());
+                let node = target.get(key).unwrap_or(target);
+                findings.push(Finding::new(&TARGET, &object.source, &node.span, message));
+            }
+        }
+    }
+}
+
+fn text<'n>(node: &'n Node, key: &str) -> &'n str {
+    node.get(key).and_then(Node::text).unwrap_or_default()
+}
+
+fn quoted(group: &str) -> &str {
+    if group.is_empty() { "no group" } else { group }
+}
+
+/// What is wrong with the name of a Gateway of the Gateway API, and in which field that is.
+fn named(world: &World, plugin: &Plugin, object: &Object, target: &Node) -> Option<(&'static str, String)> {
+    let (name, own) = (text(target, "name"), &*object.namespace);
+    let there = text(target, "namespace");
+    if !is_same_namespace(there, own) {
+        return Some(("namespace", format!("Gateway {name} in {there}, another namespace than its own")));
+    }
+    let given = &world.gateway_api.gateways;
+    let is_it = |gateway: &&ApiGateway| gateway.name == name && is_same_namespace(gateway.namespace, own);
+    let mut rules = plugin.rules.iter().flat_map(|(_, rule)| hosts(rule));
+    match given.iter().find(is_it) {
+        Some(gateway) if !rules.any(|host| world.gateway_api.has_route(&host)) => {
+            let may_have_pods = |classic: &Gateway| gateway.labels().any(|labels| classic.selector.selects(&labels));
+            beside_classic(world, plugin, name, may_have_pods)
+        }
+        Some(_) => None,
+        None if given.is_empty() => beside_classic(world, plugin, name, |_| false),
+        None => {
+            let problem = match given.iter().find(|gateway| gateway.name == name) {
+                Some(gateway) => format!("Gateway {name}, which is in namespace {}", gateway.namespace),
+                None => format!("Gateway {name}, and there is none of that name in its namespace"),
+            };
+            Some(("name", problem))
+        }
+    }
+}
+
+/// Gateways of Istio's own API that may be meant, where no routes tell: one of this name, or for a host of a rule.
+fn alike<'w, 'o>(world: &'w World<'o>, plugin: &Plugin, name: &str) -> Vec<&'w Gateway<'o>> {
+    let rules: Vec<String> = plugin.rules.iter().flat_map(|(_, rule)| hosts(rule)).collect();
+    let serves = |gateway: &Gateway| {
+        let served =
+            gateway.servers.iter().flat_map(|server| server.hosts()).filter_map(|host| host.rsplit('/').next());
+        served.into_iter().any(|served| rules.iter().any(|host| host.eq_ignore_ascii_case(served)))
+    };
+    let may_be_its = |gateway: &&Gateway| {
+        let is_there =
+            is_same_namespace(&gateway.object.namespace, plugin.object().map_or("", |plugin| &plugin.namespace));
+        gateway.object.name == name && is_there || world.virtual_services.is_empty() && serves(gateway)
+    };
+    world.gateways.iter().filter(may_be_its).collect()
+}
+
+/// Whether the rules are about Gateways of Istio's own API, and none of them has the pods of a Gateway of this name.
+fn beside_classic(
+    world: &World,
+    plugin: &Plugin,
+    name: &str,
+    may_have_pods: impl Fn(&Gateway) -> bool,
+) -> Option<(&'static str, String)> {
+    let is_named = |labels: &Labels| NAME_LABELS.iter().any(|label| labels.get(label) == Some(name));
+    let has_pods = |gateway: &&Gateway| {
+        let mut pods = world.workloads.iter().filter(|pods| gateway.selector.selects(&pods.labels));
+        gateway.selector.is_empty() || is_named(&gateway.selector) || pods.any(|pods| is_named(&pods.labels))
+    };
+    let mut known = wanted(world, plugin);
+    if known.is_empty() {
+        known = alike(world, plugin, name);
+    }
+    let first = known.first()?;
+    let is_reached = known.iter().any(|gateway| has_pods(gateway) || may_have_pods(gateway));
+    let title = first.object.title();
+    (!is_reached).then(|| {
+        ("name", format!("Gateway {name} of the Gateway API, and its requests come in at {title}, of Istio's"))
+    })
+}

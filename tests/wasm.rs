@@ -3,6 +3,8 @@
 mod common;
 #[path = "wasm/host.rs"]
 mod host;
+#[path = "wasm/remember.rs"]
+mod remember;
 #[path = "wasm/vms.rs"]
 mod vms;
 

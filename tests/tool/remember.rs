@@ -182,6 +182,19 @@ fn diff_says_who_is_forgotten_and_which_clients_are_new() {
     }
     let (notes, _) = compared(&CONFIG.replace(remember, ""), CONFIG);
     assert_eq!(notes[0], "remember: remember is new: from now on whoever matches stays, for 86400 s");
+    // A split under the same name reads the cookie for its draw, which is the minute.
+    let split = |more: &str| {
+        format!(
+            "{{name: testers, split: [{{subset: v1, weight: 1}}, {{subset: v2, weight: 1}}], sticky: {{cookie: {{}}{more}}}}}"
+        )
+    };
+    for (more, expected) in [("", "is drawn by"), (", onWeightChange: keep", "is kept, or drawn by")] {
+        let (notes, _) = compared(CONFIG, &format!("seal: 0123456789abcdef\nrules: [{}]", split(more)));
+        let said = format!(
+            "remember: cookie canary-testers is read as one of the split: whoever was remembered {expected} the minute of the link"
+        );
+        assert!(notes.contains(&said), "{notes:?}");
+    }
     let rest = "rules: [{name: rest, subset: v1}]";
     let file = Temporary::new(CONFIG);
     let (out, _, _) = ended(&fed(&["diff", file.0.to_str().unwrap(), "-"], rest));

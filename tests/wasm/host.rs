@@ -269,6 +269,8 @@ impl Worker {
         let action = self.call("proxy_on_response_headers", &[stream.context, lines, 1]);
         assert_eq!(action, Some(0), "the filter never holds a response");
         let vm = self.store.data_mut();
+        // Cookies are lines of their own.
+        vm.written.retain(|name| name != "set-cookie");
         let mut written = vm.written.clone();
         written.dedup();
         assert_eq!(written, vm.written, "each header of a response is written once at most");

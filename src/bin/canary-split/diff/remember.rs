@@ -4,6 +4,7 @@ use super::cookies::{attribute, is_attribute, path, unread};
 use super::matches::entries;
 use super::note::Note;
 use canary_split::rule::{Rule, Target};
+use canary_split::visitor::Sticky;
 use canary_split::visitor::remember::Remember;
 
 /// Who is forgotten, and what else changes for those who are remembered.
@@ -19,13 +20,33 @@ pub fn notes(old: &Rule, new: &Rule) -> Vec<Note> {
                 format!("for {} s", new.cookie.ttl)
             }
         ))),
-        (Some(old), None) => notes.push(unread(&old.cookie, "the rule remembers nobody any more")),
+        (Some(old), None) => notes.push(match sticky(new).filter(|sticky| is_of(sticky, old)) {
+            None => unread(&old.cookie, "the rule remembers nobody any more"),
+            Some(sticky) => note(format!(
+                "cookie {} is read as one of the split: whoever was remembered {}",
+                old.cookie.name,
+                if sticky.keep.is_some() {
+                    "is kept, or drawn by the minute of the link"
+                } else {
+                    "is drawn by the minute of the link"
+                }
+            ))
+            .help("with another sticky.cookie.name they are drawn like everybody else"),
+        }),
         (Some(before), Some(after)) => between(old, new, before, after, &mut notes),
     }
     if entries(&old.forget) != entries(&new.forget) {
         notes.push(Note::new("forget", "its forget changed: other requests leave the rule"));
     }
     notes
+}
+
+fn sticky(rule: &Rule) -> Option<&Sticky> {
+    if let Target::Split(split) = &rule.target { split.sticky.as_deref() } else { None }
+}
+
+fn is_of(sticky: &Sticky, remember: &Remember) -> bool {
+    sticky.cookie.as_ref().is_some_and(|cookie| cookie.name == remember.cookie.name)
 }
 
 fn note(text: impl Into<String>) -> Note {

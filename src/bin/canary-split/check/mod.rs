@@ -17,6 +17,7 @@ mod rules;
 mod seal;
 mod secrets;
 mod stable;
+mod unchosen;
 mod websocket;
 mod weights;
 
@@ -34,13 +35,14 @@ use std::rc::Rc;
 use world::{World, site};
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 17] = [
+pub const CODES: [&[&Code]; 18] = [
     &config::CODES,
     &parts::CODES,
     &rules::CODES,
     &plugin::CODES,
     &image::CODES,
     &header::CODES,
+    &unchosen::CODES,
     &mesh::CODES,
     &seal::CODES,
     &order::CODES,
@@ -123,6 +125,7 @@ fn check(objects: &Objects) -> Vec<Finding> {
         plugin::check(&world, &mut findings);
         image::check(&world, &mut findings);
         header::check(&world, &sites, &mut findings);
+        unchosen::check(&world, &sites, &mut findings);
         mesh::check(&world, &mut findings);
         seal::check(&sites, &mut findings);
         order::check(&sites, &mut findings);

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Of more alternatives and hosts of a rule no more are looked at.
-const MAX_CLASSES: usize = 64;
+const MAX_CLASSES: usize = 32;
 
 /// A host of a rule, and the VirtualServices whose routes its requests surely meet.
 #[derive(Debug)]

@@ -30,7 +30,7 @@ pub struct Site<'w, 'o> {
     pub tables: Vec<Rc<Table<'w, 'o>>>,
     /// The host as the first of them writes it.
     pub host: (&'o Node, &'o str),
-    /// The hosts that are no wildcards, if it stands for several.
+    /// The hosts that are no wildcards, if it is for several.
     exact: Vec<&'w str>,
 }
 

@@ -1,14 +1,14 @@
-//! Whether each subset that a rule can choose has a route, and each route a rule.
+//! Whether each subset that a rule can choose has a route.
 
 use super::mesh::{self, Behind, Mesh};
 use super::seal;
 use super::world::World;
-use super::world::plugin::{Named, Plugin};
+use super::world::plugin::Named;
 use super::world::routing::{Destination, Route};
 use super::world::site::{Class, Site};
 use super::world::table::{Met, Step, Table};
 use super::world::text::Taken;
-use crate::input::yaml::{Key, Node};
+use crate::input::yaml::Key;
 use crate::report::finding::{Code, Finding, Severity};
 
 const MISMATCH: Code = Code {
@@ -32,15 +32,8 @@ const ELSEWHERE: Code = Code {
     fix: "let the route lead to the subset that its header names",
 };
 
-const UNCHOSEN: Code = Code {
-    name: "unchosen-route",
-    severity: Severity::Warning,
-    why: "nobody can get there: the filter removes what clients send in this header; most often it is a name that is spelled in two ways",
-    fix: "take the route out, or name the subset in a rule (with a weight of 0 while nobody shall see it)",
-};
-
 /// The codes of this file.
-pub const CODES: [&Code; 4] = [&MISMATCH, &NO_ROUTE, &ELSEWHERE, &UNCHOSEN];
+pub const CODES: [&Code; 3] = [&MISMATCH, &NO_ROUTE, &ELSEWHERE];
 
 /// Looks at the routes that requests of every rule meet.
 pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
@@ -48,10 +41,6 @@ pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
     for site in sites {
         for named in site.subsets() {
             site.subset(&named, world, &mesh, findings);
-        }
-        let writers = world.writers_of(site.header);
-        if writers.iter().all(|writer| writer.is_whole) {
-            site.unchosen(&writers, findings);
         }
     }
 }
@@ -184,34 +173,11 @@ impl<'w> Site<'w, '_> {
         let before = findings.len();
         for (service, route) in self.steps().map(|step| (step.service, step.route)) {
             for (node, exact) in route.exact_values(self.header) {
-                if subset_of(exact) == &*named.subset.name {
+                if seal::subset_of(exact) == &*named.subset.name {
                     findings.push(seal::mismatch(self.plugin, service, node, &named.subset.name));
                 }
             }
         }
         findings.len() > before
     }
-
-    /// Routes for what no rule chooses.
-    fn unchosen(&self, writers: &[&Plugin], findings: &mut Vec<Finding>) {
-        for (service, route) in self.steps().map(|step| (step.service, step.route)) {
-            let is_unknown = |(_, exact): &(&Node, &str)| {
-                !writers.iter().any(|writer| writer.writes(exact) || writer.names(subset_of(exact)))
-            };
-            for (node, exact) in route.exact_values(self.header).filter(is_unknown) {
-                let message = format!(
-                    "{} has a route for {}: {}, which no rule chooses",
-                    service.object.title(),
-                    self.header,
-                    subset_of(exact)
-                );
-                findings.push(Finding::new(&UNCHOSEN, &service.object.source, &node.span, message));
-            }
-        }
-    }
-}
-
-/// A header's value without its seal.
-fn subset_of(value: &str) -> &str {
-    value.split('.').next().unwrap_or_default()
 }

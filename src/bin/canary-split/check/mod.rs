@@ -25,6 +25,7 @@ mod short_host;
 mod stable;
 mod strangers;
 mod targets;
+mod unchosen;
 mod websocket;
 mod weights;
 
@@ -42,7 +43,7 @@ use std::rc::Rc;
 use world::{World, site};
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 24] = [
+pub const CODES: [&[&Code]; 25] = [
     &config::CODES,
     &parts::CODES,
     &rules::CODES,
@@ -53,6 +54,7 @@ pub const CODES: [&[&Code]; 24] = [
     &image::CODES,
     &placeholder::CODES,
     &header::CODES,
+    &unchosen::CODES,
     &mesh::CODES,
     &seal::CODES,
     &order::CODES,
@@ -147,6 +149,7 @@ fn check(objects: &Objects) -> Vec<Finding> {
         image::check(&world, &mut findings);
         placeholder::check(&world, &mut findings);
         header::check(&world, &sites, &mut findings);
+        unchosen::check(&world, &sites, &mut findings);
         mesh::check(&world, &mut findings);
         seal::check(&sites, &mut findings);
         order::check(&sites, &mut findings);

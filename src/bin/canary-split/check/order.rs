@@ -4,6 +4,7 @@ use super::world::asked::Asked;
 use super::world::site::Site;
 use super::world::table::Table;
 use crate::report::finding::{Code, Finding, Severity};
+use std::collections::HashSet;
 use std::rc::Rc;
 
 const ORDER: Code = Code {
@@ -18,8 +19,11 @@ pub const CODES: [&Code; 1] = [&ORDER];
 
 /// Looks at the routes that rules lead to.
 pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
+    let mut seen = HashSet::new();
     for site in sites {
-        site.tables.iter().for_each(|table| check_table(table, site.header, findings));
+        for table in site.tables.iter().filter(|table| seen.insert((site.header, Rc::as_ptr(table)))) {
+            check_table(table, site.header, findings);
+        }
     }
 }
 

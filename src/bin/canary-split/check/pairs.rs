@@ -4,6 +4,7 @@ use super::world::plugin::Named;
 use super::world::routing::Destination;
 use super::world::site::Site;
 use super::world::table::{Step, Table};
+use super::world::text::Taken;
 use std::collections::HashSet;
 
 impl<'w, 'o> Site<'w, 'o> {
@@ -18,7 +19,11 @@ impl<'w, 'o> Site<'w, 'o> {
             let is_canarys = others.iter().any(|value| step.takes(self.header, value));
             for entry in step.entries.iter().filter(|entry| is_canarys && entry.asks_for(self.header)) {
                 for class in &classes {
-                    let narrowed: Vec<_> = class.known().into_iter().chain(entry.without(self.header)).collect();
+                    let known = class.known();
+                    if entry.without(self.header).any(|asked| asked.taken_of(&known) == Taken::None) {
+                        continue;
+                    }
+                    let narrowed: Vec<_> = known.into_iter().chain(entry.without(self.header)).collect();
                     let taker = table.taker(&narrowed, 0).filter(|(_, taker)| !std::ptr::eq(*taker, step));
                     pairs.extend(taker.map(|(_, taker)| (step, taker)));
                 }

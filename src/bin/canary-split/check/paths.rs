@@ -11,7 +11,7 @@ const PATH_FIRST: Code = Code {
     name: "stable-path-first",
     severity: Severity::Warning,
     why: "the first route that matches decides: those who should see the canary get stable here, and the canary everywhere else",
-    fix: "put the route that matches the header first, or a rule for these paths into the plugin if they are stable's alone",
+    fix: "put the route that matches the header first, or add a rule for these paths to the plugin if they are stable's alone",
 };
 
 /// The codes of this file.

@@ -35,6 +35,11 @@ pub fn mismatch(plugin: &Plugin, service: &VirtualService, value: &Node, subset:
     Finding::new(&MISMATCH, &service.object.source, &value.span, message)
 }
 
+/// A header's value without its seal.
+pub fn subset_of(value: &str) -> &str {
+    value.split('.').next().unwrap_or_default()
+}
+
 /// Looks at the routes that requests with a seal meet.
 pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
     for site in sites.iter().filter(|site| site.plugin.has_seal) {

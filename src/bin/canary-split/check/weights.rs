@@ -12,7 +12,7 @@ const WEIGHTS: Code = Code {
     name: "weighted-route",
     severity: Severity::Error,
     why: "Istio divides these requests once more, each by itself: the shares are not those of the rule, and visitors see both versions",
-    fix: "leave one destination, or give all but one a weight of 0; the weights belong into the rule",
+    fix: "leave one destination, or give all but one a weight of 0; the weights belong in the rule",
 };
 
 /// The codes of this file.

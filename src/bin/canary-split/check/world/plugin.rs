@@ -108,16 +108,6 @@ impl Plugin {
             }
         }
     }
-
-    /// Whether any rule names a subset that the header says this for.
-    pub fn writes(&self, value: &str) -> bool {
-        self.rules.iter().flat_map(|(_, rule)| self.subsets(rule)).any(|named| *named.subset.header_value == *value)
-    }
-
-    /// Whether any rule names a subset of this name.
-    pub fn names(&self, subset: &str) -> bool {
-        self.rules.iter().flat_map(|(_, rule)| self.subsets(rule)).any(|named| *named.subset.name == *subset)
-    }
 }
 
 fn stable(rule: &Rule) -> Option<&str> {

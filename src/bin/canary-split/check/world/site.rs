@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Of more alternatives and hosts of a rule no more are looked at.
-const MAX_CLASSES: usize = 64;
+const MAX_CLASSES: usize = 32;
 
 /// A host of a rule, and the VirtualServices whose routes its requests surely meet.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub struct Site<'w, 'o> {
     pub tables: Vec<Rc<Table<'w, 'o>>>,
     /// The host as the first of them writes it.
     pub host: (&'o Node, &'o str),
-    /// The hosts that are no wildcards, if it stands for several.
+    /// The hosts that are no wildcards, if it is for several.
     exact: Vec<&'w str>,
 }
 

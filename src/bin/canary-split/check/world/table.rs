@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 /// More conditions that no index tells apart are not compared.
 const MAX_LOOSE: usize = 64;
-/// More entries of a route and its delegate are not combined.
+/// More entries of routes and their delegates are not combined.
 const MAX_COMBINED: usize = 4096;
 
 /// The routes of a VirtualService.
@@ -66,8 +66,13 @@ impl<'w, 'o> Table<'w, 'o> {
         delegate: impl Fn(&'w Route<'o>) -> Option<&'w VirtualService<'o>>,
     ) -> Table<'w, 'o> {
         let mut steps: Vec<Step> = Vec::new();
+        let mut combined = 0usize;
         for route in &service.routes {
-            match delegate(route).filter(|delegate| can_combine(route, delegate)) {
+            let known = delegate(route).filter(|delegate| {
+                combined = combinations(route, delegate).saturating_add(combined);
+                combined <= MAX_COMBINED
+            });
+            match known {
                 Some(delegate) => {
                     steps.extend(delegate.routes.iter().map(|inner| Step::of(delegate, inner, Some(route))))
                 }
@@ -82,7 +87,8 @@ impl<'w, 'o> Table<'w, 'o> {
         for (place, number, asked) in steps.iter().enumerate().flat_map(entries) {
             let keys = || asked.iter().copied().filter_map(Asked::key);
             // Paths differ more than anything else.
-            let key = keys().find(|(subject, _)| **subject == Subject::Uri).or_else(|| keys().next());
+            let uris = keys().filter(|(subject, _)| **subject == Subject::Uri);
+            let key = uris.max_by_key(|(_, text)| text.len()).or_else(|| keys().next());
             match key {
                 Some(key) => index.entry(key).or_default().push((place, number)),
                 None if asked.is_empty() && !is_open => {
@@ -212,7 +218,7 @@ impl<'o> Entry<'_, 'o> {
     }
 }
 
-fn can_combine(route: &Route, delegate: &VirtualService) -> bool {
+fn combinations(route: &Route, delegate: &VirtualService) -> usize {
     let inner: usize = delegate.routes.iter().map(|inner| inner.asked.len()).sum();
-    route.asked.len().saturating_mul(inner) <= MAX_COMBINED
+    route.asked.len().saturating_mul(inner)
 }

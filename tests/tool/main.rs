@@ -10,6 +10,7 @@ mod diff;
 mod documented;
 mod explain;
 mod hostile;
+mod reading;
 mod schema;
 mod set;
 mod simulate;

@@ -1,0 +1,69 @@
+//! Which file of a kustomization a place in what it renders is from.
+
+use super::step::Step;
+use crate::input::manifest::{Object, Objects};
+use crate::input::sources::{self, Unit};
+use crate::input::yaml::Node;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// What the files of kustomizations hold, each read once.
+#[derive(Default)]
+pub struct Origins {
+    known: HashMap<PathBuf, Objects>,
+}
+
+impl Origins {
+    /// `FILE:LINE` of the same value of the same object, if a file of the kustomization has it.
+    pub fn find(&mut self, folder: &Path, object: &Object, steps: &[Step]) -> Option<String> {
+        let objects = self.known.entry(folder.to_owned()).or_insert_with(|| files_of(folder));
+        let rendered = walk(&object.node, steps)?.to_json();
+        let is_same = |other: &&Object| other.kind == object.kind && other.name == object.name;
+        // What is patched is where the patch is: files that are named later have the last word.
+        objects.objects.iter().rev().filter(is_same).find_map(|other| {
+            let node = walk(&other.node, steps).filter(|node| node.to_json() == rendered)?;
+            Some(format!("{}:{}", other.source.name, other.source.position(node.span.start).0))
+        })
+    }
+}
+
+fn walk<'n>(node: &'n Node, steps: &[Step]) -> Option<&'n Node> {
+    steps.iter().try_fold(node, |node, step| match step {
+        Step::Key(name) => node.get(name),
+        Step::Item(at) => node.items().get(*at),
+    })
+}
+
+/// All files that a kustomization names, and those of the kustomizations that it names.
+fn files_of(folder: &Path) -> Objects {
+    let (mut seen, mut unit) = (HashSet::new(), Unit::default());
+    let mut open = vec![folder.to_owned()];
+    while let Some(path) = open.pop() {
+        if !path.canonicalize().is_ok_and(|path| seen.insert(path)) {
+            continue;
+        }
+        if path.is_dir() {
+            let files = sources::KUSTOMIZATIONS.iter().filter_map(|name| sources::read(&path.join(name)).ok());
+            for node in files.flat_map(|file| file.read().0) {
+                named(&node, &mut |name| open.push(path.join(name)));
+            }
+        } else if let Ok(source) = sources::read(&path) {
+            unit.sources.insert(0, Rc::new(source));
+        }
+    }
+    Objects::readable(&unit)
+}
+
+/// Every text in a kustomization may name a file or a folder.
+fn named(node: &Node, found: &mut impl FnMut(&str)) {
+    if let Some(text) = node.text().filter(|text| !text.contains('\n') && !text.starts_with('/')) {
+        found(text);
+    }
+    for (_, value) in node.entries() {
+        named(value, found);
+    }
+    for item in node.items() {
+        named(item, found);
+    }
+}

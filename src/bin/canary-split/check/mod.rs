@@ -65,10 +65,10 @@ pub struct Options {
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = Severity::Warning)]
     fail_on: Severity,
     /// Print all codes, with how bad each is and why it matters
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["paths", "explain"])]
     list: bool,
     /// Print what is to be known of a code, with a manifest before and after
-    #[arg(long, value_name = "CODE", exclusive = true)]
+    #[arg(long, value_name = "CODE", conflicts_with = "paths")]
     explain: Option<String>,
     /// Show seals and what headers, cookies, query parameters and claims are compared with, instead of *
     #[arg(long)]

@@ -4,6 +4,7 @@ use super::world::Site;
 use super::world::routing::{Route, VirtualService, condition};
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use std::collections::HashMap;
 
 const ORDER: Code = Code {
     name: "route-order",
@@ -23,24 +24,66 @@ pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
 }
 
 fn check_service(service: &VirtualService, header: &str, findings: &mut Vec<Finding>) {
+    let mut earlier = Earlier::default();
     for (place, route) in service.routes.iter().enumerate() {
         for entry in route.matches.iter().flatten().filter(|entry| condition(entry, header).is_some()) {
-            let takes_all = |earlier: &&Route| !earlier.is_delegated() && covers(earlier, entry, header);
-            let Some(earlier) = service.routes.iter().take(place).find(takes_all) else { continue };
-            let (line, _) = service.object.source.position(earlier.node.span.start);
+            let Some(before) = earlier.first_that_covers(entry, header).and_then(|at| service.routes.get(at)) else {
+                continue;
+            };
+            let (line, _) = service.object.source.position(before.node.span.start);
             let message = format!(
                 "{}: the route at line {line} takes all requests of this one, whatever {header} says",
                 service.object.title()
             );
             findings.push(Finding::new(&ORDER, &service.object.source, &entry.span, message));
         }
+        earlier.add(place, route, header);
     }
 }
 
-/// Whether a route that does not ask for the header takes every request that an entry takes.
-fn covers(route: &Route, entry: &Node, header: &str) -> bool {
-    let Some(matches) = &route.matches else { return true };
-    matches.iter().any(|wide| covers_entry(wide, Some(entry), header))
+/// Routes that may take requests whatever the header says, by the paths that they are for: so that a route need not be compared
+/// with every one before it.
+#[derive(Default)]
+struct Earlier<'w, 'o> {
+    /// The first that takes every request.
+    takes_all: Option<usize>,
+    /// Entries for whatever path.
+    any: Vec<(usize, &'w &'o Node)>,
+    by_prefix: HashMap<&'w str, Vec<(usize, &'w &'o Node)>>,
+    /// Exact paths and regexes, as JSON.
+    by_uri: HashMap<String, Vec<(usize, &'w &'o Node)>>,
+}
+
+impl<'w, 'o> Earlier<'w, 'o> {
+    fn add(&mut self, place: usize, route: &'w Route<'o>, header: &str) {
+        if route.is_delegated() {
+            return;
+        }
+        let Some(entries) = &route.matches else {
+            self.takes_all = self.takes_all.or(Some(place));
+            return;
+        };
+        for entry in entries.iter().filter(|entry| condition(entry, header).is_none()) {
+            let prefix = entry.at(&["uri", "prefix"]).and_then(Node::text);
+            match (entry.get("uri"), prefix) {
+                (None, _) | (_, Some("/")) => self.any.push((place, entry)),
+                (_, Some(prefix)) => self.by_prefix.entry(prefix).or_default().push((place, entry)),
+                (Some(uri), None) => self.by_uri.entry(uri.to_json()).or_default().push((place, entry)),
+            }
+        }
+    }
+
+    fn first_that_covers(&self, entry: &Node, header: &str) -> Option<usize> {
+        let uri = entry.get("uri");
+        let path = ["prefix", "exact"].iter().find_map(|key| uri?.get(key)?.text()).unwrap_or_default();
+        let prefixes = (0..=path.len()).filter_map(|end| self.by_prefix.get(path.get(..end)?));
+        let same = uri.and_then(|uri| self.by_uri.get(&uri.to_json()));
+        let alike = [&self.any].into_iter().chain(prefixes).chain(same);
+        let covering = alike.filter_map(|entries| {
+            entries.iter().find(|(_, wide)| covers_entry(wide, Some(entry), header)).map(|(place, _)| *place)
+        });
+        covering.chain(self.takes_all).min()
+    }
 }
 
 /// Whether an entry that does not ask for the header takes all that one of these routes is for.

@@ -3,18 +3,19 @@
 use super::yaml::Node;
 use std::ops::Range;
 
-/// Kinds of which every value is for Istio; in others, texts may be meant for what runs in a pod.
-const WHOLE: [&str; 4] = ["WasmPlugin", "VirtualService", "DestinationRule", "Gateway"];
+/// Kinds in which texts may be meant for what runs in a pod.
+const PODS: [&str; 6] = ["Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Rollout"];
 
 /// Fields whose texts may well have braces.
 const TEXTS: [&str; 6] = ["regex", "safe_regex", "string", "bytes", "rewrite", "annotations"];
 
 /// Where an object has a placeholder.
 pub fn placeholder(kind: &str, object: &Node) -> Option<Range<usize>> {
-    if WHOLE.contains(&kind) {
+    if !PODS.contains(&kind) {
         return find(object);
     }
-    let parts = [object.get("metadata"), object.at(&["spec", "selector"]), object.at(&["spec", "ports"])];
+    let template = ["spec", "template", "metadata"];
+    let parts = [object.get("metadata"), object.at(&["spec", "selector"]), object.at(&template)];
     parts.into_iter().flatten().find_map(find)
 }
 

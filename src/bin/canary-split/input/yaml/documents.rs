@@ -97,7 +97,8 @@ fn is_template(text: &str, at: usize) -> bool {
     let has = |line: &str, (open, close): (&str, &str)| {
         line.find(open).is_some_and(|at| line.get(at..).is_some_and(|rest| rest.contains(close)))
     };
-    braces.iter().any(|pair| has(line, *pair))
+    has(line, ("${", "}"))
+        || braces.iter().any(|pair| has(line, *pair))
         || text
             .lines()
             .any(|line| braces.iter().take(2).any(|pair| line.trim_start().starts_with(pair.0) && has(line, *pair)))

@@ -11,6 +11,7 @@ mod diff;
 mod documented;
 mod explain;
 mod hostile;
+mod linear;
 mod mutations;
 mod reading;
 mod schema;

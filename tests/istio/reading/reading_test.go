@@ -1,4 +1,4 @@
-// Package reading holds what kubectl makes of a corpus of manifests, for the tool to be compared with (tests/tool/reading.rs).
+// Package reading holds what kubectl makes of a corpus of manifests, for the tool to be compared with (src/bin/canary-split/input/yaml/corpus.rs).
 package reading
 
 import (
@@ -92,6 +92,6 @@ func TestTheCorpusSaysWhatKubectlReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(said, known) {
-		t.Errorf("%s is not what kubectl reads of %s: go test ./reading -update", reading, corpus)
+		t.Errorf("%s is not what kubectl reads of %s: make fixtures", reading, corpus)
 	}
 }

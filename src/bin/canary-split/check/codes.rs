@@ -27,8 +27,9 @@ pub fn print<'c>(
             let text = section(name);
             match output {
                 Output::Json => {
-                    let mut json = listed(code);
-                    json["text"] = text.into();
+                    let Code { name, severity, why, fix } = code;
+                    let json =
+                        serde_json::json!({"code": name, "severity": severity, "why": why, "fix": fix, "text": text});
                     format!("{json:#}\n")
                 }
                 Output::Text { .. } => format!("{}[{name}]\n\n{text}\n", code.severity),

@@ -8,9 +8,6 @@ use crate::report::finding::Finding;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Too short to be told from other text in a message.
-const SHORTEST: usize = 4;
-
 /// Byte by byte in what is shown, and as `***` in messages.
 pub fn hide(objects: &Objects, findings: &mut [Finding]) {
     let all = all(objects);
@@ -19,8 +16,8 @@ pub fn hide(objects: &Objects, findings: &mut [Finding]) {
         let of_source = all.get(&Rc::as_ptr(&finding.source)).map_or(&[][..], Vec::as_slice);
         let first = of_source.partition_point(|secret| secret.span.start < finding.span.start);
         let within = of_source.iter().skip(first).take_while(|secret| secret.span.start < finding.span.end);
-        for secret in within.filter(|secret| secret.text.len() >= SHORTEST).take(100) {
-            finding.message = finding.message.replace(&secret.text, "***");
+        for secret in within.take(100) {
+            finding.message = secret.hidden_in(&finding.message);
         }
         let source =
             shown.entry(Rc::as_ptr(&finding.source)).or_insert_with(|| Rc::new(without(of_source, &finding.source)));

@@ -47,14 +47,14 @@ impl Site<'_, '_> {
                 continue;
             }
             let is_left_out = |later: &&Route| !self.leads_away(later, stable) && leads_alike(later, route);
-            let left_out: Vec<_> = service.routes.iter().skip(place + 1).filter(is_left_out).collect();
+            let left_out = || service.routes.iter().skip(place + 1).filter(is_left_out).collect::<Vec<_>>();
             let is_canarys = route.conditions(self.header).next().is_some();
             for entry in route.matches.iter().flatten().filter(|entry| entry.get("withoutHeaders").is_none()) {
                 let node = match condition(entry, self.header) {
                     Some((_, asked)) if asked.get("exact").is_none() => {
                         Some(asked).filter(|asked| is_taken(asked, &stable.subset.header_value))
                     }
-                    None if is_canarys && takes_all_of(entry, &left_out, self.header) => Some(*entry),
+                    None if is_canarys && takes_all_of(entry, &left_out(), self.header) => Some(*entry),
                     _ => None,
                 };
                 let is_there = || service.routes.iter().take(place).all(|earlier| self.passes(earlier, stable, entry));

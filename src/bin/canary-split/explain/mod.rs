@@ -6,6 +6,7 @@ mod explanation;
 mod passed;
 mod print;
 mod request;
+mod secrets;
 mod shown;
 mod url;
 
@@ -62,9 +63,9 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
         return Err("the decision goes by the client's address; give it by --client-ip".to_owned());
     }
     if options.show_secrets {
-        shown::unmask(&mut explanation, &written);
+        secrets::unmask(&mut explanation, &written);
     } else {
-        shown::mask(&mut explanation);
+        secrets::mask(&mut explanation);
     }
     explanation.faults = evaluation.faults.iter().map(|fault| FaultAt::new(&written, fault)).collect();
     let done = match output {

@@ -12,6 +12,19 @@ pub struct Secret {
     pub text: String,
 }
 
+impl Secret {
+    /// A text without it, however it is quoted there. What is shorter than this could not be told from other words.
+    pub fn hidden_in(&self, text: &str) -> String {
+        const SHORTEST: usize = 4;
+        if self.text.len() < SHORTEST {
+            return text.to_owned();
+        }
+        let quoted = format!("{:?}", self.text);
+        let escaped = quoted.trim_matches('"');
+        text.replace(&self.text, "***").replace(escaped, "***")
+    }
+}
+
 /// All scalars below a node.
 pub fn scalars(node: &Node, secrets: &mut Vec<Secret>) {
     match &node.value {

@@ -27,9 +27,9 @@ fn the_corpus_is_read_as_kubectl_reads_it() {
         serde_saphyr::from_str(include_str!("../../../../../tests/istio/reading/corpus.yaml")).unwrap();
     let known: Vec<Value> = serde_json::from_str(include_str!("../../../../../tests/istio/reading/read.json")).unwrap();
     let mut wrong = Vec::new();
-    assert!(texts.len() == known.len() && texts.len() > 90, "cd tests/istio && go test ./reading -update");
+    assert!(texts.len() == known.len() && texts.len() > 90, "make fixtures");
     for (text, known) in texts.iter().zip(&known) {
-        assert_eq!(text["name"], known["name"], "cd tests/istio && go test ./reading -update");
+        assert_eq!(text["name"], known["name"], "make fixtures");
         let read = read(text["text"].as_str().unwrap());
         let documents: Vec<Value> = read.documents.iter().map(said).collect();
         let is_refused = known["refused"] == true;

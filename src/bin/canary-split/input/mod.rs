@@ -5,6 +5,7 @@ pub mod manifest;
 pub mod ours;
 pub mod secret;
 pub mod secrets;
+mod source;
 pub mod sources;
 pub mod template;
 pub mod unreadable;

@@ -1,8 +1,8 @@
 //! PATH… → the texts that are looked at, and which of them are applied together.
 
+pub use super::source::Source;
 use super::unreadable::Unreadable;
-use super::yaml::{self, Node};
-use std::cell::OnceCell;
+use super::yaml::Node;
 use std::collections::HashSet;
 use std::fs;
 use std::io::Read;
@@ -15,65 +15,6 @@ pub const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml"
 
 /// The byte order mark that a text may begin with.
 pub const MARK: char = '\u{feff}';
-
-/// A text and what it is called.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Source {
-    /// The path as it was given, or where else it comes from.
-    pub name: String,
-    /// All of it.
-    pub text: String,
-    /// The folder of the kustomization that it was rendered from.
-    pub rendered_from: Option<PathBuf>,
-    /// Where its lines begin.
-    lines: OnceCell<Vec<usize>>,
-}
-
-impl Source {
-    /// A text of this name.
-    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Source {
-        Source { name: name.into(), text: text.into(), rendered_from: None, lines: OnceCell::new() }
-    }
-
-    /// The same with another text.
-    pub fn with(&self, text: String) -> Source {
-        Source { rendered_from: self.rendered_from.clone(), ..Source::new(self.name.clone(), text) }
-    }
-
-    fn lines(&self) -> &[usize] {
-        self.lines.get_or_init(|| [0].into_iter().chain(self.text.match_indices('\n').map(|(at, _)| at + 1)).collect())
-    }
-
-    /// Line and column of a byte, both from 1; columns are characters.
-    pub fn position(&self, at: usize) -> (usize, usize) {
-        let at = if self.text.is_char_boundary(at) { at } else { self.text.len() };
-        let line = self.lines().partition_point(|start| *start <= at);
-        let start = self.lines().get(line - 1).copied().unwrap_or_default();
-        (line, self.text.get(start..at).unwrap_or_default().chars().count() + 1)
-    }
-
-    /// The line that a byte is in, without its end, and the byte at which it begins.
-    pub fn line(&self, at: usize) -> (&str, usize) {
-        let start = self.lines().get(self.position(at).0 - 1).copied().unwrap_or_default();
-        (self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default(), start)
-    }
-
-    /// Its documents, and why others cannot be read.
-    pub fn read(&self) -> (Vec<Node>, Vec<Unreadable>) {
-        let read = yaml::read(&self.text);
-        let malformed = read.malformed.iter().map(|malformed| {
-            let (line, column) = self.position(malformed.at);
-            Unreadable::new(&self.name, Some((line, column)), malformed.problem.clone())
-        });
-        (read.documents, malformed.collect())
-    }
-
-    /// Its documents.
-    pub fn documents(&self) -> Result<Vec<Node>, String> {
-        let (documents, unreadable) = self.read();
-        unreadable.first().map_or(Ok(documents), |problem| Err(problem.to_string()))
-    }
-}
 
 /// Texts that are applied together.
 #[derive(Debug, Default)]
@@ -231,7 +172,7 @@ fn render(folder: &Path, file: &Path) -> Result<Option<Unit>, Unreadable> {
         if !done.status.success() {
             return unreadable(&name, said.trim().replace('\n', " "));
         }
-        let source = Source { rendered_from: Some(folder.to_owned()), ..Source::new(name, said) };
+        let source = Source::new(name, said).from(folder);
         return Ok(Some(Unit { folder: folder.display().to_string(), sources: vec![Rc::new(source)] }));
     }
     let folder = folder.display().to_string();

@@ -33,7 +33,7 @@ pub fn documents(text: &str) -> Result<Vec<Node>, Malformed> {
 /// All documents of a text that can be read.
 pub fn read(text: &str) -> Read {
     let (mut read, begin) = objects(text);
-    for range in parts(text, begin) {
+    for range in parts(text, begin, &mut read.malformed) {
         let part = text.get(range.clone()).unwrap_or_default();
         if let Err(malformed) = tree::read(part, range.start, &mut read.documents) {
             let problem = if is_template(part, malformed.at.saturating_sub(range.start)) {
@@ -73,14 +73,16 @@ fn objects(text: &str) -> (Read, usize) {
     (read, at)
 }
 
-/// The parts of a text from a byte on between lines of `---` alone, which is how `kubectl` cuts it.
-fn parts(text: &str, begin: usize) -> Vec<Range<usize>> {
+/// The parts of a text from a byte on between lines that begin with `---`, which is how `kubectl` cuts it.
+fn parts(text: &str, begin: usize, malformed: &mut Vec<Malformed>) -> Vec<Range<usize>> {
     let (mut parts, mut start, mut at) = (Vec::new(), begin, begin);
     for line in text.get(begin..).unwrap_or_default().split_inclusive('\n') {
-        let rest = line.strip_prefix("---").map(str::trim_start);
-        if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('#')) {
+        if let Some(rest) = line.strip_prefix("---").map(str::trim_start) {
             parts.push(start..at);
             start = at + line.len();
+            if !(rest.is_empty() || rest.starts_with('#')) {
+                malformed.push(Malformed::new(at, "not YAML: kubectl takes nothing but a comment behind ---"));
+            }
         }
         at += line.len();
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! documents → json
-//!           → tree → scanner → scalars → cursor
+//!           → tree (entries) → scanner → scalars, words → cursor
 //! ```
 //!
 //! `kubectl` reads YAML with go-yaml 2, which is laxer than YAML 1.2 in some places and stricter in others. So the scanner here follows
@@ -12,6 +12,7 @@
 mod corpus;
 mod cursor;
 mod documents;
+mod entries;
 mod json;
 mod node;
 mod plain;
@@ -19,6 +20,7 @@ mod scalars;
 mod scanner;
 mod token;
 mod tree;
+mod words;
 
 pub use documents::{TEMPLATE, documents, read};
 pub use node::{Key, Node, Value};

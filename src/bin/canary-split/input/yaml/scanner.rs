@@ -3,6 +3,7 @@
 use super::cursor::{Cursor, Mark};
 use super::scalars;
 use super::token::{Kind, Malformed, Token};
+use super::words;
 use std::collections::{HashMap, VecDeque};
 
 /// As go-yaml has it: a key without `?` is on one line, and not longer.
@@ -196,7 +197,9 @@ impl<'t> Scanner<'t> {
         match self.cursor.byte(0) {
             b'%' if self.cursor.mark.column == 0 => {
                 self.outermost()?;
-                self.directive()?;
+                let start = self.cursor.mark.at;
+                words::directive(&mut self.cursor)?;
+                self.tokens.push_back(Token { kind: Kind::Directive, span: start..self.cursor.mark.at });
             }
             first @ (b'-' | b'.') if self.cursor.is_document_indicator() => {
                 self.outermost()?;
@@ -224,9 +227,9 @@ impl<'t> Scanner<'t> {
                 self.indicator(1, Kind::Key);
             }
             b':' if is_in_flow || is_followed => self.value()?,
-            b'*' => self.name(Kind::Alias)?,
-            b'&' => self.name(Kind::Anchor)?,
-            b'!' => self.tag()?,
+            b'*' => self.property(|cursor| words::name(cursor).map(Kind::Alias))?,
+            b'&' => self.property(|cursor| words::name(cursor).map(Kind::Anchor))?,
+            b'!' => self.property(|cursor| words::tag(cursor).map(Kind::Tag))?,
             first @ (b'|' | b'>') if !is_in_flow => {
                 self.remove_candidate()?;
                 self.allows_key = true;
@@ -328,55 +331,13 @@ impl<'t> Scanner<'t> {
         Ok(())
     }
 
-    fn word(&mut self) -> String {
-        let mut word = String::new();
-        while matches!(self.cursor.byte(0), b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'-') {
-            word.extend(self.cursor.take());
-        }
-        word
-    }
-
-    fn name(&mut self, kind: fn(String) -> Kind) -> Done {
+    /// What begins a value: it may be a key.
+    fn property(&mut self, read: fn(&mut Cursor) -> Result<Kind, Malformed>) -> Done {
         self.save_candidate()?;
         self.allows_key = false;
         let start = self.cursor.mark.at;
-        self.cursor.skip();
-        let name = self.word();
-        if name.is_empty() || !self.cursor.is_gap(0) && !b"?:,]}%@`".contains(&self.cursor.byte(0)) {
-            return Err(Malformed::new(start, "* and & begin a name of letters and digits; put the text in quotes"));
-        }
-        self.tokens.push_back(Token { kind: kind(name), span: start..self.cursor.mark.at });
-        Ok(())
-    }
-
-    fn tag(&mut self) -> Done {
-        self.save_candidate()?;
-        self.allows_key = false;
-        let start = self.cursor.mark.at;
-        let mut tag = String::new();
-        let is_of_tag = |byte: u8| byte.is_ascii_alphanumeric() || b"_-;/?:@&=+$,.!~*'()[]%<>".contains(&byte);
-        while is_of_tag(self.cursor.byte(0)) {
-            tag.extend(self.cursor.take());
-        }
-        if !self.cursor.is_gap(0) {
-            return Err(Malformed::new(start, "a tag without a space behind it"));
-        }
-        self.tokens.push_back(Token { kind: Kind::Tag(tag), span: start..self.cursor.mark.at });
-        Ok(())
-    }
-
-    fn directive(&mut self) -> Done {
-        let start = self.cursor.mark.at;
-        let mut line = String::new();
-        while !self.cursor.is_line_end(0) {
-            line.extend(self.cursor.take());
-        }
-        let said = line.split(" #").next().unwrap_or_default();
-        let words: Vec<&str> = said.split_whitespace().collect();
-        if !matches!(words.as_slice(), ["%YAML", "1.1"] | ["%TAG", _, _]) {
-            return Err(Malformed::new(start, "a directive that kubectl does not know: it reads YAML 1.1"));
-        }
-        self.tokens.push_back(Token { kind: Kind::Directive, span: start..self.cursor.mark.at });
+        let kind = read(&mut self.cursor)?;
+        self.tokens.push_back(Token { kind, span: start..self.cursor.mark.at });
         Ok(())
     }
 }

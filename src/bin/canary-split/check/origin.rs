@@ -4,6 +4,7 @@ use super::step::Step;
 use crate::input::manifest::{Object, Objects};
 use crate::input::sources::{self, Unit};
 use crate::input::yaml::Node;
+use crate::report::finding::Origin;
 use std::collections::{HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
@@ -15,15 +16,15 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// `FILE:LINE` of the same value of the same object, if a file of the kustomization has it.
-    pub fn find(&mut self, folder: &Path, object: &Object, steps: &[Step]) -> Option<String> {
+    /// Where the same value of the same object is, if a file of the kustomization has it.
+    pub fn find(&mut self, folder: &Path, object: &Object, steps: &[Step]) -> Option<Origin> {
         let objects = self.known.entry(folder.to_owned()).or_insert_with(|| files_of(folder));
         let rendered = walk(&object.node, steps)?.0.to_json();
         let is_same = |other: &&Object| other.kind == object.kind && other.name == object.name;
         // What is patched is where the patch is: files that are named later have the last word.
         objects.objects.iter().rev().filter(is_same).find_map(|other| {
             let (_, at) = walk(&other.node, steps).filter(|(node, _)| node.to_json() == rendered)?;
-            Some(format!("{}:{}", other.source.name, other.source.position(at).0))
+            Some(Origin { file: other.source.name.clone(), line: other.source.position(at).0 })
         })
     }
 }

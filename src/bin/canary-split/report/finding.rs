@@ -2,7 +2,7 @@
 
 use crate::input::sources::Source;
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use clap::ValueEnum;
 use serde::Serialize;
 use std::fmt;
@@ -65,8 +65,17 @@ pub struct Place {
     pub object: String,
     /// As in `spec.http[0].route`; empty: all of it.
     pub path: String,
-    /// `FILE:LINE` from which it was rendered, if that is known.
-    pub from: Option<String>,
+    /// From where it was rendered, if that is known.
+    pub from: Option<Origin>,
+}
+
+/// A line of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// The file.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
 }
 
 /// Longer lines are shown in part.
@@ -86,7 +95,7 @@ struct Listed<'f> {
     text: String,
     object: Option<&'f str>,
     path: Option<&'f str>,
-    from: Option<&'f str>,
+    from: Option<&'f Origin>,
     why: &'f str,
     fix: &'f str,
 }
@@ -129,7 +138,9 @@ impl Finding {
         let group = if self.source.line(self.span.start).0.len() == text.len() {
             group.element(snippet.path(&self.source.name))
         } else {
-            group.element(Origin::path(&self.source.name).line(line).char_column(column)).element(snippet)
+            group
+                .element(annotate_snippets::Origin::path(&self.source.name).line(line).char_column(column))
+                .element(snippet)
         };
         // The lines of what was rendered are in no file.
         let place = self.place.as_ref().filter(|_| self.source.rendered_from.is_some()).map(Place::to_string);
@@ -156,7 +167,7 @@ impl Finding {
             text,
             object: place.map(|place| place.object.as_str()),
             path: place.map(|place| place.path.as_str()),
-            from: place.and_then(|place| place.from.as_deref()),
+            from: place.and_then(|place| place.from.as_ref()),
             why,
             fix,
         };
@@ -171,6 +182,6 @@ impl fmt::Display for Place {
         if !self.path.is_empty() {
             write!(f, ", {}", self.path)?;
         }
-        self.from.as_ref().map_or(Ok(()), |from| write!(f, ", from {from}"))
+        self.from.as_ref().map_or(Ok(()), |Origin { file, line }| write!(f, ", from {file}:{line}"))
     }
 }

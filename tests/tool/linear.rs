@@ -4,15 +4,11 @@ use crate::check::rendered;
 use crate::fed;
 use std::time::{Duration, Instant};
 
-/// The shortest of some runs.
 fn time(text: &str) -> Duration {
-    let run = || {
-        let start = Instant::now();
-        let code = fed(&["check", "--output", "json", "-"], text).status.code();
-        assert!(code == Some(0) || code == Some(1), "{code:?}");
-        start.elapsed()
-    };
-    (0..3).map(|_| run()).min().unwrap_or_default()
+    let start = Instant::now();
+    let code = fed(&["check", "--output", "json", "-"], text).status.code();
+    assert!(code == Some(0) || code == Some(1), "{code:?}");
+    start.elapsed()
 }
 
 /// The sound manifests with so many more of something.
@@ -40,13 +36,13 @@ fn trial_33_time_grows_with_the_number_of_routes_and_findings() {
     };
     type More = Box<dyn Fn(usize) -> String>;
     let table: [(&str, &str, usize, More); 5] = [
-        ("routes", "  http:\n", 2000, Box::new(routes("v2", ""))),
-        ("routes with timeouts", "  http:\n", 2000, Box::new(routes("v2", "    timeout: 15s\n"))),
-        ("routes to no subset", "  http:\n", 1000, Box::new(routes("v9", ""))),
+        ("routes", "  http:\n", 1000, Box::new(routes("v2", ""))),
+        ("routes with timeouts", "  http:\n", 1000, Box::new(routes("v2", "    timeout: 15s\n"))),
+        ("routes to no subset", "  http:\n", 500, Box::new(routes("v9", ""))),
         (
             "rules with a bad weight",
             "    rules:\n",
-            1000,
+            500,
             Box::new(|at| {
                 format!("    - {{name: r{at}, hosts: [h{at}.example.com], split: [{{subset: v1, weight: 1%}}]}}\n")
             }),
@@ -54,7 +50,7 @@ fn trial_33_time_grows_with_the_number_of_routes_and_findings() {
         (
             "paths of stable before routes of the canary",
             "  http:\n",
-            1000,
+            500,
             Box::new(|at| {
                 let open = format!("  - match: [{{uri: {{prefix: /q{at}}}}}]\n    route:\n{}", destination("v2"));
                 open + &format!("  - match: [{{uri: {{prefix: /p{at}}}, {HEADER}}}]\n    route:\n{}", destination("v2"))
@@ -62,9 +58,15 @@ fn trial_33_time_grows_with_the_number_of_routes_and_findings() {
         ),
     ];
     for (what, old, count, more) in table {
-        let [few, many] = [count, 4 * count].map(|count| time(&with(count, old, &more)));
-        // Four times as much: 4 if it is linear, 16 if it is quadratic; below 100 ms it is mostly the start of a process.
-        let most = few.max(Duration::from_millis(100)) * 9;
-        assert!(many < most, "{what}: {count} take {few:?}, four times as many {many:?}");
+        let texts = [count, 4 * count].map(|count| with(count, old, &more));
+        let mut measured = Vec::new();
+        // Four times as much: 4 if it is linear, 16 if it is quadratic; below 100 ms it is mostly the start of a process. Something
+        // else may take the machine's time, so it is tried again.
+        let is_linear = (0..3).any(|_| {
+            let [few, many] = [time(&texts[0]), time(&texts[1])];
+            measured.push((few, many));
+            many < few.max(Duration::from_millis(100)) * 9
+        });
+        assert!(is_linear, "{what}: {count}, and four times as many, take {measured:?}");
     }
 }

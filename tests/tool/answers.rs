@@ -185,6 +185,16 @@ fn trial_31_no_secret_is_in_any_output() {
 }
 
 #[test]
+fn trial_31_a_plugin_that_is_not_taken_for_this_filter_may_have_secrets_too() {
+    let config = "{seal: geheim, rule: [{name: a, match: [{headers: {x: {exact: geheim}}}], subset: v1}]}";
+    let text = format!(
+        "{{apiVersion: extensions.istio.io/v1alpha1, kind: WasmPlugin, metadata: {{name: shop, name: shop}}, spec: {{pluginConfig: {config}}}}}"
+    );
+    let (out, error, code) = ended(&fed(&["check", "-"], &text));
+    assert!(code == 1 && out.contains("key-twice") && !format!("{out}{error}").contains("geheim"), "{out}{error}");
+}
+
+#[test]
 fn trial_31_no_message_names_a_secret() {
     let plugin = |rule: &str| {
         format!(

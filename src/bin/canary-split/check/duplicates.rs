@@ -31,9 +31,12 @@ fn look(source: &Rc<Source>, node: &Node, is_config: &dyn Fn(&Node) -> bool, fin
     if node.is_alias {
         return;
     }
-    let mut known = HashMap::new();
+    let mut known: HashMap<_, (_, usize)> = HashMap::new();
     for (key, value) in node.entries() {
-        if let Some(first) = known.insert(&key.name, &key.span) {
+        let (first, times) = known.entry(&key.name).or_insert((&key.span, 0));
+        *times += 1;
+        // However often it is there, it is found once.
+        if *times == 2 {
             let line = source.position(first.start).0;
             let message = format!("{} is there twice, first at line {line}", key.name);
             findings.push(Finding::new(&KEY_TWICE, source, &key.span, message));

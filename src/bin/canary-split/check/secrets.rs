@@ -32,7 +32,7 @@ fn all(objects: &Objects) -> HashMap<*const Source, Vec<Secret>> {
     for object in &objects.objects {
         secrets::of_object(object, &known, all.entry(Rc::as_ptr(&object.source)).or_default());
     }
-    for config in objects.configs() {
+    for config in &objects.bare {
         if let Some(node) = &config.node {
             secrets::of_config(node, all.entry(Rc::as_ptr(&config.source)).or_default());
         }

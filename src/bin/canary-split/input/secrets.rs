@@ -11,9 +11,7 @@ pub const CONDITIONS: [&str; 5] = ["headers", "withoutHeaders", "queryParams", "
 /// Those of a config.
 pub fn of_config(config: &Node, secrets: &mut Vec<Secret>) {
     config.get("seal").into_iter().for_each(|seal| scalars(seal, secrets));
-    for rule in config.get("rules").map_or(&[][..], Node::items) {
-        conditions(rule, secrets);
-    }
+    conditions(config, secrets);
 }
 
 /// The values of conditions anywhere below a node.
@@ -28,8 +26,13 @@ fn conditions(node: &Node, secrets: &mut Vec<Secret>) {
     node.items().iter().for_each(|item| conditions(item, secrets));
 }
 
-/// Those of an object that is no plugin: of a VirtualService the conditions that name no subset, of pods their environment.
+/// Those of an object: of a plugin, which may be this filter, the config; of a VirtualService the conditions that name no subset;
+/// of pods their environment.
 pub fn of_object(object: &Object, known: &Known, secrets: &mut Vec<Secret>) {
+    if let Some(module) = object.module() {
+        module.get("pluginConfig").into_iter().for_each(|config| of_config(config, secrets));
+        return;
+    }
     if object.kind != "VirtualService" {
         environment(&object.node, secrets);
         return;

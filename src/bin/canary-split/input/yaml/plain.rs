@@ -10,11 +10,31 @@ pub fn tagged(text: String, is_plain: bool, tag: Option<&str>) -> Result<Value, 
         Some("!!float") => |value| matches!(value, Value::Number(_)),
         Some("!!bool") => |value| matches!(value, Value::Bool(_)),
         Some("!!null") => |value| matches!(value, Value::Null),
+        Some("!!binary") => {
+            let bytes = base64(&text).ok_or_else(|| format!("{text:?} is no base64"))?;
+            return Ok(Value::String(String::from_utf8_lossy(&bytes).into()));
+        }
         // A time is a text in JSON.
         _ => return Ok(Value::String(text.into())),
     };
     let value = plain(&text)?;
     if is_right(&value) { Ok(value) } else { Err(format!("{text:?} is not what its tag says")) }
+}
+
+fn base64(text: &str) -> Option<Vec<u8>> {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let text: Vec<u8> = text.bytes().filter(|byte| !b"\r\n".contains(byte)).collect();
+    let digits = text.strip_suffix(b"==").or(text.strip_suffix(b"=")).unwrap_or(&text);
+    let (mut bytes, mut bits, mut count) = (Vec::new(), 0_u32, 0);
+    for digit in digits {
+        bits = bits << 6 | u32::try_from(DIGITS.iter().position(|known| known == digit)?).ok()?;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.extend(u8::try_from(bits >> count & 0xff));
+        }
+    }
+    (text.len() % 4 == 0).then_some(bytes)
 }
 
 fn plain(text: &str) -> Result<Value, String> {

@@ -146,6 +146,25 @@ fn trial_27_kustomizations_that_are_given_together_are_compared() {
 }
 
 #[test]
+fn trial_27_versions_in_one_folder_are_no_reason_not_to_compare_the_others() {
+    let (good, bad) = versions();
+    let other = only(&good, &["Gateway"]).replace("name: httpbin", "name: other");
+    let routes = only(&bad, &["VirtualService", "Gateway", "DestinationRule", "Service", "Deployment"]);
+    let plugin = only(&good, &["WasmPlugin"]);
+    let kustomization = "resources: [all.yaml]\n";
+    let files = [
+        ("infra/plugin.yaml", plugin.as_str()),
+        ("apps/kustomization.yaml", kustomization),
+        ("apps/all.yaml", &routes),
+        ("samples/one.yaml", &other),
+        ("samples/two.yaml", &other),
+    ];
+    let (codes, notes, ..) = checked(&Folder::new("samples", &files), &["."]);
+    assert!(codes.contains(&"header-mismatch".to_owned()), "{codes:?} {notes:#?}");
+    assert!(notes.iter().all(|note| note.contains("samples")), "{notes:#?}");
+}
+
+#[test]
 fn trial_29_a_plugin_that_seems_to_be_meant_for_this_filter_is_noted() {
     let plugin = |config: &str| {
         format!(

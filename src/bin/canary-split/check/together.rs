@@ -19,35 +19,34 @@ pub struct World {
 pub struct Worlds {
     /// At least one, if there is any part.
     pub all: Vec<World>,
-    /// The names of the texts that are in all of them, if there are several.
+    /// How many of them have what is shared: the first.
+    sharing: usize,
+    /// The names of the texts that are shared.
     shared: HashSet<String>,
 }
 
 impl Worlds {
     /// Of all parts.
     pub fn of(parts: Vec<Part>) -> Worlds {
+        // With versions in it, a part can be compared with nothing; that is no reason not to compare the others.
+        let (alone, parts): (Vec<_>, Vec<_>) =
+            parts.into_iter().partition(|part| parts::twice(&part.objects).is_some());
         let is_version = parts::versions(&parts);
         let (versions, shared): (Vec<_>, Vec<_>) = parts.into_iter().zip(is_version).partition(|(_, is)| *is);
         let [versions, shared] =
             [versions, shared].map(|parts| parts.into_iter().map(|(part, _)| part).collect::<Vec<_>>());
-        let sources = shared.iter().flat_map(|part| &part.objects.sources).map(|source| source.name.clone()).collect();
-        let all = if versions.is_empty() {
-            let folder = if let [part] = shared.as_slice() { part.folder.clone() } else { String::new() };
-            let objects = Objects::together(shared.iter().map(|part| &part.objects));
-            if shared.is_empty() { Vec::new() } else { vec![World { folder, objects }] }
-        } else {
-            let together = |version: Part| World {
-                objects: Objects::together(shared.iter().map(|part| &part.objects).chain([&version.objects])),
-                folder: version.folder,
-            };
-            versions.into_iter().map(together).collect()
-        };
-        Worlds { all, shared: sources }
+        let names = shared.iter().flat_map(|part| &part.objects.sources).map(|source| source.name.clone()).collect();
+        let mut all: Vec<World> = versions.into_iter().map(|version| together(&shared, Some(version))).collect();
+        if all.is_empty() && !shared.is_empty() {
+            all.push(together(&shared, None));
+        }
+        let sharing = all.len();
+        all.extend(alone.into_iter().map(|part| together(&[], Some(part))));
+        Worlds { all, sharing, shared: names }
     }
 
     /// What is found in each of them → what counts, in the order of the worlds.
     pub fn united(&self, found: Vec<Vec<Finding>>) -> Vec<Finding> {
-        let worlds = found.len();
         let is_shared = |finding: &Finding| self.shared.contains(&finding.source.name);
         let mut counts: HashMap<_, usize> = HashMap::new();
         for finding in found.iter().flatten().filter(|finding| is_shared(finding)) {
@@ -56,10 +55,20 @@ impl Worlds {
         let mut united: Vec<Finding> = Vec::new();
         for finding in found.into_iter().flatten() {
             // Taken away, so that it counts once.
-            if !is_shared(&finding) || counts.remove(&finding.identity()) == Some(worlds) {
+            if !is_shared(&finding) || counts.remove(&finding.identity()) == Some(self.sharing) {
                 united.push(finding);
             }
         }
         united
     }
+}
+
+fn together(shared: &[Part], version: Option<Part>) -> World {
+    let folder = match (&version, shared) {
+        (Some(part), _) => part.folder.clone(),
+        (None, [part]) => part.folder.clone(),
+        _ => String::new(),
+    };
+    let all = shared.iter().chain(&version);
+    World { folder, objects: Objects::together(all.map(|part| &part.objects)) }
 }

@@ -34,7 +34,7 @@ fn base64(text: &str) -> Option<Vec<u8>> {
             bytes.extend(u8::try_from(bits >> count & 0xff));
         }
     }
-    (text.len() % 4 == 0).then_some(bytes)
+    text.len().is_multiple_of(4).then_some(bytes)
 }
 
 fn plain(text: &str) -> Result<Value, String> {

@@ -116,20 +116,22 @@ test-browser: setup build ## a real Chromium against the demo's stack
 screenshots: setup build ## docs/v1.png and docs/v2.png, the pictures in the README
 	$(PYTHON) tests/browser/screenshots.py
 
-test-istio: setup build target/istio/translation.test ## what Istio makes of the manifests, on every Envoy (ENVOY=1.39.3 for one)
+test-istio: setup build target/istio/translation.test target/istio/reading.test ## what kubectl reads, and what Istio makes of the manifests, on every Envoy (ENVOY=1.39.3 for one)
+	cd tests/istio/reading && $(CURDIR)/target/istio/reading.test
 	cd tests/istio/translation && $(CURDIR)/target/istio/translation.test -test.v -test.failfast
 
 test-cluster: setup build target/istio/cluster.test ## the README in a cluster: API server, Istio, cert-manager, kubectl (ENVOY=1.38.2 for another)
 	cd tests/istio/cluster && $(CURDIR)/target/istio/cluster.test -test.v -test.failfast
 
-fixtures: target/istio/translation.test ## tests/envoy/istio anew: what Istio makes of the overlays
+fixtures: target/istio/translation.test target/istio/reading.test ## tests/envoy/istio anew: what Istio makes of the overlays; and what kubectl reads
+	cd tests/istio/reading && $(CURDIR)/target/istio/reading.test -update
 	cd tests/istio/translation && $(CURDIR)/target/istio/translation.test -test.run Fixtures -update
 
 # Go knows what is stale, and does nothing if nothing is. The API server must know which version it is.
 KUBERNETES := k8s.io/component-base/version
 GOTEST := go test -c -vet=off -ldflags "-X $(KUBERNETES).gitVersion=v1.36.1 -X $(KUBERNETES).gitMajor=1 -X $(KUBERNETES).gitMinor=36"
 
-GOTESTS := target/istio/translation.test target/istio/cluster.test
+GOTESTS := target/istio/translation.test target/istio/reading.test target/istio/cluster.test
 .PHONY: $(GOTESTS)
 $(GOTESTS): target/istio/%.test:
 	tests/setup.sh go

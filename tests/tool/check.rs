@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{LazyLock, Mutex};
 
-fn top() -> &'static Path {
+pub fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -18,7 +18,7 @@ fn filled(text: &str) -> String {
 }
 
 /// What `kubectl kustomize` prints of a folder, filled in.
-fn rendered(folder: &str) -> String {
+pub fn rendered(folder: &str) -> String {
     filled(&as_shipped(folder))
 }
 
@@ -36,7 +36,7 @@ fn as_shipped(folder: &str) -> String {
 }
 
 /// The distinct codes of what is found, sorted, and all of the answer.
-fn found(text: &str) -> (Vec<String>, Value) {
+pub fn found(text: &str) -> (Vec<String>, Value) {
     let (out, error, code) = ended(&fed(&["check", "--output", "json", "-"], text));
     let answer: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{error}\n{text}"));
     let findings = answer["findings"].as_array().unwrap();
@@ -124,10 +124,20 @@ fn the_one<'d>(documents: &'d mut [String], object: &str, mistake: &str) -> &'d 
     found.remove(0)
 }
 
-const TABLES: [&str; 4] =
-    ["tests/istio/spoiled.yaml", "tests/tool/spoiled.yaml", "tests/tool/setup.yaml", "tests/tool/routes.yaml"];
+const TABLES: [&str; 5] = [
+    "tests/istio/spoiled.yaml",
+    "tests/tool/spoiled.yaml",
+    "tests/tool/setup.yaml",
+    "tests/tool/routes.yaml",
+    "tests/tool/reading_spoiled.yaml",
+];
 
-const SILENT: [&str; 3] = ["tests/tool/silent.yaml", "tests/tool/setup-silent.yaml", "tests/tool/routes-silent.yaml"];
+const SILENT: [&str; 4] = [
+    "tests/tool/silent.yaml",
+    "tests/tool/setup-silent.yaml",
+    "tests/tool/routes-silent.yaml",
+    "tests/tool/reading_silent.yaml",
+];
 
 /// The messages of an answer.
 fn messages(answer: &Value) -> Vec<&str> {
@@ -283,7 +293,7 @@ fn http_routes_are_said_not_to_be_looked_at() {
 }
 
 /// A folder with these files, which goes with the test.
-pub struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl Folder {
     pub fn new(name: &str, files: &[(&str, &str)]) -> Folder {
@@ -312,7 +322,7 @@ impl Folder {
         (findings.collect(), answer["notes"].as_array().unwrap().iter().map(text).collect(), code)
     }
 
-    fn shorten(&self, text: &str) -> String {
+    pub fn shorten(&self, text: &str) -> String {
         text.replace(&format!("{}/", self.0.display()), "").replace("./", "")
     }
 }

@@ -1,5 +1,6 @@
 //! The tool as people call it: what it prints and how it ends.
 
+mod answers;
 mod check;
 #[path = "../common/mod.rs"]
 #[allow(dead_code, reason = "other tests use what is not used here")]
@@ -10,6 +11,9 @@ mod diff;
 mod documented;
 mod explain;
 mod hostile;
+mod linear;
+mod mutations;
+mod reading;
 mod remember;
 mod schema;
 mod set;

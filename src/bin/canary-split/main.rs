@@ -73,10 +73,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::new(cli.output, cli.color);
     let mut out = Vec::new();
-    let done = run(&cli.command, output, &mut out).and_then(|is_good| print(&out).map(|()| is_good));
+    let done = run(&cli.command, output, &mut out).and_then(|code| print(&out).map(|()| code));
     match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("canary-split: {error}");
             ExitCode::from(2)
@@ -93,10 +92,10 @@ fn print(out: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Runs a command; whether all is good.
-fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<bool, String> {
-    match command {
-        Command::Check(options) => check::run(options, output, out),
+/// Runs a command; the exit code.
+fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<u8, String> {
+    let is_good = match command {
+        Command::Check(options) => return check::run(options, output, out),
         Command::Diff(options) => diff::run(options, output, out),
         Command::Explain(options) => explain::run(options, output, out),
         Command::Set(options) => set::run(options, output, out),
@@ -106,5 +105,6 @@ fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<bool, Str
             clap_complete::generate(*shell, &mut Cli::command(), "canary-split", out);
             Ok(true)
         }
-    }
+    };
+    is_good.map(|is_good| u8::from(!is_good))
 }

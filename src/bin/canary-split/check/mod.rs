@@ -1,9 +1,12 @@
 //! `check`: what is wrong with these manifests, before anything is applied.
 
+mod allow;
+mod codes;
 mod config;
 mod cors;
 mod destinations;
 mod domain;
+mod duplicates;
 mod everywhere;
 mod first;
 mod header;
@@ -11,10 +14,12 @@ mod hosts;
 mod image;
 mod mesh;
 mod order;
+mod origin;
 mod pairs;
 mod parts;
 mod paths;
 mod placeholder;
+mod places;
 mod plugin;
 mod redirect;
 mod rivals;
@@ -23,8 +28,10 @@ mod seal;
 mod secrets;
 mod short_host;
 mod stable;
+mod step;
 mod strangers;
 mod targets;
+mod together;
 mod unchosen;
 mod websocket;
 mod weights;
@@ -32,19 +39,23 @@ mod weights;
 mod world;
 
 use crate::input::manifest::{Objects, Unknown};
-use crate::input::sources;
+use crate::input::sources::{self, Input};
+use crate::input::unreadable::Unreadable;
 use crate::input::yaml::Node;
-use crate::report::finding::{Code, Finding};
+use crate::report::finding::{Code, Finding, Severity};
 use crate::report::output::Output;
 use parts::Part;
-use std::io::Write;
+use std::collections::{HashMap, HashSet};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
+use together::Worlds;
 use world::{World, site};
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 25] = [
+pub const CODES: [&[&Code]; 26] = [
     &config::CODES,
+    &duplicates::CODES,
     &parts::CODES,
     &rules::CODES,
     &plugin::CODES,
@@ -75,68 +86,117 @@ pub const CODES: [&[&Code]; 25] = [
 #[derive(clap::Args)]
 pub struct Options {
     /// Files, folders, and `-` for the standard input; all of them together are what will be applied
-    #[arg(required = true)]
+    #[arg(required_unless_present_any = ["list", "explain"])]
     paths: Vec<PathBuf>,
-    /// Findings to leave out, by their code
+    /// Findings to leave out, by their code; for one object: the annotation canary-split/allow: CODE,…
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
     allow: Vec<String>,
+    /// End with 1 only if something at least that bad is found
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = Severity::Warning)]
+    fail_on: Severity,
+    /// Print all codes, with how bad each is and why it matters
+    #[arg(long, conflicts_with_all = ["paths", "explain"])]
+    list: bool,
+    /// Print what is to be known of a code, with a manifest before and after
+    #[arg(long, value_name = "CODE", conflicts_with = "paths")]
+    explain: Option<String>,
+    /// Show seals and what headers, cookies, query parameters and claims are compared with, instead of *
+    #[arg(long)]
+    show_secrets: bool,
 }
 
-/// Prints all findings; whether there is none.
-pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bool, String> {
-    let known = || CODES.into_iter().flatten().map(|code| code.name);
-    if let Some(unknown) = options.allow.iter().find(|allowed| !known().any(|name| name == *allowed)) {
-        return Err(format!("--allow {unknown}: no such code; known are {}", known().collect::<Vec<_>>().join(", ")));
+/// All that is said.
+struct Said {
+    objects: usize,
+    configs: usize,
+    findings: Vec<Finding>,
+    notes: Vec<String>,
+    unreadable: Vec<Unreadable>,
+}
+
+/// Prints all findings; the exit code.
+pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
+    let known = || CODES.into_iter().flatten().copied();
+    if options.list || options.explain.is_some() {
+        return codes::print(known(), options.explain.as_deref(), output, out).map(|()| 0);
     }
-    let input = sources::read_all(&options.paths)?;
-    let mut findings = Vec::new();
-    let mut notes = input.notes;
-    let (mut objects, mut configs, mut has_http_routes) = (0, 0, false);
-    for unit in &input.units {
-        for part in parts::of(unit, &mut notes)? {
-            objects += part.objects.objects.len() + part.objects.bare.len();
-            configs += part.objects.configs().count();
-            findings.extend(check(&part.objects));
-            let is_allowed = options.allow.iter().any(|allowed| allowed == placeholder::PLACEHOLDER.name);
-            let example =
-                placeholder::note(&World::of(&part.objects)).filter(|note| !is_allowed && !notes.contains(note));
-            notes.extend(example);
-            notes.extend(parts::strangers(&part.objects));
-            notes.extend(note(&part));
-            has_http_routes |= part.objects.unknown.iter().any(is_http_route);
-        }
+    let is_known = |name: &str| known().any(|code| code.name == name);
+    if let Some(unknown) = options.allow.iter().find(|allowed| !is_known(allowed)) {
+        let names: Vec<_> = known().map(|code| code.name).collect();
+        return Err(format!("--allow {unknown}: no such code; known are {}", names.join(", ")));
     }
-    notes.extend(has_http_routes.then(|| "HTTPRoutes were not looked at".to_owned()));
+    let mut said = look(options, &is_known)?;
+    said.findings.retain(|finding| !options.allow.iter().any(|allowed| allowed == finding.code.name));
+    say(&said, output, out).map_err(|error| error.to_string())?;
+    for unreadable in &said.unreadable {
+        eprintln!("canary-split: {unreadable}");
+    }
+    let is_bad = said.findings.iter().any(|finding| finding.code.severity >= options.fail_on);
+    Ok(if said.unreadable.is_empty() { u8::from(is_bad) } else { 2 })
+}
+
+/// Reads and compares.
+fn look(options: &Options, is_known: &dyn Fn(&str) -> bool) -> Result<Said, String> {
+    let Input { units, mut notes, mut unreadable, .. } = sources::read_all(&options.paths);
+    let parts: Vec<Part> = units.iter().flat_map(|unit| parts::of(unit, &mut notes)).collect();
+    let all = Objects::together(parts.iter().map(|part| &part.objects));
+    unreadable.extend(all.unreadable.iter().cloned());
+    let (objects, configs) = (all.objects.len() + all.bare.len(), all.configs().count());
     if objects == 0 {
-        let mut said: Vec<_> = options.paths.iter().map(|path| path.display().to_string()).collect();
-        said = vec![format!("{}: neither a WasmPlugin nor anything that it works with", said.join(", "))];
-        said.extend(notes);
-        return Err(said.join("; "));
-    }
-    findings.retain(|finding| !options.allow.iter().any(|allowed| allowed == finding.code.name));
-    let done = match output {
-        Output::Json => {
-            let listed: Vec<_> = findings.iter().map(Finding::to_json).collect();
-            writeln!(
-                out,
-                "{:#}",
-                serde_json::json!({"objects": objects, "configs": configs, "findings": listed, "notes": notes})
-            )
+        let mut said: Vec<_> = unreadable.iter().map(Unreadable::to_string).collect();
+        if said.is_empty() {
+            let paths: Vec<_> = options.paths.iter().map(|path| path.display().to_string()).collect();
+            let end = notes.into_iter().map(|note| format!("; {note}")).collect::<String>();
+            said.push(format!("{}: neither a WasmPlugin nor anything that it works with{end}", paths.join(", ")));
         }
-        Output::Text { is_colourful } => findings
-            .iter()
-            .try_for_each(|finding| finding.print(out, is_colourful))
-            .and_then(|()| writeln!(out, "{}", summary(objects, configs, findings.len())))
-            .and_then(|()| notes.iter().try_for_each(|note| writeln!(out, "{note}"))),
-    };
-    done.map_err(|error| error.to_string())?;
-    Ok(findings.is_empty())
+        return Err(said.join("\ncanary-split: "));
+    }
+    let worlds = Worlds::of(parts);
+    let found = worlds.all.iter().map(|world| check(&world.objects)).collect();
+    if !options.allow.iter().any(|allowed| allowed == placeholder::PLACEHOLDER.name) {
+        notes.extend(worlds.all.iter().filter_map(|world| placeholder::note(&World::of(&world.objects))));
+    }
+    notes.extend(worlds.all.iter().filter_map(|world| parts::strangers(&world.objects)));
+    notes.extend(worlds.all.iter().filter_map(note));
+    let has_http_routes = all.unknown.iter().any(is_http_route);
+    notes.extend(has_http_routes.then(|| "HTTPRoutes were not looked at".to_owned()));
+    notes.extend(all.almost_ours().map(|plugin| {
+        let (title, place) = (plugin.title(), plugin.place());
+        format!("{title} ({place}) is not taken for this filter, but its config looks alike: has it a list rules?")
+    }));
+    let mut findings = worlds.united(found);
+    allow::retain(&all, &mut findings, &mut notes, is_known);
+    places::add(&all, &mut findings);
+    order(&all, &mut findings);
+    if !options.show_secrets {
+        secrets::hide(&all, &mut findings);
+    }
+    let mut seen = HashSet::new();
+    notes.retain(|note| seen.insert(note.clone()));
+    Ok(Said { objects, configs, findings, notes, unreadable })
 }
 
-/// All that is wrong with what is applied together, in the order of the texts; secrets are hidden.
+fn say(said: &Said, output: Output, out: &mut impl Write) -> io::Result<()> {
+    let Said { objects, configs, findings, notes, unreadable } = said;
+    let Output::Text { is_colourful } = output else {
+        let listed: Vec<_> = findings.iter().map(Finding::to_json).collect();
+        let json = serde_json::json!({
+            "objects": objects, "configs": configs, "findings": listed, "notes": notes, "unreadable": unreadable,
+        });
+        return writeln!(out, "{json:#}");
+    };
+    for finding in findings {
+        finding.print(out, is_colourful)?;
+    }
+    writeln!(out, "{}", summary(*objects, *configs, findings.len()))?;
+    notes.iter().try_for_each(|note| writeln!(out, "{note}"))
+}
+
+/// All that is wrong with what is applied together.
 fn check(objects: &Objects) -> Vec<Finding> {
     let mut findings = Vec::new();
     config::check(objects, &mut findings);
+    duplicates::check(objects, &mut findings);
     parts::check(objects, &mut findings);
     if parts::twice(objects).is_none() {
         let world = World::of(objects);
@@ -165,29 +225,26 @@ fn check(objects: &Objects) -> Vec<Finding> {
         domain::check(&world, &sites, &mut findings);
     }
     // Two rules may meet one route.
-    let mut distinct: Vec<Finding> = Vec::new();
-    for finding in findings {
-        if !distinct.contains(&finding) {
-            distinct.push(finding);
-        }
-    }
-    let place = |finding: &Finding| {
-        let source = objects.sources.iter().position(|source| Rc::ptr_eq(source, &finding.source));
-        (source, finding.span.start)
-    };
-    distinct.sort_by_key(place);
-    secrets::hide(objects, &mut distinct);
-    distinct
+    let mut seen = HashSet::new();
+    findings.retain(|finding| seen.insert(finding.identity()));
+    findings
+}
+
+/// Puts findings into the order of the texts.
+fn order(objects: &Objects, findings: &mut [Finding]) {
+    let places: HashMap<_, _> =
+        objects.sources.iter().enumerate().map(|(at, source)| (Rc::as_ptr(source), at)).collect();
+    findings.sort_by_key(|finding| (places.get(&Rc::as_ptr(&finding.source)).copied(), finding.span.start));
 }
 
 /// What could not be compared, for want of the other side.
-fn note(part: &Part) -> Option<String> {
-    let folder = if part.folder.is_empty() { String::new() } else { format!("{}: ", part.folder) };
-    if let Some((first, second)) = parts::twice(&part.objects) {
+fn note(world: &together::World) -> Option<String> {
+    let folder = if world.folder.is_empty() { String::new() } else { format!("{}: ", world.folder) };
+    if let Some((first, second)) = parts::twice(&world.objects) {
         let (title, first, second) = (second.title(), first.place(), second.place());
         return Some(format!("{folder}{title} is there twice ({first}, {second}), so nothing was compared"));
     }
-    let missing = World::of(&part.objects).missing();
+    let missing = World::of(&world.objects).missing();
     (!missing.is_empty()).then(|| format!("{folder}not given, so not compared with: {}", missing.join(", ")))
 }
 

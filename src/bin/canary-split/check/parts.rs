@@ -31,15 +31,19 @@ pub struct Part {
 }
 
 /// All of a unit; if an object is there twice, what is in each of the folders that tell the versions apart.
-pub fn of(unit: &Unit, notes: &mut Vec<String>) -> Result<Vec<Part>, String> {
-    let objects = Objects::of(unit)?;
+pub fn of(unit: &Unit, notes: &mut Vec<String>) -> Vec<Part> {
+    let objects = Objects::readable(unit);
     let folders = if twice(&objects).is_some() { folders(&unit.sources) } else { Vec::new() };
     if folders.len() < 2 {
-        return Ok(vec![Part { folder: unit.folder.clone(), objects }]);
+        return vec![Part { folder: unit.folder.clone(), objects }];
     }
     let units = folders.into_iter().map(|(folder, sources)| Unit { folder: folder.display().to_string(), sources });
-    let groups: Vec<Vec<Part>> = units.map(|unit| of(&unit, notes)).collect::<Result<_, _>>()?;
+    let mut inner = Vec::new();
+    let groups: Vec<Vec<Part>> = units.map(|unit| of(&unit, &mut inner)).collect();
     if let Some((first, second)) = twice(&objects) {
+        // Once, and not again for each folder below.
+        let said = format!("{} is there twice", second.title());
+        inner.retain(|note: &String| !note.starts_with(&said));
         notes.push(format!(
             "{} is there twice ({}, {}), so each folder was compared by itself",
             second.title(),
@@ -47,17 +51,43 @@ pub fn of(unit: &Unit, notes: &mut Vec<String>) -> Result<Vec<Part>, String> {
             second.place()
         ));
     }
+    notes.extend(inner);
     let mut parts: Vec<Part> = groups.into_iter().flatten().collect();
     // An object that is no version of a part may be applied together with it.
-    let beside = |part: &Part| {
-        let others = parts.iter().filter(|other| !are_versions(&part.objects, &other.objects));
-        others.flat_map(|other| other.objects.makers()).collect::<Vec<_>>()
+    let identities: Vec<HashSet<_>> =
+        parts.iter().map(|part| part.objects.objects.iter().map(Object::identity).collect()).collect();
+    let beside = |own: &HashSet<_>| {
+        let others = parts.iter().zip(&identities).filter(|(_, other)| own.is_disjoint(other));
+        others.flat_map(|(other, _)| other.objects.makers()).collect::<Vec<_>>()
     };
-    let makers: Vec<_> = parts.iter().map(beside).collect();
+    let makers: Vec<_> = identities.iter().map(beside).collect();
     for (part, makers) in parts.iter_mut().zip(makers) {
         part.objects.unknown.extend(makers);
     }
-    Ok(parts)
+    parts
+}
+
+/// Of each part, whether another one holds the same object of those that have to do with the plugin or with routes.
+pub fn versions(parts: &[Part]) -> Vec<bool> {
+    let all = Objects::together(parts.iter().map(|part| &part.objects));
+    let known = strangers::known(&all);
+    let is_known = |object: &&Object| known.contains(&std::ptr::from_ref(*object));
+    let known: HashSet<_> = all.objects.iter().filter(is_known).map(Object::identity).collect();
+    let counts = |object: &&Object| !object.name.is_empty() && known.contains(&object.identity());
+    let mut holders: HashMap<_, Vec<usize>> = HashMap::new();
+    for (at, part) in parts.iter().enumerate() {
+        for object in part.objects.objects.iter().filter(counts) {
+            holders.entry(object.identity()).or_default().push(at);
+        }
+    }
+    let mut are = vec![false; parts.len()];
+    for holders in holders.into_values() {
+        let is_shared = holders.iter().any(|holder| Some(holder) != holders.first());
+        for holder in holders.into_iter().filter(|_| is_shared) {
+            are.get_mut(holder).into_iter().for_each(|is| *is = true);
+        }
+    }
+    are
 }
 
 /// Two versions of one object that has to do with the plugin or with routes.
@@ -104,11 +134,6 @@ pub fn check(objects: &Objects, findings: &mut Vec<Finding>) {
     }
 }
 
-fn are_versions(one: &Objects, other: &Objects) -> bool {
-    let known: HashSet<_> = one.objects.iter().map(Object::identity).collect();
-    other.objects.iter().any(|object| known.contains(&object.identity()))
-}
-
 /// Texts by the folders at which their paths part.
 fn folders(sources: &[Rc<Source>]) -> Vec<(PathBuf, Vec<Rc<Source>>)> {
     let paths: Vec<Vec<Component>> = sources
@@ -150,7 +175,7 @@ mod tests {
             (vec!["standard input", "a"], vec![""]),
         ];
         for (names, expected) in table {
-            let source = |name: &&str| Rc::new(Source { name: name.to_string(), text: String::new() });
+            let source = |name: &&str| Rc::new(Source::new(name.to_string(), ""));
             let sources: Vec<_> = names.iter().map(source).collect();
             let found: Vec<_> = folders(&sources).into_iter().map(|(folder, _)| folder.display().to_string()).collect();
             assert_eq!(found, expected, "{names:?}");

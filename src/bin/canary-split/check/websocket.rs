@@ -5,6 +5,7 @@ use super::world::routing::{Destination, Route, leads_alike};
 use super::world::site::Site;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use std::collections::HashMap;
 
 const TIMEOUT: Code = Code {
     name: "route-timeout",
@@ -27,11 +28,17 @@ pub const CODES: [&Code; 2] = [&TIMEOUT, &HTTP2];
 pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
     for site in sites {
         let is_canary = |route: &Route| route.conditions(site.header).next().is_some();
+        // Of all routes to the same hosts the same is true.
+        let mut known = HashMap::new();
         for (service, route) in site.routes() {
-            let mut others = service.routes.iter().filter(|other| !is_canary(other) && leads_alike(other, route));
             // A timeout that only the canary has was not meant for the service as it is.
-            let is_alone = is_canary(route) && others.any(|other| timeout(other).is_none());
-            if let Some((node, text)) = timeout(route).filter(|_| is_alone || is_for_websockets(world, route)) {
+            let is_without = |other: &Route| !is_canary(other) && timeout(other).is_none() && leads_alike(other, route);
+            let is_alone = || is_canary(route) && service.routes.iter().any(is_without);
+            let mut is_cut = || {
+                let hosts: Vec<_> = route.destinations.iter().map(|destination| destination.host.1).collect();
+                *known.entry((std::ptr::from_ref(service), is_canary(route), hosts)).or_insert_with(is_alone)
+            };
+            if let Some((node, text)) = timeout(route).filter(|_| is_cut() || is_for_websockets(world, route)) {
                 let message = format!("a websocket would be cut after {text}");
                 findings.push(Finding::new(&TIMEOUT, &service.object.source, &node.span, message));
             }

@@ -7,6 +7,7 @@ mod passed;
 mod print;
 mod remembered;
 mod request;
+mod secrets;
 mod shown;
 mod url;
 
@@ -46,6 +47,9 @@ pub struct Options {
     /// The time in seconds since 1970; the clock's if it is not given
     #[arg(long, value_name = "SECONDS")]
     now: Option<u64>,
+    /// Show seals and what headers, cookies, query parameters and claims are compared with, instead of ***
+    #[arg(long)]
+    show_secrets: bool,
     #[command(flatten)]
     request: Spelled,
 }
@@ -59,6 +63,11 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
     let mut explanation = explain(&evaluation.config, &written, &mut request, options);
     if request.needs_address {
         return Err("the decision goes by the client's address; give it by --client-ip".to_owned());
+    }
+    if options.show_secrets {
+        secrets::unmask(&mut explanation, &written);
+    } else {
+        secrets::mask(&mut explanation);
     }
     explanation.faults = evaluation.faults.iter().map(|fault| FaultAt::new(&written, fault)).collect();
     let done = match output {

@@ -7,7 +7,11 @@ use std::path::Path;
 /// The configs at a path; at least one.
 pub fn read(path: &Path) -> Result<Vec<PluginConfig>, String> {
     let mut configs = Vec::new();
-    for unit in sources::read_all(&[path.to_owned()])?.units {
+    let input = sources::read_all(&[path.to_owned()]);
+    if let Some(unreadable) = input.unreadable.first() {
+        return Err(unreadable.to_string());
+    }
+    for unit in input.units {
         configs.extend(Objects::of(&unit)?.configs());
     }
     if configs.is_empty() {

@@ -1,7 +1,10 @@
 //! Documents → Kubernetes objects, and the configs in them.
 
+use super::secret::{self, Secret};
 use super::sources::{Source, Unit};
-use super::yaml::{Node, Value};
+use super::unreadable::Unreadable;
+use super::yaml::{Node, TEMPLATE};
+use super::{ours, template};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -169,18 +172,48 @@ pub struct Objects {
     pub bare: Vec<PluginConfig>,
     /// Whatever else has a kind: it may make pods.
     pub unknown: Vec<Unknown>,
+    /// What could not be read of the texts.
+    pub unreadable: Vec<Unreadable>,
+    /// What is in Secrets.
+    pub secrets: Vec<(Rc<Source>, Secret)>,
 }
 
 impl Objects {
     /// All of a unit.
+    ///
+    /// # Errors
+    ///
+    /// If any of it cannot be read.
     pub fn of(unit: &Unit) -> Result<Objects, String> {
+        let objects = Objects::readable(unit);
+        objects.unreadable.first().map(Unreadable::to_string).map_or(Ok(objects), Err)
+    }
+
+    /// What can be read of a unit.
+    pub fn readable(unit: &Unit) -> Objects {
         let mut objects = Objects { sources: unit.sources.clone(), ..Objects::default() };
         for source in &unit.sources {
-            for node in source.documents()? {
+            let (documents, unreadable) = source.read();
+            objects.unreadable.extend(unreadable);
+            for node in documents {
                 objects.add(source, node);
             }
         }
-        Ok(objects)
+        objects
+    }
+
+    /// All of these together.
+    pub fn together<'o>(all: impl IntoIterator<Item = &'o Objects>) -> Objects {
+        let mut together = Objects::default();
+        for objects in all {
+            together.sources.extend(objects.sources.iter().cloned());
+            together.objects.extend(objects.objects.iter().cloned());
+            together.bare.extend(objects.bare.iter().cloned());
+            together.unknown.extend(objects.unknown.iter().cloned());
+            together.secrets.extend(objects.secrets.iter().cloned());
+            together.unreadable.extend(objects.unreadable.iter().cloned());
+        }
+        together
     }
 
     fn add(&mut self, source: &Rc<Source>, node: Node) {
@@ -192,12 +225,20 @@ impl Objects {
                 self.add(source, item.clone());
             }
         } else if let Some((kind, _)) = KINDS.iter().find(|known| **known == (kind, group)) {
+            if let Some(span) = template::placeholder(kind, &node) {
+                let place = source.position(span.start);
+                self.unreadable.push(Unreadable::new(&source.name, Some(place), TEMPLATE.to_owned()));
+                return;
+            }
             let (namespace, name) =
                 (text(&["metadata", "namespace"]).to_owned(), text(&["metadata", "name"]).to_owned());
             self.objects.push(Object { source: Rc::clone(source), kind, namespace, name, node });
-        } else if node.get("kind").is_none() && is_config(&node) {
+        } else if node.get("kind").is_none() && ours::is_config(&node) {
             self.bare.push(PluginConfig { object: None, source: Rc::clone(source), node: Some(node) });
         } else if !kind.is_empty() {
+            if kind == "Secret" {
+                self.secrets.extend(secret::of_secret(&node).into_iter().map(|secret| (Rc::clone(source), secret)));
+            }
             let namespace = text(&["metadata", "namespace"]).to_owned();
             self.unknown.push(Unknown { namespace, node });
         }
@@ -224,6 +265,13 @@ impl Objects {
         self.objects.iter().filter(|object| is_ours(object))
     }
 
+    /// Plugins that are not taken for this filter and look as if they were meant to be.
+    pub fn almost_ours(&self) -> impl Iterator<Item = &Object> {
+        self.objects.iter().filter(|object| {
+            object.module().is_some_and(|module| !ours::is_ours(&object.name, module) && ours::is_almost_ours(module))
+        })
+    }
+
     /// The configs of all plugins that are this filter, then those that stand alone.
     pub fn configs(&self) -> impl Iterator<Item = PluginConfig> {
         let plugins = self.plugins().map(|plugin| PluginConfig {
@@ -235,19 +283,7 @@ impl Objects {
     }
 }
 
-/// Whether a mapping of no kind is a config: its fields are.
-fn is_config(node: &Node) -> bool {
-    let fields = ["header", "responseHeader", "seal", "rules"];
-    node.get("rules").is_some_and(|rules| matches!(rules.value, Value::List(_)))
-        && node.entries().iter().all(|(key, _)| fields.contains(&&*key.name))
-}
-
-/// Whether an object is a plugin that is this filter and no other: by its image, its names or its rules.
+/// Whether an object is a plugin that is this filter and no other.
 fn is_ours(object: &Object) -> bool {
-    let Some(module) = object.module() else { return false };
-    let is_named = |text: &str| text.contains("canary-split") || text.contains("canary_split");
-    let decides = |rule: &Node| rule.get("split").is_some() || rule.get("subset").is_some();
-    let names = [module.get("pluginName"), module.get("url")].into_iter().flatten().filter_map(Node::text);
-    names.chain([object.name.as_str()]).any(is_named)
-        || module.at(&["pluginConfig", "rules"]).map_or(&[][..], Node::items).iter().any(decides)
+    object.module().is_some_and(|module| ours::is_ours(&object.name, module))
 }

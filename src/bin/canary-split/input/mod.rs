@@ -2,5 +2,11 @@
 
 pub mod choice;
 pub mod manifest;
+pub mod ours;
+pub mod secret;
+pub mod secrets;
+mod source;
 pub mod sources;
+pub mod template;
+pub mod unreadable;
 pub mod yaml;

@@ -1,6 +1,8 @@
 //! PATH… → the texts that are looked at, and which of them are applied together.
 
-use super::yaml::{self, Node};
+pub use super::source::Source;
+use super::unreadable::Unreadable;
+use super::yaml::Node;
 use std::collections::HashSet;
 use std::fs;
 use std::io::Read;
@@ -9,36 +11,10 @@ use std::process::Command;
 use std::rc::Rc;
 
 /// What `kubectl` takes for a kustomization.
-const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// The byte order mark that a text may begin with.
 pub const MARK: char = '\u{feff}';
-
-/// A text and what it is called.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Source {
-    /// The path as it was given, or where else it comes from.
-    pub name: String,
-    /// All of it.
-    pub text: String,
-}
-
-impl Source {
-    /// Line and column of a byte, both from 1; columns are characters.
-    pub fn position(&self, at: usize) -> (usize, usize) {
-        let before = self.text.get(..at).unwrap_or(&self.text);
-        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-        (before.matches('\n').count() + 1, before.get(line_start..).unwrap_or_default().chars().count() + 1)
-    }
-
-    /// Its documents.
-    pub fn documents(&self) -> Result<Vec<Node>, String> {
-        yaml::documents(&self.text).map_err(|malformed| {
-            let (line, column) = self.position(malformed.at);
-            format!("{}:{line}:{column}: not YAML: {}", self.name, malformed.problem)
-        })
-    }
-}
 
 /// Texts that are applied together.
 #[derive(Debug, Default)]
@@ -56,50 +32,53 @@ pub struct Input {
     pub units: Vec<Unit>,
     /// What was left out, and what to do instead.
     pub notes: Vec<String>,
+    /// What could not be read, and why.
+    pub unreadable: Vec<Unreadable>,
     /// The files and kustomizations that were read, by whatever name.
     seen: HashSet<PathBuf>,
 }
 
 /// Reads these files, folders (with all below them) and, for `-`, the standard input; each file once. A kustomization is a unit of
 /// its own, as `kubectl kustomize` renders it; all else together is one.
-pub fn read_all(paths: &[PathBuf]) -> Result<Input, String> {
+pub fn read_all(paths: &[PathBuf]) -> Input {
     let mut input = Input { units: vec![Unit::default()], ..Input::default() };
     for path in paths {
         let folder = path.parent().filter(|_| is_kustomization(path));
         if path.as_os_str() == "-" {
-            input.add(path)?;
+            input.add(path);
         } else if path.is_dir() {
-            input.add_folder(path, false)?;
+            input.add_folder(path, false);
         } else if let Some(folder) = folder {
-            input.add_kustomization(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }, path)?;
+            input.add_kustomization(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }, path);
         } else {
-            input.add(path)?;
+            input.add(path);
         }
     }
     input.units.retain(|unit| !unit.sources.is_empty());
-    Ok(input)
+    input
 }
 
 /// Reads one file, or the standard input for `-`.
-pub fn read(path: &Path) -> Result<Source, String> {
-    let Source { name, text } = read_whole(path)?;
+pub fn read(path: &Path) -> Result<Source, Unreadable> {
+    let Source { name, text, .. } = read_whole(path)?;
     // A byte order mark is no part of what is said.
     let text = text.strip_prefix(MARK).map(str::to_owned).unwrap_or(text);
-    Ok(Source { name, text })
+    Ok(Source::new(name, text))
 }
 
 /// Reads one file, or the standard input for `-`, with the byte order mark that it may begin with.
-pub fn read_whole(path: &Path) -> Result<Source, String> {
+pub fn read_whole(path: &Path) -> Result<Source, Unreadable> {
     let mut bytes = Vec::new();
     let (name, done) = if path.as_os_str() == "-" {
         ("standard input".to_owned(), std::io::stdin().lock().read_to_end(&mut bytes))
     } else {
         (path.display().to_string(), fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)))
     };
-    done.map_err(|error| format!("{name}: {error}"))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|error| format!("{name}: not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))?;
-    Ok(Source { name, text })
+    done.map_err(|error| Unreadable::new(&name, None, error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        Unreadable::new(&name, None, format!("not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
+    })?;
+    Ok(Source::new(name, text))
 }
 
 fn is_kustomization(path: &Path) -> bool {
@@ -112,37 +91,46 @@ impl Input {
         fs::canonicalize(path).map_or(true, |path| self.seen.insert(path))
     }
 
-    fn add(&mut self, path: &Path) -> Result<(), String> {
-        if (path.as_os_str() == "-" || self.is_new(path))
-            && let Some(unit) = self.units.first_mut()
-        {
-            unit.sources.push(Rc::new(read(path)?));
+    fn add(&mut self, path: &Path) {
+        if path.as_os_str() != "-" && !self.is_new(path) {
+            return;
         }
-        Ok(())
+        match (read(path), self.units.first_mut()) {
+            (Ok(source), Some(unit)) => unit.sources.push(Rc::new(source)),
+            (Ok(_), None) => {}
+            (Err(unreadable), _) => self.unreadable.push(unreadable),
+        }
     }
 
-    fn add_kustomization(&mut self, folder: &Path, file: &Path) -> Result<(), String> {
+    fn add_kustomization(&mut self, folder: &Path, file: &Path) {
         if self.is_new(file) {
-            self.units.extend(render(folder, file)?);
+            match render(folder, file) {
+                Ok(unit) => self.units.extend(unit),
+                Err(unreadable) => self.unreadable.push(unreadable),
+            }
         }
-        Ok(())
     }
 
     /// All below a folder; in and below a kustomization only (further) kustomizations, whose the other files are.
-    fn add_folder(&mut self, folder: &Path, inside: bool) -> Result<(), String> {
-        let unreadable = |error| format!("{}: {error}", folder.display());
-        let mut entries = fs::read_dir(folder)
-            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>())
-            .map_err(unreadable)?;
+    fn add_folder(&mut self, folder: &Path, inside: bool) {
+        let entries = fs::read_dir(folder)
+            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>());
+        let mut entries = match entries {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.unreadable.push(Unreadable::new(&folder.display().to_string(), None, error.to_string()));
+                return;
+            }
+        };
         entries.sort();
         let kustomization = entries.iter().find(|path| is_kustomization(path));
         if !inside && kustomization.is_none() && entries.iter().any(|path| path.ends_with("Chart.yaml")) {
             let folder = folder.display();
             self.notes.push(format!("{folder} is a Helm chart: helm template {folder} | canary-split check -"));
-            return Ok(());
+            return;
         }
         if let Some(file) = kustomization {
-            self.add_kustomization(folder, file)?;
+            self.add_kustomization(folder, file);
         }
         let inside = inside || kustomization.is_some();
         for path in entries {
@@ -151,46 +139,47 @@ impl Input {
                 continue;
             }
             if path.is_dir() {
-                self.add_folder(&path, inside)?;
+                self.add_folder(&path, inside);
             } else if !inside
                 && path.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known))
             {
-                self.add(&path)?;
+                self.add(&path);
             }
         }
-        Ok(())
     }
 }
 
 /// What `kubectl kustomize` makes of a folder; `None` for a component, which is nothing by itself.
-fn render(folder: &Path, file: &Path) -> Result<Option<Unit>, String> {
+fn render(folder: &Path, file: &Path) -> Result<Option<Unit>, Unreadable> {
     let source = read(file)?;
-    if source.documents()?.iter().any(|node| node.get("kind").and_then(Node::text) == Some("Component")) {
+    let (documents, malformed) = source.read();
+    if let Some(malformed) = malformed.into_iter().next() {
+        return Err(malformed);
+    }
+    if documents.iter().any(|node| node.get("kind").and_then(Node::text) == Some("Component")) {
         return Ok(None);
     }
-    let missing = format!(
-        "{} is a kustomization, and neither kubectl nor kustomize is installed; elsewhere: kubectl kustomize {0} | canary-split check -",
-        folder.display()
-    );
+    let unreadable = |name: &str, problem: String| Err(Unreadable::new(name, None, problem));
     for (program, arguments) in [("kubectl", ["kustomize"]), ("kustomize", ["build"])] {
+        let name = format!("{program} {} {}", arguments.join(" "), folder.display());
         let done = match Command::new(program).args(arguments).arg(folder).output() {
             Ok(done) => done,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(format!("{program}: {error}")),
+            Err(error) => return unreadable(program, error.to_string()),
         };
         let said =
             String::from_utf8_lossy(if done.status.success() { &done.stdout } else { &done.stderr }).into_owned();
         if !done.status.success() {
-            return Err(format!(
-                "{program} {} {}: {}",
-                arguments.join(" "),
-                folder.display(),
-                said.trim().replace('\n', " ")
-            ));
+            return unreadable(&name, said.trim().replace('\n', " "));
         }
-        let name = format!("{program} {} {}", arguments.join(" "), folder.display());
-        let folder = folder.display().to_string();
-        return Ok(Some(Unit { folder, sources: vec![Rc::new(Source { name, text: said })] }));
+        let source = Source::new(name, said).from(folder);
+        return Ok(Some(Unit { folder: folder.display().to_string(), sources: vec![Rc::new(source)] }));
     }
-    Err(missing)
+    let folder = folder.display().to_string();
+    unreadable(
+        &folder,
+        format!(
+            "a kustomization, and neither kubectl nor kustomize is installed; elsewhere: kubectl kustomize {folder} | canary-split check -"
+        ),
+    )
 }

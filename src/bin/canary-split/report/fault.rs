@@ -1,8 +1,10 @@
 //! What is wrong with a config, and where.
 
 use crate::input::manifest::PluginConfig;
+use crate::input::secrets::{self, CONDITIONS};
 use canary_split::reload::Fault;
 use serde::Serialize;
+use std::ops::Range;
 
 /// Something wrong with a config, and where.
 #[derive(Debug, Serialize)]
@@ -27,16 +29,28 @@ impl std::fmt::Display for FaultAt {
 impl FaultAt {
     /// A fault of this config.
     pub fn new(config: &PluginConfig, fault: &Fault) -> FaultAt {
-        let (line, column) = config.source.position(config.locate(&fault.error.place, false).start);
+        let span = config.locate(&fault.error.place, false);
+        let (line, column) = config.source.position(span.start);
         FaultAt {
             file: config.source.name.clone(),
             line,
             column,
             place: fault.error.place.clone(),
-            problem: fault.error.problem.clone(),
+            problem: masked(config, fault, &span),
             consequence: fault.consequence.clone(),
         }
     }
+}
+
+/// What is wrong, without the secrets that are there.
+fn masked(config: &PluginConfig, fault: &Fault, span: &Range<usize>) -> String {
+    let may_name_one = fault.error.place.split(['.', '[']).any(|step| CONDITIONS.contains(&step) || step == "seal");
+    let mut secrets = Vec::new();
+    if let Some(node) = config.node.as_ref().filter(|_| may_name_one) {
+        secrets::of_config(node, &mut secrets);
+    }
+    let there = secrets.iter().filter(|secret| span.contains(&secret.span.start));
+    there.fold(fault.error.problem.clone(), |problem, secret| secret.hidden_in(&problem))
 }
 
 /// Says on the standard error what is wrong.

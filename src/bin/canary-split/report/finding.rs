@@ -3,19 +3,31 @@
 use crate::input::sources::Source;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use clap::ValueEnum;
 use serde::Serialize;
+use std::fmt;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::rc::Rc;
 
 /// How bad a kind of finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// It may be meant.
     Warning,
     /// Requests go wrong.
     Error,
+}
+
+/// As in the name of a finding; padded if that is asked for.
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        })
+    }
 }
 
 /// A kind of finding. The texts are in `docs/CHECKS.md` too.
@@ -42,7 +54,34 @@ pub struct Finding {
     pub source: Rc<Source>,
     /// Where in it.
     pub span: Range<usize>,
+    /// Where in an object, if that is known.
+    pub place: Option<Place>,
 }
+
+/// A place in an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// `KIND NAMESPACE/NAME`
+    pub object: String,
+    /// As in `spec.http[0].route`; empty: all of it.
+    pub path: String,
+    /// From where it was rendered, if that is known.
+    pub from: Option<Origin>,
+}
+
+/// A line of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// The file.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+}
+
+/// Longer lines are shown in part.
+const MOST: usize = 400;
+/// How much of them before and behind the place.
+const AROUND: usize = 60;
 
 /// A finding as JSON.
 #[derive(Serialize)]
@@ -54,6 +93,9 @@ struct Listed<'f> {
     line: usize,
     column: usize,
     text: String,
+    object: Option<&'f str>,
+    path: Option<&'f str>,
+    from: Option<&'f Origin>,
     why: &'f str,
     fix: &'f str,
 }
@@ -61,14 +103,25 @@ struct Listed<'f> {
 impl Finding {
     /// Something at this place.
     pub fn new(code: &'static Code, source: &Rc<Source>, span: &Range<usize>, message: String) -> Finding {
-        Finding { code, message, source: Rc::clone(source), span: span.clone() }
+        Finding { code, message, source: Rc::clone(source), span: span.clone(), place: None }
     }
 
-    /// The bytes to point at: of what goes over several lines the first one.
-    fn pointed(&self) -> Range<usize> {
-        let text = self.source.text.get(self.span.clone()).unwrap_or_default();
-        let first = text.lines().next().unwrap_or_default().trim_end();
-        self.span.start..self.span.start + first.len()
+    /// What tells it from others.
+    pub fn identity(&self) -> (&'static str, String, *const Source, usize, usize) {
+        (self.code.name, self.message.clone(), Rc::as_ptr(&self.source), self.span.start, self.span.end)
+    }
+
+    /// The line that it is about, and the bytes of it to point at; of a long line the part around them.
+    fn pointed(&self) -> (&str, Range<usize>) {
+        let (line, begins) = self.source.line(self.span.start);
+        let start = (self.span.start - begins).min(line.len());
+        let end = line.len().min(self.span.end.saturating_sub(begins)).max(start);
+        if line.len() <= MOST {
+            return (line, start..end);
+        }
+        let cut = |at: usize| (0..=at.min(line.len())).rev().find(|at| line.is_char_boundary(*at)).unwrap_or_default();
+        let (from, to) = (cut(start.saturating_sub(AROUND)), cut(end.min(start + AROUND) + AROUND));
+        (line.get(from..to).unwrap_or_default(), start - from..(end - from).min(to - from))
     }
 
     /// As rustc shows what it finds.
@@ -77,11 +130,22 @@ impl Finding {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let group = level.primary_title(&self.message).id(self.code.name).element(
-            Snippet::source(&self.source.text)
-                .path(&self.source.name)
-                .annotation(AnnotationKind::Primary.span(self.pointed())),
-        );
+        let (line, column) = self.source.position(self.span.start);
+        let (text, pointed) = self.pointed();
+        let snippet = Snippet::source(text).line_start(line).annotation(AnnotationKind::Primary.span(pointed));
+        let group = level.primary_title(&self.message).id(self.code.name);
+        // Of a line that is cut the columns are not those of the file.
+        let group = if self.source.line(self.span.start).0.len() == text.len() {
+            group.element(snippet.path(&self.source.name))
+        } else {
+            group
+                .element(annotate_snippets::Origin::path(&self.source.name).line(line).char_column(column))
+                .element(snippet)
+        };
+        // The lines of what was rendered are in no file.
+        let place = self.place.as_ref().filter(|_| self.source.rendered_from.is_some()).map(Place::to_string);
+        let place = place.iter().map(|place| Level::NOTE.message(place.as_str()));
+        let group = group.elements(place);
         let report = [group.element(Level::NOTE.message(self.code.why)).element(Level::HELP.message(self.code.fix))];
         let renderer = if is_colourful { Renderer::styled() } else { Renderer::plain() };
         writeln!(out, "{}\n", renderer.decor_style(DecorStyle::Ascii).render(&report))
@@ -90,7 +154,8 @@ impl Finding {
     /// As an entry of a list in JSON.
     pub fn to_json(&self) -> serde_json::Value {
         let (line, column) = self.source.position(self.span.start);
-        let text = self.source.text.lines().nth(line - 1).unwrap_or_default().to_owned();
+        let text = self.pointed().0.to_owned();
+        let place = self.place.as_ref();
         let Code { name, severity, why, fix } = *self.code;
         let listed = Listed {
             code: name,
@@ -100,9 +165,23 @@ impl Finding {
             line,
             column,
             text,
+            object: place.map(|place| place.object.as_str()),
+            path: place.map(|place| place.path.as_str()),
+            from: place.and_then(|place| place.from.as_ref()),
             why,
             fix,
         };
         serde_json::to_value(listed).unwrap_or_default()
+    }
+}
+
+/// `OBJECT, PATH, from FILE:LINE`
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.object)?;
+        if !self.path.is_empty() {
+            write!(f, ", {}", self.path)?;
+        }
+        self.from.as_ref().map_or(Ok(()), |Origin { file, line }| write!(f, ", from {file}:{line}"))
     }
 }

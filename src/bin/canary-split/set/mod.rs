@@ -56,7 +56,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
     let whole = sources::read_whole(&options.file)?;
     let (mark, rest) =
         whole.text.split_at_checked(whole.text.strip_prefix(MARK).map_or(0, |_| MARK.len_utf8())).unwrap_or_default();
-    let source = Source { text: rest.to_owned(), name: whole.name };
+    let source = Source::new(whole.name, rest);
     let name = source.name.clone();
     let documents = source.documents()?;
     let old = chosen(source, options)?;
@@ -64,7 +64,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
     let wanted = if options.rollback { rollback(rule, &options.rule)? } else { wanted(&options.weights)? };
     let edits = edits(&old, &documents, rule, &options.rule, &wanted)?;
     let text = splice::spliced(&old.source, &edits, &documents)?;
-    let new = chosen(Source { name: name.clone(), text: text.clone() }, options)?;
+    let new = chosen(Source::new(name.clone(), text.clone()), options)?;
     check_rule(&new, &options.rule)?;
 
     let is_written = !edits.is_empty() && !options.dry_run;

@@ -13,9 +13,9 @@ impl<'o> Labels<'o> {
         pairs.collect::<Option<_>>().map(Labels)
     }
 
-    /// The value of a label.
+    /// The value of a label; of one that is given twice the last.
     pub fn get(&self, name: &str) -> Option<&'o str> {
-        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+        self.0.iter().rfind(|(known, _)| *known == name).map(|(_, value)| *value)
     }
 
     /// Whether there is none.
@@ -25,7 +25,7 @@ impl<'o> Labels<'o> {
 
     /// Whether this selects what has those labels.
     pub fn selects(&self, labels: &Labels) -> bool {
-        self.0.iter().all(|(name, value)| labels.get(name) == Some(value))
+        self.0.iter().all(|(name, _)| labels.get(name) == self.get(name))
     }
 
     /// Whether nothing can have both: the first label that differs, with both values.

@@ -1,0 +1,48 @@
+//! Which plugin is this filter and no other.
+
+use super::yaml::{Node, Value};
+
+/// Whether a plugin is this filter: by its name, `pluginName` or `url`, or by what its rules have.
+pub fn is_ours(name: &str, module: &Node) -> bool {
+    let is_named = |text: &str| text.contains("canary-split") || text.contains("canary_split");
+    let names = [module.get("pluginName"), module.get("url")].into_iter().flatten().filter_map(Node::text);
+    names.chain([name]).any(is_named)
+        || module.at(&["pluginConfig", "rules"]).map_or(&[][..], Node::items).iter().any(decides)
+}
+
+/// Whether the config of a plugin that is not this filter looks as if it were meant for it: what would be rules is elsewhere.
+pub fn is_almost_ours(module: &Node) -> bool {
+    let is_list_of_rules = |node: &Node| node.items().iter().any(decides) || decides(node);
+    let looks_alike = |config: &Node| {
+        let is_meant = |name: &str| name.eq_ignore_ascii_case("rules") || name.eq_ignore_ascii_case("rule");
+        config.entries().iter().any(|(key, value)| {
+            is_list_of_rules(value)
+                || is_meant(&key.name) && value.entries().iter().any(|(_, value)| is_list_of_rules(value))
+                || is_meant(&key.name) && value.items().iter().any(has_weights)
+        })
+    };
+    module.entries().iter().any(|(key, value)| {
+        key.name.eq_ignore_ascii_case("pluginConfig") && (looks_alike(value) || value.items().iter().any(decides))
+    })
+}
+
+/// Whether a mapping has what only rules of this filter have.
+fn decides(rule: &Node) -> bool {
+    rule.get("subset").is_some_and(|subset| subset.text().is_some())
+        || rule.get("split").is_some_and(|split| split.items().iter().any(|part| part.get("subset").is_some()))
+        || rule.get("split").is_some_and(|split| matches!(split.value, Value::Map(_)))
+        || rule.at(&["adopt", "header"]).is_some()
+}
+
+/// Whether any list in a mapping is one of subsets and weights.
+fn has_weights(rule: &Node) -> bool {
+    let lists = rule.entries().iter().flat_map(|(_, value)| value.items());
+    lists.into_iter().any(|part| part.get("subset").is_some() && part.get("weight").is_some())
+}
+
+/// Whether a mapping of no kind is a config: its fields are.
+pub fn is_config(node: &Node) -> bool {
+    let fields = ["header", "responseHeader", "seal", "rules"];
+    node.get("rules").is_some_and(|rules| matches!(rules.value, Value::List(_)))
+        && node.entries().iter().all(|(key, _)| fields.contains(&&*key.name))
+}

@@ -1,0 +1,26 @@
+//! YAML and JSON → a tree that knows where each value is in the text, read as `kubectl` reads them.
+//!
+//! ```text
+//! documents → json
+//!           → tree (entries) → scanner → scalars, words → cursor
+//! ```
+//!
+//! `kubectl` reads YAML with go-yaml 2, which is laxer than YAML 1.2 in some places and stricter in others. So the scanner here follows
+//! that one and no crate's; tests/istio/reading compares the two on a corpus.
+
+#[cfg(test)]
+mod corpus;
+mod cursor;
+mod documents;
+mod entries;
+mod json;
+mod node;
+mod plain;
+mod scalars;
+mod scanner;
+mod token;
+mod tree;
+mod words;
+
+pub use documents::{TEMPLATE, documents, read};
+pub use node::{Key, Node, Value};

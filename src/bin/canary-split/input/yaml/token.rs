@@ -1,0 +1,76 @@
+//! What a text of YAML consists of.
+
+use std::ops::Range;
+
+/// A part of a text and what it means.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// What it means.
+    pub kind: Kind,
+    /// Its bytes.
+    pub span: Range<usize>,
+}
+
+/// What a part of a text means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The text ends.
+    End,
+    /// `%…`
+    Directive,
+    /// `---`
+    DocumentStart,
+    /// `...`
+    DocumentEnd,
+    /// The first `-` of a list.
+    BlockListStart,
+    /// The first key of a mapping.
+    BlockMapStart,
+    /// A list or mapping ends, by its indentation.
+    BlockEnd,
+    /// `[`
+    FlowListStart,
+    /// `]`
+    FlowListEnd,
+    /// `{`
+    FlowMapStart,
+    /// `}`
+    FlowMapEnd,
+    /// `-`
+    BlockEntry,
+    /// `,`
+    FlowEntry,
+    /// `?`, or nothing before a key that needs none.
+    Key,
+    /// `:`
+    Value,
+    /// `*NAME`
+    Alias(String),
+    /// `&NAME`
+    Anchor(String),
+    /// `!TAG`
+    Tag(String),
+    /// Text.
+    Scalar {
+        /// What it says.
+        text: String,
+        /// Whether it has no quotes: then it may be a number or the like.
+        is_plain: bool,
+    },
+}
+
+/// Why a text is not YAML.
+#[derive(Debug)]
+pub struct Malformed {
+    /// The byte at which the reader noticed.
+    pub at: usize,
+    /// What is wrong.
+    pub problem: String,
+}
+
+impl Malformed {
+    /// A problem at a byte.
+    pub fn new(at: usize, problem: impl Into<String>) -> Malformed {
+        Malformed { at, problem: problem.into() }
+    }
+}

@@ -96,7 +96,7 @@ def test_a_service_without_a_rule_hides_a_missing_route_until_those_with_one_are
     (tmp_path / "rules.yaml").write_text(text.replace(service % ".+", service % "shop.shop.svc.cluster.local") if named else text)
     series = [{"series": name, "values": f"0+{each}x20"} for name, each in HIDDEN.items()]
     expression = 'count(ALERTS{alertname="CanaryNotRouted",alertstate="firing",rule="r",subset="v2"}) or vector(0)'
-    expected = {"expr": expression, "eval_time": "15m", "exp_samples": [{"labels": "{}", "value": told}]}
+    expected = {"expr": expression, "eval_time": "18m", "exp_samples": [{"labels": "{}", "value": told}]}
     test = {"interval": "1m", "input_series": series, "promql_expr_test": [expected]}
     (tmp_path / "test.yaml").write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": [test]}))
     promtool("test", "rules", tmp_path / "test.yaml")

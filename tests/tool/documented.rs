@@ -47,3 +47,13 @@ fn the_tools_documentation_shows_what_it_prints() {
     // check, explain, diff, set, simulate; a schema would be too long.
     assert!(counts.len() == 6 && counts[..5].iter().all(|&count| count > 0), "{counts:?}");
 }
+
+#[test]
+fn trial_24_the_command_that_asks_a_cluster_fetches_all_pods() {
+    let documents = [include_str!("../../README.md"), include_str!("../../docs/TOOL.md")];
+    for document in documents {
+        let (_, command) = document.split_once("kubectl get -A -o yaml").unwrap();
+        let kinds = command.split_whitespace().next().unwrap();
+        assert!(kinds.split(',').any(|kind| kind == "pods"), "{kinds}");
+    }
+}

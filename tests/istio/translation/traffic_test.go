@@ -223,7 +223,7 @@ func brokenRuleKeepsLastGood(t *testing.T, g *gateway) {
 		return strings.Replace(text, `"weight":20`, `"weight":"20"`, 1)
 	}))(t)
 	g.apply(broken)
-	says := `rules[0].split[1].weight: a string, not a number (rule httpbin keeps its last good version)`
+	says := `rules[0].split[1].weight: "20" is a string, not a number (rule httpbin keeps its last good version)`
 	harness.Until(t, says, func() bool { return strings.Contains(g.logs.String(), says) })
 	if v2 := c.count(t, 200); v2 != 200 {
 		t.Errorf("%d of 200 see v2: the last good weights were 0/100", v2)

@@ -1,8 +1,8 @@
 //! Whether the cookie's domain is that of every host of its rule.
 
-use super::world::Site;
 use super::world::World;
 use super::world::plugin::{Plugin, hosts};
+use super::world::site::Site;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use canary_split::rule::Rule;
@@ -20,18 +20,21 @@ pub const CODES: [&Code; 1] = [&DOMAIN];
 /// Looks at the rules of every plugin.
 pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
     for plugin in &world.plugins {
+        let entries = plugin.config.node.as_ref().and_then(|node| node.get("rules")).map_or(&[][..], Node::items);
         for (place, rule) in &plugin.rules {
-            let keys = plugin.config.node.as_ref().and_then(|node| node.get("rules")).map_or(&[][..], Node::items);
-            let cookie = keys.get(*place).and_then(|rule| rule.at(&["sticky", "cookie"]));
-            let Some(domain) = cookie.and_then(|cookie| cookie.get("domain")) else { continue };
-            let Some(text) = domain.text().map(|text| text.trim_start_matches('.').to_ascii_lowercase()) else {
-                continue;
-            };
-            if let Some(host) = all_hosts(plugin, rule, sites).iter().find(|host| !covers(&text, host)) {
-                let message = format!("rule {} is for {host} too, which is not in the domain {text}", rule.name);
-                findings.push(Finding::new(&DOMAIN, &plugin.config.source, &domain.span, message));
+            let domain = |key: &str| entries.get(*place)?.at(&[key, "cookie", "domain"]);
+            for domain in ["sticky", "remember"].into_iter().filter_map(domain) {
+                check_domain(plugin, rule, domain, sites, findings);
             }
         }
+    }
+}
+
+fn check_domain(plugin: &Plugin, rule: &Rule, node: &Node, sites: &[Site], findings: &mut Vec<Finding>) {
+    let Some(domain) = node.text().map(|text| text.trim_start_matches('.').to_ascii_lowercase()) else { return };
+    if let Some(host) = all_hosts(plugin, rule, sites).iter().find(|host| !covers(&domain, host)) {
+        let message = format!("rule {} is for {host} too, which is not in the domain {domain}", rule.name);
+        findings.push(Finding::new(&DOMAIN, &plugin.config.source, &node.span, message));
     }
 }
 

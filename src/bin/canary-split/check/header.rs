@@ -1,10 +1,14 @@
 //! Whether each subset that a rule can choose has a route, and each route a rule.
 
+use super::mesh::{self, Behind, Mesh};
 use super::seal;
+use super::world::World;
 use super::world::plugin::{Named, Plugin};
-use super::world::routing::{Destination, Route, VirtualService};
-use super::world::{Site, World};
-use crate::input::yaml::Node;
+use super::world::routing::{Destination, Route};
+use super::world::site::{Class, Site};
+use super::world::table::{Met, Step, Table};
+use super::world::text::Taken;
+use crate::input::yaml::{Key, Node};
 use crate::report::finding::{Code, Finding, Severity};
 
 const MISMATCH: Code = Code {
@@ -40,10 +44,10 @@ pub const CODES: [&Code; 4] = [&MISMATCH, &NO_ROUTE, &ELSEWHERE, &UNCHOSEN];
 
 /// Looks at the routes that requests of every rule meet.
 pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
+    let mesh = Mesh::of(world);
     for site in sites {
-        let is_routed_later = world.virtual_services.iter().any(|service| site.may_meet_later(service));
-        for named in site.plugin.subsets(site.rule) {
-            site.subset(&named, is_routed_later, findings);
+        for named in site.subsets() {
+            site.subset(&named, world, &mesh, findings);
         }
         let writers = world.writers_of(site.header);
         if writers.iter().all(|writer| writer.is_whole) {
@@ -52,49 +56,47 @@ pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
     }
 }
 
-impl Site<'_, '_> {
-    /// Whether requests may meet these routes further on, at a sidecar: the routes here lead to one of its hosts, or it is for
-    /// sidecars alone, and any application may call it. One that is at a gateway as well is another application's.
-    fn may_meet_later(&self, service: &VirtualService) -> bool {
-        let is_its = |destination: &Destination| {
-            service.hosts.iter().any(|(_, host)| destination.is_at(host, &service.object.namespace))
-        };
-        let is_near = || {
-            let mut destinations = self.routes().flat_map(|(_, route)| &route.destinations);
-            service.is_for(self.host.1) || destinations.any(is_its)
-        };
-        service.is_for_mesh() && service.mentions(self.header) && (service.gateways().next().is_none() || is_near())
-    }
-
-    fn subset(&self, named: &Named, is_routed_later: bool, findings: &mut Vec<Finding>) {
+impl<'w> Site<'w, '_> {
+    fn subset(&self, named: &Named<'w>, world: &World, mesh: &Mesh, findings: &mut Vec<Finding>) {
         let value = &*named.subset.header_value;
-        if self.routes().any(|(_, route)| route.takes(self.header, value)) {
+        if self.steps().any(|step| step.takes(self.header, value)) {
             self.elsewhere(named, findings);
             return;
         }
-        if self.sealed_otherwise(named, findings) || !named.is_chosen {
+        let is_known = self.sealed_otherwise(named, findings) || self.steps().any(|step| step.route.shuns(self.header));
+        if is_known || !named.is_chosen {
             return;
         }
-        if is_routed_later || self.is_unknowable() || self.is_default(named) {
+        let others = self.matched_otherwise(named);
+        let has_unknown = self.steps().any(|step| step.route.is_delegated());
+        if !self.is_stray(named) && (!has_unknown || others.is_empty()) {
             return;
         }
-        let others =
-            self.routes().flat_map(|(service, route)| route.headers_with(value).map(move |key| (service, key)));
-        let mut is_matched_otherwise = false;
-        for (service, key) in others {
-            is_matched_otherwise = true;
-            let message = format!(
-                "{} matches {} for subset {}, the plugin writes {}",
-                service.object.title(),
-                key.name,
-                named.subset.name,
-                self.header
-            );
-            findings.push(Finding::new(&MISMATCH, &service.object.source, &key.span, message));
+        let bypassed = match mesh.behind(world, self) {
+            Behind::Nobody => Vec::new(),
+            Behind::Perhaps => return,
+            Behind::Bypassed(services) => services,
+        };
+        if others.is_empty() && !has_unknown {
+            match bypassed.as_slice() {
+                [] => self.missing(named, findings),
+                _ => findings.extend(bypassed.iter().map(|service| mesh::bypassed(service, self.header))),
+            }
         }
-        if !is_matched_otherwise {
-            self.missing(named, findings);
-        }
+        findings.extend(others);
+    }
+
+    /// Routes that ask for a subset under another header.
+    fn matched_otherwise(&self, named: &Named) -> Vec<Finding> {
+        let (name, value) = (&*named.subset.name, &*named.subset.header_value);
+        let is_it = |asked: &str| asked == value || asked == name;
+        let finding = |step: &Step, key: &Key| {
+            let object = step.service.object;
+            let message =
+                format!("{} matches {} for subset {name}, the plugin writes {}", object.title(), key.name, self.header);
+            Finding::new(&MISMATCH, &object.source, &key.span, message)
+        };
+        self.steps().flat_map(|step| step.route.headers_with(is_it).map(move |key| finding(step, key))).collect()
     }
 
     fn missing(&self, named: &Named, findings: &mut Vec<Finding>) {
@@ -107,34 +109,48 @@ impl Site<'_, '_> {
         findings.push(Finding::new(&NO_ROUTE, &service.object.source, &node.span, message));
     }
 
-    /// Whether routes stand elsewhere, or ask for the header in a way that is not understood here.
-    fn is_unknowable(&self) -> bool {
-        self.routes().any(|(_, route)| route.is_delegated() || route.shuns(self.header))
-    }
-
-    /// Whether the routes that take any request, or nobody knows which, are the subset's own.
-    fn is_default(&self, named: &Named) -> bool {
-        let value = &*named.subset.header_value;
-        let is_open = |route: &Route| route.is_open(self.header) && route.headers_with(value).next().is_none();
-        let open = self.routes().filter(|(_, route)| is_open(route));
-        let mut destinations = open.flat_map(|(_, route)| &route.destinations).peekable();
-        if !named.is_stable {
-            return destinations.any(|destination| destination.is_subset(&named.subset.name));
-        }
-        // Stable may be called otherwise there; another subset of this rule it is not.
-        let is_other = |subset: &str| subset != &*named.subset.name && self.is_named(subset);
-        destinations.peek().is_none()
-            || !destinations.all(|destination| destination.subset.is_some_and(|(_, subset)| is_other(subset)))
+    /// Whether requests for a subset surely get to another one's route. Stable may be called otherwise there; another subset of
+    /// this rule it is not.
+    fn is_stray(&self, named: &Named<'w>) -> bool {
+        let own = &*named.subset.name;
+        let is_other = |destination: &Destination| {
+            destination.subset.is_some_and(|(_, subset)| subset != own && self.is_named(subset))
+        };
+        let leads_there = |route: &Route| route.destinations.iter().all(|destination| destination.is_called(own));
+        let is_away = |met: &Met| {
+            let route = met.step.route;
+            let mut destinations = route.destinations.iter();
+            match met.taken {
+                Taken::All if named.is_stable => {
+                    !met.step.asks_for(self.header) && !route.destinations.is_empty() && destinations.all(is_other)
+                }
+                Taken::All => !leads_there(route),
+                _ => !named.is_stable && destinations.any(is_other) && !leads_there(route),
+            }
+        };
+        let mut destinations = self.steps().flat_map(|step| &step.route.destinations).peekable();
+        let is_nowhere = destinations.peek().is_some()
+            && match named.is_stable {
+                false => !destinations.any(|destination| destination.is_called(own)),
+                true => !self.steps().any(|step| step.asks_for(self.header)) && destinations.all(is_other),
+            };
+        let classes = self.classes(&named.subset.header_value);
+        let is_met = |class: &Class| {
+            let known = class.known();
+            let is_met = |table: &Table| table.met(&known).iter().any(|met| is_away(met) && table.reaches(met, &known));
+            self.tables.iter().any(|table| is_met(table))
+        };
+        is_nowhere || classes.iter().any(is_met)
     }
 
     fn is_named(&self, subset: &str) -> bool {
-        self.plugin.subsets(self.rule).iter().any(|named| *named.subset.name == *subset)
+        self.subsets().iter().any(|named| *named.subset.name == *subset)
     }
 
     /// Routes for a subset that lead to another one of its rule.
     fn elsewhere(&self, named: &Named, findings: &mut Vec<Finding>) {
         let value = &*named.subset.header_value;
-        for (service, route) in self.routes() {
+        for (service, route) in self.steps().map(|step| (step.service, step.route)) {
             if !route.exact_values(self.header).any(|(_, exact)| exact == value) {
                 continue;
             }
@@ -153,7 +169,7 @@ impl Site<'_, '_> {
     /// Whether there are routes for a subset, but under another seal.
     fn sealed_otherwise(&self, named: &Named, findings: &mut Vec<Finding>) -> bool {
         let before = findings.len();
-        for (service, route) in self.routes() {
+        for (service, route) in self.steps().map(|step| (step.service, step.route)) {
             for (node, exact) in route.exact_values(self.header) {
                 if subset_of(exact) == &*named.subset.name {
                     findings.push(seal::mismatch(self.plugin, service, node, &named.subset.name));
@@ -165,7 +181,7 @@ impl Site<'_, '_> {
 
     /// Routes for what no rule chooses.
     fn unchosen(&self, writers: &[&Plugin], findings: &mut Vec<Finding>) {
-        for (service, route) in self.routes() {
+        for (service, route) in self.steps().map(|step| (step.service, step.route)) {
             let is_unknown = |(_, exact): &(&Node, &str)| {
                 !writers.iter().any(|writer| writer.writes(exact) || writer.names(subset_of(exact)))
             };

@@ -1,14 +1,19 @@
 //! `check`: what is wrong with these manifests, before anything is applied.
 
 mod config;
+mod cors;
 mod destinations;
 mod domain;
 mod everywhere;
+mod first;
 mod header;
 mod hosts;
 mod image;
+mod mesh;
 mod order;
+mod pairs;
 mod parts;
+mod paths;
 mod placeholder;
 mod plugin;
 mod redirect;
@@ -21,20 +26,23 @@ mod stable;
 mod strangers;
 mod targets;
 mod websocket;
+mod weights;
+
 mod world;
 
-use crate::input::manifest::Objects;
+use crate::input::manifest::{Objects, Unknown};
 use crate::input::sources;
+use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding};
 use crate::report::output::Output;
 use parts::Part;
 use std::io::Write;
 use std::path::PathBuf;
 use std::rc::Rc;
-use world::World;
+use world::{World, site};
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 19] = [
+pub const CODES: [&[&Code]; 24] = [
     &config::CODES,
     &parts::CODES,
     &rules::CODES,
@@ -45,12 +53,17 @@ pub const CODES: [&[&Code]; 19] = [
     &image::CODES,
     &placeholder::CODES,
     &header::CODES,
+    &mesh::CODES,
     &seal::CODES,
     &order::CODES,
+    &paths::CODES,
     &stable::CODES,
+    &weights::CODES,
+    &first::CODES,
     &destinations::CODES,
     &short_host::CODES,
     &websocket::CODES,
+    &cors::CODES,
     &hosts::CODES,
     &redirect::CODES,
     &domain::CODES,
@@ -76,7 +89,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
     let input = sources::read_all(&options.paths)?;
     let mut findings = Vec::new();
     let mut notes = input.notes;
-    let (mut objects, mut configs) = (0, 0);
+    let (mut objects, mut configs, mut has_http_routes) = (0, 0, false);
     for unit in &input.units {
         for part in parts::of(unit, &mut notes)? {
             objects += part.objects.objects.len() + part.objects.bare.len();
@@ -88,8 +101,10 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
             notes.extend(example);
             notes.extend(parts::strangers(&part.objects));
             notes.extend(note(&part));
+            has_http_routes |= part.objects.unknown.iter().any(is_http_route);
         }
     }
+    notes.extend(has_http_routes.then(|| "HTTPRoutes were not looked at".to_owned()));
     if objects == 0 {
         let mut said: Vec<_> = options.paths.iter().map(|path| path.display().to_string()).collect();
         said = vec![format!("{}: neither a WasmPlugin nor anything that it works with", said.join(", "))];
@@ -123,7 +138,7 @@ fn check(objects: &Objects) -> Vec<Finding> {
     parts::check(objects, &mut findings);
     if parts::twice(objects).is_none() {
         let world = World::of(objects);
-        let sites = world.sites();
+        let sites = site::sites(&world);
         rules::check(&world, &mut findings);
         plugin::check(&world, &mut findings);
         rivals::check(&world, &mut findings);
@@ -132,12 +147,17 @@ fn check(objects: &Objects) -> Vec<Finding> {
         image::check(&world, &mut findings);
         placeholder::check(&world, &mut findings);
         header::check(&world, &sites, &mut findings);
+        mesh::check(&world, &mut findings);
         seal::check(&sites, &mut findings);
         order::check(&sites, &mut findings);
+        paths::check(&sites, &mut findings);
         stable::check(&world, &sites, &mut findings);
+        weights::check(&sites, &mut findings);
+        first::check(&sites, &mut findings);
         destinations::check(&world, &mut findings);
         short_host::check(&world, &mut findings);
         websocket::check(&world, &sites, &mut findings);
+        cors::check(&sites, &mut findings);
         hosts::check(&world, &mut findings);
         domain::check(&world, &sites, &mut findings);
     }
@@ -166,6 +186,12 @@ fn note(part: &Part) -> Option<String> {
     }
     let missing = World::of(&part.objects).missing();
     (!missing.is_empty()).then(|| format!("{folder}not given, so not compared with: {}", missing.join(", ")))
+}
+
+/// Whether it is a route of the Gateway API.
+fn is_http_route(unknown: &Unknown) -> bool {
+    let text = |key: &str| unknown.node.get(key).and_then(Node::text).unwrap_or_default();
+    text("kind") == "HTTPRoute" && text("apiVersion").starts_with("gateway.networking.k8s.io/")
 }
 
 fn summary(objects: usize, configs: usize, findings: usize) -> String {

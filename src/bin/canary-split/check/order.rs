@@ -1,9 +1,10 @@
 //! The first route that takes a request decides.
 
-use super::world::Site;
-use super::world::routing::{Route, VirtualService, condition};
-use crate::input::yaml::Node;
+use super::world::asked::Asked;
+use super::world::site::Site;
+use super::world::table::Table;
 use crate::report::finding::{Code, Finding, Severity};
+use std::rc::Rc;
 
 const ORDER: Code = Code {
     name: "route-order",
@@ -18,73 +19,24 @@ pub const CODES: [&Code; 1] = [&ORDER];
 /// Looks at the routes that rules lead to.
 pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
     for site in sites {
-        site.services.iter().for_each(|service| check_service(service, site.header, findings));
+        site.tables.iter().for_each(|table| check_table(table, site.header, findings));
     }
 }
 
-fn check_service(service: &VirtualService, header: &str, findings: &mut Vec<Finding>) {
-    for (place, route) in service.routes.iter().enumerate() {
-        for entry in route.matches.iter().flatten().filter(|entry| condition(entry, header).is_some()) {
-            let takes_all = |earlier: &&Route| !earlier.is_delegated() && covers(earlier, entry, header);
-            let Some(earlier) = service.routes.iter().take(place).find(takes_all) else { continue };
-            let (line, _) = service.object.source.position(earlier.node.span.start);
+fn check_table(table: &Table, header: &str, findings: &mut Vec<Finding>) {
+    for (place, step) in table.steps.iter().enumerate() {
+        for entry in step.entries.iter().filter(|entry| entry.asks_for_value(header)) {
+            let known: Vec<&Asked> = entry.without(header).collect();
+            let Some((_, earlier)) = table.taker(&known, 0).filter(|(earlier, _)| *earlier < place) else { continue };
+            let (object, other) = (step.service.object, earlier.service.object);
+            let (line, _) = other.source.position(earlier.route.node.span.start);
+            let file = if Rc::ptr_eq(&object.source, &other.source) { "" } else { &other.source.name };
             let message = format!(
-                "{}: the route at line {line} takes all requests of this one, whatever {header} says",
-                service.object.title()
+                "{}: the route at {file}{}line {line} takes all requests of this one, whatever {header} says",
+                object.title(),
+                if file.is_empty() { "" } else { ", " },
             );
-            findings.push(Finding::new(&ORDER, &service.object.source, &entry.span, message));
+            findings.push(Finding::new(&ORDER, &object.source, &entry.node.span, message));
         }
     }
-}
-
-/// Whether a route that does not ask for the header takes every request that an entry takes.
-fn covers(route: &Route, entry: &Node, header: &str) -> bool {
-    let Some(matches) = &route.matches else { return true };
-    matches.iter().any(|wide| covers_entry(wide, Some(entry), header))
-}
-
-/// Whether an entry that does not ask for the header takes all that one of these routes is for.
-pub fn takes_all_of(wide: &Node, routes: &[&Route], header: &str) -> bool {
-    let is_all_of = |route: &&Route| match &route.matches {
-        None => covers_entry(wide, None, header),
-        Some(entries) => !entries.is_empty() && entries.iter().all(|entry| covers_entry(wide, Some(entry), header)),
-    };
-    routes.iter().any(is_all_of)
-}
-
-/// Whether a route takes every request, whatever the header says.
-pub fn takes_everything(route: &Route, header: &str) -> bool {
-    route.matches.as_ref().is_none_or(|entries| entries.iter().any(|entry| covers_entry(entry, None, header)))
-}
-
-/// Whether an entry that does not ask for the header takes every request that another one takes; `None`: every request at all.
-pub fn covers_entry(wide: &Node, entry: Option<&Node>, header: &str) -> bool {
-    let mut conditions = wide.entries().iter().filter(|(key, _)| !["name", "statPrefix"].contains(&&*key.name));
-    let narrow = |keys: &[&str]| entry.and_then(|entry| entry.at(keys));
-    condition(wide, header).is_none()
-        && conditions.all(|(key, asked)| match &*key.name {
-            "uri" => is_any(asked) || narrow(&["uri"]).is_some_and(|narrow| narrows(narrow, asked)),
-            "headers" | "queryParams" | "withoutHeaders" => asked.entries().iter().all(|(name, asked)| {
-                narrow(&[&key.name, &name.name]).is_some_and(|narrow| narrow.to_json() == asked.to_json())
-            }),
-            // Without regard to case it takes more.
-            "ignoreUriCase" => true,
-            other => narrow(&[other]).is_some_and(|narrow| narrow.to_json() == asked.to_json()),
-        })
-}
-
-/// Whether every path begins like this.
-fn is_any(uri: &Node) -> bool {
-    uri.get("prefix").and_then(Node::text) == Some("/")
-}
-
-fn narrows(narrow: &Node, wide: &Node) -> bool {
-    let begins = |prefix: &str| {
-        ["prefix", "exact"]
-            .iter()
-            .filter_map(|key| narrow.get(key))
-            .filter_map(Node::text)
-            .any(|text| text.starts_with(prefix))
-    };
-    narrow.to_json() == wide.to_json() || wide.get("prefix").and_then(Node::text).is_some_and(begins)
 }

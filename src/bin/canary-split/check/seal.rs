@@ -1,8 +1,8 @@
 //! The seal: the same on both sides, and seen by no application.
 
-use super::world::Site;
 use super::world::plugin::Plugin;
 use super::world::routing::{Route, VirtualService};
+use super::world::site::Site;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 

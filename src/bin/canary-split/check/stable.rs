@@ -1,12 +1,14 @@
 //! Whether those who are not the canary's get to stable, and to nobody else's pods.
 
-use super::order::{covers_entry, takes_all_of, takes_everything};
+use super::world::World;
 use super::world::labels::Labels;
 use super::world::plugin::Named;
-use super::world::routing::{Destination, Route, VirtualService, condition, is_taken, leads_alike};
-use super::world::{Site, World};
+use super::world::routing::{Destination, Route, condition, is_taken, leads_alike};
+use super::world::site::Site;
+use super::world::table::{Met, Table};
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use std::collections::HashSet;
 
 const TAKES_ALL: Code = Code {
     name: "route-takes-all",
@@ -28,90 +30,96 @@ pub const CODES: [&Code; 2] = [&TAKES_ALL, &WITHOUT_SUBSET];
 /// Looks at the routes that requests of every rule meet.
 pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
     for site in sites {
-        let subsets = site.plugin.subsets(site.rule);
+        let subsets = site.subsets();
         for stable in subsets.iter().filter(|named| named.is_stable && named.is_chosen) {
-            // In which order Istio puts the routes of several is not known.
-            if let [service] = site.services.as_slice() {
-                site.taken(service, stable, findings);
-                site.shared(world, service, stable, findings);
+            for table in &site.tables {
+                site.taken(table, stable, findings);
+                site.shared(world, table, stable, findings);
             }
         }
     }
 }
 
-impl Site<'_, '_> {
+impl<'w, 'o> Site<'w, 'o> {
     /// Routes of other subsets that take stable's requests.
-    fn taken(&self, service: &VirtualService, stable: &Named, findings: &mut Vec<Finding>) {
-        for (place, route) in service.routes.iter().enumerate() {
-            if !self.leads_away(route, stable) {
-                continue;
-            }
-            let is_left_out = |later: &&Route| !self.leads_away(later, stable) && leads_alike(later, route);
-            let left_out: Vec<_> = service.routes.iter().skip(place + 1).filter(is_left_out).collect();
-            let is_canarys = route.conditions(self.header).next().is_some();
-            for entry in route.matches.iter().flatten().filter(|entry| entry.get("withoutHeaders").is_none()) {
+    fn taken(&self, table: &Table<'w, 'o>, stable: &Named<'w>, findings: &mut Vec<Finding>) {
+        for class in self.classes(&stable.subset.header_value) {
+            let known = class.known();
+            let rest = table.taker(&known, 0).map(|(_, rest)| rest.route);
+            for met in table.met(&known).iter().filter(|met| self.leads_away(met.step.route, stable, rest)) {
+                let entry = met.entry.node;
+                let is_canarys = met.step.asks_for(self.header);
                 let node = match condition(entry, self.header) {
-                    Some((_, asked)) if asked.get("exact").is_none() => {
-                        Some(asked).filter(|asked| is_taken(asked, &stable.subset.header_value))
-                    }
-                    None if is_canarys && takes_all_of(entry, &left_out, self.header) => Some(*entry),
-                    _ => None,
+                    Some((_, asked)) => Some(asked).filter(|asked| is_taken(asked, &stable.subset.header_value)),
+                    None if is_canarys && self.is_slip(table, met) => Some(entry),
+                    None => None,
                 };
-                let is_there = || service.routes.iter().take(place).all(|earlier| self.passes(earlier, stable, entry));
-                let Some(node) = node.filter(|_| is_there()) else { continue };
+                let Some(node) = node.filter(|_| self.gets_to(table, met, &class)) else { continue };
+                let object = met.step.service.object;
                 let message = format!(
                     "{}: the canary's route takes requests of subset {} too",
-                    service.object.title(),
+                    object.title(),
                     stable.subset.name
                 );
-                findings.push(Finding::new(&TAKES_ALL, &service.object.source, &node.span, message));
+                findings.push(Finding::new(&TAKES_ALL, &object.source, &node.span, message));
             }
         }
     }
 
-    /// Whether all destinations of a route are another subset of the rule.
-    fn leads_away(&self, route: &Route, stable: &Named) -> bool {
-        let subsets = self.plugin.subsets(self.rule);
-        let is_other = |destination: &Destination| {
-            let mut others = subsets.iter().filter(|named| named.subset.name != stable.subset.name);
-            others.any(|named| destination.is_subset(&named.subset.name))
+    /// Whether an entry of the canary's route that does not ask for the header was meant to hold together with one that does: it
+    /// is not about who asks, or a later route takes back what it is about.
+    fn is_slip(&self, table: &Table<'w, 'o>, met: &Met) -> bool {
+        let is_of_visitors = met.entry.asked.iter().any(|asked| asked.is_about_visitors());
+        let is_excused = met.entry.asked.iter().any(|asked| asked.is_about(self.header));
+        let is_taken_back = || {
+            let later = table.taker(&met.entry.asked, met.place + 1);
+            later.is_some_and(|(_, step)| {
+                !step.entries.iter().any(|entry| entry.asked.is_empty()) && leads_alike(step.route, met.step.route)
+            })
         };
-        !route.destinations.is_empty() && route.destinations.iter().all(is_other)
+        !is_excused && (!is_of_visitors || is_taken_back())
     }
 
-    /// Whether a route surely leaves requests of stable's to an entry after it: it is for other paths, or for other subsets.
-    fn passes(&self, route: &Route, stable: &Named, entry: &Node) -> bool {
-        let is_for_others = |earlier: &Node| {
-            let is_narrow = ["prefix", "exact"].iter().any(|key| earlier.at(&["uri", key]).is_some());
-            condition(earlier, self.header).is_some() || is_narrow && !covers_entry(earlier, Some(entry), self.header)
+    /// Whether all destinations of a route are another subset of the rule, by its name or because the route asks for its header
+    /// and the rest goes elsewhere.
+    fn leads_away(&self, route: &Route, stable: &Named, rest: Option<&Route>) -> bool {
+        let subsets = self.subsets();
+        let others = || subsets.iter().filter(|named| named.subset.name != stable.subset.name);
+        let is_named = |destination: &Destination| others().any(|named| destination.is_subset(&named.subset.name));
+        let asks = || {
+            let mut values = route.exact_values(self.header);
+            values.any(|(_, value)| others().any(|named| *named.subset.header_value == *value))
         };
-        !self.may_be_stables(route, stable)
-            && route.matches.as_ref().is_some_and(|all| all.iter().all(|one| is_for_others(one)))
+        let is_elsewhere = |destination: &Destination| {
+            !destination.is_called(&stable.subset.name)
+                && rest.is_some_and(|rest| !rest.destinations.iter().any(|rest| rest.is_same(destination)))
+        };
+        let all = &route.destinations;
+        !all.is_empty() && (all.iter().all(is_named) || asks() && all.iter().all(is_elsewhere))
     }
 
-    /// Whether a route is, or may be, for stable's value of the header.
-    fn may_be_stables(&self, route: &Route, stable: &Named) -> bool {
-        route.takes(self.header, &stable.subset.header_value) || route.shuns(self.header)
-    }
-
-    /// A default route to all pods of a Service of which a subset is the canary.
-    fn shared(&self, world: &World, service: &VirtualService, stable: &Named, findings: &mut Vec<Finding>) {
-        let is_default = |route: &Route| takes_everything(route, self.header);
-        let Some(place) = service.routes.iter().position(is_default) else { return };
-        let earlier = || service.routes.iter().take(place);
-        let is_stables = |route: &Route| route.is_delegated() || self.may_be_stables(route, stable);
-        let Some(default) = service.routes.get(place).filter(|_| !earlier().any(is_stables)) else { return };
-        let canaries = earlier().filter(|route| route.conditions(self.header).next().is_some());
-        let canaries: Vec<_> = canaries.flat_map(|route| &route.destinations).collect();
-        for destination in default.destinations.iter().filter(|destination| !destination.has_subset()) {
-            let is_mixed = |canary: &&&Destination| {
-                canary.is_with(destination)
-                    && labels_of(world, canary).is_some_and(|labels| may_be_behind(world, destination, &labels))
-            };
-            let Some((_, subset)) = canaries.iter().find(is_mixed).and_then(|canary| canary.subset) else { continue };
-            let (node, host) = destination.host;
-            let message = format!("the default route leads to all pods of {host}, those of subset {subset} too");
-            findings.push(Finding::new(&WITHOUT_SUBSET, &service.object.source, &node.span, message));
+    /// What stable gets where the canary has a route: all pods of a Service of which a subset is the canary.
+    fn shared(&self, world: &World, table: &Table<'w, 'o>, stable: &Named<'w>, findings: &mut Vec<Finding>) {
+        let mut seen = HashSet::new();
+        for (canary, default) in self.pairs(table, stable) {
+            let whole = default.route.destinations.iter().filter(|destination| !destination.has_subset());
+            for destination in whole {
+                let is_mixed = |canary: &&Destination| {
+                    canary.is_with(destination)
+                        && labels_of(world, canary).is_some_and(|labels| may_be_behind(world, destination, &labels))
+                };
+                let Some((_, subset)) =
+                    canary.route.destinations.iter().find(is_mixed).and_then(|canary| canary.subset)
+                else {
+                    continue;
+                };
+                let (node, host) = destination.host;
+                if !seen.insert(node.span.start) {
+                    continue;
+                }
+                let message = format!("the default route leads to all pods of {host}, those of subset {subset} too");
+                findings.push(Finding::new(&WITHOUT_SUBSET, &default.service.object.source, &node.span, message));
+            }
         }
     }
 }

@@ -43,6 +43,7 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
                 _ if is_gateway(target) => named(world, plugin, object, target),
                 _ if is_for_waypoints && has_gateway => None,
                 "Gateway" => Some(("group", format!("a Gateway of {}", quoted(&group)))),
+                "" => Some(("kind", "something of no kind".to_owned())),
                 _ => Some(("kind", format!("a {kind}"))),
             };
             if let Some((key, problem)) = problem {
@@ -75,10 +76,10 @@ fn named(world: &World, plugin: &Plugin, object: &Object, target: &Node) -> Opti
     match given.iter().find(is_it) {
         Some(gateway) if !rules.any(|host| world.gateway_api.has_route(&host)) => {
             let may_have_pods = |classic: &Gateway| gateway.labels().any(|labels| classic.selector.selects(&labels));
-            beside_classic(world, plugin, name, may_have_pods)
+            next_to_classic(world, plugin, name, may_have_pods)
         }
         Some(_) => None,
-        None if given.is_empty() => beside_classic(world, plugin, name, |_| false),
+        None if given.is_empty() => next_to_classic(world, plugin, name, |_| false),
         None => {
             let problem = match given.iter().find(|gateway| gateway.name == name) {
                 Some(gateway) => format!("Gateway {name}, which is in namespace {}", gateway.namespace),
@@ -106,7 +107,7 @@ fn alike<'w, 'o>(world: &'w World<'o>, plugin: &Plugin, name: &str) -> Vec<&'w G
 }
 
 /// Whether the rules are about Gateways of Istio's own API, and none of them has the pods of a Gateway of this name.
-fn beside_classic(
+fn next_to_classic(
     world: &World,
     plugin: &Plugin,
     name: &str,

@@ -1,7 +1,8 @@
 //! What ends or refuses a websocket.
 
+use super::world::World;
 use super::world::routing::{Destination, Route, leads_alike};
-use super::world::{Site, World};
+use super::world::site::Site;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 

@@ -12,6 +12,12 @@ pub fn overlap(one: &str, other: &str) -> bool {
     }
 }
 
+/// Whether a host of a VirtualService of this namespace is a host; Istio completes what has no dot.
+pub fn is_host_of(own: &str, namespace: &str, host: &str) -> bool {
+    let completed = || format!("{own}.{namespace}.svc.cluster.local");
+    own.eq_ignore_ascii_case(host) || !own.contains('.') && own != "*" && completed().eq_ignore_ascii_case(host)
+}
+
 fn ends_with(host: &str, end: &str) -> bool {
     let start = host.len().checked_sub(end.len());
     start.and_then(|start| host.get(start..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end))

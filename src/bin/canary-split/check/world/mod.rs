@@ -1,5 +1,6 @@
 //! What is applied together, as far as the checks between objects look at it.
 
+pub mod asked;
 pub mod gateway;
 pub mod gateway_api;
 pub mod host;
@@ -10,20 +11,22 @@ pub mod namespace;
 pub mod plugin;
 pub mod routing;
 pub mod service;
+pub mod site;
+pub mod table;
+pub mod text;
 
 use crate::input::manifest::{Object, Objects, Unknown};
 use crate::input::yaml::{Key, Node};
-use canary_split::rule::Rule;
 use gateway::Gateway;
 use gateway_api::GatewayApi;
-use host::{ServiceName, overlap};
+use host::ServiceName;
 use index::Index;
 use labels::Labels;
 use namespace::is_same_namespace;
 use plugin::Plugin;
 use routing::{Destination, Route, VirtualService};
 use service::{DestinationRule, Service, Workload};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// All that is applied together.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub struct World<'o> {
     pub plugins: Vec<Plugin>,
     /// All VirtualServices.
     pub virtual_services: Vec<VirtualService<'o>>,
+    /// Their places by their names.
+    by_name: HashMap<&'o str, Vec<usize>>,
     /// All Gateways.
     pub gateways: Vec<Gateway<'o>>,
     /// All DestinationRules.
@@ -52,31 +57,13 @@ pub struct World<'o> {
     pub gateway_api: GatewayApi<'o>,
 }
 
-/// A host of a rule, and the VirtualServices whose routes its requests surely meet.
-#[derive(Debug)]
-pub struct Site<'w, 'o> {
-    /// The plugin.
-    pub plugin: &'w Plugin,
-    /// The header that it writes.
-    pub header: &'w str,
-    /// One of its rules.
-    pub rule: &'w Rule,
-    /// All that serve the host at the plugin's gateway.
-    pub services: Vec<&'w VirtualService<'o>>,
-    /// The host as the first of them writes it.
-    pub host: (&'o Node, &'o str),
-}
-
-impl<'w, 'o> Site<'w, 'o> {
-    /// All routes of the host.
-    pub fn routes(&self) -> impl Iterator<Item = (&'w VirtualService<'o>, &'w Route<'o>)> {
-        self.services.iter().flat_map(|service| service.routes.iter().map(|route| (*service, route)))
-    }
-}
-
 impl<'o> World<'o> {
     /// Reads it.
     pub fn of(objects: &'o Objects) -> World<'o> {
+        let mut by_name = HashMap::<_, Vec<_>>::new();
+        for (place, service) in objects.of_kind("VirtualService").enumerate() {
+            by_name.entry(&*service.name).or_default().push(place);
+        }
         let gateways: Vec<_> = objects.of_kind("Gateway").filter_map(Gateway::of).collect();
         let destination_rules: Vec<_> = objects.of_kind("DestinationRule").filter_map(DestinationRule::of).collect();
         let services: Vec<_> = objects.of_kind("Service").filter_map(Service::of).collect();
@@ -87,6 +74,7 @@ impl<'o> World<'o> {
         World {
             plugins: objects.configs().map(Plugin::new).collect(),
             virtual_services: objects.of_kind("VirtualService").map(VirtualService::of).collect(),
+            by_name,
             gateways,
             destination_rules,
             services,
@@ -139,23 +127,25 @@ impl<'o> World<'o> {
         self.virtual_services.iter().filter(has_routes).filter(is_beside).collect()
     }
 
+    /// The VirtualService that a route delegates to, if it is given.
+    pub fn delegate(&self, service: &VirtualService, route: &Route) -> Option<&VirtualService<'o>> {
+        let delegate = route.node.get("delegate")?;
+        let text = |key: &str| delegate.get(key).and_then(Node::text).filter(|text| !text.is_empty());
+        let (name, namespace) = (text("name")?, text("namespace").unwrap_or(&service.object.namespace));
+        let named = self.by_name.get(name).into_iter().flatten();
+        let mut delegates = named.filter_map(|place| self.virtual_services.get(*place));
+        delegates.find(|other| other.hosts.is_empty() && is_same_namespace(&other.object.namespace, namespace))
+    }
+
+    /// All routes of a VirtualService, those of its delegates too.
+    pub fn routes_of<'w>(&'w self, service: &'w VirtualService<'o>) -> Vec<&'w Route<'o>> {
+        let delegates = service.routes.iter().filter_map(|route| self.delegate(service, route));
+        service.routes.iter().chain(delegates.flat_map(|delegate| &delegate.routes)).collect()
+    }
+
     /// The plugins that write a header.
     pub fn writers_of(&self, header: &str) -> Vec<&Plugin> {
         self.plugins.iter().filter(|plugin| plugin.header.as_deref() == Some(header)).collect()
-    }
-
-    /// The hosts of all rules, where they have routes. A host that a rule does not name but only covers may be another service's:
-    /// it counts if its routes ask for the plugin's header.
-    pub fn sites(&self) -> Vec<Site<'_, 'o>> {
-        let mut sites = Vec::new();
-        for plugin in &self.plugins {
-            let Some(header) = &plugin.header else { continue };
-            let beside = self.beside(plugin);
-            for (_, rule) in &plugin.rules {
-                sites.extend(sites_of(plugin, header, rule, &beside));
-            }
-        }
-        sites
     }
 
     /// The given Services that a destination may mean.
@@ -211,43 +201,4 @@ fn may_have(node: &Node, labels: &Labels) -> bool {
             || may_have(value, labels)
     };
     node.entries().iter().any(is_it) || node.items().iter().any(|item| may_have(item, labels))
-}
-
-fn sites_of<'w, 'o>(
-    plugin: &'w Plugin,
-    header: &'w str,
-    rule: &'w Rule,
-    beside: &[&'w VirtualService<'o>],
-) -> Vec<Site<'w, 'o>> {
-    let mut sites: Vec<Site> = Vec::new();
-    let leads_to_it = |service: &VirtualService| {
-        let mut destinations = service.routes.iter().flat_map(|route| &route.destinations);
-        let subsets = plugin.subsets(rule);
-        destinations.any(|destination| subsets.iter().any(|named| destination.is_subset(&named.subset.name)))
-    };
-    for pattern in plugin::hosts(rule) {
-        let is_the_host = |own: &str| own.eq_ignore_ascii_case(&pattern);
-        let is_named = beside.iter().any(|service| service.hosts.iter().any(|(_, own)| is_the_host(own)));
-        let covers = |service: &VirtualService, own: &str| {
-            // The most specific host decides.
-            let is_free = pattern.starts_with('*') || !is_named;
-            let is_only_one = || rule.hosts.is_empty() && beside.len() == 1 && leads_to_it(service);
-            is_free && overlap(own, &pattern) && (service.asks_for(header) || is_only_one())
-        };
-        for service in beside {
-            for host in service.hosts.iter().filter(|(_, own)| is_the_host(own) || covers(service, own)) {
-                let has_host =
-                    |other: &&&VirtualService| other.hosts.iter().any(|(_, own)| own.eq_ignore_ascii_case(host.1));
-                let services: Vec<_> = beside.iter().filter(has_host).copied().collect();
-                let is_known = |site: &Site| {
-                    site.services.len() == services.len()
-                        && site.services.iter().zip(&services).all(|(one, other)| std::ptr::eq(*one, *other))
-                };
-                if !sites.iter().any(is_known) {
-                    sites.push(Site { plugin, header, rule, services, host: *host });
-                }
-            }
-        }
-    }
-    sites
 }

@@ -83,6 +83,12 @@ impl Plugin {
         self.config.locate(&format!("rules[{rule}].hosts[{host}]"), false)
     }
 
+    /// Where something of a rule is.
+    pub fn place_in(&self, rule: &Rule, what: &str) -> Range<usize> {
+        let place = self.rules.iter().find(|(_, own)| std::ptr::eq(own, rule)).map_or(0, |(place, _)| *place);
+        self.config.locate(&format!("rules[{place}].{what}"), false)
+    }
+
     /// The subsets that a rule names.
     pub fn subsets<'r>(&self, rule: &'r Rule) -> Vec<Named<'r>> {
         match &rule.target {

@@ -1,5 +1,6 @@
 //! VirtualServices: whose requests go where.
 
+use super::asked::Asked;
 use super::host::{ServiceName, overlap};
 use crate::input::manifest::Object;
 use crate::input::yaml::{Key, Node, Value};
@@ -23,6 +24,8 @@ pub struct Route<'o> {
     pub node: &'o Node,
     /// Any of these may hold at a gateway; `None`: it takes every request.
     pub matches: Option<Vec<&'o Node>>,
+    /// What each of them asks.
+    pub asked: Vec<(&'o Node, Vec<Asked<'o>>)>,
     /// Where its requests go, those without a weight left out.
     pub destinations: Vec<Destination<'o>>,
     /// Where copies of its requests go.
@@ -50,7 +53,7 @@ impl<'o> VirtualService<'o> {
     /// Reads one.
     pub fn of(object: &'o Object) -> VirtualService<'o> {
         let hosts = object.items(&["spec", "hosts"]).iter().filter_map(|host| Some((host, host.text()?))).collect();
-        let routes = object.items(&["spec", "http"]).iter().map(|node| Route::of(node, &object.namespace)).collect();
+        let routes = object.items(&["spec", "http"]).iter().map(|node| Route::of(node, object)).collect();
         VirtualService { object, hosts, routes }
     }
 
@@ -85,18 +88,25 @@ impl<'o> VirtualService<'o> {
 }
 
 impl<'o> Route<'o> {
-    fn of(node: &'o Node, namespace: &'o str) -> Route<'o> {
+    fn of(node: &'o Node, object: &'o Object) -> Route<'o> {
+        let gateways = object.items(&["spec", "gateways"]).iter().filter(|name| name.text() != Some("mesh")).count();
         let is_of_gateway = |entry: &&Node| {
             let gateways = entry.get("gateways").map_or(&[][..], Node::items);
             gateways.is_empty() || gateways.iter().any(|name| name.text() != Some("mesh"))
         };
         let entries = node.get("match").map(Node::items).filter(|entries| !entries.is_empty());
-        let matches = entries.map(|entries| entries.iter().filter(is_of_gateway).collect());
+        let matches: Option<Vec<_>> = entries.map(|entries| entries.iter().filter(is_of_gateway).collect());
         let entries = node.get("route").map_or(&[][..], Node::items);
-        let is_used = |entry: &&Node| entries.len() == 1 || entry.get("weight").and_then(Node::number) != Some(0);
+        // Of several those without a weight get nothing; Istio refuses a route where all are so.
+        let has_weights = entries.iter().any(|entry| entry.get("weight").is_some());
+        let is_used = |entry: &&Node| entries.len() == 1 || !has_weights || is_weighted(entry);
         let destinations =
-            entries.iter().filter(is_used).filter_map(|entry| Destination::of(entry, namespace)).collect();
-        Route { node, matches, destinations, mirrors: mirrors(node, namespace) }
+            entries.iter().filter(is_used).filter_map(|entry| Destination::of(entry, &object.namespace)).collect();
+        let asked = match &matches {
+            None => vec![(node, Vec::new())],
+            Some(entries) => entries.iter().map(|entry| (*entry, Asked::of_entry(entry, gateways))).collect(),
+        };
+        Route { node, matches, asked, destinations, mirrors: mirrors(node, &object.namespace) }
     }
 
     /// Whether requests at a port of a gateway may meet it.
@@ -120,28 +130,17 @@ impl<'o> Route<'o> {
         self.conditions(header).filter_map(|(_, condition)| exact(condition))
     }
 
-    /// Whether it takes a request for what a header says.
-    pub fn takes(&self, header: &str, value: &str) -> bool {
-        self.conditions(header).any(|(_, condition)| holds(condition, value))
-    }
-
-    /// Whether it may take a request whatever a header says.
-    pub fn is_open(&self, header: &str) -> bool {
-        let is_open = |entry: &&Node| condition(entry, header).is_none();
-        self.matches.as_ref().is_none_or(|entries| entries.iter().any(is_open))
-    }
-
     /// Whether it asks for a header's absence, or for another value.
     pub fn shuns(&self, header: &str) -> bool {
         let headers = self.matches.iter().flatten().filter_map(|entry| entry.get("withoutHeaders"));
         headers.flat_map(Node::entries).any(|(key, _)| key.name.eq_ignore_ascii_case(header))
     }
 
-    /// The other headers that must be exactly this.
-    pub fn headers_with(&self, value: &str) -> impl Iterator<Item = &'o Key> {
+    /// The headers that must be exactly a value like this.
+    pub fn headers_with(&self, is_it: impl Fn(&str) -> bool) -> impl Iterator<Item = &'o Key> {
         let headers = self.matches.iter().flatten().filter_map(|entry| entry.get("headers")).flat_map(Node::entries);
         headers
-            .filter(move |(_, condition)| exact(condition).is_some_and(|(_, exact)| exact == value))
+            .filter(move |(_, condition)| exact(condition).is_some_and(|(_, exact)| is_it(exact)))
             .map(|(key, _)| key)
     }
 }
@@ -161,6 +160,13 @@ fn mirrors<'o>(route: &'o Node, namespace: &'o str) -> Vec<Destination<'o>> {
     one.into_iter().chain(several.filter_map(|entry| Destination::of(entry, namespace))).collect()
 }
 
+/// Whether a destination has a weight that is not 0.
+fn is_weighted(entry: &Node) -> bool {
+    entry
+        .get("weight")
+        .is_some_and(|weight| !matches!(&weight.value, Value::Null) && weight.to_json().parse() != Ok(0.0))
+}
+
 /// What an entry asks for in a header.
 pub fn condition<'o>(entry: &'o Node, header: &str) -> Option<(&'o Key, &'o Node)> {
     let headers = entry.get("headers").map_or(&[][..], Node::entries);
@@ -170,17 +176,6 @@ pub fn condition<'o>(entry: &'o Node, header: &str) -> Option<(&'o Key, &'o Node
 fn exact(condition: &Node) -> Option<(&Node, &str)> {
     let node = condition.get("exact")?;
     Some((node, node.text()?))
-}
-
-/// Whether a header's value is what a route asks for; what cannot be read may be anything.
-fn holds(condition: &Node, value: &str) -> bool {
-    let text = |key: &str| condition.get(key).and_then(Node::text);
-    match (text("exact"), text("prefix"), text("regex")) {
-        (Some(exact), ..) => value == exact,
-        (_, Some(prefix), _) => value.starts_with(prefix),
-        (.., Some(regex)) => Re2::new(regex).map_or(true, |regex| regex.is_match(value.as_bytes())),
-        _ => true,
-    }
 }
 
 /// Whether two routes lead to one host.
@@ -234,9 +229,26 @@ impl<'o> Destination<'o> {
         self.is_at(other.host.1, other.namespace)
     }
 
+    /// Whether another one is the same subset of the same host.
+    pub fn is_same(&self, other: &Destination) -> bool {
+        let subset = |destination: &Destination| destination.subset.map(|(_, subset)| subset.to_owned());
+        self.is_with(other) && subset(self) == subset(other)
+    }
+
     /// Whether it names any subset, be it one that cannot be read.
     pub fn has_subset(&self) -> bool {
         self.node.get("subset").is_some_and(|subset| subset.text() != Some(""))
+    }
+
+    /// Whether it is what a rule calls by this name: a subset, or a Service of its own that is called so, or `…-NAME`.
+    pub fn is_called(&self, name: &str) -> bool {
+        match (self.subset, self.service()) {
+            (Some((_, subset)), _) => subset == name,
+            (None, Some(service)) => {
+                service.name.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('-'))
+            }
+            (None, None) => false,
+        }
     }
 
     /// Whether it has this subset.

@@ -1,0 +1,138 @@
+//! Whether routes are for sidecars alone that are meant for the gateway.
+
+use super::world::World;
+use super::world::host::is_host_of;
+use super::world::plugin::{Plugin, hosts};
+use super::world::routing::{Destination, VirtualService};
+use super::world::site::Site;
+use crate::input::yaml::Node;
+use crate::report::finding::{Code, Finding, Severity};
+use canary_split::rule::Rule;
+use std::collections::{HashMap, HashSet};
+
+const MESH_ONLY: Code = Code {
+    name: "mesh-only-routes",
+    severity: Severity::Error,
+    why: "the filter decides at the gateway, and the gateway has routes only from VirtualServices that name it: nobody sees the canary",
+    fix: "name the Gateway in gateways of the VirtualService that has the public host (with mesh next to it if sidecars need the routes too)",
+};
+
+/// The codes of this file.
+pub const CODES: [&Code; 1] = [&MESH_ONLY];
+
+/// The VirtualServices for sidecars that ask for a plugin's header.
+pub struct Mesh<'w, 'o>(HashMap<&'w str, Vec<&'w VirtualService<'o>>>);
+
+/// Whether sidecars behind a gateway route by the header.
+pub enum Behind<'w, 'o> {
+    /// None does.
+    Nobody,
+    /// An application that the gateway leads to may call them, or they are at a gateway too.
+    Perhaps,
+    /// The gateway leads straight to the pods, past these.
+    Bypassed(Vec<&'w VirtualService<'o>>),
+}
+
+/// Looks at the rules whose hosts no gateway has.
+pub fn check(world: &World, findings: &mut Vec<Finding>) {
+    let mesh: Vec<_> = world.virtual_services.iter().filter(|service| is_for_mesh_alone(service)).collect();
+    if mesh.is_empty() {
+        return;
+    }
+    for plugin in &world.plugins {
+        let Some(header) = plugin.header.as_deref() else { continue };
+        let beside = world.beside(plugin);
+        for (_, rule) in &plugin.rules {
+            for pattern in hosts(rule) {
+                let names = |service: &VirtualService| {
+                    let own = &service.object.namespace;
+                    service.hosts.iter().any(|(_, host)| is_host_of(host, own, &pattern))
+                };
+                let is_covered = beside.iter().any(|service| service.is_for(&pattern));
+                // One for every host may be for others than this one.
+                let serves = |service: &&VirtualService| {
+                    names(service) || service.is_for(&pattern) && (pattern.starts_with('*') || service.asks_for(header))
+                };
+                if beside.iter().any(serves) {
+                    continue;
+                }
+                let is_its = |service: &&&VirtualService| {
+                    let is_named = names(service) || !is_covered && service.is_for(&pattern) && pattern != "*";
+                    let asks = || service.mentions(header);
+                    is_named && (asks() || leads_to(service, plugin, rule))
+                        || beside.is_empty() && asks() && plugin.subsets(rule).len() > 1
+                };
+                let services = mesh.iter().filter(is_its);
+                findings.extend(services.map(|service| bypassed(service, header)));
+            }
+        }
+    }
+}
+
+/// Routes that no gateway has.
+pub fn bypassed(service: &VirtualService, header: &str) -> Finding {
+    let object = service.object;
+    let what = if service.mentions(header) { "asks for {header}" } else { "has the canary's routes" };
+    let message = format!("{} {} for sidecars alone", object.title(), what.replace("{header}", header));
+    let first = service.hosts.first().map(|(node, _)| *node);
+    let node = object.at(&["spec", "gateways"]).or(first).unwrap_or(&object.node);
+    Finding::new(&MESH_ONLY, &object.source, &node.span, message)
+}
+
+fn is_for_mesh_alone(service: &VirtualService) -> bool {
+    !service.hosts.is_empty() && service.is_for_mesh() && service.gateways().next().is_none()
+}
+
+fn leads_to(service: &VirtualService, plugin: &Plugin, rule: &Rule) -> bool {
+    let subsets = plugin.subsets(rule);
+    let mut destinations = service.routes.iter().flat_map(|route| &route.destinations);
+    destinations.any(|destination| {
+        let mut canaries = subsets.iter().filter(|named| !named.is_stable);
+        canaries.any(|named| destination.is_subset(&named.subset.name))
+    })
+}
+
+impl<'w, 'o> Mesh<'w, 'o> {
+    /// Those of all plugins.
+    pub fn of(world: &'w World<'o>) -> Mesh<'w, 'o> {
+        let all = || world.virtual_services.iter().filter(|service| !service.hosts.is_empty() && service.is_for_mesh());
+        let headers: HashSet<_> = world.plugins.iter().filter_map(|plugin| plugin.header.as_deref()).collect();
+        let asking = |header| all().filter(|service| service.mentions(header)).collect();
+        Mesh(headers.into_iter().map(|header| (header, asking(header))).collect())
+    }
+
+    /// Whether requests may meet one of them further on, at a sidecar: the gateway leads to an application that may call it, or it
+    /// is at a gateway as well and the routes here lead to one of its hosts.
+    pub fn behind(&self, world: &World, site: &Site) -> Behind<'w, 'o> {
+        let mut bypassed = Vec::new();
+        let mut seen = HashSet::new();
+        let destinations = site.steps().flat_map(|step| &step.route.destinations);
+        let destinations: Vec<_> = destinations.filter(|destination| seen.insert(destination.host.1)).collect();
+        for service in self.0.get(site.header).into_iter().flatten() {
+            let is_its = |destination: &&&Destination| {
+                service.hosts.iter().any(|(_, host)| destination.is_at(host, &service.object.namespace))
+            };
+            let mut met = destinations.iter().filter(is_its).peekable();
+            let is_near = service.is_for(site.host.1) || met.peek().is_some();
+            match (is_for_mesh_alone(service), is_near) {
+                (true, true) if !met.any(|destination| has_waypoint(world, destination)) => bypassed.push(*service),
+                (false, false) => {}
+                _ => return Behind::Perhaps,
+            }
+        }
+        if bypassed.is_empty() { Behind::Nobody } else { Behind::Bypassed(bypassed) }
+    }
+}
+
+/// Whether the gateway sends what is for a Service through its waypoint, which has the mesh's routes.
+fn has_waypoint(world: &World, destination: &Destination) -> bool {
+    let label = |name: &str| {
+        let services = world.services_of(destination);
+        services.iter().any(|service| service.object.at(&["metadata", "labels", name]).is_some_and(is_on))
+    };
+    label("istio.io/ingress-use-waypoint")
+}
+
+fn is_on(value: &Node) -> bool {
+    value.is_true() || value.text() == Some("true")
+}

@@ -1,0 +1,56 @@
+//! The canary's routes, and what stable gets in their place.
+
+use super::world::plugin::Named;
+use super::world::routing::Destination;
+use super::world::site::Site;
+use super::world::table::{Step, Table};
+use std::collections::HashSet;
+
+impl<'w, 'o> Site<'w, 'o> {
+    /// The routes by the header for other subsets than stable, each with the one that takes stable's requests in its place.
+    pub fn pairs<'t>(&self, table: &'t Table<'w, 'o>, stable: &Named<'w>) -> Vec<(&'t Step<'w, 'o>, &'t Step<'w, 'o>)> {
+        let (own, subsets) = (&*stable.subset.header_value, self.subsets());
+        let others: Vec<&str> =
+            subsets.iter().map(|named| &*named.subset.header_value).filter(|value| *value != own).collect();
+        let classes = self.classes(own);
+        let mut pairs = Vec::new();
+        for step in &table.steps {
+            let is_canarys = others.iter().any(|value| step.takes(self.header, value));
+            for entry in step.entries.iter().filter(|entry| is_canarys && entry.asks_for(self.header)) {
+                for class in &classes {
+                    let narrowed: Vec<_> = class.known().into_iter().chain(entry.without(self.header)).collect();
+                    let taker = table.taker(&narrowed, 0).filter(|(_, taker)| !std::ptr::eq(*taker, step));
+                    pairs.extend(taker.map(|(_, taker)| (step, taker)));
+                }
+            }
+        }
+        pairs
+    }
+
+    /// Where stable's requests go instead of to a canary, each place once.
+    pub fn stables<'t>(&self, table: &'t Table<'w, 'o>, stable: &Named<'w>) -> Vec<&'t Destination<'o>> {
+        let others: Vec<_> =
+            self.subsets().into_iter().filter(|named| named.subset.name != stable.subset.name).collect();
+        let is_canarys = |step: &&Step| others.iter().any(|named| step.takes(self.header, &named.subset.header_value));
+        let mut seen = HashSet::new();
+        let canaries = table.steps.iter().filter(is_canarys).flat_map(|step| &step.route.destinations);
+        let canaries: Vec<_> = canaries.filter(|canary| seen.insert(place(canary))).collect();
+        // All pods of the canary's Service are not stable's.
+        let is_whole = |destination: &Destination| {
+            !destination.has_subset() && canaries.iter().any(|canary| canary.is_with(destination))
+        };
+        let is_named = |destination: &&Destination| {
+            destination.is_subset(&stable.subset.name) && canaries.iter().any(|canary| canary.is_with(destination))
+        };
+        let takers = self.pairs(table, stable).into_iter().flat_map(|(_, taker)| &taker.route.destinations);
+        let named = table.steps.iter().flat_map(|step| &step.route.destinations).filter(is_named);
+        let mut seen = HashSet::new();
+        let all = takers.filter(|destination| !is_whole(destination)).chain(named);
+        all.filter(|destination| seen.insert(place(destination))).collect()
+    }
+}
+
+/// How a destination is written.
+fn place<'o>(destination: &Destination<'o>) -> (&'o str, Option<&'o str>) {
+    (destination.host.1, destination.subset.map(|(_, subset)| subset))
+}

@@ -1,0 +1,76 @@
+//! Whether a route of stable's for some paths comes before the canary's.
+
+use super::world::routing::Destination;
+use super::world::site::{Class, Site};
+use super::world::table::{Met, Table};
+use super::world::text::Taken;
+use crate::report::finding::{Code, Finding, Severity};
+use std::collections::HashSet;
+
+const PATH_FIRST: Code = Code {
+    name: "stable-path-first",
+    severity: Severity::Warning,
+    why: "the first route that matches decides: those who should see the canary get stable here, and the canary everywhere else",
+    fix: "put the route that matches the header first, or a rule for these paths into the plugin if they are stable's alone",
+};
+
+/// The codes of this file.
+pub const CODES: [&Code; 1] = [&PATH_FIRST];
+
+/// Looks at the routes that requests for canaries meet.
+pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
+    for site in sites {
+        let subsets = site.subsets();
+        let Some(stable) = subsets.iter().find(|named| named.is_stable) else { continue };
+        for table in &site.tables {
+            let stables = site.stables(table, stable);
+            let mut seen = HashSet::new();
+            for canary in subsets.iter().filter(|named| !named.is_stable && named.is_chosen) {
+                for class in site.classes(&canary.subset.header_value) {
+                    let known = class.known();
+                    let is_wrong = |met: &&Met| {
+                        site.is_early(table, met, &class) && is_for(met, &stables) && table.reaches(met, &known)
+                    };
+                    for met in table.met(&known).iter().filter(is_wrong) {
+                        if seen.insert(met.entry.node.span.start) {
+                            let object = met.step.service.object;
+                            let message = format!(
+                                "{}: requests of subset {} get stable here, before the route for {}",
+                                object.title(),
+                                canary.subset.name,
+                                site.header
+                            );
+                            findings.push(Finding::new(&PATH_FIRST, &object.source, &met.entry.node.span, message));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether a route leads to one of these places and nowhere else.
+fn is_for(met: &Met, places: &[&Destination]) -> bool {
+    let is_one = |destination: &Destination| places.iter().any(|place| place.is_same(destination));
+    !met.step.route.destinations.is_empty() && met.step.route.destinations.iter().all(is_one)
+}
+
+impl<'w, 'o> Site<'w, 'o> {
+    /// Whether an entry is for some paths, whoever asks, and the canary's route would have taken all that it takes, and more.
+    fn is_early(&self, table: &Table, met: &Met, class: &Class) -> bool {
+        // Who asks, and for which of several hosts, may well be stable's alone.
+        let is_of_visitors = met.entry.asked.iter().any(|asked| asked.is_about_visitors() || asked.is_about_host());
+        if met.entry.asked.is_empty() || is_of_visitors || met.entry.asks_for(self.header) {
+            return false;
+        }
+        let known = class.known();
+        let narrowed: Vec<_> = known.iter().chain(&met.entry.asked).copied().collect();
+        let Some((_, later)) = table.taker(&narrowed, met.place + 1) else { return false };
+        let is_wider = later.entries.iter().filter(|entry| entry.asks_for(self.header)).any(|entry| {
+            let all: Vec<_> = class.header().into_iter().chain(entry.asked.iter().copied()).collect();
+            entry.asked.iter().all(|asked| asked.taken_of(&narrowed) == Taken::All)
+                && !met.entry.asked.iter().all(|asked| asked.taken_of(&all) == Taken::All)
+        });
+        is_wider && !is_for(met, &later.route.destinations.iter().collect::<Vec<_>>())
+    }
+}

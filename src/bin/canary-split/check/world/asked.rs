@@ -1,0 +1,208 @@
+//! What rules and routes ask of a request, and what follows from one of them for another.
+
+use super::text::{Taken, Text};
+use crate::input::yaml::Node;
+use canary_split::rule::condition::{Condition, StringMatch};
+use std::borrow::Cow;
+
+/// Of a longer path no more beginnings are looked up.
+const MAX_PATH: usize = 256;
+
+/// What is asked about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Subject<'c> {
+    /// The path.
+    Uri,
+    /// The method.
+    Method,
+    /// A header, by its name in lower case.
+    Header(Cow<'c, str>),
+    /// A query parameter.
+    QueryParam(&'c str),
+    /// The host.
+    Host,
+    /// Anything else that a request has.
+    Other(&'c str),
+    /// Where a request comes from, which differs between gateways.
+    Origin(&'c str),
+}
+
+/// One condition.
+#[derive(Debug)]
+pub struct Asked<'c> {
+    subject: Subject<'c>,
+    text: Text<'c>,
+    /// Whether it must not be so.
+    is_negative: bool,
+    ignores_case: bool,
+}
+
+impl<'c> Asked<'c> {
+    /// A header that is exactly this.
+    pub fn header(name: &'c str, value: &'c str) -> Asked<'c> {
+        let (subject, text) = (Subject::Header(lower(name)), Text::Exact(value));
+        Asked { subject, text, is_negative: false, ignores_case: false }
+    }
+
+    /// A header that is not there.
+    pub fn no_header(name: &'c str) -> Asked<'c> {
+        let subject = Subject::Header(lower(name));
+        Asked { subject, text: Text::Present, is_negative: true, ignores_case: false }
+    }
+
+    /// The host that a request is for.
+    pub fn host(host: &'c str) -> Asked<'c> {
+        Asked { subject: Subject::Host, text: Text::Exact(host), is_negative: false, ignores_case: true }
+    }
+
+    /// What a rule asks; `None`: nothing that a route could ask too.
+    pub fn of_rule(condition: &'c Condition) -> Option<Asked<'c>> {
+        let (subject, asked) = match condition {
+            Condition::Method(asked) => (Subject::Method, asked),
+            Condition::Uri(asked) => (Subject::Uri, asked),
+            Condition::Header(name, asked) | Condition::WithoutHeader(name, asked) => {
+                (Subject::Header(Cow::Borrowed(name)), asked)
+            }
+            Condition::QueryParam(name, asked) => (Subject::QueryParam(name), asked),
+            _ => return None,
+        };
+        let text = match asked {
+            StringMatch::Present => Text::Present,
+            StringMatch::Exact(text) => Text::Exact(text),
+            StringMatch::Prefix(text) => Text::Prefix(text),
+            StringMatch::Regex(regex) => Text::Compiled(regex),
+        };
+        let is_negative = matches!(condition, Condition::WithoutHeader(..));
+        Some(Asked { subject, text, is_negative, ignores_case: false })
+    }
+
+    /// What an entry of a route's `match` asks in a VirtualService at so many gateways.
+    pub fn of_entry(entry: &'c Node, gateways: usize) -> Vec<Asked<'c>> {
+        let ignores_case = entry.get("ignoreUriCase").is_some_and(Node::is_true);
+        let mut all = Vec::new();
+        for (key, node) in entry.entries() {
+            let mut add = |subject, node, is_negative, ignores_case| {
+                all.push(Asked { subject, text: Text::of(node), is_negative, ignores_case });
+            };
+            match &*key.name {
+                "name" | "statPrefix" | "ignoreUriCase" => {}
+                "gateways" if gateways < 2 || node.items().len() >= gateways => {}
+                "uri" => add(Subject::Uri, node, false, ignores_case),
+                "authority" => add(Subject::Host, node, false, true),
+                "method" => add(Subject::Method, node, false, false),
+                "headers" | "withoutHeaders" => {
+                    for (name, node) in node.entries() {
+                        add(Subject::Header(lower(&name.name)), node, &*key.name == "withoutHeaders", false);
+                    }
+                }
+                "queryParams" => {
+                    node.entries()
+                        .iter()
+                        .for_each(|(name, node)| add(Subject::QueryParam(&name.name), node, false, false));
+                }
+                "gateways" | "sourceLabels" | "sourceNamespace" => add(Subject::Origin(&key.name), node, false, false),
+                other => add(Subject::Other(other), node, false, false),
+            }
+        }
+        all
+    }
+
+    /// Whether it is about this header.
+    pub fn is_about(&self, header: &str) -> bool {
+        matches!(&self.subject, Subject::Header(name) if name.eq_ignore_ascii_case(header))
+    }
+
+    /// Whether it is this header, and may be this.
+    pub fn takes(&self, header: &str, value: &str) -> bool {
+        self.is_about(header) && !self.is_negative && self.text.holds(value, false) != Some(false)
+    }
+
+    /// Whether it must not be so.
+    pub fn is_negative(&self) -> bool {
+        self.is_negative
+    }
+
+    /// Whether it is about the host.
+    pub fn is_about_host(&self) -> bool {
+        self.subject == Subject::Host
+    }
+
+    /// Whether it is about who asks, by what a visitor can send.
+    pub fn is_about_visitors(&self) -> bool {
+        matches!(self.subject, Subject::Header(_) | Subject::QueryParam(_)) && !self.is_negative
+    }
+
+    /// Under what it can be looked up, if it can: whatever implies it has this among its [`Asked::implied`].
+    pub fn key(&self) -> Option<(&Subject<'c>, &str)> {
+        match &self.text {
+            _ if self.is_negative || self.ignores_case || self.is_any() => None,
+            Text::Exact(text) => Some((&self.subject, text)),
+            Text::Prefix(text) if self.subject == Subject::Uri => Some((&self.subject, text)),
+            _ => None,
+        }
+    }
+
+    /// The keys of all that it may imply.
+    pub fn implied(&self) -> impl Iterator<Item = (&Subject<'c>, &str)> {
+        let text = match &self.text {
+            Text::Exact(text) | Text::Prefix(text) if !self.is_negative => text,
+            _ => "",
+        };
+        let is_uri = self.subject == Subject::Uri;
+        let begins = text.char_indices().map(|(at, _)| at).take_while(move |at| is_uri && *at <= MAX_PATH);
+        begins.filter_map(|end| text.get(..end)).chain([text]).map(|text| (&self.subject, text))
+    }
+
+    /// How many of the requests that meet these conditions meet this one too.
+    pub fn taken_of(&self, known: &[&Asked]) -> Taken {
+        let of_it = known.iter().filter(|known| known.subject == self.subject);
+        let mut taken = match self.subject {
+            _ if self.is_any() => Taken::All,
+            Subject::Origin(_) => self.text.taken_of_gateway(),
+            _ => Taken::Some,
+        };
+        for known in of_it {
+            let found = match known.is_negative {
+                false => known.implies(self),
+                // Whatever meets this one would meet the other, and must not.
+                true if self.implies(known) == Taken::All => Taken::None,
+                true => continue,
+            };
+            match found {
+                Taken::None => taken = Taken::None,
+                Taken::All if taken != Taken::None => taken = Taken::All,
+                Taken::Unknown if taken == Taken::Some => taken = Taken::Unknown,
+                _ => {}
+            }
+        }
+        match (self.is_negative, taken) {
+            (true, Taken::None) => Taken::All,
+            (true, Taken::All) => Taken::None,
+            _ if self.is_negative && known.iter().any(|known| known.is_same(self)) => Taken::All,
+            _ => taken,
+        }
+    }
+
+    /// How many of the values that meet this one meet another one about the same.
+    fn implies(&self, other: &Asked) -> Taken {
+        self.text.implies(self.ignores_case, &other.text, other.ignores_case)
+    }
+
+    fn is_same(&self, other: &Asked) -> bool {
+        self.is_negative == other.is_negative && self.subject == other.subject && self.implies(other) == Taken::All
+    }
+
+    /// Whether it asks for nothing.
+    pub fn is_any(&self) -> bool {
+        self.subject == Subject::Uri
+            && matches!(self.text, Text::Prefix("/" | "") | Text::Regex(".*" | "/.*" | "^/.*" | "^/.*$", _))
+    }
+}
+
+fn lower(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
+    }
+}

@@ -1,0 +1,208 @@
+//! Where the requests of a rule are routed.
+
+use super::World;
+use super::asked::Asked;
+use super::host::{is_host_of, overlap};
+use super::plugin::{self, Named, Plugin};
+use super::routing::{Destination, Route, VirtualService};
+use super::table::{Met, Step, Table};
+use crate::input::yaml::Node;
+use canary_split::rule::Rule;
+use canary_split::rule::hosts::HostPattern;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// Of more alternatives and hosts of a rule no more are looked at.
+const MAX_CLASSES: usize = 64;
+
+/// A host of a rule, and the VirtualServices whose routes its requests surely meet.
+#[derive(Debug)]
+pub struct Site<'w, 'o> {
+    /// The plugin.
+    pub plugin: &'w Plugin,
+    /// The header that it writes.
+    pub header: &'w str,
+    /// One of its rules.
+    pub rule: &'w Rule,
+    /// All that serve the host at the plugin's gateway.
+    pub services: Vec<&'w VirtualService<'o>>,
+    /// Their routes, one table each.
+    pub tables: Vec<Rc<Table<'w, 'o>>>,
+    /// The host as the first of them writes it.
+    pub host: (&'o Node, &'o str),
+    /// The hosts that are no wildcards, if it stands for several.
+    exact: Vec<&'w str>,
+}
+
+/// Requests that are alike: what is known of them.
+#[derive(Debug)]
+pub struct Class<'w>(Vec<Asked<'w>>);
+
+impl Class<'_> {
+    /// What the filter writes for them.
+    pub fn header(&self) -> Option<&Asked<'_>> {
+        self.0.last()
+    }
+
+    /// All of it.
+    pub fn known(&self) -> Vec<&Asked<'_>> {
+        self.0.iter().collect()
+    }
+}
+
+impl<'w, 'o> Site<'w, 'o> {
+    /// All routes of the host, as they are written.
+    pub fn routes(&self) -> impl Iterator<Item = (&'w VirtualService<'o>, &'w Route<'o>)> {
+        self.services.iter().flat_map(|service| service.routes.iter().map(|route| (*service, route)))
+    }
+
+    /// All routes of the host, those of delegates in the place of the routes that delegate.
+    pub fn steps(&self) -> impl Iterator<Item = &Step<'w, 'o>> {
+        self.tables.iter().flat_map(|table| &table.steps)
+    }
+
+    /// The subsets that the rule names.
+    pub fn subsets(&self) -> Vec<Named<'w>> {
+        self.plugin.subsets(self.rule)
+    }
+
+    /// The rule's requests for which the filter writes this.
+    pub fn classes(&self, value: &'w str) -> Vec<Class<'w>> {
+        self.classes_with(|| Asked::header(self.header, value))
+    }
+
+    /// The rule's requests as they would be without the filter.
+    pub fn undecided(&self) -> Vec<Class<'w>> {
+        self.classes_with(|| Asked::no_header(self.header))
+    }
+
+    /// Whether requests surely get to an entry of one of the host's tables. In which order Istio puts those of several is not
+    /// known.
+    pub fn gets_to(&self, table: &Table, met: &Met, class: &Class) -> bool {
+        let known = class.known();
+        let narrowed: Vec<_> = known.iter().chain(&met.entry.asked).copied().collect();
+        let is_elsewhere = |other: &Table| !std::ptr::eq(other, table) && other.taker(&narrowed, 0).is_some();
+        table.reaches(met, &known) && !self.tables.iter().any(|other| is_elsewhere(other))
+    }
+
+    fn classes_with(&self, header: impl Fn() -> Asked<'w>) -> Vec<Class<'w>> {
+        let hosts = if self.steps().any(Step::asks_for_host) { self.exact.len().max(1) } else { 1 };
+        let alternatives = self.rule.matches.len().max(1);
+        let class = |number: usize| {
+            let conditions = self.rule.matches.get(number / hosts).into_iter().flat_map(|all| &all.conditions);
+            // What the rule asks of its own header, clients send; here it is what the filter writes.
+            let of_rule = conditions.filter_map(Asked::of_rule).filter(|asked| !asked.is_about(self.header));
+            let host = self.exact.get(number % hosts).map(|host| Asked::host(host));
+            Class(of_rule.chain(host).chain([header()]).collect())
+        };
+        (0..alternatives.saturating_mul(hosts).min(MAX_CLASSES)).map(class).collect()
+    }
+}
+
+/// The hosts of all rules, where they have routes. A host that a rule does not name but only covers may be another service's: it
+/// counts if its routes ask for the plugin's header, or if they alone lead to a canary of the rule.
+pub fn sites<'w, 'o>(world: &'w World<'o>) -> Vec<Site<'w, 'o>> {
+    let mut tables = HashMap::new();
+    let mut sites = Vec::new();
+    for plugin in &world.plugins {
+        let Some(header) = &plugin.header else { continue };
+        let beside = world.beside(plugin);
+        for service in &beside {
+            tables
+                .entry(std::ptr::from_ref(*service))
+                .or_insert_with(|| Rc::new(Table::of(service, |route| world.delegate(service, route))));
+        }
+        for (_, rule) in &plugin.rules {
+            for mut site in sites_of(world, plugin, header, rule, &beside) {
+                let services = site.services.iter();
+                site.tables =
+                    services.filter_map(|service| tables.get(&std::ptr::from_ref(*service)).cloned()).collect();
+                sites.push(site);
+            }
+        }
+    }
+    sites
+}
+
+fn sites_of<'w, 'o>(
+    world: &'w World<'o>,
+    plugin: &'w Plugin,
+    header: &'w str,
+    rule: &'w Rule,
+    beside: &[&'w VirtualService<'o>],
+) -> Vec<Site<'w, 'o>> {
+    let mut sites: Vec<Site> = Vec::new();
+    let patterns = plugin::hosts(rule);
+    for (number, pattern) in patterns.iter().enumerate() {
+        let is_the_host = |service: &VirtualService, own: &str| is_host_of(own, &service.object.namespace, pattern);
+        let is_named = beside.iter().any(|service| service.hosts.iter().any(|(_, own)| is_the_host(service, own)));
+        let covered = if pattern.starts_with('*') || !is_named {
+            covered(world, plugin, header, rule, pattern, beside)
+        } else {
+            Vec::new()
+        };
+        for service in beside {
+            let is_covered = covered.iter().any(|covered| std::ptr::eq(*covered, *service));
+            let is_its = |own: &str| is_the_host(service, own) || is_covered && overlap(own, pattern);
+            for host in service.hosts.iter().filter(|(_, own)| is_its(own)) {
+                let has_host =
+                    |other: &&&VirtualService| other.hosts.iter().any(|(_, own)| own.eq_ignore_ascii_case(host.1));
+                let services: Vec<_> = beside.iter().filter(has_host).copied().collect();
+                let is_known = |site: &&mut Site| {
+                    site.services.len() == services.len()
+                        && site.services.iter().zip(&services).all(|(one, other)| std::ptr::eq(*one, *other))
+                };
+                let exact = match rule.hosts.get(number) {
+                    Some(HostPattern::Exact(exact)) => Some(&**exact),
+                    _ => Some(host.1).filter(|host| !host.starts_with('*')),
+                };
+                match sites.iter_mut().find(is_known) {
+                    Some(site) => site.exact.extend(exact),
+                    None => {
+                        let (tables, exact) = (Vec::new(), exact.into_iter().collect());
+                        sites.push(Site { plugin, header, rule, services, tables, host: *host, exact });
+                    }
+                }
+            }
+        }
+    }
+    sites
+}
+
+/// The VirtualServices that surely serve what a pattern covers, though none of their hosts is the pattern.
+fn covered<'w, 'o>(
+    world: &'w World<'o>,
+    plugin: &Plugin,
+    header: &str,
+    rule: &Rule,
+    pattern: &str,
+    beside: &[&'w VirtualService<'o>],
+) -> Vec<&'w VirtualService<'o>> {
+    let length = |service: &VirtualService| {
+        let hosts = service.hosts.iter().filter(|(_, own)| overlap(own, pattern));
+        hosts.map(|(_, own)| own.len()).max()
+    };
+    let asks = |service: &&'w VirtualService<'o>| {
+        let mut delegates = service.routes.iter().filter_map(|route| world.delegate(service, route));
+        service.asks_for(header) || delegates.any(|delegate| delegate.asks_for(header))
+    };
+    let all: Vec<_> = beside.iter().copied().filter(|service| length(service).is_some()).collect();
+    let asking: Vec<_> = all.iter().copied().filter(asks).collect();
+    if !asking.is_empty() {
+        return asking;
+    }
+    // The most specific host decides.
+    let longest = all.iter().filter_map(|service| length(service)).max();
+    let is_next = |service: &&VirtualService| pattern.starts_with('*') || length(service) == longest;
+    let subsets = plugin.subsets(rule);
+    let leads = |service: &VirtualService, is_any: bool| {
+        let is_its = |destination: &Destination| {
+            let mut subsets = subsets.iter().filter(|named| is_any || !named.is_stable);
+            subsets.any(|named| destination.is_subset(&named.subset.name))
+        };
+        world.routes_of(service).iter().flat_map(|route| &route.destinations).any(is_its)
+    };
+    let is_only_one = rule.hosts.is_empty() && beside.len() == 1;
+    let meant: Vec<_> = all.into_iter().filter(is_next).filter(|service| leads(service, is_only_one)).collect();
+    if meant.len() == 1 { meant } else { Vec::new() }
+}

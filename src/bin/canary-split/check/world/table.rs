@@ -1,0 +1,212 @@
+//! The routes of a VirtualService in the order in which a request at a gateway meets them, those of delegates among them.
+
+use super::asked::{Asked, Subject};
+use super::routing::{Route, VirtualService};
+use super::text::Taken;
+use crate::input::yaml::Node;
+use std::collections::HashMap;
+
+/// More conditions that no index tells apart are not compared.
+const MAX_LOOSE: usize = 64;
+/// More entries of a route and its delegate are not combined.
+const MAX_COMBINED: usize = 4096;
+
+/// The routes of a VirtualService.
+#[derive(Debug)]
+pub struct Table<'w, 'o> {
+    /// In their order.
+    pub steps: Vec<Step<'w, 'o>>,
+    /// Steps and entries by what they ask first.
+    index: HashMap<(&'w Subject<'o>, &'w str), Vec<(usize, usize)>>,
+    /// The first that takes everything, and others that cannot be looked up.
+    loose: Vec<(usize, usize)>,
+}
+
+/// A route.
+#[derive(Debug)]
+pub struct Step<'w, 'o> {
+    /// The VirtualService in which it is written.
+    pub service: &'w VirtualService<'o>,
+    /// The route.
+    pub route: &'w Route<'o>,
+    /// The route of another VirtualService that delegates to it.
+    around: Option<&'w Route<'o>>,
+    /// Any of these may hold.
+    pub entries: Vec<Entry<'w, 'o>>,
+}
+
+/// Conditions that must all hold.
+#[derive(Debug)]
+pub struct Entry<'w, 'o> {
+    /// Where they are; of a route without any, the route.
+    pub node: &'o Node,
+    /// What they ask.
+    pub asked: Vec<&'w Asked<'o>>,
+}
+
+/// An entry that requests meet.
+#[derive(Clone, Copy, Debug)]
+pub struct Met<'t, 'w, 'o> {
+    /// The place of its route.
+    pub place: usize,
+    /// Its route.
+    pub step: &'t Step<'w, 'o>,
+    /// The entry.
+    pub entry: &'t Entry<'w, 'o>,
+    /// How many of the requests it takes.
+    pub taken: Taken,
+    /// Whether an earlier one may take all of them, and nobody knows.
+    is_doubtful: bool,
+}
+
+impl<'w, 'o> Table<'w, 'o> {
+    /// Reads one; `delegate` knows the VirtualService that a route delegates to.
+    pub fn of(
+        service: &'w VirtualService<'o>,
+        delegate: impl Fn(&'w Route<'o>) -> Option<&'w VirtualService<'o>>,
+    ) -> Table<'w, 'o> {
+        let mut steps: Vec<Step> = Vec::new();
+        for route in &service.routes {
+            match delegate(route).filter(|delegate| can_combine(route, delegate)) {
+                Some(delegate) => {
+                    steps.extend(delegate.routes.iter().map(|inner| Step::of(delegate, inner, Some(route))))
+                }
+                None => steps.push(Step::of(service, route, None)),
+            }
+        }
+        let (mut index, mut loose, mut is_open) = (HashMap::<_, Vec<_>>::new(), Vec::new(), false);
+        let entries = |(place, step): (usize, &Step<'w, 'o>)| {
+            let entries = step.entries.iter().enumerate();
+            entries.map(|(number, entry)| (place, number, entry.asked.clone())).collect::<Vec<_>>()
+        };
+        for (place, number, asked) in steps.iter().enumerate().flat_map(entries) {
+            let keys = || asked.iter().copied().filter_map(Asked::key);
+            // Paths differ more than anything else.
+            let key = keys().find(|(subject, _)| **subject == Subject::Uri).or_else(|| keys().next());
+            match key {
+                Some(key) => index.entry(key).or_default().push((place, number)),
+                None if asked.is_empty() && !is_open => {
+                    is_open = true;
+                    loose.push((place, number));
+                }
+                None if loose.len() < MAX_LOOSE => loose.push((place, number)),
+                None => {}
+            }
+        }
+        Table { steps, index, loose }
+    }
+
+    /// The entries that requests with these properties meet, up to the first that surely takes all that are left.
+    pub fn met<'t>(&'t self, known: &[&Asked]) -> Vec<Met<'t, 'w, 'o>> {
+        let mut met: Vec<Met> = Vec::new();
+        let mut is_doubtful = false;
+        for (place, step) in self.steps.iter().enumerate() {
+            let before = met.len();
+            for entry in &step.entries {
+                let taken = step.taken(entry, known);
+                if taken != Taken::None {
+                    met.push(Met { place, step, entry, taken, is_doubtful });
+                }
+            }
+            let of_step = || met.iter().skip(before);
+            if of_step().any(|met| met.taken == Taken::All) {
+                break;
+            }
+            is_doubtful |= of_step().any(|met| met.taken == Taken::Unknown);
+        }
+        met
+    }
+
+    /// The first route from a place on that surely takes all requests with these properties.
+    pub fn taker(&self, known: &[&Asked], from: usize) -> Option<(usize, &Step<'w, 'o>)> {
+        let keys = known.iter().flat_map(|asked| asked.implied());
+        let found = keys.filter_map(|key| self.index.get(&key)).flatten().chain(&self.loose);
+        let takes = |(place, number): &&(usize, usize)| {
+            let step = self.steps.get(*place);
+            let entry = step.and_then(|step| Some((step, step.entries.get(*number)?)));
+            *place >= from && entry.is_some_and(|(step, entry)| step.taken(entry, known) == Taken::All)
+        };
+        let (place, _) = found.filter(takes).min()?;
+        Some((*place, self.steps.get(*place)?))
+    }
+
+    /// Whether requests with these properties surely get to an entry.
+    pub fn reaches(&self, met: &Met, known: &[&Asked]) -> bool {
+        let narrowed: Vec<&Asked> = known.iter().chain(&met.entry.asked).copied().collect();
+        let is_first = self.taker(&narrowed, 0).is_none_or(|(place, _)| place >= met.place);
+        met.taken >= Taken::Some && !met.is_doubtful && is_first
+    }
+}
+
+impl<'w, 'o> Step<'w, 'o> {
+    fn of(service: &'w VirtualService<'o>, route: &'w Route<'o>, around: Option<&'w Route<'o>>) -> Step<'w, 'o> {
+        let inner = |outer: &[&'w Asked<'o>]| {
+            let entry = |(node, asked): &'w (&'o Node, Vec<Asked<'o>>)| Entry {
+                node,
+                asked: outer.iter().copied().chain(asked).filter(|asked| !asked.is_any()).collect(),
+            };
+            route.asked.iter().map(entry).collect::<Vec<_>>()
+        };
+        let entries = match around {
+            None => inner(&[]),
+            Some(around) => {
+                around.asked.iter().flat_map(|(_, asked)| inner(&asked.iter().collect::<Vec<_>>())).collect()
+            }
+        };
+        Step { service, route, around, entries }
+    }
+
+    /// How many of the requests with these properties an entry takes.
+    fn taken(&self, entry: &Entry, known: &[&Asked]) -> Taken {
+        // What a delegate takes that is not given, nobody knows.
+        let most = if self.route.is_delegated() { Taken::Unknown } else { Taken::All };
+        let mut all = entry.asked.iter().map(|asked| asked.taken_of(known));
+        let taken = all.try_fold(Taken::All, |taken, next| Some(taken.and(next)).filter(|taken| *taken != Taken::None));
+        match taken.unwrap_or(Taken::None) {
+            Taken::All => most,
+            taken => taken,
+        }
+    }
+
+    /// Whether it takes a request for what a header says.
+    pub fn takes(&self, header: &str, value: &str) -> bool {
+        self.entries.iter().flat_map(|entry| &entry.asked).any(|asked| asked.takes(header, value))
+    }
+
+    /// Whether it asks for a value of a header.
+    pub fn asks_for(&self, header: &str) -> bool {
+        self.entries.iter().any(|entry| entry.asks_for_value(header))
+    }
+
+    /// Whether it asks for the host.
+    pub fn asks_for_host(&self) -> bool {
+        self.entries.iter().flat_map(|entry| &entry.asked).any(|asked| asked.is_about_host())
+    }
+
+    /// A setting of it, which it may have from the route that delegates to it.
+    pub fn setting(&self, key: &str) -> Option<&'o Node> {
+        self.route.node.get(key).or(self.around.and_then(|around| around.node.get(key)))
+    }
+}
+
+impl<'o> Entry<'_, 'o> {
+    /// Whether it asks for a header.
+    pub fn asks_for(&self, header: &str) -> bool {
+        self.asked.iter().any(|asked| asked.is_about(header))
+    }
+
+    /// Whether it asks for a value of a header, and not for its absence.
+    pub fn asks_for_value(&self, header: &str) -> bool {
+        self.asked.iter().any(|asked| asked.is_about(header) && !asked.is_negative())
+    }
+
+    /// What it asks, a header aside.
+    pub fn without<'e>(&'e self, header: &'e str) -> impl Iterator<Item = &'e Asked<'o>> {
+        self.asked.iter().copied().filter(|asked| !asked.is_about(header))
+    }
+}
+
+fn can_combine(route: &Route, delegate: &VirtualService) -> bool {
+    let inner: usize = delegate.routes.iter().map(|inner| inner.asked.len()).sum();
+    route.asked.len().saturating_mul(inner) <= MAX_COMBINED
+}

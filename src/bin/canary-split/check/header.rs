@@ -59,17 +59,23 @@ pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
 impl<'w> Site<'w, '_> {
     fn subset(&self, named: &Named<'w>, world: &World, mesh: &Mesh, findings: &mut Vec<Finding>) {
         let value = &*named.subset.header_value;
-        if self.steps().any(|step| step.takes(self.header, value)) {
+        let is_taken = self.steps().any(|step| step.takes(self.header, value));
+        if is_taken {
             self.elsewhere(named, findings);
+        }
+        let is_known = !is_taken && self.sealed_otherwise(named, findings);
+        if is_known || !named.is_chosen || self.steps().any(|step| step.route.shuns(self.header)) {
             return;
         }
-        let is_known = self.sealed_otherwise(named, findings) || self.steps().any(|step| step.route.shuns(self.header));
-        if is_known || !named.is_chosen {
-            return;
-        }
-        let others = self.matched_otherwise(named);
+        // A route for the header may be for other paths than the rule's.
+        let mut classes = self.classes(value);
+        classes.retain(|class| {
+            let known = class.known();
+            !self.steps().any(|step| step.may_take(self.header, &known))
+        });
+        let others = if is_taken { Vec::new() } else { self.matched_otherwise(named) };
         let has_unknown = self.steps().any(|step| step.route.is_delegated());
-        if !self.is_stray(named) && (!has_unknown || others.is_empty()) {
+        if !self.is_stray(named, &classes, is_taken) && (!has_unknown || others.is_empty()) {
             return;
         }
         let bypassed = match mesh.behind(world, self) {
@@ -111,7 +117,7 @@ impl<'w> Site<'w, '_> {
 
     /// Whether requests for a subset surely get to another one's route. Stable may be called otherwise there; another subset of
     /// this rule it is not.
-    fn is_stray(&self, named: &Named<'w>) -> bool {
+    fn is_stray(&self, named: &Named<'w>, classes: &[Class], is_taken: bool) -> bool {
         let own = &*named.subset.name;
         let is_other = |destination: &Destination| {
             destination.subset.is_some_and(|(_, subset)| subset != own && self.is_named(subset))
@@ -121,6 +127,13 @@ impl<'w> Site<'w, '_> {
             let route = met.step.route;
             let mut destinations = route.destinations.iter();
             match met.taken {
+                // Of paths that other routes do not mention little is known.
+                _ if is_taken => {
+                    !named.is_stable
+                        && !met.entry.asked.is_empty()
+                        && !route.destinations.is_empty()
+                        && destinations.all(is_other)
+                }
                 Taken::All if named.is_stable => {
                     !met.step.asks_for(self.header) && !route.destinations.is_empty() && destinations.all(is_other)
                 }
@@ -129,12 +142,12 @@ impl<'w> Site<'w, '_> {
             }
         };
         let mut destinations = self.steps().flat_map(|step| &step.route.destinations).peekable();
-        let is_nowhere = destinations.peek().is_some()
+        let is_nowhere = !is_taken
+            && destinations.peek().is_some()
             && match named.is_stable {
                 false => !destinations.any(|destination| destination.is_called(own)),
                 true => !self.steps().any(|step| step.asks_for(self.header)) && destinations.all(is_other),
             };
-        let classes = self.classes(&named.subset.header_value);
         let is_met = |class: &Class| {
             let known = class.known();
             let is_met = |table: &Table| table.met(&known).iter().any(|met| is_away(met) && table.reaches(met, &known));

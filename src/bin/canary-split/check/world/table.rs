@@ -173,6 +173,12 @@ impl<'w, 'o> Step<'w, 'o> {
         self.entries.iter().flat_map(|entry| &entry.asked).any(|asked| asked.takes(header, value))
     }
 
+    /// Whether it may take requests with these properties for what a header says.
+    pub fn may_take(&self, header: &str, known: &[&Asked]) -> bool {
+        let asking = self.entries.iter().filter(|entry| entry.asks_for_value(header));
+        asking.into_iter().any(|entry| self.taken(entry, known) != Taken::None)
+    }
+
     /// Whether it asks for a value of a header.
     pub fn asks_for(&self, header: &str) -> bool {
         self.entries.iter().any(|entry| entry.asks_for_value(header))

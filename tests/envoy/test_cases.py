@@ -28,7 +28,7 @@ from upstream import Answer
 CASE = {"name", "config", "configText", "errors", "rules", "header", "requests", "then"}
 SENT = {"method", "scheme", "host", "path", "headers", "client", "claims", "response"}
 REQUEST = SENT | {"subset", "oneOf", "source", "rule", "setCookie", "clientSees"}
-# All cases share one Envoy, as two WasmPlugins share a gateway; on listeners of their own they do not disturb each other.
+# Cases share an Envoy, as two WasmPlugins share a gateway; on listeners of their own they do not disturb each other.
 RIVAL = re.compile(r"another plugin, .*, writes .* too: the later one undoes what the earlier one decides")
 
 
@@ -54,18 +54,35 @@ def read_cases():
     return cases
 
 
+# A listener takes an instance of inotify, of which a user has 128 as a rule.
+ROOM = 25
+
+
 class Gateway:
-    """One Envoy that gets a listener of its own for each case while it runs."""
+    """An Envoy that gets a listener of its own for each case while it runs; a new one when it is full."""
 
     def __init__(self, version, directory, upstream, certificate):
+        self.version = version
         self.directory = directory
         self.certificate = certificate
+        self.clusters = [cluster(name, port) for name, port in upstream.ports.items()]
         self.listeners = []
-        self.discovered = Listeners(directory / "lds.json")
+        self.discovered = self.envoy = None
+
+    def make_room(self):
+        """An Envoy that takes one more listener."""
+        if self.envoy and len(self.listeners) < ROOM:
+            return
+        self.stop()
+        self.listeners = []
+        self.discovered = Listeners(self.directory / "lds.json")
         self.discovered.write()
-        clusters = [cluster(name, port) for name, port in upstream.ports.items()]
-        config = bootstrap([], clusters, lds_config=source(self.discovered.file))
-        self.envoy = Envoy(version, config, concurrency=2)
+        config = bootstrap([], self.clusters, lds_config=source(self.discovered.file))
+        self.envoy = Envoy(self.version, config, concurrency=2).start()
+
+    def stop(self):
+        if self.envoy:
+            self.envoy.stop()
 
     def add(self, name, headers, config):
         """A listener with a plugin of this config; the route follows any of the headers."""
@@ -83,13 +100,16 @@ class Gateway:
 @pytest.fixture(scope="module")
 def gateway(version, tmp_path_factory, upstream, certificate):
     gateway = Gateway(version, tmp_path_factory.mktemp("lds"), upstream, certificate)
-    with gateway.envoy:
+    try:
         yield gateway
+    finally:
+        gateway.stop()
 
 
 @pytest.mark.parametrize("case", read_cases())
 def test_case(gateway, upstream, case):
     phases = [case, *case.get("then", [])]
+    gateway.make_room()
     name = f"case-{len(gateway.listeners)}"
     plugin = port = None
     # The gauge is that of all live plugins, and those of the other cases stay.

@@ -162,14 +162,7 @@ fn decide_by(config: &Value, rule: &Value, asked: &Asked, fresh: u32, now: u32) 
         format!("{cookie_name}=1.{draw:08x}.{now:07x}{kept}{}", attributes(cookie, &cookie_name, ttl, https))
     };
     let of_all = list(&rule["split"]).into_iter().filter(|entry| entry["weight"].as_f64() != Some(0.0)).count();
-    let pages = cookie["on"] == "pages";
-    let is_page = match asked.get("sec-fetch-mode") {
-        Some(mode) => mode == b"navigate",
-        None => asked
-            .get("accept")
-            .is_some_and(|accept| String::from_utf8_lossy(accept).to_ascii_lowercase().contains("text/html")),
-    };
-    let gives = !preflight && (keep || of_all > 1) && (is_page || !pages);
+    let gives = !preflight && (keep || of_all > 1) && is_for(cookie, asked);
     let held = asked.get("cookie").and_then(|c| cookies(c, &cookie_name).into_iter().find_map(held));
     if let (Some(draw), false) = (key, keep) {
         let has = held.as_ref().filter(|held| held.draw == draw);
@@ -193,6 +186,17 @@ fn decide_by(config: &Value, rule: &Value, asked: &Asked, fresh: u32, now: u32) 
     let subset = kept.clone().unwrap_or_else(|| of(held.draw).to_owned());
     let again = (is_due(held.made) || (keep && kept.is_none())) && gives;
     decision(&subset, source, again.then(|| new(held.draw, &subset)))
+}
+
+/// Whether a cookie is for the response to this request.
+fn is_for(cookie: &Value, asked: &Asked) -> bool {
+    let is_page = match asked.get("sec-fetch-mode") {
+        Some(mode) => mode == b"navigate",
+        None => asked
+            .get("accept")
+            .is_some_and(|accept| String::from_utf8_lossy(accept).to_ascii_lowercase().contains("text/html")),
+    };
+    is_page || cookie["on"] != "pages"
 }
 
 fn sealed(seal: Option<&str>, salt: &str, rule: &str, subset: &str, draw: u32) -> u64 {
@@ -235,7 +239,7 @@ fn remember(config: &Value, rule: &Value, matches: bool, asked: &Asked, now: u32
         rule: rule_name.to_owned(),
         subset: seal.map_or(subset.to_owned(), |seal| format!("{subset}.{seal}")),
         source: if matches { "fixed" } else { "remembered" },
-        cookie: (!is_preflight(asked) && (!counts || renews && due)).then(new),
+        cookie: (!is_preflight(asked) && is_for(cookie, asked) && (!counts || renews && due)).then(new),
     })
 }
 

@@ -82,6 +82,7 @@ fn between(old: &Rule, new: &Rule, before: &Remember, after: &Remember, notes: &
     let other: Vec<&str> = [
         ("ttl", was.ttl > 0 && (is.ttl == 0 || is.ttl > was.ttl)),
         ("renew", before.renew != after.renew),
+        ("on", was.pages_only != is.pages_only),
         ("secure", was.secure != is.secure),
         ("httpOnly", is_attribute(was, "HttpOnly") != is_attribute(is, "HttpOnly")),
         ("sameSite", attribute(was, "SameSite") != attribute(is, "SameSite")),

@@ -45,7 +45,7 @@ request   x-canary-subset: v2.***
     );
     let passed = "rule testers does not hold
   standard input:6:27: rules[0].match[0].queryParams.canary
-    must be {\"exact\":\"3fb1\"}, is absent
+    must be {\"exact\":\"***\"}, is absent
   standard input:7:21: rules[0].match[1].remoteIpBlocks
     must be in one of [\"203.0.113.0/24\",\"2001:db8::/32\"], is 198.51.100.7
 ";

@@ -1,0 +1,97 @@
+//! The subset of a visitor, by what sticks to him or her.
+
+use super::cookies::new_cookie;
+use super::source::Source;
+use crate::request::Request;
+use crate::request::fetch::{is_navigation, is_preflight};
+use crate::rule::WeightedSubsets;
+use crate::split::Draw;
+use crate::visitor::Sticky;
+use crate::visitor::cookie::{Cookie, FirstDraw, Minutes};
+use crate::visitor::keys::client_draw;
+use crate::visitor::new_cookie::NewCookie;
+
+/// The subset of a visitor, by what sticks to him or her.
+pub(super) fn visit<'c>(
+    subsets: &'c WeightedSubsets,
+    sticky: &'c Sticky,
+    request: &mut impl Request<'c>,
+    fresh: impl FnOnce() -> Draw,
+    now: impl FnOnce() -> Minutes,
+) -> (usize, Source, Option<NewCookie>) {
+    // Under `keep` what this browser has seen first wins over the key.
+    let key = if sticky.keep.is_none() { keyed(sticky, request) } else { None };
+    let Some(cookie) = &sticky.cookie else {
+        let (draw, source) = key.map_or_else(|| first_draw(sticky, request, fresh), |draw| (draw, Source::Key));
+        return (subsets.pick(draw), source, None);
+    };
+    // Where nothing can differ, nothing needs to stick.
+    let gives = sticky.keep.is_some() || !subsets.split.is_undivided();
+    let held = if key.is_none() || gives { read(subsets, sticky, cookie, request) } else { None };
+    let (draw, source) = match (key, held) {
+        (Some(draw), _) => (draw, Source::Key),
+        (None, Some(held)) if sticky.keep.is_some() => (held.draw, Source::Kept),
+        (None, Some(held)) => (held.draw, Source::Cookie),
+        (None, None) => first_draw(sticky, request, fresh),
+    };
+    let kept = held.and_then(|held| held.kept);
+    let subset_at = kept.unwrap_or_else(|| subsets.pick(draw));
+    let has = held.filter(|held| held.draw == draw && (kept.is_some() || sticky.keep.is_none()));
+    // One that is never given out again needs no clock.
+    if !gives || has.is_some() && !cookie.can_be_due() {
+        return (subset_at, source, None);
+    }
+    let now = now();
+    if has.is_some_and(|held| !cookie.is_due(held.made, now))
+        || is_preflight(request)
+        || cookie.pages_only && !is_navigation(request)
+    {
+        return (subset_at, source, None);
+    }
+    let new = new_cookie(cookie, kept_part(subsets, sticky, subset_at, draw), draw, now, request);
+    (subset_at, source, Some(new))
+}
+
+/// What the visitor's cookie says.
+#[derive(Clone, Copy)]
+struct Returning {
+    draw: Draw,
+    made: Minutes,
+    /// Under `keep` the place of the subset that it keeps, if that is one of the split's.
+    kept: Option<usize>,
+}
+
+fn read<'c>(
+    subsets: &WeightedSubsets,
+    sticky: &Sticky,
+    cookie: &Cookie,
+    request: &mut impl Request<'c>,
+) -> Option<Returning> {
+    let held = cookie.read(request.header("cookie")?)?;
+    let kept = sticky.keep.as_ref().and_then(|keep| keep.kept(&held, &subsets.subsets));
+    Some(Returning { draw: held.draw, made: held.made, kept })
+}
+
+/// The draw of the first key that is present.
+fn keyed<'c>(sticky: &'c Sticky, request: &mut impl Request<'c>) -> Option<Draw> {
+    sticky.keys.iter().find_map(|key| key.draw(request))
+}
+
+/// The draw of a visitor who brings none by key (but under `keep`) or cookie.
+fn first_draw<'c>(sticky: &'c Sticky, request: &mut impl Request<'c>, fresh: impl FnOnce() -> Draw) -> (Draw, Source) {
+    let key = if sticky.keep.is_some() { keyed(sticky, request) } else { None };
+    let by_client = |cookie: &Cookie| cookie.draw == FirstDraw::Client;
+    match key {
+        Some(draw) => (draw, Source::Key),
+        None if is_preflight(request) || sticky.cookie.as_ref().is_some_and(by_client) => {
+            (client_draw(request), Source::Fresh)
+        }
+        None => (fresh(), Source::Fresh),
+    }
+}
+
+/// What a cookie keeps of a decision under `keep`.
+fn kept_part<'c>(subsets: &'c WeightedSubsets, sticky: &Sticky, at: usize, draw: Draw) -> Option<(&'c str, u64)> {
+    let subset = &subsets.subsets.get(at)?.name;
+    Some((subset, sticky.keep.as_ref()?.seal(subset, draw)))
+}

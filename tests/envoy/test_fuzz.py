@@ -49,7 +49,7 @@ CONFIG = {
                 {"headers": {"x-a": {"regex": ".+é.*|a.*"}}, "withoutHeaders": {"x-b": {"prefix": "b"}}},
             ],
             "split": [{"subset": "v1", "weight": 1}, {"subset": "v2", "weight": 1}],
-            "sticky": {"cookie": {"name": "m", "ttl": "1m"}},
+            "sticky": {"cookie": {"name": "n", "ttl": "1m"}},
         },
         {
             "name": "httpbin",
@@ -60,7 +60,7 @@ CONFIG = {
     ]
 }
 OURS = re.compile(
-    r"(?:m=1\.[0-9a-f]{8}\.[0-9a-f]{7}(?:\.v[12]\.[0-9a-f]{16})?; Path=/; Max-Age=60|canary-httpbin=1\.[0-9a-f]{8}\.[0-9a-f]{7}; Path=/; Max-Age=2592000)"
+    r"(?:[mn]=1\.[0-9a-f]{8}\.[0-9a-f]{7}(?:\.v[12]\.[0-9a-f]{16})?; Path=/; Max-Age=60|canary-httpbin=1\.[0-9a-f]{8}\.[0-9a-f]{7}; Path=/; Max-Age=2592000)"
     r"; HttpOnly; SameSite=Lax"
 )
 # Nothing else may be in a response; `x-served-by` and `x-seen` are the application's.

@@ -284,7 +284,7 @@ fn what_could_not_be_compared_is_said() {
 }
 
 #[test]
-fn http_routes_are_said_not_to_be_looked_at() {
+fn trial_30_http_routes_are_said_not_to_be_looked_at() {
     let route =
         "\n---\n{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: NAME, namespace: canary}}";
     let text = rendered("manifests/overlays/weighted") + &route.replace("NAME", "a") + &route.replace("NAME", "b");

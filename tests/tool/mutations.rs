@@ -100,7 +100,7 @@ fn mutated(text: &str, random: &mut fastrand::Rng) -> String {
 
 #[test]
 fn thousands_of_mutations_end_with_json_or_with_lines_on_the_standard_error() {
-    const ROUNDS: usize = 4000;
+    const ROUNDS: usize = 10_000;
     let texts = manifests();
     let (next, ends) = (AtomicUsize::new(0), [const { AtomicUsize::new(0) }; 3]);
     let work = || {

@@ -16,7 +16,7 @@ def test_some_seconds_under_fire_fail_nothing():
     ("break_it", "found"),
     [
         (lambda rules, n: rules[-2]["sticky"].update(salt=f"s{n}"), "moved without need"),
-        (lambda rules, n: rules[-2].update(sticky={}) or rules[-2]["sticky"].update(keys=[{"header": "x"}]), "no cookie"),
+        (lambda rules, n: rules[-2].update(sticky={}) or rules[-2]["sticky"].update(keys=[{"header": "x"}]), "0 cookies instead of {1}"),
         (lambda rules, n: rules[-2]["split"].append({"subset": "v3", "weight": 5}), "routed elsewhere than decided"),
         (lambda rules, n: rules[0].update(weight=1), "faults were pushed"),
     ],

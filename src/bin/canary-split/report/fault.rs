@@ -44,7 +44,9 @@ impl FaultAt {
 
 /// What is wrong, without the secrets that are there.
 fn masked(config: &PluginConfig, fault: &Fault, span: &Range<usize>) -> String {
-    let may_name_one = fault.error.place.split(['.', '[']).any(|step| CONDITIONS.contains(&step) || step == "seal");
+    let steps = fault.error.place.split(['.', '[']);
+    let may_name_one = fault.error.place.is_empty()
+        || steps.into_iter().any(|step| CONDITIONS.contains(&step) || ["seal", "match", "forget"].contains(&step));
     let mut secrets = Vec::new();
     if let Some(node) = config.node.as_ref().filter(|_| may_name_one) {
         secrets::of_config(node, &mut secrets);

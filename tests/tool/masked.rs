@@ -5,7 +5,7 @@ use super::{ended, fed};
 const SECRET: &str = "THE-SECRET";
 
 /// What is below `pluginConfig`; every entry holds the secret.
-const CONFIGS: [&str; 28] = [
+const CONFIGS: [&str; 35] = [
     "{Seal: THE-SECRET, rules: [{name: a, subset: v1}]}",
     "{sael: THE-SECRET, rules: [{name: a, subset: v1}]}",
     "{rules: [{name: a, subset: v1, seal: THE-SECRET}]}",
@@ -33,17 +33,27 @@ const CONFIGS: [&str; 28] = [
     "{rule: {name: a, subset: v1, match: [{headers: {x-k: {exact: THE-SECRET}}}]}}",
     "'{\"seal\": \"THE-SECRET\", \"rules\": [{\"name\": \"a\", \"subset\": \"v1\"}]}'",
     "[{seal: THE-SECRET}, THE-SECRET]",
+    "{rules: [{name: a, subset: v1, if: {x-k: THE-SECRET}}]}",
+    "{rules: [{name: a, subset: v1, only: [THE-SECRET]}]}",
+    "{rules: [{name: a, subset: v1, remember: {sael: THE-SECRET}}]}",
+    "{rules: [{name: a, subset: v1, match: [{headers: {THE-SECRET}}]}]}",
+    "{rules: [{name: a, subset: v1, match: [{headers: {x-k: {THE-SECRET: }}}]}]}",
+    "{rules: [{name: a, subset: v1, match: [{headers: {x-k: {THE-SECRET: x}}}]}]}",
+    "{config: {seal: THE-SECRET}, rules: [{name: a, subset: v1}]}",
     "{seal: x} # it was THE-SECRET",
 ];
 
 /// What is in a VirtualService's list `http`.
-const ROUTES: [&str; 17] = [
+const ROUTES: [&str; 20] = [
     "{headers: {request: {set: {x-api-key: THE-SECRET}}}, ",
     "{headers: {request: {add: {authorization: Bearer THE-SECRET}}}, ",
     "{headers: {response: {set: {set-cookie: 'a=THE-SECRET; Path=/'}}}, ",
     "{headers: {request: {set: {x-canary-subset: v2.THE-SECRET}}}, ",
     "{headers: {request: {set: [x-k, THE-SECRET]}}, ",
     "{Headers: {x-k: THE-SECRET}, ",
+    "{appendRequestHeaders: {x-k: THE-SECRET}, ",
+    "{match: [{withoutHeaders: {THE-SECRET}}], ",
+    "{requestHeaders: [THE-SECRET], ",
     "{match: [{withoutHeaders: {x-k: THE-SECRET}}], ",
     "{match: [{withoutHeaders: {x-k: {exact: THE-SECRET}}}], ",
     "{match: [{headers: [{x-k: {exact: THE-SECRET}}]}], ",

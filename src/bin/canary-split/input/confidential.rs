@@ -25,9 +25,41 @@ const MISSPELT: [&str; 14] = [
 ];
 /// Conditions that anybody fulfils.
 const OPEN: [&str; 7] = ["uri", "method", "remoteipblocks", "name", "authority", "scheme", "host"];
-/// Texts at the top of a config that are no secrets.
-const FIELDS: [&str; 8] =
-    ["header", "responseheader", "rules", "forget", "name", "subset", "headers", "responseheaders"];
+/// Fields whose texts are none.
+const FIELDS: [&str; 30] = [
+    "claim",
+    "cookie",
+    "domain",
+    "draw",
+    "header",
+    "hosts",
+    "httponly",
+    "keys",
+    "method",
+    "name",
+    "on",
+    "onweightchange",
+    "partitioned",
+    "path",
+    "queryparam",
+    "remember",
+    "remoteip",
+    "remoteipblocks",
+    "renew",
+    "responseheader",
+    "rules",
+    "salt",
+    "samesite",
+    "secure",
+    "split",
+    "sticky",
+    "subset",
+    "ttl",
+    "uri",
+    "weight",
+];
+/// A shorter text in a field that is not known is more likely a subset or a number.
+const SHORTEST: usize = 6;
 /// How a value is compared, by how the word begins.
 const KINDS: [&str; 10] =
     ["exact", "prefix", "regex", "suffix", "contains", "present", "ignore", "invert", "value", "name"];
@@ -35,29 +67,34 @@ const KINDS: [&str; 10] =
 /// Those of a config.
 pub fn of_config(config: &Node, secrets: &mut Vec<Secret>) {
     let Value::Map(entries) = &config.value else { return everything(config, secrets) };
-    for (key, node) in entries.iter() {
-        let is_scalar = !matches!(node.value, Value::Map(_) | Value::List(_));
-        if is_scalar && !FIELDS.contains(&&*normal(&key.name)) {
-            value(key, node, secrets);
-        }
-    }
+    // At the top no text is needed but the names of headers.
+    let texts = entries.iter().filter(|(key, node)| is_scalar(node) && !FIELDS.contains(&&*normal(&key.name)));
+    texts.for_each(|(key, node)| value(key, node, secrets));
     within(config, secrets);
+}
+
+fn is_scalar(node: &Node) -> bool {
+    !matches!(node.value, Value::Map(_) | Value::List(_))
 }
 
 /// The seal and the values of conditions anywhere below a node.
 pub fn within(node: &Node, secrets: &mut Vec<Secret>) {
     for (key, node) in node.entries() {
         let name = normal(&key.name);
-        let is_scalar = !matches!(node.value, Value::Map(_) | Value::List(_));
         if is_seal(&name) {
             value(key, node, secrets);
         } else if ["match", "matches", "forget"].contains(&&*name) {
             secrets.push(Secret::behind(key));
             of_match(node, secrets);
-        } else if MISSPELT.contains(&&*name) && !is_scalar {
+        } else if MISSPELT.contains(&&*name) && !is_scalar(node) {
             secrets.push(Secret::behind(key));
             by_name(node, secrets);
         } else {
+            if !FIELDS.contains(&&*name) {
+                let is_long = |text: &&Node| text.text().is_some_and(|text| text.len() >= SHORTEST);
+                let texts = node.items().iter().chain([node]).filter(is_long);
+                texts.for_each(|text| value(key, text, secrets));
+            }
             within(node, secrets);
         }
     }
@@ -88,7 +125,9 @@ fn by_name(node: &Node, secrets: &mut Vec<Secret>) {
         Value::List(items) => items.iter().for_each(|item| by_name(item, secrets)),
         Value::Map(entries) => {
             for (key, node) in entries.iter() {
-                secrets.push(Secret::behind(key));
+                // A name alone may be the value.
+                let is_alone = matches!(node.value, Value::Null);
+                secrets.push(if is_alone { Secret::key(key) } else { Secret::behind(key) });
                 condition(node, secrets);
             }
         }

@@ -24,20 +24,15 @@ const OPEN: [&str; 14] = [
     "snihosts",
     "destinationsubnets",
 ];
-/// What is said of headers outside of `match`, and what belongs to `match`.
-const VALUES: [&str; 11] = [
-    "headers",
-    "header",
-    "requestheaders",
-    "responseheaders",
-    "appendheaders",
-    "withoutheaders",
-    "queryparams",
-    "cookies",
-    "cookie",
-    "set",
-    "add",
-];
+/// What belongs to `match` and is elsewhere, and what is written.
+const VALUES: [&str; 7] = ["queryparams", "queryparam", "cookies", "cookie", "set", "add", "claims"];
+/// Lists of headers' names.
+const NAMES: [&str; 4] = ["allow", "expose", "remove", "http"];
+
+/// Whether a field outside of `match` has values of headers or the like.
+fn has_values(name: &str) -> bool {
+    VALUES.contains(&name) || name.contains("header") && !NAMES.iter().any(|begin| name.starts_with(begin))
+}
 
 /// Those of an object: of a plugin, which may be this filter, the config; of a VirtualService the conditions that name no subset and
 /// the headers that it writes; of pods their environment.
@@ -77,7 +72,7 @@ impl Routes<'_> {
         for (key, value) in node.entries() {
             match &*normal(&key.name) {
                 "match" | "matches" => self.of_match(value, secrets),
-                name if VALUES.contains(&name) => self.behind(key, value, "", secrets),
+                name if has_values(name) => self.behind(key, value, "", secrets),
                 _ => self.within(value, secrets),
             }
         }
@@ -109,6 +104,7 @@ impl Routes<'_> {
                 for (key, value) in entries.iter().filter(|(key, _)| &*key.name != "remove") {
                     match &value.value {
                         Value::Map(_) | Value::List(_) if is_kind(&key.name) => condition(value, secrets),
+                        Value::Null => secrets.push(Secret::key(key)),
                         _ if is_kind(&key.name) => self.behind(key, value, name, secrets),
                         _ => self.behind(key, value, &key.name, secrets),
                     }

@@ -44,7 +44,7 @@ const CONFIGS: [&str; 35] = [
 ];
 
 /// What is in a VirtualService's list `http`.
-const ROUTES: [&str; 20] = [
+const ROUTES: [&str; 21] = [
     "{headers: {request: {set: {x-api-key: THE-SECRET}}}, ",
     "{headers: {request: {add: {authorization: Bearer THE-SECRET}}}, ",
     "{headers: {response: {set: {set-cookie: 'a=THE-SECRET; Path=/'}}}, ",
@@ -52,6 +52,7 @@ const ROUTES: [&str; 20] = [
     "{headers: {request: {set: [x-k, THE-SECRET]}}, ",
     "{Headers: {x-k: THE-SECRET}, ",
     "{appendRequestHeaders: {x-k: THE-SECRET}, ",
+    "{match: [{headers: {x-canary-subset: {exact: THE-SECRET-7d1f4c0a}}}], ",
     "{match: [{withoutHeaders: {THE-SECRET}}], ",
     "{requestHeaders: [THE-SECRET], ",
     "{match: [{withoutHeaders: {x-k: THE-SECRET}}], ",

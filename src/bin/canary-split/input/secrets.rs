@@ -161,6 +161,9 @@ fn subsets(node: &Node, found: &mut HashSet<String>) {
     node.items().iter().for_each(|item| subsets(item, found));
 }
 
+/// A seal has at least so many letters; a value of the header that is as long may be one alone.
+const SEAL: usize = 16;
+
 /// `SUBSET.SEAL` keeps the subset, whether or not the plugin is given; what names a subset alone is none.
 fn of_route(object: &Object, name: &str, value: &Node, known: &Known, secrets: &mut Vec<Secret>) {
     let Some(text) = value.text() else { return everything(value, secrets) };
@@ -170,7 +173,7 @@ fn of_route(object: &Object, name: &str, value: &Node, known: &Known, secrets: &
         let open = written.trim_start_matches(['"', '\'']);
         let sealed = open.strip_prefix(subset).and_then(|rest| rest.strip_prefix('.')).unwrap_or(written);
         secrets.push(Secret { span: value.span.end - sealed.len()..value.span.end, text: seal.to_owned() });
-    } else if !is_ours && !known.has_subset(text) {
+    } else if !known.has_subset(text) && (!is_ours || text.len() >= SEAL) {
         everything(value, secrets);
     }
 }

@@ -12,6 +12,7 @@ mod documented;
 mod explain;
 mod hostile;
 mod linear;
+mod masked;
 mod mutations;
 mod reading;
 mod remember;

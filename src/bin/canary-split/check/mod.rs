@@ -169,7 +169,7 @@ fn look(options: &Options, is_known: &dyn Fn(&str) -> bool) -> Result<Said, Stri
     places::add(&all, &mut findings);
     order(&all, &mut findings);
     if !options.show_secrets {
-        secrets::hide(&all, &mut findings);
+        secrets::hide(&all, &mut findings, &mut notes);
     }
     let mut seen = HashSet::new();
     notes.retain(|note| seen.insert(note.clone()));

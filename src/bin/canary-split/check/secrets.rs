@@ -4,53 +4,100 @@ use crate::input::manifest::Objects;
 use crate::input::secret::Secret;
 use crate::input::secrets::{self, Known};
 use crate::input::sources::Source;
+use crate::input::told::Told;
 use crate::report::finding::Finding;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 /// Byte by byte in what is shown, and as `***` in messages.
-pub fn hide(objects: &Objects, findings: &mut [Finding]) {
-    let all = all(objects);
+pub fn hide(objects: &Objects, findings: &mut [Finding], notes: &mut [String]) {
+    let (all, told) = all(objects);
+    let mut lines: HashMap<*const Source, BTreeSet<usize>> = HashMap::new();
+    for finding in findings.iter() {
+        let (_, start) = finding.source.line(finding.span.start);
+        lines.entry(Rc::as_ptr(&finding.source)).or_default().insert(start);
+    }
     let mut shown: HashMap<*const Source, Rc<Source>> = HashMap::new();
     for finding in findings {
-        let of_source = all.get(&Rc::as_ptr(&finding.source)).map_or(&[][..], Vec::as_slice);
+        let key = Rc::as_ptr(&finding.source);
+        let of_source = all.get(&key).map_or(&[][..], Vec::as_slice);
         let first = of_source.partition_point(|secret| secret.span.start < finding.span.start);
         let within = of_source.iter().skip(first).take_while(|secret| secret.span.start < finding.span.end);
-        for secret in within.take(100) {
+        for secret in within.filter(|secret| !secret.text.is_empty()).take(100) {
             finding.message = secret.hidden_in(&finding.message);
         }
-        let source =
-            shown.entry(Rc::as_ptr(&finding.source)).or_insert_with(|| Rc::new(without(of_source, &finding.source)));
+        finding.message = told.hidden_in(&finding.message);
+        if let Some(place) = &mut finding.place {
+            place.path = told.hidden_in(&place.path);
+        }
+        let source = shown.entry(key).or_insert_with(|| {
+            Rc::new(without(of_source, &told, lines.get(&key).into_iter().flatten(), &finding.source))
+        });
         finding.source = Rc::clone(source);
     }
+    notes.iter_mut().for_each(|note| *note = told.hidden_in(note));
 }
 
-/// All secrets of each text, in their order.
-fn all(objects: &Objects) -> HashMap<*const Source, Vec<Secret>> {
+/// All secrets of each text, in their order, and what those say that may be anywhere.
+fn all(objects: &Objects) -> (HashMap<*const Source, Vec<Secret>>, Told) {
     let mut all: HashMap<*const Source, Vec<Secret>> = HashMap::new();
     let known = Known::of(objects);
+    let names = secrets::names(objects);
+    let mut told = Told::default();
     for object in &objects.objects {
-        secrets::of_object(object, &known, all.entry(Rc::as_ptr(&object.source)).or_default());
+        let of_source = all.entry(Rc::as_ptr(&object.source)).or_default();
+        let before = of_source.len();
+        secrets::of_object(object, &known, of_source);
+        if object.module().is_some() || object.kind == "VirtualService" {
+            let said = of_source.iter().skip(before).map(|secret| secret.text.as_str());
+            said.filter(|said| !names.contains(*said)).for_each(|said| told.add(said));
+        }
     }
     for config in &objects.bare {
         if let Some(node) = &config.node {
-            secrets::of_config(node, all.entry(Rc::as_ptr(&config.source)).or_default());
+            let of_source = all.entry(Rc::as_ptr(&config.source)).or_default();
+            let before = of_source.len();
+            secrets::of_config(node, of_source);
+            let said = of_source.iter().skip(before).map(|secret| secret.text.as_str());
+            said.filter(|said| !names.contains(*said)).for_each(|said| told.add(said));
         }
     }
     for (source, secret) in &objects.secrets {
         all.entry(Rc::as_ptr(source)).or_default().push(secret.clone());
     }
     all.values_mut().for_each(|secrets| secrets.sort_by_key(|secret| secret.span.start));
-    all
+    (all, told)
 }
 
-fn without(secrets: &[Secret], source: &Source) -> Source {
+/// A text without its secrets, and without the comments next to them on the lines that begin here.
+fn without<'l>(secrets: &[Secret], told: &Told, lines: impl Iterator<Item = &'l usize>, source: &Source) -> Source {
     let mut bytes = source.text.clone().into_bytes();
     for secret in secrets {
-        for byte in bytes.get_mut(secret.span.clone()).into_iter().flatten().filter(|byte| **byte != b'\n') {
-            *byte = b'*';
+        hide_bytes(&mut bytes, secret.span.start, secret.span.end);
+    }
+    for &start in lines {
+        let (line, _) = source.line(start);
+        for part in told.within(line) {
+            hide_bytes(&mut bytes, start + part.start, start + part.end);
+        }
+        let end = start + line.len();
+        let written = bytes.get(start..end).unwrap_or_default();
+        let hidden = written.iter().zip(line.bytes()).position(|(now, before)| *now != before);
+        let named = secrets.get(secrets.partition_point(|secret| secret.span.start < start));
+        let named = named.map(|secret| secret.span.start).filter(|at| *at <= end).map(|at| at - start);
+        let Some(first) = hidden.into_iter().chain(named).min() else { continue };
+        let behind = line.as_bytes().get(first..).unwrap_or_default();
+        let comment = behind.windows(2).position(|two| matches!(two, [b' ' | b'\t', b'#']));
+        if let Some(comment) = comment {
+            hide_bytes(&mut bytes, start + first + comment + 2, end);
         }
     }
     let text = String::from_utf8(bytes).unwrap_or_default();
     source.with(text)
+}
+
+fn hide_bytes(bytes: &mut [u8], start: usize, end: usize) {
+    for byte in bytes.get_mut(start..end).into_iter().flatten().filter(|byte| **byte != b'\n') {
+        *byte = b'*';
+    }
 }

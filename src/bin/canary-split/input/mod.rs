@@ -1,6 +1,7 @@
 //! What the tool reads: files, the YAML in them, the objects that they hold, and the config that is meant.
 
 pub mod choice;
+mod confidential;
 pub mod manifest;
 pub mod ours;
 pub mod secret;
@@ -8,5 +9,6 @@ pub mod secrets;
 mod source;
 pub mod sources;
 pub mod template;
+pub mod told;
 pub mod unreadable;
 pub mod yaml;

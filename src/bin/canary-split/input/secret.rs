@@ -1,12 +1,12 @@
 //! A value that is not shown.
 
-use super::yaml::{Node, Value};
+use super::yaml::{Key, Node, Value};
 use std::ops::Range;
 
 /// Where a secret is, and what it says.
 #[derive(Clone, Debug)]
 pub struct Secret {
-    /// Its bytes in the text.
+    /// Its bytes in the text; none: what is behind is secret, as a comment may be.
     pub span: Range<usize>,
     /// What it says, if that is more than the written bytes.
     pub text: String,
@@ -23,13 +23,28 @@ impl Secret {
         let escaped = quoted.trim_matches('"');
         text.replace(&self.text, "***").replace(escaped, "***")
     }
+
+    /// The value of this key is one, even if nothing is there but a comment.
+    pub fn behind(key: &Key) -> Secret {
+        Secret { span: key.span.end..key.span.end, text: String::new() }
+    }
+
+    /// A key.
+    pub fn key(key: &Key) -> Secret {
+        Secret { span: key.span.clone(), text: key.name.to_string() }
+    }
 }
 
-/// All scalars below a node.
-pub fn scalars(node: &Node, secrets: &mut Vec<Secret>) {
+/// All scalars and keys below a node.
+pub fn everything(node: &Node, secrets: &mut Vec<Secret>) {
     match &node.value {
-        Value::List(items) => items.iter().for_each(|item| scalars(item, secrets)),
-        Value::Map(entries) => entries.iter().for_each(|(_, value)| scalars(value, secrets)),
+        Value::List(items) => items.iter().for_each(|item| everything(item, secrets)),
+        Value::Map(entries) => {
+            for (key, value) in entries.iter() {
+                secrets.push(Secret::key(key));
+                everything(value, secrets);
+            }
+        }
         Value::String(text) | Value::Number(text) => {
             secrets.push(Secret { span: node.span.clone(), text: text.to_string() })
         }
@@ -37,9 +52,41 @@ pub fn scalars(node: &Node, secrets: &mut Vec<Secret>) {
     }
 }
 
-/// `data` and `stringData` of a Secret.
+/// The value of a key.
+pub fn value(key: &Key, node: &Node, secrets: &mut Vec<Secret>) {
+    secrets.push(Secret::behind(key));
+    everything(node, secrets);
+}
+
+/// What is below each key of a node, but not the key.
+pub fn values(node: &Node, secrets: &mut Vec<Secret>) {
+    match &node.value {
+        Value::Map(entries) => entries.iter().for_each(|(key, node)| value(key, node, secrets)),
+        _ => everything(node, secrets),
+    }
+}
+
+/// `data` and `stringData` of a Secret, and what it was when it was applied.
 pub fn of_secret(node: &Node) -> Vec<Secret> {
     let mut secrets = Vec::new();
-    ["data", "stringData"].iter().filter_map(|key| node.get(key)).for_each(|data| scalars(data, &mut secrets));
+    let entries = node.entries().iter();
+    entries
+        .filter(|(key, _)| ["data", "stringdata"].contains(&&*normal(&key.name)))
+        .for_each(|(_, data)| values(data, &mut secrets));
+    applied(node, &mut secrets);
     secrets
+}
+
+/// The whole object as it was applied, which is in an annotation.
+pub fn applied(object: &Node, secrets: &mut Vec<Secret>) {
+    let annotations = object.at(&["metadata", "annotations"]).map_or(&[][..], Node::entries);
+    annotations
+        .iter()
+        .filter(|(key, _)| key.name.ends_with("/last-applied-configuration"))
+        .for_each(|(key, node)| value(key, node, secrets));
+}
+
+/// A key however it is spelled: without case, `-` and `_`.
+pub fn normal(key: &str) -> String {
+    key.chars().filter(|letter| !"-_ ".contains(*letter)).flat_map(char::to_lowercase).collect()
 }

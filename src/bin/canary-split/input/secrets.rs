@@ -1,52 +1,116 @@
 //! What no log may show: seals, and what headers, cookies, query parameters and claims are compared with.
 
+pub use super::confidential::{CONDITIONS, of_config};
+use super::confidential::{condition, is_kind, within};
 use super::manifest::{Object, Objects};
-use super::secret::{Secret, scalars};
-use super::yaml::Node;
+use super::secret::{Secret, applied, everything, normal, value, values};
+use super::yaml::{Key, Node, Value};
 use std::collections::HashSet;
 
-/// Conditions whose values let somebody in.
-pub const CONDITIONS: [&str; 5] = ["headers", "withoutHeaders", "queryParams", "cookies", "claims"];
+/// What a route asks for that anybody can send.
+const OPEN: [&str; 14] = [
+    "uri",
+    "authority",
+    "method",
+    "scheme",
+    "port",
+    "gateways",
+    "sourcelabels",
+    "sourcenamespace",
+    "sourcesubnet",
+    "name",
+    "ignoreuricase",
+    "statprefix",
+    "snihosts",
+    "destinationsubnets",
+];
+/// What belongs to `match` and is elsewhere, and what is written.
+const VALUES: [&str; 7] = ["queryparams", "queryparam", "cookies", "cookie", "set", "add", "claims"];
+/// Lists of headers' names.
+const NAMES: [&str; 4] = ["allow", "expose", "remove", "http"];
 
-/// Those of a config.
-pub fn of_config(config: &Node, secrets: &mut Vec<Secret>) {
-    config.get("seal").into_iter().for_each(|seal| scalars(seal, secrets));
-    conditions(config, secrets);
+/// Whether a field outside of `match` has values of headers or the like.
+fn has_values(name: &str) -> bool {
+    VALUES.contains(&name) || name.contains("header") && !NAMES.iter().any(|begin| name.starts_with(begin))
 }
 
-/// The values of conditions anywhere below a node.
-fn conditions(node: &Node, secrets: &mut Vec<Secret>) {
-    for (key, value) in node.entries() {
-        if CONDITIONS.contains(&&*key.name) {
-            value.entries().iter().for_each(|(_, value)| scalars(value, secrets));
-        } else {
-            conditions(value, secrets);
-        }
-    }
-    node.items().iter().for_each(|item| conditions(item, secrets));
-}
-
-/// Those of an object: of a plugin, which may be this filter, the config; of a VirtualService the conditions that name no subset;
-/// of pods their environment.
+/// Those of an object: of a plugin, which may be this filter, the config; of a VirtualService the conditions that name no subset and
+/// the headers that it writes; of pods their environment.
 pub fn of_object(object: &Object, known: &Known, secrets: &mut Vec<Secret>) {
-    if let Some(module) = object.module() {
-        module.get("pluginConfig").into_iter().for_each(|config| of_config(config, secrets));
-        return;
+    applied(&object.node, secrets);
+    match object.kind {
+        "WasmPlugin" | "TrafficExtension" => plugin(&object.node, secrets),
+        "VirtualService" => Routes { object, known }.within(&object.node, secrets),
+        _ => {}
     }
-    if object.kind != "VirtualService" {
-        environment(&object.node, secrets);
-        return;
-    }
-    let entries =
-        object.items(&["spec", "http"]).iter().flat_map(|route| route.get("match").map_or(&[][..], Node::items));
-    for (key, value) in entries.flat_map(Node::entries) {
-        if !CONDITIONS.contains(&&*key.name) {
-            continue;
-        }
-        for (name, condition) in value.entries() {
-            for (_, value) in condition.entries() {
-                of_route(object, &name.name, value, known, secrets);
+    environment(&object.node, secrets);
+}
+
+/// The config, wherever it is.
+fn plugin(node: &Node, secrets: &mut Vec<Secret>) {
+    for (key, node) in node.entries() {
+        match &*normal(&key.name) {
+            "pluginconfig" => {
+                secrets.push(Secret::behind(key));
+                of_config(node, secrets);
             }
+            name if name.starts_with("seal") => value(key, node, secrets),
+            "rules" | "forget" => within(node, secrets),
+            _ => plugin(node, secrets),
+        }
+    }
+}
+
+/// The routes of a VirtualService.
+struct Routes<'o> {
+    object: &'o Object,
+    known: &'o Known,
+}
+
+impl Routes<'_> {
+    fn within(&self, node: &Node, secrets: &mut Vec<Secret>) {
+        for (key, value) in node.entries() {
+            match &*normal(&key.name) {
+                "match" | "matches" => self.of_match(value, secrets),
+                name if has_values(name) => self.behind(key, value, "", secrets),
+                _ => self.within(value, secrets),
+            }
+        }
+        node.items().iter().for_each(|item| self.within(item, secrets));
+    }
+
+    /// Entries of `match`, or what is there instead.
+    fn of_match(&self, node: &Node, secrets: &mut Vec<Secret>) {
+        match &node.value {
+            Value::List(items) => items.iter().for_each(|item| self.of_match(item, secrets)),
+            Value::Map(entries) => entries
+                .iter()
+                .filter(|(key, _)| !OPEN.contains(&&*normal(&key.name)))
+                .for_each(|(key, value)| self.behind(key, value, "", secrets)),
+            _ => everything(node, secrets),
+        }
+    }
+
+    fn behind(&self, key: &Key, node: &Node, name: &str, secrets: &mut Vec<Secret>) {
+        secrets.push(Secret::behind(key));
+        self.values(node, name, secrets);
+    }
+
+    /// All values of a header, or of all that are below.
+    fn values(&self, node: &Node, name: &str, secrets: &mut Vec<Secret>) {
+        match &node.value {
+            Value::List(items) => items.iter().for_each(|item| self.values(item, name, secrets)),
+            Value::Map(entries) => {
+                for (key, value) in entries.iter().filter(|(key, _)| &*key.name != "remove") {
+                    match &value.value {
+                        Value::Map(_) | Value::List(_) if is_kind(&key.name) => condition(value, secrets),
+                        Value::Null => secrets.push(Secret::key(key)),
+                        _ if is_kind(&key.name) => self.behind(key, value, name, secrets),
+                        _ => self.behind(key, value, &key.name, secrets),
+                    }
+                }
+            }
+            _ => of_route(self.object, name, node, self.known, secrets),
         }
     }
 }
@@ -97,27 +161,69 @@ fn subsets(node: &Node, found: &mut HashSet<String>) {
     node.items().iter().for_each(|item| subsets(item, found));
 }
 
+/// A seal has at least so many letters; a value of the header that is as long may be one alone.
+const SEAL: usize = 16;
+
 /// `SUBSET.SEAL` keeps the subset, whether or not the plugin is given; what names a subset alone is none.
 fn of_route(object: &Object, name: &str, value: &Node, known: &Known, secrets: &mut Vec<Secret>) {
-    let Some(text) = value.text() else { return scalars(value, secrets) };
+    let Some(text) = value.text() else { return everything(value, secrets) };
     let is_ours = known.headers.contains(&name.to_ascii_lowercase());
     if let Some((subset, seal)) = text.split_once('.').filter(|(subset, _)| is_ours || known.has_subset(subset)) {
         let written = object.source.text.get(value.span.clone()).unwrap_or_default();
         let open = written.trim_start_matches(['"', '\'']);
         let sealed = open.strip_prefix(subset).and_then(|rest| rest.strip_prefix('.')).unwrap_or(written);
         secrets.push(Secret { span: value.span.end - sealed.len()..value.span.end, text: seal.to_owned() });
-    } else if !is_ours && !known.has_subset(text) {
-        scalars(value, secrets);
+    } else if !known.has_subset(text) && (!is_ours || text.len() >= SEAL) {
+        everything(value, secrets);
     }
 }
 
-/// The values of `env`.
+/// The values of `env`, and what programs are started with.
 fn environment(node: &Node, secrets: &mut Vec<Secret>) {
     for (key, value) in node.entries() {
-        if &*key.name == "env" {
-            value.items().iter().filter_map(|variable| variable.get("value")).for_each(|value| scalars(value, secrets));
+        match &*key.name {
+            "env" if value.items().is_empty() => values(value, secrets),
+            "env" => {
+                let entries = value.items().iter().flat_map(Node::entries);
+                entries
+                    .filter(|(key, _)| !["name", "valueFrom"].contains(&&*key.name))
+                    .for_each(|(key, node)| self::value(key, node, secrets));
+            }
+            "args" | "command" => everything(value, secrets),
+            _ => environment(value, secrets),
         }
-        environment(value, secrets);
     }
     node.items().iter().for_each(|item| environment(item, secrets));
+}
+
+/// Names of objects, hosts and subsets, and the words in them: what says the same is no secret elsewhere.
+pub fn names(objects: &Objects) -> HashSet<String> {
+    let mut names = HashSet::new();
+    for object in &objects.objects {
+        names.extend([object.name.clone(), object.namespace.clone()]);
+        named(&object.node, &mut names);
+    }
+    objects.bare.iter().filter_map(|config| config.node.as_ref()).for_each(|node| named(node, &mut names));
+    let words: Vec<String> = names
+        .iter()
+        .flat_map(|name| name.split(|letter: char| !letter.is_alphanumeric()).chain(name.split(['.', '/'])))
+        .map(str::to_owned)
+        .collect();
+    names.extend(words);
+    names
+}
+
+fn named(node: &Node, names: &mut HashSet<String>) {
+    for (key, value) in node.entries() {
+        match &*key.name {
+            "host" | "subset" | "hosts" | "gateways" => {
+                let items = value.items().iter().chain([value]);
+                names.extend(items.filter_map(Node::text).map(str::to_owned));
+                named(value, names);
+            }
+            "match" | "forget" | "headers" => {}
+            _ => named(value, names),
+        }
+    }
+    node.items().iter().for_each(|item| named(item, names));
 }

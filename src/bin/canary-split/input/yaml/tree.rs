@@ -117,7 +117,7 @@ impl Reader<'_> {
             let name = name.clone();
             let span = self.scanner.next()?.span;
             let Some((known, size)) = self.anchors.get(&name).cloned() else {
-                return Err(Malformed::new(span.start, format!("an alias of what is not named before: {name}")));
+                return Err(Malformed::new(span.start, "an alias of what is not named before"));
             };
             self.count(0, size, span.start)?;
             return Ok(Node { value: known.value, span: self.range(&span), is_alias: true });

@@ -1,0 +1,149 @@
+//! What a config says that no log may show. Misspelt fields hold secrets too, so what is known to be none is left readable.
+
+use super::secret::{Secret, everything, normal, value, values};
+use super::yaml::{Node, Value};
+
+/// Conditions whose values let somebody in.
+pub const CONDITIONS: [&str; 5] = ["headers", "withoutHeaders", "queryParams", "cookies", "claims"];
+
+/// The same as they may be misspelt.
+const MISSPELT: [&str; 14] = [
+    "headers",
+    "header",
+    "withoutheaders",
+    "withoutheader",
+    "queryparams",
+    "queryparam",
+    "queryparameters",
+    "query",
+    "params",
+    "param",
+    "cookies",
+    "claims",
+    "claim",
+    "jwt",
+];
+/// Conditions that anybody fulfils.
+const OPEN: [&str; 7] = ["uri", "method", "remoteipblocks", "name", "authority", "scheme", "host"];
+/// Fields whose texts are none.
+const FIELDS: [&str; 30] = [
+    "claim",
+    "cookie",
+    "domain",
+    "draw",
+    "header",
+    "hosts",
+    "httponly",
+    "keys",
+    "method",
+    "name",
+    "on",
+    "onweightchange",
+    "partitioned",
+    "path",
+    "queryparam",
+    "remember",
+    "remoteip",
+    "remoteipblocks",
+    "renew",
+    "responseheader",
+    "rules",
+    "salt",
+    "samesite",
+    "secure",
+    "split",
+    "sticky",
+    "subset",
+    "ttl",
+    "uri",
+    "weight",
+];
+/// A shorter text in a field that is not known is more likely a subset or a number.
+const SHORTEST: usize = 6;
+/// How a value is compared, by how the word begins.
+const KINDS: [&str; 10] =
+    ["exact", "prefix", "regex", "suffix", "contains", "present", "ignore", "invert", "value", "name"];
+
+/// Those of a config.
+pub fn of_config(config: &Node, secrets: &mut Vec<Secret>) {
+    let Value::Map(entries) = &config.value else { return everything(config, secrets) };
+    // At the top no text is needed but the names of headers.
+    let texts = entries.iter().filter(|(key, node)| is_scalar(node) && !FIELDS.contains(&&*normal(&key.name)));
+    texts.for_each(|(key, node)| value(key, node, secrets));
+    within(config, secrets);
+}
+
+fn is_scalar(node: &Node) -> bool {
+    !matches!(node.value, Value::Map(_) | Value::List(_))
+}
+
+/// The seal and the values of conditions anywhere below a node.
+pub fn within(node: &Node, secrets: &mut Vec<Secret>) {
+    for (key, node) in node.entries() {
+        let name = normal(&key.name);
+        if is_seal(&name) {
+            value(key, node, secrets);
+        } else if ["match", "matches", "forget"].contains(&&*name) {
+            secrets.push(Secret::behind(key));
+            of_match(node, secrets);
+        } else if MISSPELT.contains(&&*name) && !is_scalar(node) {
+            secrets.push(Secret::behind(key));
+            by_name(node, secrets);
+        } else {
+            if !FIELDS.contains(&&*name) {
+                let is_long = |text: &&Node| text.text().is_some_and(|text| text.len() >= SHORTEST);
+                let texts = node.items().iter().chain([node]).filter(is_long);
+                texts.for_each(|text| value(key, text, secrets));
+            }
+            within(node, secrets);
+        }
+    }
+    node.items().iter().for_each(|item| within(item, secrets));
+}
+
+fn is_seal(name: &str) -> bool {
+    name.starts_with("seal") || ["secret", "password", "token"].iter().any(|word| name.contains(word))
+}
+
+/// Entries of `match` and `forget`, or what is there instead.
+fn of_match(node: &Node, secrets: &mut Vec<Secret>) {
+    match &node.value {
+        Value::List(items) => items.iter().for_each(|item| of_match(item, secrets)),
+        Value::Map(entries) => {
+            for (key, node) in entries.iter().filter(|(key, _)| !OPEN.contains(&&*normal(&key.name))) {
+                secrets.push(Secret::behind(key));
+                by_name(node, secrets);
+            }
+        }
+        _ => everything(node, secrets),
+    }
+}
+
+/// Conditions by the names of what they are about, which are none.
+fn by_name(node: &Node, secrets: &mut Vec<Secret>) {
+    match &node.value {
+        Value::List(items) => items.iter().for_each(|item| by_name(item, secrets)),
+        Value::Map(entries) => {
+            for (key, node) in entries.iter() {
+                // A name alone may be the value.
+                let is_alone = matches!(node.value, Value::Null);
+                secrets.push(if is_alone { Secret::key(key) } else { Secret::behind(key) });
+                condition(node, secrets);
+            }
+        }
+        _ => everything(node, secrets),
+    }
+}
+
+/// `{exact: …}`, or the value itself.
+pub fn condition(node: &Node, secrets: &mut Vec<Secret>) {
+    let kinds = node.entries().iter().map(|(key, _)| key).filter(|key| !is_kind(&key.name));
+    secrets.extend(kinds.map(Secret::key));
+    values(node, secrets);
+}
+
+/// Whether a word says how a value is compared.
+pub fn is_kind(word: &str) -> bool {
+    let word = normal(word);
+    KINDS.iter().any(|kind| word.starts_with(kind))
+}

@@ -2,6 +2,7 @@
 
 use super::world::World;
 use super::world::gateway::{Gateway, Protocol};
+use super::world::gateway_name::resolved;
 use super::world::host::overlap;
 use super::world::plugin::hosts;
 use super::world::routing::{Route, VirtualService};
@@ -94,13 +95,17 @@ pub fn is_ended(service: &VirtualService, entrance: &Entrance) -> bool {
 
 /// The first route that takes whatever comes in there.
 fn last_of<'s, 'o>(service: &'s VirtualService<'o>, entrance: &Entrance) -> Option<&'s Route<'o>> {
+    let namespace = &*service.object.namespace;
     let takes_all = |route: &&Route| {
-        route.matches.as_ref().is_none_or(|entries| entries.iter().any(|entry| takes_all_at(entry, entrance)))
+        route
+            .matches
+            .as_ref()
+            .is_none_or(|entries| entries.iter().any(|entry| takes_all_at(entry, namespace, entrance)))
     };
     service.routes.iter().find(takes_all)
 }
 
-fn takes_all_at(entry: &Node, entrance: &Entrance) -> bool {
+fn takes_all_at(entry: &Node, namespace: &str, entrance: &Entrance) -> bool {
     entry.entries().iter().all(|(key, asked)| match &*key.name {
         "name" | "statPrefix" | "ignoreUriCase" => true,
         "uri" => asked.get("exact").is_none() && ["/", "/a", "/a/b.c"].iter().all(|path| may_be(asked, path)),
@@ -114,7 +119,7 @@ fn takes_all_at(entry: &Node, entrance: &Entrance) -> bool {
         }),
         "gateways" => {
             let names = asked.items().iter().filter_map(Node::text);
-            names.map(|name| name.rsplit('/').next()).any(|name| name == Some(&*entrance.gateway.object.name))
+            names.map(|name| resolved(name, namespace).1).any(|name| name == entrance.gateway.object.name)
         }
         _ => false,
     })

@@ -1,6 +1,7 @@
 //! VirtualServices: whose requests go where.
 
 use super::asked::Asked;
+use super::gateway_name::{MESH, resolved};
 use super::host::{ServiceName, overlap};
 use crate::input::manifest::Object;
 use crate::input::yaml::{Key, Node, Value};
@@ -59,9 +60,8 @@ impl<'o> VirtualService<'o> {
 
     /// Namespaces and names of its gateways.
     pub fn gateways(&self) -> impl Iterator<Item = (&'o str, &'o str)> {
-        let names =
-            self.object.items(&["spec", "gateways"]).iter().filter_map(Node::text).filter(|name| *name != "mesh");
-        names.map(|name| name.split_once('/').unwrap_or((&self.object.namespace, name)))
+        let names = self.object.items(&["spec", "gateways"]).iter().filter_map(Node::text);
+        names.filter(|name| *name != MESH).map(|name| resolved(name, &self.object.namespace))
     }
 
     /// Whether it also speaks for sidecars.

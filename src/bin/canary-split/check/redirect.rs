@@ -8,8 +8,8 @@ use super::world::plugin::hosts;
 use super::world::routing::{Route, VirtualService};
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use canary_split::rule::Rule;
 use canary_split::rule::re2::Re2;
-use canary_split::rule::{Rule, Target};
 use canary_split::visitor::cookie::Secure;
 
 const NO_REDIRECT: Code = Code {
@@ -70,11 +70,7 @@ fn check_gateway(world: &World, gateway: &Gateway, concerned: &[&VirtualService]
 
 /// Whether a rule for a host sets a cookie that has no `Secure` over http.
 fn has_bare_cookie(world: &World, gateway: &Gateway, host: &str) -> bool {
-    let is_bare = |rule: &Rule| {
-        let Target::Split(split) = &rule.target else { return false };
-        let cookie = split.sticky.as_ref().and_then(|sticky| sticky.cookie.as_ref());
-        cookie.is_some_and(|cookie| cookie.secure != Secure::Always)
-    };
+    let is_bare = |rule: &Rule| rule.cookie().is_some_and(|(cookie, _)| cookie.secure != Secure::Always);
     let plugins = world.plugins.iter().filter(|plugin| plugin.may_be_on(gateway));
     let mut rules = plugins.flat_map(|plugin| &plugin.rules).map(|(_, rule)| rule).filter(|rule| is_bare(rule));
     rules.any(|rule| hosts(rule).iter().any(|own| overlap(own, host)))

@@ -16,6 +16,8 @@ pub struct VirtualService<'o> {
     pub hosts: Vec<(&'o Node, &'o str)>,
     /// Its HTTP routes.
     pub routes: Vec<Route<'o>>,
+    /// Where its connections without HTTP go: `tcp` and `tls`.
+    pub streams: Vec<Destination<'o>>,
 }
 
 /// An HTTP route.
@@ -55,7 +57,9 @@ impl<'o> VirtualService<'o> {
     pub fn of(object: &'o Object) -> VirtualService<'o> {
         let hosts = object.items(&["spec", "hosts"]).iter().filter_map(|host| Some((host, host.text()?))).collect();
         let routes = object.items(&["spec", "http"]).iter().map(|node| Route::of(node, object)).collect();
-        VirtualService { object, hosts, routes }
+        let streams = ["tcp", "tls"].into_iter().flat_map(|kind| object.items(&["spec", kind]));
+        let streams = streams.flat_map(|node| destinations(node, &object.namespace)).collect();
+        VirtualService { object, hosts, routes, streams }
     }
 
     /// Namespaces and names of its gateways.
@@ -96,12 +100,7 @@ impl<'o> Route<'o> {
         };
         let entries = node.get("match").map(Node::items).filter(|entries| !entries.is_empty());
         let matches: Option<Vec<_>> = entries.map(|entries| entries.iter().filter(is_of_gateway).collect());
-        let entries = node.get("route").map_or(&[][..], Node::items);
-        // Of several those without a weight get nothing; Istio refuses a route where all are so.
-        let has_weights = entries.iter().any(|entry| entry.get("weight").is_some());
-        let is_used = |entry: &&Node| entries.len() == 1 || !has_weights || is_weighted(entry);
-        let destinations =
-            entries.iter().filter(is_used).filter_map(|entry| Destination::of(entry, &object.namespace)).collect();
+        let destinations = destinations(node, &object.namespace);
         let asked = match &matches {
             None => vec![(node, Vec::new())],
             Some(entries) => entries.iter().map(|entry| (*entry, Asked::of_entry(entry, gateways))).collect(),
@@ -143,6 +142,15 @@ impl<'o> Route<'o> {
             .filter(move |(_, condition)| exact(condition).is_some_and(|(_, exact)| is_it(exact)))
             .map(|(key, _)| key)
     }
+}
+
+/// Where requests or connections go.
+fn destinations<'o>(route: &'o Node, namespace: &'o str) -> Vec<Destination<'o>> {
+    let entries = route.get("route").map_or(&[][..], Node::items);
+    // Of several those without a weight get nothing; Istio refuses a route where all are so.
+    let has_weights = entries.iter().any(|entry| entry.get("weight").is_some());
+    let is_used = |entry: &&Node| entries.len() == 1 || !has_weights || is_weighted(entry);
+    entries.iter().filter(is_used).filter_map(|entry| Destination::of(entry, namespace)).collect()
 }
 
 /// Where copies go, unless none are made.

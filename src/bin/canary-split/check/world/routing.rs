@@ -1,7 +1,7 @@
 //! VirtualServices: whose requests go where.
 
 use super::asked::Asked;
-use super::gateway_name::{MESH, resolved};
+use super::gateway_name::{Gateways, MESH, resolved};
 use super::host::{ServiceName, overlap};
 use crate::input::manifest::Object;
 use crate::input::yaml::{Key, Node, Value};
@@ -56,7 +56,8 @@ impl<'o> VirtualService<'o> {
     /// Reads one.
     pub fn of(object: &'o Object) -> VirtualService<'o> {
         let hosts = object.items(&["spec", "hosts"]).iter().filter_map(|host| Some((host, host.text()?))).collect();
-        let routes = object.items(&["spec", "http"]).iter().map(|node| Route::of(node, object)).collect();
+        let gateways = Gateways::of(object);
+        let routes = object.items(&["spec", "http"]).iter().map(|node| Route::of(node, object, &gateways)).collect();
         let streams = ["tcp", "tls"].into_iter().flat_map(|kind| object.items(&["spec", kind]));
         let streams = streams.flat_map(|node| destinations(node, &object.namespace)).collect();
         VirtualService { object, hosts, routes, streams }
@@ -92,18 +93,14 @@ impl<'o> VirtualService<'o> {
 }
 
 impl<'o> Route<'o> {
-    fn of(node: &'o Node, object: &'o Object) -> Route<'o> {
-        let gateways = object.items(&["spec", "gateways"]).iter().filter(|name| name.text() != Some("mesh")).count();
-        let is_of_gateway = |entry: &&Node| {
-            let gateways = entry.get("gateways").map_or(&[][..], Node::items);
-            gateways.is_empty() || gateways.iter().any(|name| name.text() != Some("mesh"))
-        };
+    fn of(node: &'o Node, object: &'o Object, gateways: &Gateways) -> Route<'o> {
         let entries = node.get("match").map(Node::items).filter(|entries| !entries.is_empty());
-        let matches: Option<Vec<_>> = entries.map(|entries| entries.iter().filter(is_of_gateway).collect());
+        let matches: Option<Vec<_>> =
+            entries.map(|entries| entries.iter().filter(|entry| gateways.may_meet(entry)).collect());
         let destinations = destinations(node, &object.namespace);
         let asked = match &matches {
             None => vec![(node, Vec::new())],
-            Some(entries) => entries.iter().map(|entry| (*entry, Asked::of_entry(entry, gateways))).collect(),
+            Some(entries) => entries.iter().map(|entry| (*entry, Asked::of_entry(entry, gateways.count))).collect(),
         };
         Route { node, matches, asked, destinations, mirrors: mirrors(node, &object.namespace) }
     }

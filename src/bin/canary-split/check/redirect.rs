@@ -44,24 +44,33 @@ pub fn check(world: &World, concerned: &[&VirtualService], findings: &mut Vec<Fi
 fn check_gateway(world: &World, gateway: &Gateway, concerned: &[&VirtualService], findings: &mut Vec<Finding>) {
     let of = |protocol: Protocol| gateway.servers.iter().filter(move |server| server.protocol == protocol);
     let bare = |host: &str| host.rsplit('/').next().unwrap_or_default().to_owned();
-    let is_https =
-        |host: &str| of(Protocol::Https).flat_map(|server| server.hosts()).any(|served| overlap(&bare(served), host));
     let is_bound =
         |service: &&VirtualService| world.gateways_of(service).0.iter().any(|known| std::ptr::eq(*known, gateway));
     let bound: Vec<_> = concerned.iter().copied().filter(is_bound).collect();
+    // A Gateway may serve http alone, and another one on the same pods https.
+    let is_next = |other: &&Gateway| {
+        std::ptr::eq(*other, gateway)
+            || other.selector.selects(&gateway.selector) && gateway.selector.selects(&other.selector)
+    };
+    let is_https = |service: &VirtualService, host: &str| {
+        let gateways = world.gateways_of(service).0.into_iter().filter(is_next);
+        let servers = gateways.flat_map(|gateway| &gateway.servers);
+        let mut https = servers.filter(|server| server.protocol == Protocol::Https);
+        https.any(|server| server.hosts().any(|served| overlap(&bare(served), host)))
+    };
     for server in of(Protocol::Http) {
         let served: Vec<String> = server.hosts().map(bare).collect();
-        let is_plain = |host: &&str| {
+        let is_plain = |(service, host): &(&VirtualService, &str)| {
             let entrance = Entrance { gateway, host, port: server.port.unwrap_or_default() };
             let is_redirected =
                 || world.virtual_services.iter().any(|service| is_bound(&service) && goes_to_https(service, &entrance));
             served.iter().any(|served| overlap(served, host))
-                && is_https(host)
+                && is_https(service, host)
                 && has_bare_cookie(world, gateway, host)
                 && !is_redirected()
         };
-        let mut hosts = bound.iter().flat_map(|service| &service.hosts).map(|(_, host)| *host);
-        if let Some(host) = hosts.find(is_plain) {
+        let mut hosts = bound.iter().flat_map(|service| service.hosts.iter().map(move |(_, host)| (*service, *host)));
+        if let Some((_, host)) = hosts.find(is_plain) {
             let message = format!("{} serves {host} over http beside https", gateway.object.title());
             findings.push(Finding::new(&NO_REDIRECT, &gateway.object.source, &server.node.span, message));
         }

@@ -10,6 +10,7 @@ use super::world::service::{Service, Target, Workload};
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use std::collections::HashSet;
 
 const NO_SUBSET: Code = Code {
     name: "no-such-subset",
@@ -64,13 +65,30 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
         }
     }
     for service in &world.virtual_services {
+        for destination in &service.streams {
+            half_host(world, service.object, destination.host.0, findings);
+            subset(world, service, destination, findings);
+        }
         let ports = ports_of(world, service);
+        let mut seen = HashSet::new();
         for route in &service.routes {
             for destination in route.destinations.iter().chain(&route.mirrors) {
                 half_host(world, service.object, destination.host.0, findings);
                 subset(world, service, destination, findings);
                 let entrances: Vec<u32> = ports.iter().copied().filter(|port| route.is_met_at(*port)).collect();
                 port(world, service, destination, &entrances, findings);
+            }
+            // A delegate's requests come in where those of the route do.
+            let Some(delegate) = world.delegate(service, route).filter(|_| !ports.is_empty()) else { continue };
+            let outer: Vec<u32> = ports.iter().copied().filter(|port| route.is_met_at(*port)).collect();
+            if !seen.insert((std::ptr::from_ref(delegate), outer.clone())) {
+                continue;
+            }
+            for inner in &delegate.routes {
+                let entrances: Vec<u32> = outer.iter().copied().filter(|port| inner.is_met_at(*port)).collect();
+                for destination in inner.destinations.iter().chain(&inner.mirrors) {
+                    without_port(world, delegate, destination, &entrances, findings);
+                }
             }
         }
     }
@@ -128,15 +146,13 @@ fn port(
     let services = world.services_of(destination);
     let [service] = services.as_slice() else { return };
     let Some((node, number)) = destination.port else {
+        without_port(world, routing, destination, entrances, findings);
+        // Of a Service with one port Istio takes that.
         if destination.node.get("port").is_none()
-            && service.ports.len() > 1
-            && let Some(port) = entrances.iter().find(|port| service.port(**port).is_none())
+            && let [only] = service.ports.as_slice()
+            && let Some(target) = only.target()
         {
-            let known: Vec<_> = service.ports.iter().map(|port| port.number.to_string()).collect();
-            let title = service.object.title();
-            let message =
-                format!("{title} has {} ports, {}, and not the Gateway's {port}", known.len(), known.join(", "));
-            findings.push(Finding::new(&WITHOUT_PORT, &routing.object.source, &destination.host.0.span, message));
+            listening(world, routing.object, (destination.host.0, only.number), target, destination, service, findings);
         }
         return;
     };
@@ -152,6 +168,27 @@ fn port(
                 listening(world, routing.object, (node, number), target, destination, service, findings);
             }
         }
+    }
+}
+
+/// A destination of a Service with several ports that names none of them.
+fn without_port(
+    world: &World,
+    routing: &VirtualService,
+    destination: &Destination,
+    entrances: &[u32],
+    findings: &mut Vec<Finding>,
+) {
+    let services = world.services_of(destination);
+    let [service] = services.as_slice() else { return };
+    if destination.node.get("port").is_none()
+        && service.ports.len() > 1
+        && let Some(port) = entrances.iter().find(|port| service.port(**port).is_none())
+    {
+        let known: Vec<_> = service.ports.iter().map(|port| port.number.to_string()).collect();
+        let title = service.object.title();
+        let message = format!("{title} has {} ports, {}, and not the Gateway's {port}", known.len(), known.join(", "));
+        findings.push(Finding::new(&WITHOUT_PORT, &routing.object.source, &destination.host.0.span, message));
     }
 }
 

@@ -3,6 +3,7 @@
 use super::redirect;
 use super::world::World;
 use super::world::gateway::Gateway;
+use super::world::gateway_name::resolved;
 use super::world::namespace::is_same_namespace;
 use super::world::plugin::{Plugin, hosts};
 use super::world::routing::VirtualService;
@@ -114,8 +115,8 @@ fn missing(world: &World, service: &VirtualService, findings: &mut Vec<Finding>)
             let names: Vec<_> = named.iter().map(|(namespace, name)| format!("{namespace}/{name}")).collect();
             let title = gateway.object.title();
             let message = format!("there is no Gateway {}, but {title} serves {host}", names.join(", "));
-            let last = |entry: &Node| entry.text().and_then(|name| name.rsplit('/').next()).map(str::to_owned);
-            let is_first = |entry: &&Node| named.first().is_some_and(|(_, name)| last(entry).as_deref() == Some(name));
+            let own = &*service.object.namespace;
+            let is_first = |entry: &&Node| entry.text().map(|name| resolved(name, own)) == named.first().copied();
             let node =
                 service.object.items(&["spec", "gateways"]).iter().find(is_first).unwrap_or(&service.object.node);
             findings.push(Finding::new(&MISSING, &service.object.source, &node.span, message));

@@ -1,10 +1,15 @@
 //! Whether a route of stable's for some paths comes before the canary's.
 
+use super::rules::has_hosts_of;
+use super::world::asked::Asked;
+use super::world::host::overlap;
+use super::world::plugin::{Named, hosts};
 use super::world::routing::Destination;
 use super::world::site::{Class, Site};
 use super::world::table::{Met, Table};
 use super::world::text::Taken;
 use crate::report::finding::{Code, Finding, Severity};
+use canary_split::rule::Rule;
 use std::collections::HashSet;
 
 const PATH_FIRST: Code = Code {
@@ -29,7 +34,10 @@ pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
                 for class in site.classes(&canary.subset.header_value) {
                     let known = class.known();
                     let is_wrong = |met: &&Met| {
-                        site.is_early(table, met, &class) && is_for(met, &stables) && table.reaches(met, &known)
+                        site.is_early(table, met, &class)
+                            && is_for(met, &stables)
+                            && table.reaches(met, &known)
+                            && !site.is_decided(met, stable, &known)
                     };
                     for met in table.met(&known).iter().filter(is_wrong) {
                         if seen.insert(met.entry.node.span.start) {
@@ -72,5 +80,35 @@ impl<'w, 'o> Site<'w, 'o> {
                 && !met.entry.asked.iter().all(|asked| asked.taken_of(&all) == Taken::All)
         });
         is_wider && !is_for(met, &later.route.destinations.iter().collect::<Vec<_>>())
+    }
+
+    /// Whether an earlier rule decides all that an entry takes, and always for stable.
+    fn is_decided(&self, met: &Met, stable: &Named, known: &[&Asked]) -> bool {
+        let known: Vec<_> = known.iter().chain(&met.entry.asked).copied().collect();
+        let holds = |rule: &Rule| {
+            let mut all = rule.matches.iter();
+            rule.forget.is_empty()
+                && all.any(|one| {
+                    let mut conditions = one.conditions.iter().map(Asked::of_rule);
+                    conditions.all(|asked| {
+                        asked.is_some_and(|asked| !asked.is_about(self.header) && asked.taken_of(&known) == Taken::All)
+                    })
+                })
+        };
+        let is_stables = |rule: &Rule| {
+            let subsets = self.plugin.subsets(rule);
+            subsets.iter().filter(|named| named.is_chosen).all(|named| named.subset.name == stable.subset.name)
+        };
+        let earlier = self.plugin.rules.iter().map(|(_, rule)| rule).take_while(|rule| !std::ptr::eq(*rule, self.rule));
+        earlier.into_iter().any(|rule| is_stables(rule) && self.is_under(rule) && holds(rule))
+    }
+
+    /// Whether another rule is for all hosts of this one that have these routes.
+    fn is_under(&self, rule: &Rule) -> bool {
+        let (wide, own) = (hosts(rule), hosts(self.rule));
+        let served = self.services.iter().flat_map(|service| &service.hosts).map(|(_, host)| *host);
+        let mut served = served.filter(|host| own.iter().any(|own| overlap(own, host))).peekable();
+        let is_covered = |host: &str| !host.starts_with('*') && wide.iter().any(|wide| overlap(wide, host));
+        has_hosts_of(rule, self.rule) || served.peek().is_some() && served.all(is_covered)
     }
 }

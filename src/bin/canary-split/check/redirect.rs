@@ -2,13 +2,14 @@
 
 use super::world::World;
 use super::world::gateway::{Gateway, Protocol};
+use super::world::gateway_name::resolved;
 use super::world::host::overlap;
 use super::world::plugin::hosts;
 use super::world::routing::{Route, VirtualService};
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use canary_split::rule::Rule;
 use canary_split::rule::re2::Re2;
-use canary_split::rule::{Rule, Target};
 use canary_split::visitor::cookie::Secure;
 
 const NO_REDIRECT: Code = Code {
@@ -43,24 +44,33 @@ pub fn check(world: &World, concerned: &[&VirtualService], findings: &mut Vec<Fi
 fn check_gateway(world: &World, gateway: &Gateway, concerned: &[&VirtualService], findings: &mut Vec<Finding>) {
     let of = |protocol: Protocol| gateway.servers.iter().filter(move |server| server.protocol == protocol);
     let bare = |host: &str| host.rsplit('/').next().unwrap_or_default().to_owned();
-    let is_https =
-        |host: &str| of(Protocol::Https).flat_map(|server| server.hosts()).any(|served| overlap(&bare(served), host));
     let is_bound =
         |service: &&VirtualService| world.gateways_of(service).0.iter().any(|known| std::ptr::eq(*known, gateway));
     let bound: Vec<_> = concerned.iter().copied().filter(is_bound).collect();
+    // A Gateway may serve http alone, and another one on the same pods https.
+    let is_next = |other: &&Gateway| {
+        std::ptr::eq(*other, gateway)
+            || other.selector.selects(&gateway.selector) && gateway.selector.selects(&other.selector)
+    };
+    let is_https = |service: &VirtualService, host: &str| {
+        let gateways = world.gateways_of(service).0.into_iter().filter(is_next);
+        let servers = gateways.flat_map(|gateway| &gateway.servers);
+        let mut https = servers.filter(|server| server.protocol == Protocol::Https);
+        https.any(|server| server.hosts().any(|served| overlap(&bare(served), host)))
+    };
     for server in of(Protocol::Http) {
         let served: Vec<String> = server.hosts().map(bare).collect();
-        let is_plain = |host: &&str| {
+        let is_plain = |(service, host): &(&VirtualService, &str)| {
             let entrance = Entrance { gateway, host, port: server.port.unwrap_or_default() };
             let is_redirected =
                 || world.virtual_services.iter().any(|service| is_bound(&service) && goes_to_https(service, &entrance));
             served.iter().any(|served| overlap(served, host))
-                && is_https(host)
+                && is_https(service, host)
                 && has_bare_cookie(world, gateway, host)
                 && !is_redirected()
         };
-        let mut hosts = bound.iter().flat_map(|service| &service.hosts).map(|(_, host)| *host);
-        if let Some(host) = hosts.find(is_plain) {
+        let mut hosts = bound.iter().flat_map(|service| service.hosts.iter().map(move |(_, host)| (*service, *host)));
+        if let Some((_, host)) = hosts.find(is_plain) {
             let message = format!("{} serves {host} over http beside https", gateway.object.title());
             findings.push(Finding::new(&NO_REDIRECT, &gateway.object.source, &server.node.span, message));
         }
@@ -69,11 +79,7 @@ fn check_gateway(world: &World, gateway: &Gateway, concerned: &[&VirtualService]
 
 /// Whether a rule for a host sets a cookie that has no `Secure` over http.
 fn has_bare_cookie(world: &World, gateway: &Gateway, host: &str) -> bool {
-    let is_bare = |rule: &Rule| {
-        let Target::Split(split) = &rule.target else { return false };
-        let cookie = split.sticky.as_ref().and_then(|sticky| sticky.cookie.as_ref());
-        cookie.is_some_and(|cookie| cookie.secure != Secure::Always)
-    };
+    let is_bare = |rule: &Rule| rule.cookie().is_some_and(|(cookie, _)| cookie.secure != Secure::Always);
     let plugins = world.plugins.iter().filter(|plugin| plugin.may_be_on(gateway));
     let mut rules = plugins.flat_map(|plugin| &plugin.rules).map(|(_, rule)| rule).filter(|rule| is_bare(rule));
     rules.any(|rule| hosts(rule).iter().any(|own| overlap(own, host)))
@@ -94,13 +100,17 @@ pub fn is_ended(service: &VirtualService, entrance: &Entrance) -> bool {
 
 /// The first route that takes whatever comes in there.
 fn last_of<'s, 'o>(service: &'s VirtualService<'o>, entrance: &Entrance) -> Option<&'s Route<'o>> {
+    let namespace = &*service.object.namespace;
     let takes_all = |route: &&Route| {
-        route.matches.as_ref().is_none_or(|entries| entries.iter().any(|entry| takes_all_at(entry, entrance)))
+        route
+            .matches
+            .as_ref()
+            .is_none_or(|entries| entries.iter().any(|entry| takes_all_at(entry, namespace, entrance)))
     };
     service.routes.iter().find(takes_all)
 }
 
-fn takes_all_at(entry: &Node, entrance: &Entrance) -> bool {
+fn takes_all_at(entry: &Node, namespace: &str, entrance: &Entrance) -> bool {
     entry.entries().iter().all(|(key, asked)| match &*key.name {
         "name" | "statPrefix" | "ignoreUriCase" => true,
         "uri" => asked.get("exact").is_none() && ["/", "/a", "/a/b.c"].iter().all(|path| may_be(asked, path)),
@@ -114,7 +124,7 @@ fn takes_all_at(entry: &Node, entrance: &Entrance) -> bool {
         }),
         "gateways" => {
             let names = asked.items().iter().filter_map(Node::text);
-            names.map(|name| name.rsplit('/').next()).any(|name| name == Some(&*entrance.gateway.object.name))
+            names.map(|name| resolved(name, namespace).1).any(|name| name == entrance.gateway.object.name)
         }
         _ => false,
     })

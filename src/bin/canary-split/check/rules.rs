@@ -48,7 +48,7 @@ fn takes_all(rule: &Rule) -> bool {
 }
 
 /// Whether all hosts of a rule are another one's too.
-fn has_hosts_of(wide: &Rule, narrow: &Rule) -> bool {
+pub fn has_hosts_of(wide: &Rule, narrow: &Rule) -> bool {
     let is_covered = |host: &HostPattern| wide.hosts.iter().any(|wide| covers(wide, host));
     wide.hosts.is_empty()
         || wide.hosts.contains(&HostPattern::Any)

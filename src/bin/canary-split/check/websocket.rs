@@ -3,9 +3,11 @@
 use super::world::World;
 use super::world::routing::{Destination, Route, leads_alike};
 use super::world::site::Site;
+use super::world::table::Step;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use std::collections::HashMap;
+use std::rc::Rc;
 
 const TIMEOUT: Code = Code {
     name: "route-timeout",
@@ -27,16 +29,19 @@ pub const CODES: [&Code; 2] = [&TIMEOUT, &HTTP2];
 /// Looks at the routes that rules lead to.
 pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
     for site in sites {
-        let is_canary = |route: &Route| route.conditions(site.header).next().is_some();
+        let is_canary = |step: &Step| step.route.conditions(site.header).next().is_some() || step.asks_for(site.header);
         // Of all routes to the same hosts the same is true.
         let mut known = HashMap::new();
-        for (service, route) in site.routes() {
+        for (table, step) in site.tables.iter().flat_map(|table| table.steps.iter().map(move |step| (table, step))) {
+            let (service, route) = (step.service, step.route);
             // A timeout that only the canary has was not meant for the service as it is.
-            let is_without = |other: &Route| !is_canary(other) && timeout(other).is_none() && leads_alike(other, route);
-            let is_alone = || is_canary(route) && service.routes.iter().any(is_without);
+            let is_without = |other: &Step| {
+                !is_canary(other) && other.setting("timeout").is_none_or(is_off) && leads_alike(other.route, route)
+            };
+            let is_alone = || is_canary(step) && table.steps.iter().any(is_without);
             let mut is_cut = || {
                 let hosts: Vec<_> = route.destinations.iter().map(|destination| destination.host.1).collect();
-                *known.entry((std::ptr::from_ref(service), is_canary(route), hosts)).or_insert_with(is_alone)
+                *known.entry((Rc::as_ptr(table), is_canary(step), hosts)).or_insert_with(is_alone)
             };
             if let Some((node, text)) = timeout(route).filter(|_| is_cut() || is_for_websockets(world, route)) {
                 let message = format!("a websocket would be cut after {text}");
@@ -51,7 +56,12 @@ pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
 fn timeout<'o>(route: &Route<'o>) -> Option<(&'o Node, &'o str)> {
     let node = route.node.get("timeout")?;
     let text = node.text()?;
-    text.contains(|digit: char| ('1'..='9').contains(&digit)).then_some((node, text))
+    (!is_off(node)).then_some((node, text))
+}
+
+/// Whether a timeout is none.
+fn is_off(timeout: &Node) -> bool {
+    timeout.text().is_none_or(|text| !text.contains(|digit: char| ('1'..='9').contains(&digit)))
 }
 
 /// Whether a route is said to be for websockets.

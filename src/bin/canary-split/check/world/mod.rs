@@ -3,6 +3,7 @@
 pub mod asked;
 pub mod gateway;
 pub mod gateway_api;
+pub mod gateway_name;
 pub mod host;
 mod index;
 pub mod labels;

@@ -1,6 +1,7 @@
 //! VirtualServices: whose requests go where.
 
 use super::asked::Asked;
+use super::gateway_name::{Gateways, MESH, resolved};
 use super::host::{ServiceName, overlap};
 use crate::input::manifest::Object;
 use crate::input::yaml::{Key, Node, Value};
@@ -15,6 +16,8 @@ pub struct VirtualService<'o> {
     pub hosts: Vec<(&'o Node, &'o str)>,
     /// Its HTTP routes.
     pub routes: Vec<Route<'o>>,
+    /// Where its connections without HTTP go: `tcp` and `tls`.
+    pub streams: Vec<Destination<'o>>,
 }
 
 /// An HTTP route.
@@ -53,15 +56,17 @@ impl<'o> VirtualService<'o> {
     /// Reads one.
     pub fn of(object: &'o Object) -> VirtualService<'o> {
         let hosts = object.items(&["spec", "hosts"]).iter().filter_map(|host| Some((host, host.text()?))).collect();
-        let routes = object.items(&["spec", "http"]).iter().map(|node| Route::of(node, object)).collect();
-        VirtualService { object, hosts, routes }
+        let gateways = Gateways::of(object);
+        let routes = object.items(&["spec", "http"]).iter().map(|node| Route::of(node, object, &gateways)).collect();
+        let streams = ["tcp", "tls"].into_iter().flat_map(|kind| object.items(&["spec", kind]));
+        let streams = streams.flat_map(|node| destinations(node, &object.namespace)).collect();
+        VirtualService { object, hosts, routes, streams }
     }
 
     /// Namespaces and names of its gateways.
     pub fn gateways(&self) -> impl Iterator<Item = (&'o str, &'o str)> {
-        let names =
-            self.object.items(&["spec", "gateways"]).iter().filter_map(Node::text).filter(|name| *name != "mesh");
-        names.map(|name| name.split_once('/').unwrap_or((&self.object.namespace, name)))
+        let names = self.object.items(&["spec", "gateways"]).iter().filter_map(Node::text);
+        names.filter(|name| *name != MESH).map(|name| resolved(name, &self.object.namespace))
     }
 
     /// Whether it also speaks for sidecars.
@@ -88,23 +93,14 @@ impl<'o> VirtualService<'o> {
 }
 
 impl<'o> Route<'o> {
-    fn of(node: &'o Node, object: &'o Object) -> Route<'o> {
-        let gateways = object.items(&["spec", "gateways"]).iter().filter(|name| name.text() != Some("mesh")).count();
-        let is_of_gateway = |entry: &&Node| {
-            let gateways = entry.get("gateways").map_or(&[][..], Node::items);
-            gateways.is_empty() || gateways.iter().any(|name| name.text() != Some("mesh"))
-        };
+    fn of(node: &'o Node, object: &'o Object, gateways: &Gateways) -> Route<'o> {
         let entries = node.get("match").map(Node::items).filter(|entries| !entries.is_empty());
-        let matches: Option<Vec<_>> = entries.map(|entries| entries.iter().filter(is_of_gateway).collect());
-        let entries = node.get("route").map_or(&[][..], Node::items);
-        // Of several those without a weight get nothing; Istio refuses a route where all are so.
-        let has_weights = entries.iter().any(|entry| entry.get("weight").is_some());
-        let is_used = |entry: &&Node| entries.len() == 1 || !has_weights || is_weighted(entry);
-        let destinations =
-            entries.iter().filter(is_used).filter_map(|entry| Destination::of(entry, &object.namespace)).collect();
+        let matches: Option<Vec<_>> =
+            entries.map(|entries| entries.iter().filter(|entry| gateways.may_meet(entry)).collect());
+        let destinations = destinations(node, &object.namespace);
         let asked = match &matches {
             None => vec![(node, Vec::new())],
-            Some(entries) => entries.iter().map(|entry| (*entry, Asked::of_entry(entry, gateways))).collect(),
+            Some(entries) => entries.iter().map(|entry| (*entry, Asked::of_entry(entry, gateways.count))).collect(),
         };
         Route { node, matches, asked, destinations, mirrors: mirrors(node, &object.namespace) }
     }
@@ -143,6 +139,15 @@ impl<'o> Route<'o> {
             .filter(move |(_, condition)| exact(condition).is_some_and(|(_, exact)| is_it(exact)))
             .map(|(key, _)| key)
     }
+}
+
+/// Where requests or connections go.
+fn destinations<'o>(route: &'o Node, namespace: &'o str) -> Vec<Destination<'o>> {
+    let entries = route.get("route").map_or(&[][..], Node::items);
+    // Of several those without a weight get nothing; Istio refuses a route where all are so.
+    let has_weights = entries.iter().any(|entry| entry.get("weight").is_some());
+    let is_used = |entry: &&Node| entries.len() == 1 || !has_weights || is_weighted(entry);
+    entries.iter().filter(is_used).filter_map(|entry| Destination::of(entry, namespace)).collect()
 }
 
 /// Where copies go, unless none are made.

@@ -39,11 +39,17 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
         }
     }
     for service in &world.virtual_services {
-        let routes = service.routes.iter();
-        for destination in routes.flat_map(|route| route.destinations.iter().chain(&route.mirrors)) {
+        let destinations = || service.routes.iter().flat_map(|route| route.destinations.iter().chain(&route.mirrors));
+        let in_full = destinations().filter(|destination| destination.host.1.contains('.'));
+        let in_full: HashMap<_, _> =
+            in_full.filter_map(Destination::service).map(|there| (there.name, there)).collect();
+        for destination in destinations() {
             let (node, _) = destination.host;
             let Some(own) = short(node, &service.object.namespace) else { continue };
-            if names.is_elsewhere(&own) || names.is_without_rule(destination, &own) {
+            // The same routes name it in full, and only there it is given.
+            let is_meant = |there: &ServiceName| names.is_given(there) && !names.is_given(&own);
+            let is_slip = in_full.get(own.name).is_some_and(is_meant);
+            if is_slip || names.is_elsewhere(&own) || names.is_without_rule(destination, &own) {
                 let there = names.given(&own).first().map(|there| there.namespace.to_owned());
                 findings.push(finding(service.object, node, &own, there));
             }

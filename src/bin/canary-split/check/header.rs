@@ -48,11 +48,13 @@ pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
 impl<'w> Site<'w, '_> {
     fn subset(&self, named: &Named<'w>, world: &World, mesh: &Mesh, findings: &mut Vec<Finding>) {
         let value = &*named.subset.header_value;
-        let is_taken = self.steps().any(|step| step.takes(self.header, value));
-        if is_taken {
+        let is_asked_for = self.steps().any(|step| step.takes(self.header, value));
+        if is_asked_for {
             self.elsewhere(named, findings);
         }
-        let is_known = !is_taken && self.sealed_otherwise(named, findings);
+        // A route that asks for the header and for another host takes none of these requests.
+        let is_taken = self.steps().any(|step| step.takes_at(self.header, value, self.hosts()));
+        let is_known = !is_asked_for && self.sealed_otherwise(named, findings);
         if is_known || !named.is_chosen || self.steps().any(|step| step.route.shuns(self.header)) {
             return;
         }
@@ -62,7 +64,7 @@ impl<'w> Site<'w, '_> {
             let known = class.known();
             !self.steps().any(|step| step.may_take(self.header, &known))
         });
-        let others = if is_taken { Vec::new() } else { self.matched_otherwise(named) };
+        let others = if is_asked_for { Vec::new() } else { self.matched_otherwise(named) };
         let has_unknown = self.steps().any(|step| step.route.is_delegated());
         if !self.is_stray(named, &classes, is_taken) && (!has_unknown || others.is_empty()) {
             return;

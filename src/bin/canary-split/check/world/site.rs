@@ -66,6 +66,11 @@ impl<'w, 'o> Site<'w, 'o> {
         self.plugin.subsets(self.rule)
     }
 
+    /// The hosts that are no wildcards.
+    pub fn hosts(&self) -> &[&'w str] {
+        &self.exact
+    }
+
     /// The rule's requests for which the filter writes this.
     pub fn classes(&self, value: &'w str) -> Vec<Class<'w>> {
         self.classes_with(|| Asked::header(self.header, value))

@@ -179,6 +179,16 @@ impl<'w, 'o> Step<'w, 'o> {
         self.entries.iter().flat_map(|entry| &entry.asked).any(|asked| asked.takes(header, value))
     }
 
+    /// The same of a request for one of these hosts; none: whatever host.
+    pub fn takes_at(&self, header: &str, value: &str, hosts: &[&str]) -> bool {
+        let is_of_another = |asked: &&Asked| {
+            let is_none = |host: &&str| asked.taken_of(&[&Asked::host(host)]) == Taken::None;
+            asked.is_about_host() && !hosts.is_empty() && hosts.iter().all(is_none)
+        };
+        let mut entries = self.entries.iter().filter(|entry| !entry.asked.iter().any(is_of_another));
+        entries.any(|entry| entry.asked.iter().any(|asked| asked.takes(header, value)))
+    }
+
     /// Whether it may take requests with these properties for what a header says.
     pub fn may_take(&self, header: &str, known: &[&Asked]) -> bool {
         let asking = self.entries.iter().filter(|entry| entry.asks_for_value(header));

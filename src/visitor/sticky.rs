@@ -9,7 +9,7 @@ use super::keys::Key;
 pub struct Sticky {
     /// The first that is present is hashed into the draw.
     pub keys: Vec<Key>,
-    /// Our own cookie, for visitors without any key; under `keep` for everybody.
+    /// Our own cookie: with the draw of the visitor's key, or with one of its own where there is no key.
     pub cookie: Option<Cookie>,
     /// `onWeightChange: keep`: the cookie keeps the subset, not only the draw. Never without a cookie.
     pub keep: Option<Keep>,

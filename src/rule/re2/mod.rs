@@ -2,7 +2,8 @@
 //!
 //! Envoy matches with RE2, we with regex-lite; both are automata of the same family. What the two would read differently
 //! is refused here, before regex-lite sees it: better an error at the desk than a request on the wrong side. Only what
-//! both read alike gets through; where `\s` differs (RE2's has no vertical tab) it is spelled out.
+//! both read alike gets through; what differs and can be spelled out is: `\s` (RE2's has no vertical tab), and k and s under
+//! `(?i)` (RE2 folds them beyond ASCII).
 //!
 //! Syntax: <https://github.com/google/re2/wiki/Syntax>
 

@@ -107,9 +107,9 @@ func (g *gatewayContainer) start(ctx context.Context, pod *corev1.Pod, address s
 	if err := connect(running.process, address); err != nil {
 		return nil, err
 	}
-	// An agent says that it is ready only when asked, as the kubelet asks.
+	// An agent says that it is ready only when asked, as the kubelet asks: no event tells. That it has ended is one.
 	ready := "http://" + address + ":15021/healthz/ready"
-	for deadline := time.Now().Add(harness.Patience); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.After(harness.Patience); ; {
 		if response, err := http.Get(ready); err == nil {
 			_ = response.Body.Close()
 			if response.StatusCode == http.StatusOK {
@@ -119,10 +119,9 @@ func (g *gatewayContainer) start(ctx context.Context, pod *corev1.Pod, address s
 		select {
 		case err := <-ended:
 			return nil, fmt.Errorf("pilot-agent: %w\n%s", err, tail(running.log(), 20))
-		default:
-		}
-		if time.Now().After(deadline) {
+		case <-deadline:
 			return nil, fmt.Errorf("the gateway is not ready after %v:\n%s", harness.Patience, tail(running.log(), 20))
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 	return func() {

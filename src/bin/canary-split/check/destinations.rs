@@ -128,12 +128,17 @@ fn subset(world: &World, service: &VirtualService, destination: &Destination, fi
     }
 }
 
-/// What makes the pods behind a destination, all subsets together; `None` if that is not known of pods with these labels.
-fn pods_of<'w, 'o>(world: &'w World<'o>, destination: &Destination, labels: &Labels) -> Option<Vec<&'w Workload<'o>>> {
+/// The Service of a destination, if it can be only one.
+fn service_of<'w, 'o>(world: &'w World<'o>, destination: &Destination) -> Option<&'w Service<'o>> {
     match world.services_of(destination).as_slice() {
-        [service] => world.pods_of(service, labels),
+        [service] => Some(*service),
         _ => None,
     }
+}
+
+/// What makes the pods behind a destination, all subsets together; `None` if that is not known of pods with these labels.
+fn pods_of<'w, 'o>(world: &'w World<'o>, destination: &Destination, labels: &Labels) -> Option<Vec<&'w Workload<'o>>> {
+    world.pods_of(service_of(world, destination)?, labels)
 }
 
 fn port(
@@ -143,8 +148,7 @@ fn port(
     entrances: &[u32],
     findings: &mut Vec<Finding>,
 ) {
-    let services = world.services_of(destination);
-    let [service] = services.as_slice() else { return };
+    let Some(service) = service_of(world, destination) else { return };
     let Some((node, number)) = destination.port else {
         without_port(world, routing, destination, entrances, findings);
         // Of a Service with one port Istio takes that.
@@ -179,8 +183,7 @@ fn without_port(
     entrances: &[u32],
     findings: &mut Vec<Finding>,
 ) {
-    let services = world.services_of(destination);
-    let [service] = services.as_slice() else { return };
+    let Some(service) = service_of(world, destination) else { return };
     if destination.node.get("port").is_none()
         && service.ports.len() > 1
         && let Some(port) = entrances.iter().find(|port| service.port(**port).is_none())

@@ -20,6 +20,7 @@ use canary_split::config::Config;
 use canary_split::decide::{Answer, answer};
 use canary_split::metrics;
 use canary_split::reload::State;
+use canary_split::rollout::ramp::Second;
 use canary_split::split::Draw;
 use canary_split::visitor::cookie::Minutes;
 use canary_split::visitor::new_cookie::NewCookie;
@@ -85,8 +86,9 @@ fn explain(config: &Config, written: &PluginConfig, request: &mut Seen, options:
         chance.set(options.draw.map_or(Chance::Open, Chance::Given));
         options.draw.unwrap_or(Draw(0))
     };
-    let now = Minutes::of_seconds(options.now.unwrap_or_else(clock));
-    let Answer { decision, forgotten } = answer(config, request, fresh, || now);
+    let second = Second(options.now.unwrap_or_else(clock));
+    let now = Minutes::of_seconds(second.0);
+    let Answer { decision, forgotten } = answer(config, request, fresh, || second);
     let before = decision.as_ref().map_or(config.rules.len(), |decision| decision.rule_at);
     let passed = passed::passed(config, before, written, request, now);
     let mut explanation = Explanation {

@@ -22,14 +22,10 @@ impl Outcome {
         Outcome { status, grpc: grpc.map(|status| GrpcStatus::parse(&status)) }
     }
 
-    /// What the trailers say in addition. Headers can no longer be read then.
+    /// What the trailers say in addition. The content type can no longer be read then; only gRPC has such a trailer.
     pub(super) fn add_trailers(&mut self) {
         let status = hostcalls::get_map_value_bytes(MapType::HttpResponseTrailers, "grpc-status").ok().flatten();
-        let kind =
-            |_: &Vec<u8>| property(vec!["response", "headers", "content-type"]).is_some_and(|kind| is_grpc(&kind));
-        if let Some(status) = status.filter(kind) {
-            self.grpc = Some(GrpcStatus::parse(&status));
-        }
+        self.grpc = status.map(|status| GrpcStatus::parse(&status));
     }
 
     /// Whether more can be known at its end: with the status 200 comes what gRPC says.

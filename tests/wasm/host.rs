@@ -536,13 +536,6 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
                     let details = c.data().details;
                     give(&mut c, details.as_bytes(), at, size)
                 }
-                (Response | Trailers | Ended, [b"response", b"headers", name]) => {
-                    let mut headers = c.data().response.iter();
-                    match headers.find(|(known, _)| known.as_bytes() == *name).map(|(_, value)| value.clone()) {
-                        Some(value) => give(&mut c, &value, at, size),
-                        None => Ok(NOT_FOUND),
-                    }
-                }
                 (phase, other) => Err(wasmi::Error::new(format!("property {other:?} in the phase {phase:?}"))),
             }
         },

@@ -25,7 +25,9 @@ pub struct Watch {
     /// Of each canary.
     suspicions: Vec<Suspicion>,
     /// Since there was some suspicion, at most ten minutes.
-    window: Option<Window>,
+    suspect: Option<Window>,
+    /// Where the shares of the requests count: the last ten minutes.
+    kept: Option<Window>,
     /// When the last tick was.
     ticked: Second,
 }
@@ -75,7 +77,7 @@ impl Watch {
     /// A watch that begins when so many visitors have failed on each subset.
     pub fn new(now: Second, failing: Vec<u64>) -> Watch {
         let canaries = failing.len().saturating_sub(1);
-        Watch { failing, suspicions: vec![Suspicion::default(); canaries], window: None, ticked: now }
+        Watch { failing, suspicions: vec![Suspicion::default(); canaries], suspect: None, kept: None, ticked: now }
     }
 
     /// Says that so many visitors had failed on a subset before.
@@ -97,23 +99,17 @@ impl Watch {
         // A tripped canary's visitors are stable's now.
         let is_out = |at: usize| tick.tripped >> at & 1 == 1;
         let is_new = failed.iter().any(|&failed| failed > 0);
-        if !is_new && self.window.is_none() {
+        if !is_new && self.suspect.is_none() && self.kept.is_none() {
             return Vec::new();
         }
         let totals = totals();
-        let lately = match &mut self.window {
-            Some(window) => window.look(tick.now, totals),
-            // What has happened before says nothing: the rule was another one then.
-            None => {
-                self.window = Some(Window::new(tick.now, totals));
-                vec![Totals::default(); failed.len()]
-            }
+        let weights: Vec<u64> = match tick.keeps {
+            true => look(&mut self.kept, tick.now, &totals).iter().map(|totals| totals.requests).collect(),
+            false => tick.weights.to_vec(),
         };
+        let lately = look(&mut self.suspect, tick.now, &totals);
         let requests = |at: usize| lately.get(at).map_or(0, |totals| totals.requests);
-        let weight = |at: usize| match tick.keeps {
-            true => requests(at) as f64,
-            false => tick.weights.get(at).copied().unwrap_or(0) as f64,
-        };
+        let weight = |at: usize| weights.get(at).map_or(0.0, |&weight| weight as f64);
         let mut evidence = Vec::new();
         let stable = failed.first().copied().unwrap_or(0);
         for (canary, suspicion) in (1..).zip(&mut self.suspicions) {
@@ -130,12 +126,12 @@ impl Watch {
                 && requests(canary) > 0
             {
                 let [failing, stables] = suspicion.failing;
-                let seconds = tick.now.0 - suspicion.since.0;
+                let seconds = tick.now.0.saturating_sub(suspicion.since.0);
                 evidence.push(Evidence { canary, failing, of: failing + stables, seconds, expected });
             }
         }
-        if !tick.keeps && self.suspicions.iter().all(Suspicion::is_none) {
-            self.window = None;
+        if self.suspicions.iter().all(Suspicion::is_none) {
+            self.suspect = None;
         }
         evidence
     }
@@ -151,6 +147,17 @@ impl Evidence {
             hundredths => ((hundredths + 50) / 100).to_string(),
         };
         format!("{canary}: {failing} of the {of} visitors that failed in the last {seconds} s, expected {expected} %")
+    }
+}
+
+/// What a window shows; one that begins now shows nothing yet, since the rule may have been another one before.
+fn look(window: &mut Option<Window>, now: Second, totals: &[Totals]) -> Vec<Totals> {
+    match window {
+        Some(window) => window.look(now, totals),
+        None => {
+            *window = Some(Window::new(now, totals));
+            vec![Totals::default(); totals.len()]
+        }
     }
 }
 

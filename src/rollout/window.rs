@@ -23,12 +23,12 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn new(now: Second, totals: Vec<Totals>) -> Window {
-        Window { from: totals.clone(), middle: totals, middle_at: now }
+    pub(super) fn new(now: Second, totals: &[Totals]) -> Window {
+        Window { from: totals.to_vec(), middle: totals.to_vec(), middle_at: now }
     }
 
     /// What has happened to each subset in it.
-    pub(super) fn look(&mut self, now: Second, totals: Vec<Totals>) -> Vec<Totals> {
+    pub(super) fn look(&mut self, now: Second, totals: &[Totals]) -> Vec<Totals> {
         let since = |(now, then): (&Totals, &Totals)| Totals {
             requests: now.requests.saturating_sub(then.requests),
             failures: now.failures.saturating_sub(then.failures),
@@ -36,7 +36,7 @@ impl Window {
         let seen = totals.iter().zip(&self.from).map(since).collect();
         // Also after a clock was set back.
         if now < self.middle_at || now.0 - self.middle_at.0 >= HALF {
-            self.from = std::mem::replace(&mut self.middle, totals);
+            self.from = std::mem::replace(&mut self.middle, totals.to_vec());
             self.middle_at = now;
         }
         seen

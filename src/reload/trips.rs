@@ -107,3 +107,60 @@ impl Trip {
         is_of_this.then_some(at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Second, Trip, Trips};
+    use crate::config::Config;
+    use crate::rule::{Rule, Target};
+
+    fn rules(margin: &str) -> Vec<Rule> {
+        let text = format!(
+            r#"{{"rules":[{{"name":"r","split":[{{"subset":"v1","weight":1}},{{"subset":"v2","weight":1}}],"guard":{{"margin":"{margin}"}}}},{{"name":"plain","split":[{{"subset":"v2","weight":1}}]}}]}}"#
+        );
+        Config::from_json(text.as_bytes()).unwrap().rules
+    }
+
+    fn trip_of(rules: &[Rule], until: Option<u64>) -> Trip {
+        let Target::Split(split) = &rules[0].target else { panic!("a split") };
+        let version = split.rollout.as_ref().unwrap().version;
+        Trip { rule: "r".to_owned(), subset: "v2".to_owned(), version, until: until.map(Second) }
+    }
+
+    #[test]
+    fn what_is_stored_is_what_is_read_and_any_other_line_is_no_trip() {
+        let mut trips = Trips::default();
+        assert!(trips.add(trip_of(&rules("1%"), None)) && trips.add(trip_of(&rules("2%"), Some(7))));
+        assert!(!trips.add(trip_of(&rules("1%"), Some(9))), "it is tripped already");
+        assert_eq!(Trips::from_bytes(&trips.to_bytes()), trips);
+        let strange = [&b"1 - r\nx - r v2\n1 soon r v2\n\n\xff"[..], &trips.to_bytes()].concat();
+        assert!(Trips::from_bytes(&strange).is_empty(), "not UTF-8 is nothing at all");
+        assert_eq!(Trips::from_bytes(b"1 - r\nx - r v2\n1 - r v2\n").iter().count(), 1);
+    }
+
+    #[test]
+    fn a_trip_takes_out_of_its_rule_as_it_was_and_of_no_other() {
+        let (rules, edited) = (rules("1%"), rules("2%"));
+        let mut trips = Trips::default();
+        trips.add(trip_of(&rules, None));
+        assert_eq!((trips.of(&rules[0]), trips.of(&rules[1]), trips.of(&edited[0])), (0b10, 0, 0));
+        trips.apply(&rules[0]);
+        let Target::Split(split) = &rules[0].target else { panic!("a split") };
+        assert_eq!((split.or_stable(0), split.or_stable(1)), (0, 0));
+        Trips::default().apply(&rules[0]);
+        assert_eq!(split.or_stable(1), 1);
+        assert_eq!(trips.retain_unedited(&rules), []);
+        assert_eq!(trips.retain_unedited(&edited).len(), 1);
+        assert!(trips.is_empty());
+    }
+
+    #[test]
+    fn a_trip_is_over_at_its_time() {
+        let mut trips = Trips::default();
+        trips.add(trip_of(&rules("1%"), Some(100)));
+        trips.add(trip_of(&rules("2%"), None));
+        assert_eq!(trips.expire(Second(99)).len(), 0);
+        assert_eq!(trips.expire(Second(100)).len(), 1);
+        assert_eq!(trips.expire(Second(u64::MAX)).len(), 0);
+    }
+}

@@ -7,6 +7,9 @@ that it shows is not as it should be.
 import asyncio
 import contextlib
 import copy
+import datetime
+import http.server
+import itertools
 import json
 import math
 import os
@@ -19,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import tornado.httpclient
@@ -63,6 +67,15 @@ def main():
     return 1 if demo.wrong else 0
 
 
+# The weights of v2 by the seconds of the ramp.
+RAMP = {0: 1, 4: 10, 8: 25}
+RULE = "httpbin"
+
+
+class BrokenVersion(Exception):
+    """A visitor has been answered with an error."""
+
+
 # ---- how it looks ----------------------------------------------------------------------------------------------------
 
 TTY = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
@@ -94,12 +107,14 @@ def bars(counts, width=50):
 class Demo:
     def __init__(self, stack):
         self.wrong = 0
+        self.trips = []  # what the filter has rightly said of a failing v2
         self.directory = Path(tempfile.mkdtemp(prefix="canary-demo-"))
         stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
         if not WASM.exists():
             raise envoy.Failed(f"{WASM.relative_to(ROOT)} is missing; run make build")
         self.manifests = self.copy_manifests()
         self.apps = self.start_apps(stack)
+        self.broken = start_broken(stack)
         self.ports = {name: self.free_port(name, wanted) for name, wanted in PORTS.items()}
         self.start_gateway(stack)
         self.base = f"https://{HOST}:{self.ports['https']}"
@@ -173,6 +188,7 @@ class Demo:
             ),
         ]
         apps = {name: self.apps[app] for each in self.manifests.values() for name, app in each.clusters.items()}
+        apps["broken"] = self.broken
         clusters = [envoy.cluster(name, port) for name, port in apps.items()]
         self.write_routes(first)
         self.plugin.write(config_text(first.config))
@@ -186,8 +202,13 @@ class Demo:
 
     # Applying manifests.
 
-    def write_routes(self, manifests):
-        routes = envoy.route_config("https", manifests.routes, [manifests.host])
+    def write_routes(self, manifests, replaced=None):
+        """`replaced`: another cluster takes the place of one, as after the deployment of another build."""
+        table = copy.deepcopy(manifests.routes)
+        for route in table:
+            target = route.get("route", {})
+            target["cluster"] = (replaced or {}).get(target.get("cluster"), target.get("cluster"))
+        routes = envoy.route_config("https", table, [manifests.host])
         changed, self.routes = routes != self.routes, routes
         if changed:
             publish(self.routes_file, 1, resource("envoy.config.route.v3.RouteConfiguration", routes))
@@ -196,11 +217,14 @@ class Demo:
     def apply(self, overlay):
         """What `kubectl apply -k` brings about: other routes, another config of the filter."""
         say(paint(f"  manifests/overlays/{overlay}", "dim"))
+        self.route(self.manifests[overlay])
+        self.configure(self.manifests[overlay].config)
+
+    def route(self, manifests, replaced=None):
         stat = "http.https.rds.https.config_reload"
         before = self.gateway.stat(stat)
-        if self.write_routes(self.manifests[overlay]):
+        if self.write_routes(manifests, replaced):
             envoy.until(lambda: self.gateway.stat(stat) > before, self.gateway.explain("the routes"))
-        self.configure(self.manifests[overlay].config)
 
     def configure(self, config):
         self.plugin.update(self.gateway, config_text(config))
@@ -244,6 +268,7 @@ class Demo:
             self.websocket,
             self.move_weight,
             self.sealed,
+            self.rollout,
         )
         for number, step in enumerate(steps, 1):
             say(paint(f"\n{number}. {step.__doc__}", "bold"))
@@ -259,7 +284,8 @@ class Demo:
             say(paint("\nAll as it should be.", "good"))
 
     def faults(self):
-        return [text for level, _, text in self.gateway.log() if level in ("error", "critical")]
+        faults = [text for level, _, text in self.gateway.log() if level in ("error", "critical")]
+        return [fault for fault in faults if not any(trip in fault for trip in self.trips)]
 
     def https(self):
         """HTTP is redirected to HTTPS"""
@@ -396,6 +422,47 @@ class Demo:
         say(f"  v1 saw the headers {', '.join(sorted(seen))}")
         self.check(header not in names, f"a visitor of v1 stays there, and {header} is not among its headers")
 
+    def rollout(self):
+        """v2 grows by a plan, starts to fail at 25 %, and leaves by itself"""
+        self.apply("rollout")
+        manifests = self.manifests["rollout"]
+        crowd = Crowd(self.ports["https"])
+        crowd.arrive()
+        self.check(count(crowd.homes)["v2"] == 0, "before it begins everybody is in v1, with a cookie for later")
+        say(paint("  the same ramp in seconds instead of days, from now on", "bold"))
+        self.configure(quick_ramp(manifests.config))
+        with crowd:
+            shares = [self.at_weight(crowd, weight) for weight in RAMP.values()]
+            self.check(all(not crowd.faults and now >= then for then, now in itertools.pairwise(shares)), "only from v1 to v2")
+            went = dict(crowd.changes)
+            self.check(set(went.values()) <= {1}, "nobody changed sides twice")
+            say(paint("  a build of v2 is deployed that answers 500 to everything", "bold"))
+            crowd.is_hurt = True
+            self.route(manifests, {v2: "broken" for v2 in manifests.clusters if manifests.clusters[v2] == "v2"})
+            envoy.until(lambda: self.gauge("tripped"), self.gateway.explain("the trip"))
+            # The other worker knows at its next tick; whoever is hurt then is the last one.
+            envoy.until(lambda: crowd.all_click() or not crowd.hurt_in_lap(), self.gateway.explain("nobody on v2"))
+        lines = [text for level, text in self.gateway.plugin_log(self.plugin) if level == "error"]
+        self.trips += lines
+        say("".join(f"  {line}\n" for line in lines).rstrip())
+        took = max(crowd.hurt_at) - min(crowd.hurt_at)
+        failed = len(crowd.hurt_at)
+        say(f"  hurt: {len(crowd.hurt)} of {VISITORS:,} visitors, {failed} of {crowd.requests:,} requests, for {took:.1f} s")
+        self.check(len(lines) == 1 and self.gauge("config_weight") == 0, "one line says why; v2's weight is 0, v1 has it all")
+        self.check(count(crowd.homes) == {"v1": VISITORS, "v2": 0}, "everybody is served by v1")
+        self.check(took <= 10, "within ten seconds")
+
+    def at_weight(self, crowd, weight):
+        """Waits for the ramp, then for every visitor; how many are in v2 then."""
+        envoy.until(lambda: self.gauge("config_weight") == weight, self.gateway.explain(f"a weight of {weight}"))
+        crowd.all_click()
+        inhabitants = count(crowd.homes)["v2"]
+        say(f"  {weight:>3} %: {inhabitants} of {VISITORS:,} visitors in v2")
+        return inhabitants
+
+    def gauge(self, what):
+        return self.gateway.stat(f"wasmcustom.rule=.={RULE};.;subset=.=v2;.;canary_{what}")
+
     # A person may look round.
 
     def stay(self):
@@ -445,6 +512,38 @@ def weighted(config, v2):
     return config
 
 
+def quick_ramp(config):
+    """The same config with a ramp that begins now and takes seconds."""
+    config = copy.deepcopy(config)
+    (rule,) = (rule for rule in config["rules"] if "ramp" in rule)
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    steps = [{"after": f"{after}s", "weights": {"v1": 100 - v2, "v2": v2}} for after, v2 in RAMP.items()]
+    rule["ramp"] = {"start": now.isoformat(), "steps": steps}
+    return config
+
+
+def start_broken(stack):
+    """A build that answers 500 to everything; its port."""
+
+    class Broken(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            self.send_response(500)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Broken)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    stack.callback(server.server_close)
+    stack.callback(server.shutdown)
+    return server.server_address[1]
+
+
 class Crowd:
     """Visitors with a cookie each, who click without a pause; a few connections for all."""
 
@@ -455,6 +554,9 @@ class Crowd:
         self.requests = 0
         self.laps = [0] * WORKERS
         self.changes = {}  # cookie → how often it has changed sides
+        self.is_hurt = False  # whether errors of a version are to be expected
+        self.hurt = {}  # cookie → in which lap it has last been answered with an error
+        self.hurt_at = []  # when somebody was
         self.stop = threading.Event()
 
     def arrive(self):
@@ -481,6 +583,8 @@ class Crowd:
         headers = [("cookie", cookie)] if cookie else []
         connection.send(request_bytes(host=f"{HOST}:{self.port}", headers=headers))
         response = connection.response()
+        if self.is_hurt and response.status == 500:
+            raise BrokenVersion
         found = titles(response.body.decode())
         home = subset_of(found[0]) if response.status == 200 and len(found) == 1 else None
         if home is None:
@@ -494,6 +598,10 @@ class Crowd:
                 for visitor in own:
                     try:
                         home, _ = self.click(connection, visitor)
+                    except BrokenVersion:
+                        self.hurt[visitor] = self.laps[worker]
+                        self.hurt_at.append(time.monotonic())
+                        continue
                     except Exception as fault:
                         self.faults.append(fault)
                         connection.close()
@@ -502,6 +610,10 @@ class Crowd:
                         self.changes[visitor] = self.changes.get(visitor, 0) + 1
                     self.homes[visitor] = home
                 self.laps[worker] += 1
+
+    def hurt_in_lap(self):
+        """Who has been answered with an error since the lap before."""
+        return [visitor for visitor, lap in self.hurt.items() if lap >= min(self.laps) - 1]
 
     def all_click(self):
         """Waits until every visitor has clicked since now."""

@@ -9,7 +9,7 @@ from repository import ROOT
 
 APP, GATEWAY = "canary", "istio-system"
 FQDN = "httpbin.canary.svc.cluster.local"
-CANARIES = [f"manifests/overlays/{name}" for name in ("prepared", "weighted", "sticky", "testers", "sealed")]
+CANARIES = [f"manifests/overlays/{name}" for name in ("prepared", "weighted", "sticky", "rollout", "testers", "sealed")]
 WORLDS = ["manifests/base", *CANARIES]
 EVERYTHING = ["wasmplugin", "wasmplugin/in-cluster", "manifests/metrics", *WORLDS]
 SETTINGS = "manifests/settings/settings.yaml"
@@ -234,6 +234,7 @@ def test_config_and_routes_agree(shipped, folder):
         ("prepared", [100, 0], False, ["httpbin"]),
         ("weighted", [80, 20], False, ["httpbin"]),
         ("sticky", [80, 20], True, ["httpbin"]),
+        ("rollout", [100, 0], True, ["httpbin"]),
         ("testers", [100, 0], False, ["testers", "httpbin"]),
         ("sealed", [80, 20], True, ["httpbin"]),
     ],

@@ -130,7 +130,7 @@ impl Rollouts {
             let (was, is) = (old.of(rule), self.trips.of(rule));
             self.trips.apply(rule);
             if was != is {
-                record_weights_of(&rule.name, split, split.moment(now));
+                record_weights_of(&rule.name, split, None, split.moment(now));
                 for (at, subset) in split.subsets.iter().enumerate().filter(|(at, _)| (was ^ is) >> at & 1 == 1) {
                     record_tripped(&rule.name, &subset.name, is >> at & 1 == 1);
                 }
@@ -142,8 +142,9 @@ impl Rollouts {
         for (at, moment) in &mut self.moments {
             let Some((rule, split, _)) = rolled(active, *at) else { continue };
             let next = split.moment(now);
-            if std::mem::replace(moment, next) != next {
-                record_weights_of(&rule.name, split, next);
+            let before = std::mem::replace(moment, next);
+            if before != next {
+                record_weights_of(&rule.name, split, Some(before), next);
             }
         }
     }

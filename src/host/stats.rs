@@ -64,15 +64,21 @@ pub(super) fn record_weights(rules: impl IntoIterator<Item = impl Borrow<Rule>>)
     let now = second();
     for rule in rules {
         let Rule { name, target: Target::Split(split), .. } = rule.borrow() else { continue };
-        record_weights_of(name, split, split.moment(now));
+        record_weights_of(name, split, None, split.moment(now));
     }
 }
 
-/// Says what the weights of a rule are at this moment.
-pub(super) fn record_weights_of(rule: &str, split: &WeightedSubsets, moment: Moment) {
-    let (weights, scale) = split.weights_in_force(moment);
-    for (subset, weight) in split.subsets.iter().zip(weights) {
-        record(&metrics::config_weight(rule, &subset.name), (weight + scale / 2) / scale);
+/// Says what the weights of a rule are at this moment, as far as they were others at the one before.
+pub(super) fn record_weights_of(rule: &str, split: &WeightedSubsets, before: Option<Moment>, moment: Moment) {
+    let rounded = |moment| {
+        let (weights, scale) = split.weights_in_force(moment);
+        weights.into_iter().map(|weight| (weight + scale / 2) / scale).collect::<Vec<_>>()
+    };
+    let before = before.map(rounded).unwrap_or_default();
+    for (at, (subset, weight)) in split.subsets.iter().zip(rounded(moment)).enumerate() {
+        if before.get(at) != Some(&weight) {
+            record(&metrics::config_weight(rule, &subset.name), weight);
+        }
     }
 }
 

@@ -183,8 +183,15 @@ fn every_mistake_is_found_under_its_code_and_nothing_else_is() {
 /// What is shipped: every kustomization, and every file of ours beside them, alone.
 #[test]
 fn what_is_shipped_is_clean_whole_and_in_parts() {
-    let folders =
-        ["base", "overlays/prepared", "overlays/weighted", "overlays/sticky", "overlays/rollout", "overlays/testers", "overlays/sealed"];
+    let folders = [
+        "base",
+        "overlays/prepared",
+        "overlays/weighted",
+        "overlays/sticky",
+        "overlays/rollout",
+        "overlays/testers",
+        "overlays/sealed",
+    ];
     let listed = fs::read_dir(top().join("manifests/overlays")).unwrap().count();
     assert_eq!(listed + 1, folders.len(), "an overlay is missing here");
     for folder in folders {

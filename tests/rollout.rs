@@ -229,8 +229,7 @@ fn under_keep_the_shares_of_the_requests_count() {
     for _ in 0..300 {
         assert!(ticks.tick([5, 5], [50, 50], kept).is_empty());
     }
-    let trips: Vec<usize> = (0..20).map(|_| ticks.tick([0, 5], [50, 50], kept).len()).collect();
-    assert!(trips.contains(&1), "{trips:?}");
+    assert!((0..100).any(|_| ticks.tick([0, 5], [50, 50], kept).len() == 1));
 }
 
 #[test]

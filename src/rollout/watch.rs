@@ -24,10 +24,8 @@ pub struct Watch {
     failing: Vec<u64>,
     /// Of each canary.
     suspicions: Vec<Suspicion>,
-    /// Since there was some suspicion, at most ten minutes.
-    suspect: Option<Window>,
-    /// Where the shares of the requests count: the last ten minutes.
-    kept: Option<Window>,
+    /// The last five to ten minutes, or since the first visitor failed.
+    lately: Option<Window>,
     /// When the last tick was.
     ticked: Second,
 }
@@ -77,7 +75,7 @@ impl Watch {
     /// A watch that begins when so many visitors have failed on each subset.
     pub fn new(now: Second, failing: Vec<u64>) -> Watch {
         let canaries = failing.len().saturating_sub(1);
-        Watch { failing, suspicions: vec![Suspicion::default(); canaries], suspect: None, kept: None, ticked: now }
+        Watch { failing, suspicions: vec![Suspicion::default(); canaries], lately: None, ticked: now }
     }
 
     /// Says that so many visitors had failed on a subset before.
@@ -87,8 +85,8 @@ impl Watch {
         }
     }
 
-    /// Looks at what has happened since the last tick: how many visitors have failed on each subset in all. `totals` is asked only
-    /// where there is some suspicion.
+    /// Looks at what has happened since the last tick: how many visitors have failed on each subset in all. `totals` is asked for only
+    /// where somebody has, and every five minutes.
     ///
     /// The order within a tick is not known, so what speaks for and against is added up before it counts. (Who took stable's
     /// failures first would trip in every outage of both.)
@@ -99,16 +97,23 @@ impl Watch {
         // A tripped canary's visitors are stable's now.
         let is_out = |at: usize| tick.tripped >> at & 1 == 1;
         let is_new = failed.iter().any(|&failed| failed > 0);
-        if !is_new && self.suspect.is_none() && self.kept.is_none() {
+        let is_due = self.lately.as_ref().is_some_and(|lately| lately.is_due(tick.now));
+        if !is_new && !is_due && !self.suspicions.iter().any(Suspicion::is_proof) {
             return Vec::new();
         }
-        let totals = totals();
+        let lately = match &mut self.lately {
+            Some(lately) => lately.look(tick.now, &totals()),
+            // What was before the first failure may have been under another rule.
+            None => {
+                self.lately = Some(Window::new(tick.now, &totals()));
+                vec![Totals::default(); failed.len()]
+            }
+        };
+        let requests = |at: usize| lately.get(at).map_or(0, |totals| totals.requests);
         let weights: Vec<u64> = match tick.keeps {
-            true => look(&mut self.kept, tick.now, &totals).iter().map(|totals| totals.requests).collect(),
+            true => (0..failed.len()).map(requests).collect(),
             false => tick.weights.to_vec(),
         };
-        let lately = look(&mut self.suspect, tick.now, &totals);
-        let requests = |at: usize| lately.get(at).map_or(0, |totals| totals.requests);
         let weight = |at: usize| weights.get(at).map_or(0.0, |&weight| weight as f64);
         let mut evidence = Vec::new();
         let stable = failed.first().copied().unwrap_or(0);
@@ -130,9 +135,6 @@ impl Watch {
                 evidence.push(Evidence { canary, failing, of: failing + stables, seconds, expected });
             }
         }
-        if self.suspicions.iter().all(Suspicion::is_none) {
-            self.suspect = None;
-        }
         evidence
     }
 }
@@ -147,17 +149,6 @@ impl Evidence {
             hundredths => ((hundredths + 50) / 100).to_string(),
         };
         format!("{canary}: {failing} of the {of} visitors that failed in the last {seconds} s, expected {expected} %")
-    }
-}
-
-/// What a window shows; one that begins now shows nothing yet, since the rule may have been another one before.
-fn look(window: &mut Option<Window>, now: Second, totals: &[Totals]) -> Vec<Totals> {
-    match window {
-        Some(window) => window.look(now, totals),
-        None => {
-            *window = Some(Window::new(now, totals));
-            vec![Totals::default(); totals.len()]
-        }
     }
 }
 

@@ -27,6 +27,11 @@ impl Window {
         Window { from: totals.to_vec(), middle: totals.to_vec(), middle_at: now }
     }
 
+    /// Whether it is time to slide. Also after a clock was set back.
+    pub(super) fn is_due(&self, now: Second) -> bool {
+        now < self.middle_at || now.0 - self.middle_at.0 >= HALF
+    }
+
     /// What has happened to each subset in it.
     pub(super) fn look(&mut self, now: Second, totals: &[Totals]) -> Vec<Totals> {
         let since = |(now, then): (&Totals, &Totals)| Totals {
@@ -34,8 +39,7 @@ impl Window {
             failures: now.failures.saturating_sub(then.failures),
         };
         let seen = totals.iter().zip(&self.from).map(since).collect();
-        // Also after a clock was set back.
-        if now < self.middle_at || now.0 - self.middle_at.0 >= HALF {
+        if self.is_due(now) {
             self.from = std::mem::replace(&mut self.middle, totals.to_vec());
             self.middle_at = now;
         }

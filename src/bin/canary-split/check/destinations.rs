@@ -128,17 +128,9 @@ fn subset(world: &World, service: &VirtualService, destination: &Destination, fi
     }
 }
 
-/// The Service of a destination, if it can be only one.
-fn service_of<'w, 'o>(world: &'w World<'o>, destination: &Destination) -> Option<&'w Service<'o>> {
-    match world.services_of(destination).as_slice() {
-        [service] => Some(*service),
-        _ => None,
-    }
-}
-
 /// What makes the pods behind a destination, all subsets together; `None` if that is not known of pods with these labels.
 fn pods_of<'w, 'o>(world: &'w World<'o>, destination: &Destination, labels: &Labels) -> Option<Vec<&'w Workload<'o>>> {
-    world.pods_of(service_of(world, destination)?, labels)
+    world.pods_of(world.service_of(destination)?, labels)
 }
 
 fn port(
@@ -148,7 +140,7 @@ fn port(
     entrances: &[u32],
     findings: &mut Vec<Finding>,
 ) {
-    let Some(service) = service_of(world, destination) else { return };
+    let Some(service) = world.service_of(destination) else { return };
     let Some((node, number)) = destination.port else {
         without_port(world, routing, destination, entrances, findings);
         // Of a Service with one port Istio takes that.
@@ -183,7 +175,7 @@ fn without_port(
     entrances: &[u32],
     findings: &mut Vec<Finding>,
 ) {
-    let Some(service) = service_of(world, destination) else { return };
+    let Some(service) = world.service_of(destination) else { return };
     if destination.node.get("port").is_none()
         && service.ports.len() > 1
         && let Some(port) = entrances.iter().find(|port| service.port(**port).is_none())

@@ -26,6 +26,7 @@ mod rivals;
 mod rules;
 mod seal;
 mod secrets;
+mod shared_pods;
 mod short_host;
 mod stable;
 mod step;
@@ -53,7 +54,7 @@ use together::Worlds;
 use world::{World, site};
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 26] = [
+pub const CODES: [&[&Code]; 27] = [
     &config::CODES,
     &duplicates::CODES,
     &parts::CODES,
@@ -71,6 +72,7 @@ pub const CODES: [&[&Code]; 26] = [
     &order::CODES,
     &paths::CODES,
     &stable::CODES,
+    &shared_pods::CODES,
     &weights::CODES,
     &first::CODES,
     &destinations::CODES,
@@ -215,6 +217,7 @@ fn check(objects: &Objects) -> Vec<Finding> {
         order::check(&sites, &mut findings);
         paths::check(&sites, &mut findings);
         stable::check(&world, &sites, &mut findings);
+        shared_pods::check(&world, &sites, &mut findings);
         weights::check(&sites, &mut findings);
         first::check(&sites, &mut findings);
         destinations::check(&world, &mut findings);

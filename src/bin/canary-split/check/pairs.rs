@@ -56,6 +56,7 @@ impl<'w, 'o> Site<'w, 'o> {
 }
 
 /// How a destination is written.
-fn place<'o>(destination: &Destination<'o>) -> (&'o str, Option<&'o str>) {
-    (destination.host.1, destination.subset.map(|(_, subset)| subset))
+pub fn place<'o>(destination: &Destination<'o>) -> (&'o str, Option<&'o str>, Option<u32>) {
+    let (subset, port) = (destination.subset.map(|(_, subset)| subset), destination.port.map(|(_, port)| port));
+    (destination.host.1, subset, port)
 }

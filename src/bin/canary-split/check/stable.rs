@@ -1,14 +1,16 @@
 //! Whether those who are not the canary's get to stable, and to nobody else's pods.
 
+use super::pairs::place;
 use super::world::World;
 use super::world::labels::Labels;
 use super::world::plugin::Named;
+use super::world::pods::{Common, in_common};
 use super::world::routing::{Destination, Route, condition, is_taken, leads_alike};
 use super::world::site::Site;
 use super::world::table::{Met, Table};
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 const TAKES_ALL: Code = Code {
     name: "route-takes-all",
@@ -20,15 +22,15 @@ const TAKES_ALL: Code = Code {
 const WITHOUT_SUBSET: Code = Code {
     name: "default-without-subset",
     severity: Severity::Error,
-    why: "a destination without a subset is all pods of the Service, the canary's too: those who should see stable see both",
-    fix: "name stable's subset in the default route",
+    why: "a destination without a subset is all pods of the Service, and the canary's are among them: those who should see stable see both",
+    fix: "name stable's subset in the default route, or lead it to a Service whose selector leaves out the canary's pods",
 };
 
 /// The codes of this file.
 pub const CODES: [&Code; 2] = [&TAKES_ALL, &WITHOUT_SUBSET];
 
 /// Looks at the routes that requests of every rule meet.
-pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
+pub fn check<'o>(world: &World<'o>, sites: &[Site<'_, 'o>], findings: &mut Vec<Finding>) {
     for site in sites {
         let subsets = site.subsets();
         for stable in subsets.iter().filter(|named| named.is_stable && named.is_chosen) {
@@ -98,30 +100,40 @@ impl<'w, 'o> Site<'w, 'o> {
         !all.is_empty() && (all.iter().all(is_named) || asks() && all.iter().all(is_elsewhere))
     }
 
-    /// What stable gets where the canary has a route: all pods of a Service of which a subset is the canary.
-    fn shared(&self, world: &World, table: &Table<'w, 'o>, stable: &Named<'w>, findings: &mut Vec<Finding>) {
-        let mut seen = HashSet::new();
+    /// What stable gets where the canary has a route: all pods of a Service of which some are the canary's.
+    fn shared(&self, world: &World<'o>, table: &Table<'w, 'o>, stable: &Named<'w>, findings: &mut Vec<Finding>) {
+        let (mut seen, mut known) = (HashSet::new(), HashMap::new());
         for (canary, default) in self.pairs(table, stable) {
             let whole = default.route.destinations.iter().filter(|destination| !destination.has_subset());
             for destination in whole {
-                let is_mixed = |canary: &&Destination| {
-                    canary.is_with(destination)
-                        && labels_of(world, canary).is_some_and(|labels| may_be_behind(world, destination, &labels))
+                let mut is_mixed = |canary: &&Destination<'o>| {
+                    *known
+                        .entry((place(destination), place(canary)))
+                        .or_insert_with(|| has_canary(world, destination, canary))
                 };
-                let Some((_, subset)) =
-                    canary.route.destinations.iter().find(is_mixed).and_then(|canary| canary.subset)
-                else {
-                    continue;
-                };
+                let Some(canary) = canary.route.destinations.iter().find(&mut is_mixed) else { continue };
                 let (node, host) = destination.host;
                 if !seen.insert(node.span.start) {
                     continue;
                 }
-                let message = format!("the default route leads to all pods of {host}, those of subset {subset} too");
+                let title = match canary.subset {
+                    Some((_, subset)) if canary.is_with(destination) => format!("subset {subset}"),
+                    Some((_, subset)) => format!("subset {subset} of {}", canary.host.1),
+                    None => canary.host.1.to_owned(),
+                };
+                let message = format!("the default route leads to all pods of {host}, those of {title} too");
                 findings.push(Finding::new(&WITHOUT_SUBSET, &default.service.object.source, &node.span, message));
             }
         }
     }
+}
+
+/// Whether all pods of a Service, the default, are also a canary's, or some of them.
+pub fn has_canary<'o>(world: &World<'o>, whole: &Destination<'o>, canary: &Destination<'o>) -> bool {
+    if canary.is_with(whole) {
+        return labels_of(world, canary).is_some_and(|labels| may_be_behind(world, whole, &labels));
+    }
+    matches!(in_common(world, whole, canary), Common::First | Common::All)
 }
 
 /// The labels of a destination's subset.

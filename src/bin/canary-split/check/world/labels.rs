@@ -23,6 +23,11 @@ impl<'o> Labels<'o> {
         self.0.is_empty()
     }
 
+    /// Those of both.
+    pub fn with(&self, others: &Labels<'o>) -> Labels<'o> {
+        Labels(self.0.iter().chain(&others.0).copied().collect())
+    }
+
     /// Whether this selects what has those labels.
     pub fn selects(&self, labels: &Labels) -> bool {
         self.0.iter().all(|(name, _)| labels.get(name) == self.get(name))

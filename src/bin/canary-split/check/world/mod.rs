@@ -10,6 +10,7 @@ pub mod labels;
 mod makers;
 pub mod namespace;
 pub mod plugin;
+pub mod pods;
 pub mod routing;
 pub mod service;
 pub mod site;
@@ -156,6 +157,14 @@ impl<'o> World<'o> {
         named.filter(|service| service.name().is(&name)).collect()
     }
 
+    /// The Service of a destination, if it can be only one.
+    pub fn service_of(&self, destination: &Destination) -> Option<&Service<'o>> {
+        match self.services_of(destination).as_slice() {
+            [service] => Some(*service),
+            _ => None,
+        }
+    }
+
     /// The given DestinationRules for a destination: those for its host, or else those for many hosts.
     pub fn rules_of(&self, destination: &Destination) -> Vec<&DestinationRule<'o>> {
         let all = self.index.rules(destination).filter_map(|place| self.destination_rules.get(place));
@@ -168,11 +177,16 @@ impl<'o> World<'o> {
     pub fn pods_of(&self, service: &Service, labels: &Labels) -> Option<Vec<&Workload<'o>>> {
         let namespace = &*service.object.namespace;
         let mut unknown = self.index.unknown(namespace).into_iter().filter_map(|place| self.unknown.get(place));
-        let is_obscure = [namespace, ""].iter().any(|namespace| self.obscure.contains(namespace))
-            || namespace.is_empty() && !self.obscure.is_empty()
-            || unknown.any(|unknown| may_have(&unknown.node, labels));
+        let is_obscure = self.has_obscure_pods(service) || unknown.any(|unknown| may_have(&unknown.node, labels));
         let pods = self.pods_behind(service);
         (!is_obscure && !pods.is_empty()).then_some(pods)
+    }
+
+    /// Whether there are pods where a Service is whose labels nobody knows.
+    pub fn has_obscure_pods(&self, service: &Service) -> bool {
+        let namespace = &*service.object.namespace;
+        [namespace, ""].iter().any(|namespace| self.obscure.contains(namespace))
+            || namespace.is_empty() && !self.obscure.is_empty()
     }
 
     /// What is known to make pods of a Service.

@@ -24,8 +24,10 @@ mod plugin;
 mod redirect;
 mod rivals;
 mod rules;
+mod same;
 mod seal;
 mod secrets;
+mod settings;
 mod shared_pods;
 mod short_host;
 mod stable;
@@ -54,7 +56,7 @@ use together::Worlds;
 use world::{World, site};
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 27] = [
+pub const CODES: [&[&Code]; 28] = [
     &config::CODES,
     &duplicates::CODES,
     &parts::CODES,
@@ -79,6 +81,7 @@ pub const CODES: [&[&Code]; 27] = [
     &short_host::CODES,
     &websocket::CODES,
     &cors::CODES,
+    &settings::CODES,
     &hosts::CODES,
     &redirect::CODES,
     &domain::CODES,
@@ -224,6 +227,7 @@ fn check(objects: &Objects) -> Vec<Finding> {
         short_host::check(&world, &mut findings);
         websocket::check(&world, &sites, &mut findings);
         cors::check(&sites, &mut findings);
+        settings::check(&sites, &mut findings);
         hosts::check(&world, &mut findings);
         domain::check(&world, &sites, &mut findings);
     }

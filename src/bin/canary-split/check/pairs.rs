@@ -1,5 +1,6 @@
 //! The canary's routes, and what stable gets in their place.
 
+use super::same::setting;
 use super::world::plugin::Named;
 use super::world::routing::Destination;
 use super::world::site::Site;
@@ -52,6 +53,38 @@ impl<'w, 'o> Site<'w, 'o> {
         let mut seen = HashSet::new();
         let all = takers.filter(|destination| !is_whole(destination)).chain(named);
         all.filter(|destination| seen.insert(place(destination))).collect()
+    }
+
+    /// The canary's routes that take some of the requests of stable's routes with a setting, each next to such a route.
+    pub fn answered<'t>(
+        &self,
+        table: &'t Table<'w, 'o>,
+        stable: &Named<'w>,
+        key: &str,
+    ) -> Vec<(&'t Step<'w, 'o>, &'t Step<'w, 'o>)> {
+        if !table.steps.iter().any(|step| setting(step, key).is_some()) {
+            return Vec::new();
+        }
+        let subsets = self.subsets();
+        let stables = self.stables(table, stable);
+        let is_stables = |destination: &Destination| stables.iter().any(|stable| stable.is_same(destination));
+        let mut answered = Vec::new();
+        for canary in subsets.iter().filter(|named| !named.is_stable) {
+            for class in self.classes(&canary.subset.header_value) {
+                for step in table.steps.iter().filter(|step| setting(step, key).is_some()) {
+                    if !step.route.destinations.iter().all(is_stables) {
+                        continue;
+                    }
+                    for entry in step.entries.iter().filter(|entry| !entry.asks_for(self.header)) {
+                        let known: Vec<_> = class.known().into_iter().chain(entry.asked.iter().copied()).collect();
+                        let taker = table.taker(&known, 0).map(|(_, taker)| taker);
+                        let is_canarys = |taker: &&Step| taker.takes(self.header, &canary.subset.header_value);
+                        answered.extend(taker.filter(is_canarys).map(|taker| (taker, step)));
+                    }
+                }
+            }
+        }
+        answered
     }
 }
 

@@ -77,7 +77,7 @@ impl<'w> Site<'w, '_> {
         if others.is_empty() && !has_unknown {
             match bypassed.as_slice() {
                 [] => self.missing(named, findings),
-                _ => findings.extend(bypassed.iter().map(|service| mesh::bypassed(service, self.header))),
+                _ => findings.extend(bypassed.iter().map(|(service, node)| mesh::bypassed(service, node, self.header))),
             }
         }
         findings.extend(others);

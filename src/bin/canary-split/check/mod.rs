@@ -12,6 +12,7 @@ mod first;
 mod header;
 mod hosts;
 mod image;
+mod listening;
 mod mesh;
 mod order;
 mod origin;
@@ -56,7 +57,7 @@ use together::Worlds;
 use world::{World, site};
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 28] = [
+pub const CODES: [&[&Code]; 29] = [
     &config::CODES,
     &duplicates::CODES,
     &parts::CODES,
@@ -78,6 +79,7 @@ pub const CODES: [&[&Code]; 28] = [
     &weights::CODES,
     &first::CODES,
     &destinations::CODES,
+    &listening::CODES,
     &short_host::CODES,
     &websocket::CODES,
     &cors::CODES,

@@ -143,6 +143,12 @@ impl<'o> Workload<'o> {
             && service.selector.as_ref().is_some_and(|selector| selector.selects(&self.labels))
     }
 
+    /// Whether there are pods of it that stay.
+    pub fn is_serving(&self) -> bool {
+        let replicas = self.object.at(&["spec", "replicas"]).and_then(Node::number);
+        !["Job", "CronJob"].contains(&self.object.kind) && replicas != Some(0)
+    }
+
     fn containers(&self) -> impl Iterator<Item = &'o Node> {
         let lists = ["containers", "initContainers"].map(|key| self.spec.and_then(|spec| spec.get(key)));
         lists.into_iter().flatten().flat_map(Node::items)

@@ -99,13 +99,11 @@ pub fn in_common<'o>(world: &World<'o>, one: &Destination<'o>, other: &Destinati
         shared.iter().any(|pods| pods.object.kind == "Rollout")
             || are_equal && (is_obscure || !is_one_host && known.is_none())
     };
-    let are_two_containers = || match (first.target, second.target) {
-        (Some(one), Some(other)) if one != other => {
-            !shared.is_empty() && shared.iter().all(|pods| pods.declares(one) && pods.declares(other))
-        }
-        _ => false,
+    let are_two_containers = |pods: &Workload| {
+        let ports = [first.target, second.target].map(|target| pods.port_at(target?));
+        matches!(ports, [Some(one), Some(other)] if one != other)
     };
-    if is_controlled() || are_two_containers() {
+    if is_controlled() || !shared.is_empty() && shared.iter().all(|pods| are_two_containers(pods)) {
         return Common::None;
     }
     let (has_all, is_in) = match known {

@@ -44,6 +44,11 @@ impl Class<'_> {
         self.0.last()
     }
 
+    /// All but what the filter writes.
+    pub fn without_header(&self) -> Vec<&Asked<'_>> {
+        self.0.split_last().map_or_else(Vec::new, |(_, rest)| rest.iter().collect())
+    }
+
     /// All of it.
     pub fn known(&self) -> Vec<&Asked<'_>> {
         self.0.iter().collect()
@@ -102,6 +107,41 @@ impl<'w, 'o> Site<'w, 'o> {
         };
         (0..alternatives.saturating_mul(hosts).min(MAX_CLASSES)).map(class).collect()
     }
+}
+
+/// The hosts whose requests meet a table's routes and may have a header, where all are known.
+#[derive(Debug, Default)]
+pub struct Hosts<'s>(HashMap<usize, HashMap<&'s str, Option<Vec<&'s str>>>>);
+
+impl<'s> Hosts<'s> {
+    /// Of all tables whose routes ask for the host.
+    pub fn of(sites: &'s [Site]) -> Hosts<'s> {
+        let mut hosts = Hosts::default();
+        for site in sites {
+            for table in site.tables.iter().filter(|table| table.steps.iter().any(Step::asks_for_host)) {
+                let known = hosts.0.entry(address(table)).or_default();
+                let known = known.entry(site.header).or_insert_with(|| Some(Vec::new()));
+                match known {
+                    Some(known) if !site.exact.is_empty() => known.extend(&site.exact),
+                    known => *known = None,
+                }
+            }
+        }
+        for known in hosts.0.values_mut().flat_map(HashMap::values_mut).flatten() {
+            known.sort_unstable();
+            known.dedup();
+        }
+        hosts
+    }
+
+    /// Those of a table; none if not all are known.
+    pub fn at(&self, header: &str, table: &Table) -> &[&'s str] {
+        self.0.get(&address(table)).and_then(|known| known.get(header)?.as_deref()).unwrap_or_default()
+    }
+}
+
+fn address(table: &Table) -> usize {
+    std::ptr::from_ref(table).cast::<()>().addr()
 }
 
 /// The hosts of all rules, where they have routes. A host that a rule does not name but only covers may be another service's: it

@@ -44,7 +44,7 @@ mod world;
 
 use crate::input::manifest::{Objects, Unknown};
 use crate::input::sources::{self, Input};
-use crate::input::unreadable::Unreadable;
+use crate::input::unreadable::{self, Unreadable};
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::report::output::Output;
@@ -135,9 +135,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
     let mut said = look(options, &is_known)?;
     said.findings.retain(|finding| !options.allow.iter().any(|allowed| allowed == finding.code.name));
     say(&said, output, out).map_err(|error| error.to_string())?;
-    for unreadable in &said.unreadable {
-        eprintln!("canary-split: {unreadable}");
-    }
+    unreadable::warn(&said.unreadable);
     let is_bad = said.findings.iter().any(|finding| finding.code.severity >= options.fail_on);
     Ok(if said.unreadable.is_empty() { u8::from(is_bad) } else { 2 })
 }

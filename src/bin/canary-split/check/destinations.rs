@@ -93,8 +93,8 @@ fn half_host(world: &World, object: &Object, node: &Node, findings: &mut Vec<Fin
     let Some(host) = node.text() else { return };
     let Some((name, namespace)) = host.strip_suffix(".svc").unwrap_or(host).split_once('.') else { return };
     let meant = ServiceName { name, namespace };
-    let is_meant = |known: &&Service| known.name().is(&meant) && !known.object.namespace.is_empty();
-    if let Some(known) = world.services.iter().find(is_meant) {
+    let is_known = |known: &&&Service| !known.object.namespace.is_empty();
+    if let Some(known) = world.services_called(&meant).iter().find(is_known) {
         let message = format!("{host} is neither short nor whole; {} is meant", known.object.title());
         findings.push(Finding::new(&HALF_HOST, &object.source, &node.span, message));
     }

@@ -1,6 +1,7 @@
 //! Whether routes are for sidecars alone that are meant for the gateway.
 
 use super::world::World;
+use super::world::beside::Beside;
 use super::world::host::is_host_of;
 use super::world::plugin::{Plugin, hosts};
 use super::world::routing::{Destination, Route, VirtualService, condition};
@@ -39,33 +40,39 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
     if mesh.is_empty() {
         return;
     }
+    let mesh = Beside::new(mesh);
     for plugin in &world.plugins {
         let Some(header) = plugin.header.as_deref() else { continue };
         let beside = world.beside(plugin);
+        let mut found: Vec<&VirtualService> = Vec::new();
+        if beside.is_empty() && plugin.rules.iter().any(|(_, rule)| plugin.subsets(rule).len() > 1) {
+            found.extend(mesh.iter().filter(|service| service.mentions(header)));
+        }
         for (_, rule) in &plugin.rules {
             for pattern in hosts(rule) {
                 let names = |service: &VirtualService| {
                     let own = &service.object.namespace;
                     service.hosts.iter().any(|(_, host)| is_host_of(host, own, &pattern))
                 };
-                let is_covered = beside.iter().any(|service| service.is_for(&pattern));
+                let near = beside.near(&pattern);
+                let is_covered = near.iter().any(|service| service.is_for(&pattern));
                 // One for every host may be for others than this one.
                 let serves = |service: &&VirtualService| {
                     names(service) || service.is_for(&pattern) && (pattern.starts_with('*') || service.asks_for(header))
                 };
-                if beside.iter().any(serves) {
+                if near.iter().any(serves) {
                     continue;
                 }
-                let is_its = |service: &&&VirtualService| {
+                let is_its = |service: &&VirtualService| {
                     let is_named = names(service) || !is_covered && service.is_for(&pattern) && pattern != "*";
-                    let asks = || service.mentions(header);
-                    is_named && (asks() || leads_to(service, plugin, rule))
-                        || beside.is_empty() && asks() && plugin.subsets(rule).len() > 1
+                    is_named && (service.mentions(header) || leads_to(service, plugin, rule))
                 };
-                let services = mesh.iter().filter(is_its);
-                findings.extend(services.map(|service| bypassed(service, gateways(service), header)));
+                found.extend(mesh.near(&pattern).into_iter().filter(is_its));
             }
         }
+        let mut seen = HashSet::new();
+        found.retain(|service| seen.insert(std::ptr::from_ref(*service)));
+        findings.extend(found.into_iter().map(|service| bypassed(service, gateways(service), header)));
     }
 }
 

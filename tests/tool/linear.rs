@@ -4,9 +4,11 @@ use crate::check::rendered;
 use crate::fed;
 use std::time::{Duration, Instant};
 
-fn time(text: &str) -> Duration {
+const CHECK: &[&str] = &["check", "--output", "json", "-"];
+
+fn time(arguments: &[&str], text: &str) -> Duration {
     let start = Instant::now();
-    let code = fed(&["check", "--output", "json", "-"], text).status.code();
+    let code = fed(arguments, text).status.code();
     assert!(code == Some(0) || code == Some(1), "{code:?}");
     start.elapsed()
 }
@@ -58,17 +60,17 @@ fn trial_33_time_grows_with_the_number_of_routes_and_findings() {
         ),
     ];
     for (what, old, count, more) in table {
-        assert_linear(what, count, &|count| with(count, old, &more));
+        assert_linear(what, CHECK, count, &|count| with(count, old, &more));
     }
 }
 
-fn assert_linear(what: &str, count: usize, text: &dyn Fn(usize) -> String) {
+fn assert_linear(what: &str, arguments: &[&str], count: usize, text: &dyn Fn(usize) -> String) {
     let texts = [count, 4 * count].map(text);
     let mut measured = Vec::new();
     // Four times as much: 4 if it is linear, 16 if it is quadratic; below 100 ms it is mostly the start of a process. Something
     // else may take the machine's time, so it is tried again.
     let is_linear = (0..3).any(|_| {
-        let [few, many] = [time(&texts[0]), time(&texts[1])];
+        let [few, many] = [time(arguments, &texts[0]), time(arguments, &texts[1])];
         measured.push((few, many));
         many < few.max(Duration::from_millis(100)) * 9
     });
@@ -207,6 +209,35 @@ fn time_grows_with_the_number_of_objects() {
         ),
     ];
     for (what, text) in table {
-        assert_linear(what, 300, &text);
+        assert_linear(what, CHECK, 300, &text);
     }
+}
+
+#[test]
+fn time_grows_with_the_number_of_config_errors() {
+    let listed = |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().join(", ");
+    type Text<'t> = Box<dyn Fn(usize) -> String + 't>;
+    let rule = |more: String| format!("rules: [{{name: a, subset: v1, {more}}}]");
+    let table: [(&str, Text); 5] = [
+        ("rules without anything", Box::new(|count| format!("rules: [{}]", listed(count, &|_| "{}".to_owned())))),
+        ("fields that nobody knows", Box::new(|count| rule(listed(count, &|at| format!("a{at}: 1"))))),
+        ("one field again and again", Box::new(|count| rule(listed(count, &|_| "a: 1".to_owned())))),
+        (
+            "conditions that are none",
+            Box::new(|count| rule(format!("match: [{}]", listed(count, &|_| "1".to_owned())))),
+        ),
+        (
+            "headers that are compared with nothing",
+            Box::new(|count| rule(format!("match: [{{headers: {{{}}}}}]", listed(count, &|at| format!("a{at}: 1"))))),
+        ),
+    ];
+    for (what, text) in table {
+        assert_linear(what, CHECK, 2000, &text);
+        assert_linear(what, &["explain", "--config", "-", "a.test"], 2000, &text);
+    }
+    // In an object as well as alone.
+    let plugin = "{apiVersion: extensions.istio.io/v1alpha1, kind: WasmPlugin, metadata: {name: c}, spec: {url: canary-split, pluginConfig: {";
+    assert_linear("fields in a plugin", CHECK, 2000, &|count| {
+        format!("{plugin}{}}}}}}}", rule(listed(count, &|at| format!("a{at}: 1"))))
+    });
 }

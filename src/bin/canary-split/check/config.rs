@@ -1,5 +1,6 @@
 //! Every `pluginConfig` by the filter's own parser.
 
+use crate::input::locator::Locator;
 use crate::input::manifest::{Objects, PluginConfig};
 use crate::report::finding::{Code, Finding, Severity};
 use canary_split::config::{Config, ConfigError};
@@ -19,12 +20,13 @@ pub const CODES: [&Code; 1] = [&CONFIG];
 pub fn check(objects: &Objects, findings: &mut Vec<Finding>) {
     for config in objects.configs() {
         if let Err(errors) = Config::from_json(config.json().as_bytes()) {
-            findings.extend(errors.iter().map(|error| finding(&config, error)));
+            let locator = config.locator();
+            findings.extend(errors.iter().map(|error| finding(&config, &locator, error)));
         }
     }
 }
 
-fn finding(config: &PluginConfig, error: &ConfigError) -> Finding {
+fn finding(config: &PluginConfig, locator: &Locator, error: &ConfigError) -> Finding {
     let is_name = ["unknown field", "given twice"].iter().any(|problem| error.problem.starts_with(problem));
-    Finding::new(&CONFIG, &config.source, &config.locate(&error.place, is_name), error.to_string())
+    Finding::new(&CONFIG, &config.source, &locator.locate(&error.place, is_name), error.to_string())
 }

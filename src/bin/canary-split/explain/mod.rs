@@ -71,7 +71,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
     } else {
         secrets::mask(&mut explanation);
     }
-    explanation.faults = evaluation.faults.iter().map(|fault| FaultAt::new(&written, fault)).collect();
+    explanation.faults = FaultAt::all(&written, &evaluation.faults);
     explanation.unreadable = given.unreadable;
     let done = match output {
         Output::Json => writeln!(out, "{:#}", serde_json::to_value(&explanation).unwrap_or_default()),

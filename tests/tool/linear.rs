@@ -1,7 +1,7 @@
 //! Trial 33: twice as much takes about twice as long.
 
 use crate::check::rendered;
-use crate::fed;
+use crate::{ended, fed};
 use std::time::{Duration, Instant};
 
 const CHECK: &[&str] = &["check", "--output", "json", "-"];
@@ -235,6 +235,13 @@ fn time_grows_with_the_number_of_config_errors() {
         assert_linear(what, CHECK, 2000, &text);
         assert_linear(what, &["explain", "--config", "-", "a.test"], 2000, &text);
     }
+    // Of thousands some are shown, and how many there are.
+    let (out, ..) = ended(&fed(CHECK, &format!("rules: [{}]", listed(2000, &|_| "{}".to_owned()))));
+    let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let findings = answer["findings"].as_array().unwrap();
+    let last = findings.last().unwrap()["message"].as_str().unwrap();
+    assert_eq!(findings.len(), 1000);
+    assert!(last.ends_with("; 3000 more errors of this config are not shown"), "{last}");
     // In an object as well as alone.
     let plugin = "{apiVersion: extensions.istio.io/v1alpha1, kind: WasmPlugin, metadata: {name: c}, spec: {url: canary-split, pluginConfig: {";
     assert_linear("fields in a plugin", CHECK, 2000, &|count| {

@@ -16,12 +16,21 @@ pub const CONFIG: Code = Code {
 /// The codes of this file.
 pub const CODES: [&Code; 1] = [&CONFIG];
 
+/// Nobody reads more of one config, and to print them takes longer than to find them.
+const MOST: usize = 1000;
+
 /// Looks at the configs one by one.
 pub fn check(objects: &Objects, findings: &mut Vec<Finding>) {
     for config in objects.configs() {
         if let Err(errors) = Config::from_json(config.json().as_bytes()) {
             let locator = config.locator();
-            findings.extend(errors.iter().map(|error| finding(&config, &locator, error)));
+            let shown = findings.len() + MOST;
+            findings.extend(errors.iter().take(MOST).map(|error| finding(&config, &locator, error)));
+            if let Some(last) = shown.checked_sub(1).and_then(|at| findings.get_mut(at))
+                && let Some(more @ 1..) = errors.len().checked_sub(MOST)
+            {
+                last.message.push_str(&format!("; {more} more errors of this config are not shown"));
+            }
         }
     }
 }

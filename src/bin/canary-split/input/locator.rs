@@ -5,6 +5,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Range;
 
+/// An entry of a mapping.
+type Entry = (Key, Node);
+
+/// Entries by their names.
+type ByName<'c> = HashMap<&'c str, &'c Entry>;
+
 /// Finds places in a config, each mapping on the way read once.
 #[derive(Debug)]
 pub struct Locator<'c> {
@@ -12,7 +18,7 @@ pub struct Locator<'c> {
     /// Where everything is that is not in it.
     whole: Range<usize>,
     /// The entries of mappings by their names; of a field that is given twice the second.
-    entries: RefCell<HashMap<*const Node, HashMap<&'c str, &'c (Key, Node)>>>,
+    entries: RefCell<HashMap<*const Node, ByName<'c>>>,
 }
 
 impl<'c> Locator<'c> {
@@ -43,12 +49,12 @@ impl<'c> Locator<'c> {
     }
 
     /// The entry with whose name a place begins, and the rest. Names may contain points: the longest that is there.
-    fn entry<'p>(&self, node: &'c Node, place: &'p str) -> Option<(&'c (Key, Node), &'p str)> {
+    fn entry<'p>(&self, node: &'c Node, place: &'p str) -> Option<(&'c Entry, &'p str)> {
         let mut entries = self.entries.borrow_mut();
         let by_name = || node.entries().iter().map(|entry| (&*entry.0.name, entry)).collect();
         let known = entries.entry(node).or_insert_with(by_name);
         let ends = place.match_indices(['.', '[']).map(|(at, _)| at).chain([place.len()]);
         let found = |at: usize| place.split_at_checked(at).and_then(|(name, rest)| Some((*known.get(name)?, rest)));
-        ends.filter_map(found).last()
+        ends.rev().find_map(found)
     }
 }

@@ -159,7 +159,7 @@ pub struct Objects {
     pub unknown: Vec<Unknown>,
     /// What could not be read of the texts.
     pub unreadable: Vec<Unreadable>,
-    /// What is in Secrets.
+    /// What is in Secrets, and what is written and not said.
     pub secrets: Vec<(Rc<Source>, Secret)>,
 }
 
@@ -178,8 +178,12 @@ impl Objects {
     pub fn readable(unit: &Unit) -> Objects {
         let mut objects = Objects { sources: unit.sources.clone(), ..Objects::default() };
         for source in &unit.sources {
-            let (documents, unreadable) = source.read();
+            let (documents, unreadable, replaced) = source.read_all();
             objects.unreadable.extend(unreadable);
+            // Nobody knows what it would have been.
+            let mut secrets = Vec::new();
+            replaced.iter().for_each(|node| secret::everything(node, &mut secrets));
+            objects.secrets.extend(secrets.into_iter().map(|secret| (Rc::clone(source), secret)));
             for node in documents {
                 objects.add(source, node);
             }

@@ -40,7 +40,7 @@ impl<'w, 'o> Site<'w, 'o> {
         let is_canarys = |step: &&Step| others.iter().any(|named| step.takes(self.header, &named.subset.header_value));
         let mut seen = HashSet::new();
         let canaries = table.steps.iter().filter(is_canarys).flat_map(|step| &step.route.destinations);
-        let canaries: Vec<_> = canaries.filter(|canary| seen.insert(place(canary))).collect();
+        let canaries: Vec<_> = canaries.filter(|canary| seen.insert(canary.place())).collect();
         // All pods of the canary's Service are not stable's.
         let is_whole = |destination: &Destination| {
             !destination.has_subset() && canaries.iter().any(|canary| canary.is_with(destination))
@@ -52,7 +52,7 @@ impl<'w, 'o> Site<'w, 'o> {
         let named = table.steps.iter().flat_map(|step| &step.route.destinations).filter(is_named);
         let mut seen = HashSet::new();
         let all = takers.filter(|destination| !is_whole(destination)).chain(named);
-        all.filter(|destination| seen.insert(place(destination))).collect()
+        all.filter(|destination| seen.insert(destination.place())).collect()
     }
 
     /// The canary's routes that take some of the requests of stable's routes with a setting, each next to such a route.
@@ -86,10 +86,4 @@ impl<'w, 'o> Site<'w, 'o> {
         }
         answered
     }
-}
-
-/// How a destination is written.
-pub fn place<'o>(destination: &Destination<'o>) -> (&'o str, Option<&'o str>, Option<u32>) {
-    let (subset, port) = (destination.subset.map(|(_, subset)| subset), destination.port.map(|(_, port)| port));
-    (destination.host.1, subset, port)
 }

@@ -1,6 +1,5 @@
 //! Whether two subsets of a rule are the same pods.
 
-use super::pairs::place;
 use super::stable::has_canary;
 use super::world::World;
 use super::world::pods::{Common, Selected, in_common};
@@ -34,7 +33,7 @@ pub fn check<'o>(world: &World<'o>, sites: &[Site<'_, 'o>], findings: &mut Vec<F
     let mut seen = HashSet::new();
     for site in sites.iter().filter(|site| matches!(site.rule.target, Target::Split(_))) {
         for (one, other) in site.apart() {
-            let is_new = seen.insert((&site.rule.name, place(one.destination), place(other.destination)));
+            let is_new = seen.insert((&site.rule.name, one.destination.place(), other.destination.place()));
             if is_new && let Some(finding) = compared(world, &site.rule.name, one, other) {
                 findings.push(finding);
             }
@@ -57,7 +56,7 @@ impl<'o> Site<'_, 'o> {
                     let new = others.route.destinations.iter().filter(|other| !other.is_same(destination));
                     for destination in new {
                         let other = End { service: others.service, destination, is_stables: is_others };
-                        let (first, second) = (place(one.destination), place(destination));
+                        let (first, second) = (one.destination.place(), destination.place());
                         if seen.insert((first.min(second), first.max(second))) {
                             all.push((one, other));
                         }

@@ -1,6 +1,5 @@
 //! Whether those who are not the canary's get to stable, and to nobody else's pods.
 
-use super::pairs::place;
 use super::world::World;
 use super::world::asked::Asked;
 use super::world::labels::Labels;
@@ -123,7 +122,7 @@ impl<'w, 'o> Site<'w, 'o> {
             let whole = default.route.destinations.iter().filter(|destination| !destination.has_subset());
             for destination in whole {
                 let mut is_mixed = |canary: &&Destination<'o>| {
-                    let ends = (place(destination), place(canary));
+                    let ends = (destination.place(), canary.place());
                     *known.entry(ends).or_insert_with(|| has_canary(world, destination, canary))
                 };
                 let Some(canary) = canary.route.destinations.iter().find(&mut is_mixed) else { continue };

@@ -217,6 +217,12 @@ impl<'o> Destination<'o> {
         ServiceName::of(self.host.1, self.namespace)
     }
 
+    /// How it is written, and in which namespace.
+    pub fn place(&self) -> (&'o str, &'o str, Option<&'o str>, Option<u32>) {
+        let (subset, port) = (self.subset.map(|(_, subset)| subset), self.port.map(|(_, port)| port));
+        (self.namespace, self.host.1, subset, port)
+    }
+
     /// Whether an object of this namespace means it by a host.
     pub fn is_at(&self, host: &str, namespace: &str) -> bool {
         match (ServiceName::of(host, namespace), self.service()) {

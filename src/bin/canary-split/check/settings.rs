@@ -1,6 +1,7 @@
 //! Whether the canary's routes treat requests as stable's do.
 
 use super::same::{differing, milliseconds, place, setting};
+use super::world::routing::leads_alike;
 use super::world::site::Site;
 use super::world::table::Step;
 use crate::input::yaml::Node;
@@ -31,7 +32,7 @@ pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
                 // How long a path may take is that path's own matter; where it leads to is not.
                 let below = site.answered(table, stable, "rewrite").into_iter().map(|pair| (pair, &COPIED[..1]));
                 for ((canary, default), keys) in pairs.chain(below) {
-                    if canary.route.destinations.is_empty() || default.route.destinations.is_empty() {
+                    if canary.route.destinations.is_empty() || !is_in_place(default, canary, &stable.subset.name) {
                         continue;
                     }
                     for key in keys.iter().filter(|key| !is_alike(canary, default, key)) {
@@ -43,6 +44,13 @@ pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+/// Whether a route is stable's for the canary's application, and not another one's that takes what is left.
+fn is_in_place(default: &Step, canary: &Step, stable: &str) -> bool {
+    let all = &default.route.destinations;
+    let is_stables = all.iter().any(|destination| destination.is_called(stable));
+    !all.is_empty() && (is_stables || leads_alike(default.route, canary.route) || default.uris() == canary.uris())
 }
 
 /// What a route says of a setting; a timeout that is off is none.

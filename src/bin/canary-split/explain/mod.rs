@@ -13,6 +13,7 @@ mod url;
 
 use crate::input::choice::{choose, read};
 use crate::input::manifest::PluginConfig;
+use crate::input::unreadable;
 use crate::report::fault::{self, FaultAt};
 use crate::report::output::Output;
 use crate::report::share::{DRAWS, Share};
@@ -55,11 +56,12 @@ pub struct Options {
     request: Spelled,
 }
 
-/// Prints what is decided; whether the config has no fault.
-pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bool, String> {
+/// Prints what is decided; the exit code.
+pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
     let mut request = options.request.read()?;
-    let configs = read(&options.config)?;
-    let written = choose(&options.config.display().to_string(), &configs, options.plugin.as_deref())?;
+    let given = read(&options.config)?;
+    let written = choose(&options.config.display().to_string(), &given.configs, options.plugin.as_deref())
+        .inspect_err(|_| unreadable::warn(&given.unreadable))?;
     let evaluation = State::default().evaluate(written.json().as_bytes());
     let mut explanation = explain(&evaluation.config, &written, &mut request, options);
     if request.needs_address {
@@ -70,14 +72,16 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
     } else {
         secrets::mask(&mut explanation);
     }
-    explanation.faults = evaluation.faults.iter().map(|fault| FaultAt::new(&written, fault)).collect();
+    explanation.faults = FaultAt::all(&written, &evaluation.faults);
+    explanation.unreadable = given.unreadable;
     let done = match output {
         Output::Json => writeln!(out, "{:#}", serde_json::to_value(&explanation).unwrap_or_default()),
         Output::Text { .. } => print::print(&explanation, out),
     };
     done.map_err(|error| error.to_string())?;
     fault::warn(&explanation.faults);
-    Ok(explanation.faults.is_empty())
+    unreadable::warn(&explanation.unreadable);
+    Ok(if explanation.unreadable.is_empty() { u8::from(!explanation.faults.is_empty()) } else { 2 })
 }
 
 fn explain(config: &Config, written: &PluginConfig, request: &mut Seen, options: &Options) -> Explanation {
@@ -107,6 +111,7 @@ fn explain(config: &Config, written: &PluginConfig, request: &mut Seen, options:
         response_header: None,
         ignored: Vec::new(),
         faults: Vec::new(),
+        unreadable: Vec::new(),
     };
     let Some(decision) = decision else { return explanation };
     let (draw, from) = draw::origin(&decision, chance.get(), request);

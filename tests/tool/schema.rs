@@ -312,7 +312,7 @@ fn schema_and_parser_agree_but_for_what_no_schema_can_say() {
 
 /// The files of the shipped WasmPlugins and of their patches, and what stands there.
 fn shipped() -> Vec<(String, String)> {
-    let overlays = ["prepared", "sealed", "sticky", "testers", "weighted"];
+    let overlays = ["prepared", "rollout", "sealed", "sticky", "testers", "weighted"];
     let paths = overlays.map(|overlay| format!("manifests/overlays/{overlay}/wasmplugin.yaml"));
     let paths = [&["wasmplugin/wasmplugin.yaml".to_owned()], &paths[..]].concat();
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));

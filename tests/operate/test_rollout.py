@@ -1,6 +1,7 @@
 """Ramp and guard as a real Prometheus sees them, at a gateway that Istio has configured."""
 
 import datetime
+import json
 import re
 
 import pytest
@@ -10,9 +11,11 @@ from gateway import address, until
 from generated import HTTPS
 from operated import gateway
 from prometheus import RULES, Prometheus
+from repository import ROOT
 from upstream import Answer, Upstream
 
 V1, V2 = (f"outbound|{port}|{subset}|httpbin.canary.svc.cluster.local" for port, subset in ((8000, "v1"), (8001, "v2")))
+DASHBOARD = json.loads((ROOT / "manifests/metrics/dashboard.json").read_text())
 GRPC = [("content-type", "application/grpc"), ("te", "trailers")]
 STICKY = {"sticky": {"keys": [{"header": "x-user"}]}}
 RULES_OF_BOTH = [
@@ -96,6 +99,18 @@ def test_a_canary_that_fails_leaves_by_itself_and_is_told(watched):
     counters = ["canary_failures_total", "canary_failing_visitors_total"]
     failed = [prometheus.value(f'{name}{{rule="guarded",subset="v2"}}') for name in counters]
     assert failed[0] == failed[1] >= 5
+    # The dashboard says so.
+    panels = {panel["title"]: panel["targets"] for panel in DASHBOARD["panels"]}
+    shown = lambda title: [
+        prometheus.query(target["expr"].replace("$rule", "guarded").replace("$__rate_interval", "1m"))
+        for target in panels[title]
+    ]
+    present, planned = shown("Weights: plan and present")
+    assert {labels["subset"]: value for labels, value in present} == {"v1": 100, "v2": 0}
+    assert planned == []
+    assert shown("Trips") == [[({"rule": "guarded", "subset": "v2"}, 1)]]
+    (failing,) = shown("Failing visitors")
+    assert {labels["subset"]: value > 0 for labels, value in failing} == {"v1": False, "v2": True}
     visit(envoy, "/guarded", sent, 100)
     assert envoy.stat("wasmcustom.rule=.=guarded;.;subset=.=v2;.;canary_failures_total") == failed[0]
 

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import copy
 import datetime
-import http.server
 import itertools
 import json
 import math
@@ -42,6 +41,7 @@ PORTS = {"https": 8443, "http": 8080}
 TITLES = {"v1": "httpbin.org", "v2": "tornado WebSocket example"}
 VISITORS = 1000
 WORKERS = 4
+RATE = 200  # requests a second, where they are not as many as possible
 
 
 def main():
@@ -65,15 +65,6 @@ def main():
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)
     return 1 if demo.wrong else 0
-
-
-# The weights of v2 by the seconds of the ramp.
-RAMP = {0: 1, 4: 10, 8: 25}
-RULE = "httpbin"
-
-
-class BrokenVersion(Exception):
-    """A visitor has been answered with an error."""
 
 
 # ---- how it looks ----------------------------------------------------------------------------------------------------
@@ -107,14 +98,13 @@ def bars(counts, width=50):
 class Demo:
     def __init__(self, stack):
         self.wrong = 0
-        self.trips = []  # what the filter has rightly said of a failing v2
+        self.told = []  # errors in the log that have to be there
         self.directory = Path(tempfile.mkdtemp(prefix="canary-demo-"))
         stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
         if not WASM.exists():
             raise envoy.Failed(f"{WASM.relative_to(ROOT)} is missing; run make build")
         self.manifests = self.copy_manifests()
         self.apps = self.start_apps(stack)
-        self.broken = start_broken(stack)
         self.ports = {name: self.free_port(name, wanted) for name, wanted in PORTS.items()}
         self.start_gateway(stack)
         self.base = f"https://{HOST}:{self.ports['https']}"
@@ -141,6 +131,7 @@ class Demo:
             stack.callback(process.stdout.close)
             stack.callback(envoy.end, process)
             started[app] = process
+        self.v2 = started["v2"]
         ports = {}
         for app, process in started.items():
             # It says its port as soon as it can be reached.
@@ -188,7 +179,6 @@ class Demo:
             ),
         ]
         apps = {name: self.apps[app] for each in self.manifests.values() for name, app in each.clusters.items()}
-        apps["broken"] = self.broken
         clusters = [envoy.cluster(name, port) for name, port in apps.items()]
         self.write_routes(first)
         self.plugin.write(config_text(first.config))
@@ -202,13 +192,8 @@ class Demo:
 
     # Applying manifests.
 
-    def write_routes(self, manifests, replaced=None):
-        """`replaced`: another cluster takes the place of one, as after the deployment of another build."""
-        table = copy.deepcopy(manifests.routes)
-        for route in table:
-            target = route.get("route", {})
-            target["cluster"] = (replaced or {}).get(target.get("cluster"), target.get("cluster"))
-        routes = envoy.route_config("https", table, [manifests.host])
+    def write_routes(self, manifests):
+        routes = envoy.route_config("https", manifests.routes, [manifests.host])
         changed, self.routes = routes != self.routes, routes
         if changed:
             publish(self.routes_file, 1, resource("envoy.config.route.v3.RouteConfiguration", routes))
@@ -217,14 +202,11 @@ class Demo:
     def apply(self, overlay):
         """What `kubectl apply -k` brings about: other routes, another config of the filter."""
         say(paint(f"  manifests/overlays/{overlay}", "dim"))
-        self.route(self.manifests[overlay])
-        self.configure(self.manifests[overlay].config)
-
-    def route(self, manifests, replaced=None):
         stat = "http.https.rds.https.config_reload"
         before = self.gateway.stat(stat)
-        if self.write_routes(manifests, replaced):
+        if self.write_routes(self.manifests[overlay]):
             envoy.until(lambda: self.gateway.stat(stat) > before, self.gateway.explain("the routes"))
+        self.configure(self.manifests[overlay].config)
 
     def configure(self, config):
         self.plugin.update(self.gateway, config_text(config))
@@ -267,8 +249,9 @@ class Demo:
             self.tester,
             self.websocket,
             self.move_weight,
+            self.ramp,
+            self.guard,
             self.sealed,
-            self.rollout,
         )
         for number, step in enumerate(steps, 1):
             say(paint(f"\n{number}. {step.__doc__}", "bold"))
@@ -284,8 +267,8 @@ class Demo:
             say(paint("\nAll as it should be.", "good"))
 
     def faults(self):
-        faults = [text for level, _, text in self.gateway.log() if level in ("error", "critical")]
-        return [fault for fault in faults if not any(trip in fault for trip in self.trips)]
+        errors = [text for level, _, text in self.gateway.log() if level in ("error", "critical")]
+        return [text for text in errors if text not in self.told]
 
     def https(self):
         """HTTP is redirected to HTTPS"""
@@ -412,6 +395,67 @@ class Demo:
         self.check_share(count(after), share_of(wide))
         self.visitor = next(cookie for cookie, home in after.items() if before[cookie] == home == "v1")
 
+    def ramp(self):
+        """The weights move by themselves: the ramp of the overlay, in seconds instead of hours"""
+        self.apply("rollout")
+        config = starting(self.manifests["rollout"].config, datetime.timedelta(seconds=1))
+        steps = ramp_of(config)["steps"]
+        for second, step in enumerate(steps):
+            step["after"] = f"{second}s"
+        plan = [step["weights"]["v2"] for step in steps]
+        self.configure(config)
+        seen = []
+        weight = lambda: self.gateway.stat(stat_of_v2("config_weight"))
+
+        def ended():
+            now = weight()
+            if not seen or seen[-1] != now:
+                seen.append(now)
+            return now == plan[-1]
+
+        envoy.until(ended, lambda: f"the end of the ramp: {seen}")
+        say("  v2: " + paint(", ".join(f"{now} %" for now in seen), "v2"))
+        # A busy machine may miss one.
+        self.check(len(seen) > 2 and seen == sorted(set(seen)) and set(seen) <= {0, *plan}, "as planned, and no push")
+
+    def guard(self):
+        """v2 begins to fail while visitors click, and leaves by itself"""
+        # The third step.
+        config = starting(self.manifests["rollout"].config, -datetime.timedelta(hours=4))
+        weights = ramp_of(config)["steps"][2]["weights"]
+        say(f"  start: {ramp_of(config)['start']}, four hours ago: v1 {weights['v1']}, v2 {weights['v2']}")
+        self.configure(config)
+        crowd = PacedCrowd(self.ports["https"])
+        crowd.arrive()
+        of_v2 = [visitor for visitor, home in crowd.homes.items() if home == "v2"]
+        log = self.gateway.log_size()
+        with crowd:
+            crowd.click_on(RATE // 2)
+            before = len(crowd.failed)
+            say(paint(f"  from now on v2 answers 500; {RATE} requests a second", "bold"))
+            self.v2.send_signal(signal.SIGUSR1)
+            envoy.until(lambda: self.gateway.stat(stat_of_v2("tripped")), self.gateway.explain("a trip"))
+            # Each worker knows it within a second.
+            time.sleep(1.2)
+            known = time.monotonic()
+            crowd.click_on(crowd.size * 5 // 4)
+        self.v2.send_signal(signal.SIGUSR1)
+        hurt = {visitor for _, visitor in crowd.failed}
+        times = [when for when, _ in crowd.failed]
+        lasted = max(times, default=0) - min(times, default=0)
+        say(f"  {len(hurt)} of the {len(of_v2)} visitors of v2 met an error, in {len(times)} requests within {lasted:.1f} s")
+        self.told = [text for level, _, text in self.gateway.log(log) if level == "error" and "visitors that failed" in text]
+        for line in self.told:
+            say(paint(f"  {line}", "bad"))
+        expected = (
+            r"wasm log canary-split: rule httpbin: v2: \d+ of the \d+ visitors that failed in the last \d+ s, "
+            rf"expected {weights['v2']} %; v1 gets its share until the rule is edited"
+        )
+        self.check(len(self.told) == 1 and re.fullmatch(expected, self.told[0]), "the gateway's log says so, once")
+        self.check(not crowd.faults and before == 0 and 0 < lasted < 10, "no error before, and none after some seconds")
+        self.check(not any(when > known for when in times), "since the trip nobody has met one")
+        self.check(set(crowd.homes.values()) == {"v1"}, "everybody is in v1 now")
+
     def sealed(self):
         """Sealed: nobody can ask for a version, and no application sees the header"""
         self.apply("sealed")
@@ -421,47 +465,6 @@ class Demo:
         names = {name.lower() for name in seen}
         say(f"  v1 saw the headers {', '.join(sorted(seen))}")
         self.check(header not in names, f"a visitor of v1 stays there, and {header} is not among its headers")
-
-    def rollout(self):
-        """v2 grows by a plan, starts to fail at 25 %, and leaves by itself"""
-        self.apply("rollout")
-        manifests = self.manifests["rollout"]
-        crowd = Crowd(self.ports["https"])
-        crowd.arrive()
-        self.check(count(crowd.homes)["v2"] == 0, "before it begins everybody is in v1, with a cookie for later")
-        say(paint("  the same ramp in seconds instead of days, from now on", "bold"))
-        self.configure(quick_ramp(manifests.config))
-        with crowd:
-            shares = [self.at_weight(crowd, weight) for weight in RAMP.values()]
-            self.check(all(not crowd.faults and now >= then for then, now in itertools.pairwise(shares)), "only from v1 to v2")
-            went = dict(crowd.changes)
-            self.check(set(went.values()) <= {1}, "nobody changed sides twice")
-            say(paint("  a build of v2 is deployed that answers 500 to everything", "bold"))
-            crowd.is_hurt = True
-            self.route(manifests, {v2: "broken" for v2 in manifests.clusters if manifests.clusters[v2] == "v2"})
-            envoy.until(lambda: self.gauge("tripped"), self.gateway.explain("the trip"))
-            # The other worker knows at its next tick; whoever is hurt then is the last one.
-            envoy.until(lambda: crowd.all_click() or not crowd.hurt_in_lap(), self.gateway.explain("nobody on v2"))
-        lines = [text for level, text in self.gateway.plugin_log(self.plugin) if level == "error"]
-        self.trips += lines
-        say("".join(f"  {line}\n" for line in lines).rstrip())
-        took = max(crowd.hurt_at) - min(crowd.hurt_at)
-        failed = len(crowd.hurt_at)
-        say(f"  hurt: {len(crowd.hurt)} of {VISITORS:,} visitors, {failed} of {crowd.requests:,} requests, for {took:.1f} s")
-        self.check(len(lines) == 1 and self.gauge("config_weight") == 0, "one line says why; v2's weight is 0, v1 has it all")
-        self.check(count(crowd.homes) == {"v1": VISITORS, "v2": 0}, "everybody is served by v1")
-        self.check(took <= 10, "within ten seconds")
-
-    def at_weight(self, crowd, weight):
-        """Waits for the ramp, then for every visitor; how many are in v2 then."""
-        envoy.until(lambda: self.gauge("config_weight") == weight, self.gateway.explain(f"a weight of {weight}"))
-        crowd.all_click()
-        inhabitants = count(crowd.homes)["v2"]
-        say(f"  {weight:>3} %: {inhabitants} of {VISITORS:,} visitors in v2")
-        return inhabitants
-
-    def gauge(self, what):
-        return self.gateway.stat(f"wasmcustom.rule=.={RULE};.;subset=.=v2;.;canary_{what}")
 
     # A person may look round.
 
@@ -499,6 +502,24 @@ def split_of(config):
     return split
 
 
+def ramp_of(config):
+    (ramp,) = (rule["ramp"] for rule in config["rules"] if "ramp" in rule)
+    return ramp
+
+
+def starting(config, ahead):
+    """The same config with a ramp that starts so far from now."""
+    config = copy.deepcopy(config)
+    start = datetime.datetime.now(datetime.timezone.utc) + ahead
+    ramp_of(config)["start"] = start.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return config
+
+
+def stat_of_v2(name):
+    """As Envoy calls it."""
+    return f"wasmcustom.rule=.=httpbin;.;subset=.=v2;.;canary_{name}"
+
+
 def share_of(config):
     weights = {each["subset"]: each["weight"] for each in split_of(config)}
     return weights["v2"] / sum(weights.values())
@@ -512,40 +533,14 @@ def weighted(config, v2):
     return config
 
 
-def quick_ramp(config):
-    """The same config with a ramp that begins now and takes seconds."""
-    config = copy.deepcopy(config)
-    (rule,) = (rule for rule in config["rules"] if "ramp" in rule)
-    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
-    steps = [{"after": f"{after}s", "weights": {"v1": 100 - v2, "v2": v2}} for after, v2 in RAMP.items()]
-    rule["ramp"] = {"start": now.isoformat(), "steps": steps}
-    return config
-
-
-def start_broken(stack):
-    """A build that answers 500 to everything; its port."""
-
-    class Broken(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self):
-            self.send_response(500)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Broken)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    stack.callback(server.server_close)
-    stack.callback(server.shutdown)
-    return server.server_address[1]
+class NoPage(envoy.Failed):
+    """An answer that is no page of v1 or v2."""
 
 
 class Crowd:
     """Visitors with a cookie each, who click without a pause; a few connections for all."""
+
+    size = VISITORS
 
     def __init__(self, port):
         self.port = port
@@ -554,14 +549,11 @@ class Crowd:
         self.requests = 0
         self.laps = [0] * WORKERS
         self.changes = {}  # cookie → how often it has changed sides
-        self.is_hurt = False  # whether errors of a version are to be expected
-        self.hurt = {}  # cookie → in which lap it has last been answered with an error
-        self.hurt_at = []  # when somebody was
         self.stop = threading.Event()
 
     def arrive(self):
         with Connection(self.port, tls=True) as connection:
-            for _ in range(VISITORS):
+            for _ in range(self.size):
                 home, response = self.click(connection, None)
                 ((name, value),) = response.cookies().items()
                 self.homes[f"{name}={value}"] = home
@@ -583,12 +575,10 @@ class Crowd:
         headers = [("cookie", cookie)] if cookie else []
         connection.send(request_bytes(host=f"{HOST}:{self.port}", headers=headers))
         response = connection.response()
-        if self.is_hurt and response.status == 500:
-            raise BrokenVersion
         found = titles(response.body.decode())
         home = subset_of(found[0]) if response.status == 200 and len(found) == 1 else None
         if home is None:
-            raise envoy.Failed(f"{response.status} {found}")
+            raise NoPage(f"{response.status} {found}")
         return home, response
 
     def run(self, worker):
@@ -598,10 +588,6 @@ class Crowd:
                 for visitor in own:
                     try:
                         home, _ = self.click(connection, visitor)
-                    except BrokenVersion:
-                        self.hurt[visitor] = self.laps[worker]
-                        self.hurt_at.append(time.monotonic())
-                        continue
                     except Exception as fault:
                         self.faults.append(fault)
                         connection.close()
@@ -611,15 +597,43 @@ class Crowd:
                     self.homes[visitor] = home
                 self.laps[worker] += 1
 
-    def hurt_in_lap(self):
-        """Who has been answered with an error since the lap before."""
-        return [visitor for visitor, lap in self.hurt.items() if lap >= min(self.laps) - 1]
-
     def all_click(self):
         """Waits until every visitor has clicked since now."""
         start = list(self.laps)
         # The lap that is under way may have begun before.
         envoy.until(lambda: all(now >= was + 2 for now, was in zip(self.laps, start)), "the visitors", 120)
+
+
+class PacedCrowd(Crowd):
+    """Visitors who click RATE times a second together; it is known who met an error, and when."""
+
+    size = 800
+
+    def __init__(self, port):
+        super().__init__(port)
+        self.failed = []  # (when, who)
+
+    def run(self, worker):
+        own = self.visitors[worker::WORKERS]
+        started = time.monotonic()
+        with Connection(self.port, tls=True) as connection:
+            for number in itertools.count():
+                # No faster than visitors are, and not in bursts where the machine has been busy.
+                if self.stop.wait(max(0.0, started + number * WORKERS / RATE - time.monotonic())):
+                    return
+                visitor = own[number % len(own)]
+                try:
+                    self.homes[visitor], _ = self.click(connection, visitor)
+                except NoPage:
+                    self.failed.append((time.monotonic(), visitor))
+                except Exception as fault:
+                    self.faults.append(fault)
+                    connection.close()
+
+    def click_on(self, times):
+        """Waits for so many requests; after some more than there are visitors everybody has come."""
+        goal = self.requests + times
+        envoy.until(lambda: self.requests >= goal, "the visitors", 120)
 
 
 if __name__ == "__main__":

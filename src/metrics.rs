@@ -45,7 +45,7 @@ pub fn failures(rule: &str, subset: &str) -> String {
     format!("rule=.={rule};.;subset=.={subset};.;canary_failures_total")
 }
 
-/// Counter: visitors of a rule with a guard who have failed, each once in ten minutes and worker.
+/// Counter: visitors of a rule with a guard who have failed, each once by worker, and again only after an hour without a failure.
 pub fn failing_visitors(rule: &str, subset: &str) -> String {
     format!("rule=.={rule};.;subset=.={subset};.;canary_failing_visitors_total")
 }

@@ -4,7 +4,7 @@ use super::active::{Active, Counted};
 use super::envoy::second;
 use super::response::was_cut_off;
 use super::shared::FAILING;
-use crate::rollout::failing::{COUNTS_ONCE, FailingVisitors};
+use crate::rollout::failing::FailingVisitors;
 use crate::rollout::ramp::Second;
 use crate::split::Draw;
 use std::cell::{Cell, RefCell};
@@ -12,13 +12,16 @@ use std::cell::{Cell, RefCell};
 /// Whether a response was cut off is asked at its end, at most so often each second: a good one costs nothing beyond that.
 const QUESTIONS: u32 = 100;
 
+/// For so many seconds after a response was cut off all are asked about.
+const ALL_ARE_ASKED: u64 = 600;
+
 thread_local! {
     static FAILED: RefCell<FailingVisitors> = RefCell::default();
 
     /// How many questions are left in this second.
     static QUESTIONS_LEFT: Cell<u32> = const { Cell::new(QUESTIONS) };
 
-    /// When a response was cut off: for ten minutes from then on all are asked about.
+    /// When a response was cut off: for some time from then on all are asked about.
     static CUT_OFF: Cell<Option<Second>> = const { Cell::new(None) };
 }
 
@@ -51,7 +54,7 @@ pub(super) fn is_cut_off() -> bool {
 /// A second has passed.
 pub(super) fn tick(now: Second) {
     QUESTIONS_LEFT.set(QUESTIONS);
-    let is_over = |since: Second| !(since.0..since.0.saturating_add(COUNTS_ONCE)).contains(&now.0);
+    let is_over = |since: Second| !(since.0..since.0.saturating_add(ALL_ARE_ASKED)).contains(&now.0);
     if CUT_OFF.get().is_some_and(is_over) {
         CUT_OFF.set(None);
     }

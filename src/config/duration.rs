@@ -5,7 +5,7 @@ const MAX: u64 = 400 * 86_400;
 
 /// A Go duration in whole seconds, at most 400 days. The error goes on after the value; `why` says what else is to be said of that
 /// limit.
-pub(super) fn seconds(text: &str, why: &str) -> Result<u32, String> {
+pub fn seconds(text: &str, why: &str) -> Result<u32, String> {
     const UNITS: [(&str, u64); 7] = [
         ("ms", 1_000_000),
         ("us", 1_000),

@@ -28,6 +28,7 @@ mod sticky;
 mod time;
 
 pub use config::Config;
+pub use duration::seconds;
 pub use fields::ConfigError;
 pub use general::{General, Refused, RuleEntry, rule_name};
 pub use headers::{DEFAULT_HEADER, Headers, USED_HEADERS};

@@ -209,15 +209,14 @@ fn what_is_shipped_is_clean_whole_and_in_parts() {
         assert_silent(&rendered(&path), &path);
     }
     assert_silent(&rendered("wasmplugin"), "wasmplugin");
-    let mut files: Vec<_> =
-        ["base", "canary"]
-            .into_iter()
-            .map(|folder| top().join("manifests").join(folder))
-            .chain(overlays.map(|overlay| top().join("manifests/overlays").join(overlay)))
-            .chain([top().join("wasmplugin"), top().join("wasmplugin/in-cluster")])
-            .flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()))
-            .filter(|path| path.extension().is_some_and(|end| end == "yaml") && !path.ends_with("kustomization.yaml"))
-            .collect();
+    let mut files: Vec<_> = ["base", "canary"]
+        .into_iter()
+        .map(|folder| top().join("manifests").join(folder))
+        .chain(overlays.map(|overlay| top().join("manifests/overlays").join(overlay)))
+        .chain([top().join("wasmplugin"), top().join("wasmplugin/in-cluster")])
+        .flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()))
+        .filter(|path| path.extension().is_some_and(|end| end == "yaml") && !path.ends_with("kustomization.yaml"))
+        .collect();
     files.retain(|path| !path.ends_with("namespace.yaml"));
     assert!(files.len() >= 13, "{files:?}");
     for file in &files {

@@ -53,12 +53,12 @@ enum Command {
     /// It ends with 0 if that is printed, 1 if it is printed and the config has faults, 2 if there is nothing to decide
     /// by, or if something next to it cannot be read.
     Explain(Box<explain::Options>),
-    /// Other weights in a file, and nothing else; prints who moves
+    /// Other weights in a file, or a ramp that is paused or goes on, and nothing else; prints who moves
     ///
     /// It ends with 0 if that was done, 1 if it was done and another rule of the config has faults, 2 if nothing was done.
     /// Nothing is done if any document of the file cannot be read: it may hold the same rule, and the edit would be half of one.
     Set(set::Options),
-    /// Who moves when weights are edited: beside other schemes, or day by day
+    /// Who moves when weights are edited: beside other schemes, day by day, or by a ramp; and when a guard trips
     ///
     /// With --days visitors come for the first time evenly over the days, and each of them comes again on each later day with
     /// the return rate; nobody loses the cookie. The filter's own code decides each visit, by the weights of its day.

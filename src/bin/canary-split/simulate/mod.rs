@@ -1,10 +1,12 @@
-//! `simulate`: who moves when weights are edited, once, over a whole plan, and day by day; and what a guard does.
+//! `simulate`: who moves when weights are edited, once, over a whole plan, and day by day; what a ramp does, and
+//! what a guard does.
 
 mod days;
 mod edits;
 mod guard;
 mod options;
 mod plans;
+mod ramps;
 mod schemes;
 mod visitors;
 mod weights;
@@ -19,6 +21,9 @@ pub use options::Options;
 pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<(), String> {
     if options.guard.guard {
         return guard::run(options, output, out);
+    }
+    if let Some(path) = &options.config {
+        return ramps::run(path, options, output, out);
     }
     if let Some(days) = options.days {
         return days::run(days, options, output, out);

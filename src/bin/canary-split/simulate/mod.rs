@@ -17,13 +17,17 @@ use weights::slashed;
 
 pub use options::Options;
 
-/// Prints what was simulated.
-pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<(), String> {
+/// Prints what was simulated; the exit code.
+pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
+    match &options.config {
+        Some(path) => ramps::run(path, options, output, out),
+        None => edits_or_more(options, output, out).map(|()| 0),
+    }
+}
+
+fn edits_or_more(options: &Options, output: Output, out: &mut impl Write) -> Result<(), String> {
     if options.guard.guard {
         return guard::run(options, output, out);
-    }
-    if let Some(path) = &options.config {
-        return ramps::run(path, options, output, out);
     }
     if let Some(days) = options.days {
         return days::run(days, options, output, out);

@@ -56,14 +56,15 @@ struct Step {
     is_now: bool,
 }
 
-/// Prints the plan of every ramp in a config, or of one rule.
-pub fn run(path: &Path, options: &Options, output: Output, out: &mut impl Write) -> Result<(), String> {
+/// Prints the plan of every ramp in a config, or of one rule; the exit code, as that of `explain`.
+pub fn run(path: &Path, options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
     let name = path.display().to_string();
     let given = read(path)?;
     unreadable::warn(&given.unreadable);
     let written = choose(&name, &given.configs, options.plugin.as_deref())?;
     let evaluation = State::default().evaluate(written.json().as_bytes());
-    fault::warn(&FaultAt::all(&written, &evaluation.faults));
+    let faults = FaultAt::all(&written, &evaluation.faults);
+    fault::warn(&faults);
     let now = time::or_clock(options.now);
     let is_meant = |rule: &&Rule| options.rule.as_ref().is_none_or(|name| rule.name == *name);
     let plans: Vec<Plan> =
@@ -81,7 +82,8 @@ pub fn run(path: &Path, options: &Options, output: Output, out: &mut impl Write)
             print(plan, is_colourful, out)
         }),
     };
-    done.map_err(|error| error.to_string())
+    done.map_err(|error| error.to_string())?;
+    Ok(if given.unreadable.is_empty() { u8::from(!faults.is_empty()) } else { 2 })
 }
 
 fn planned(rule: &Rule, now: Second) -> Option<Plan> {

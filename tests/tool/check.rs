@@ -124,21 +124,23 @@ fn the_one<'d>(documents: &'d mut [String], object: &str, mistake: &str) -> &'d 
     found.remove(0)
 }
 
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 7] = [
     "tests/istio/spoiled.yaml",
     "tests/tool/spoiled.yaml",
     "tests/tool/setup.yaml",
     "tests/tool/routes.yaml",
     "tests/tool/reading_spoiled.yaml",
     "tests/tool/found.yaml",
+    "tests/tool/rollout.yaml",
 ];
 
-const SILENT: [&str; 5] = [
+const SILENT: [&str; 6] = [
     "tests/tool/silent.yaml",
     "tests/tool/setup-silent.yaml",
     "tests/tool/routes-silent.yaml",
     "tests/tool/reading_silent.yaml",
     "tests/tool/found-silent.yaml",
+    "tests/tool/rollout-silent.yaml",
 ];
 
 /// The messages of an answer.

@@ -16,6 +16,7 @@ mod masked;
 mod mutations;
 mod reading;
 mod remember;
+mod rollout;
 mod schema;
 mod set;
 mod simulate;

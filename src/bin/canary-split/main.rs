@@ -41,31 +41,46 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// What is wrong with these manifests, in each and between them
+    /// Check manifests before you apply them: what is wrong in each and between them
+    #[command(
+        after_help = "Examples:\n  canary-split check manifests\n  helm template shop | canary-split check -\n  canary-split check --explain ramp-ended"
+    )]
     Check(check::Options),
-    /// Who moves if one config takes the place of another, and which cookies lose their meaning
+    /// Compare two configs: who moves if one takes the place of the other, and which cookies lose their meaning
     ///
     /// It ends with 0 if nothing differs in effect, 1 if something does or a config has faults, 2 if it could not compare,
     /// or not all: what cannot be read is named, and the rest is compared.
+    #[command(
+        after_help = "Examples:\n  canary-split diff old.yaml new.yaml\n  kubectl -n istio-system get wasmplugin -o yaml | canary-split diff - manifests/overlays/sticky\n  canary-split diff old.yaml new.yaml --now 2026-12-01T12:00:00Z"
+    )]
     Diff(diff::Options),
-    /// What the filter decides about a request, spelled as for curl, and why
+    /// Explain what the filter decides about a request, spelled as for curl, and why
     ///
     /// It ends with 0 if that is printed, 1 if it is printed and the config has faults, 2 if there is nothing to decide
     /// by, or if something next to it cannot be read.
+    #[command(
+        after_help = "Examples:\n  canary-split explain --config wasmplugin.yaml -H x-user:alice https://shop.example.com/cart\n  canary-split explain --config wasmplugin.yaml --now 2026-12-01T12:00:00Z shop.example.com"
+    )]
     Explain(Box<explain::Options>),
-    /// Other weights in a file, and nothing else; prints who moves
+    /// Set weights in a file, or pause a ramp and let it go on, and change nothing else; print who moves
     ///
     /// It ends with 0 if that was done, 1 if it was done and another rule of the config has faults, 2 if nothing was done.
     /// Nothing is done if any document of the file cannot be read: it may hold the same rule, and the edit would be half of one.
+    #[command(
+        after_help = "Examples:\n  canary-split set wasmplugin.yaml shop v1=75 v2=25 --dry-run\n  canary-split set wasmplugin.yaml shop --rollback\n  canary-split set wasmplugin.yaml shop --pause\n  canary-split set wasmplugin.yaml shop --resume"
+    )]
     Set(set::Options),
-    /// Who moves when weights are edited: beside other schemes, or day by day
+    /// Simulate who moves when weights are edited: next to other schemes, day by day, or by a ramp; and when a guard trips
     ///
     /// With --days visitors come for the first time evenly over the days, and each of them comes again on each later day with
     /// the return rate; nobody loses the cookie. The filter's own code decides each visit, by the weights of its day.
+    #[command(
+        after_help = "Examples:\n  canary-split simulate 80,20 50,50\n  canary-split simulate 100,0 95,5@3 50,50@10 --days 14 --form plot\n  canary-split simulate --config wasmplugin.yaml\n  canary-split simulate --guard --rate 50 --canary 10"
+    )]
     Simulate(simulate::Options),
-    /// The JSON Schema of a pluginConfig or a WasmPlugin, for editors
+    /// Print the JSON Schema of a pluginConfig or a WasmPlugin, for editors
     Schema(schema::Options),
-    /// The script that completes this command in a shell
+    /// Print the script that completes this command in a shell
     Completion {
         /// Which one
         shell: Shell,
@@ -102,7 +117,7 @@ fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<u8, Strin
         Command::Diff(options) => return diff::run(options, output, out),
         Command::Explain(options) => return explain::run(options, output, out),
         Command::Set(options) => set::run(options, output, out),
-        Command::Simulate(options) => simulate::run(options, output, out).map(|()| true),
+        Command::Simulate(options) => return simulate::run(options, output, out),
         Command::Schema(options) => schema::run(options, out).map(|()| true),
         Command::Completion { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "canary-split", out);

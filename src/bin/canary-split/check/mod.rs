@@ -24,6 +24,7 @@ mod places;
 mod plugin;
 mod redirect;
 mod rivals;
+mod rollout;
 mod rules;
 mod same;
 mod seal;
@@ -44,10 +45,12 @@ mod world;
 
 use crate::input::manifest::{Objects, Unknown};
 use crate::input::sources::{self, Input};
+use crate::input::time;
 use crate::input::unreadable::{self, Unreadable};
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::report::output::Output;
+use canary_split::rollout::ramp::Second;
 use parts::Part;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
@@ -57,7 +60,7 @@ use together::Worlds;
 use world::{World, site};
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 29] = [
+pub const CODES: [&[&Code]; 30] = [
     &config::CODES,
     &duplicates::CODES,
     &parts::CODES,
@@ -87,6 +90,7 @@ pub const CODES: [&[&Code]; 29] = [
     &hosts::CODES,
     &redirect::CODES,
     &domain::CODES,
+    &rollout::CODES,
 ];
 
 /// What to check.
@@ -110,6 +114,9 @@ pub struct Options {
     /// Show seals and what headers, cookies, query parameters and claims are compared with, instead of *
     #[arg(long)]
     show_secrets: bool,
+    /// The time for what goes by the clock, as in 2026-12-01T09:00:00Z; the clock's if it is not given
+    #[arg(long, value_name = "TIME", value_parser = time::read)]
+    now: Option<Second>,
 }
 
 /// All that is said.
@@ -157,7 +164,8 @@ fn look(options: &Options, is_known: &dyn Fn(&str) -> bool) -> Result<Said, Stri
         return Err(said.join("\ncanary-split: "));
     }
     let worlds = Worlds::of(parts);
-    let found = worlds.all.iter().map(|world| check(&world.objects)).collect();
+    let now = time::or_clock(options.now);
+    let found = worlds.all.iter().map(|world| check(&world.objects, now)).collect();
     if !options.allow.iter().any(|allowed| allowed == placeholder::PLACEHOLDER.name) {
         notes.extend(worlds.all.iter().filter_map(|world| placeholder::note(&World::of(&world.objects))));
     }
@@ -198,7 +206,7 @@ fn say(said: &Said, output: Output, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// All that is wrong with what is applied together.
-fn check(objects: &Objects) -> Vec<Finding> {
+fn check(objects: &Objects, now: Second) -> Vec<Finding> {
     let mut findings = Vec::new();
     config::check(objects, &mut findings);
     duplicates::check(objects, &mut findings);
@@ -230,6 +238,7 @@ fn check(objects: &Objects) -> Vec<Finding> {
         settings::check(&sites, &mut findings);
         hosts::check(&world, &mut findings);
         domain::check(&world, &sites, &mut findings);
+        rollout::check(&world, now, &mut findings);
     }
     // Two rules may meet one route.
     let mut seen = HashSet::new();

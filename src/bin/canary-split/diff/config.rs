@@ -1,11 +1,14 @@
 //! What differs between two versions of a plugin, as the gateway would have them in force one after the other.
 
 use super::note::Note;
+use super::rollout;
 use super::rule::{Change, RuleDiff, identity};
 use crate::input::manifest::PluginConfig;
 use crate::report::fault::FaultAt;
+use crate::report::plan::as_of;
 use canary_split::config::{Config, General};
 use canary_split::reload::{Served, State};
+use canary_split::rollout::ramp::Second;
 use canary_split::rule::Rule;
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
@@ -31,7 +34,12 @@ struct InForce {
 
 /// Compares two versions of a plugin, of which one may be absent. Faults of both are added; a rule with faults is what the
 /// gateway makes of it: as it was before, or off.
-pub fn between(old: Option<&PluginConfig>, new: Option<&PluginConfig>, faults: &mut Vec<FaultAt>) -> PluginDiff {
+pub fn between(
+    old: Option<&PluginConfig>,
+    new: Option<&PluginConfig>,
+    now: Second,
+    faults: &mut Vec<FaultAt>,
+) -> PluginDiff {
     let mut state = State::default();
     let mut seal = None;
     let [before, after] = [old, new].map(|config| {
@@ -53,7 +61,7 @@ pub fn between(old: Option<&PluginConfig>, new: Option<&PluginConfig>, faults: &
     }
     let rules_of = |in_force: Option<&InForce>| in_force.map(|it| it.config.rules.clone()).unwrap_or_default();
     let (was, is) = (rules_of(before.as_ref()), rules_of(after.as_ref()));
-    let rules = rules(&was, &is);
+    let rules = rules(&was, &is, now);
     if order(&was, &is) != order(&is, &was) {
         let list = order(&is, &was).join(", ");
         notes.push(Note::new(
@@ -77,16 +85,22 @@ fn order<'r>(rules: &'r [Rule], others: &[Rule]) -> Vec<&'r str> {
     rules.iter().map(|rule| rule.name.as_str()).filter(|name| known.contains(name)).collect()
 }
 
-fn rules(old: &[Rule], new: &[Rule]) -> Vec<RuleDiff> {
+fn rules(old: &[Rule], new: &[Rule], now: Second) -> Vec<RuleDiff> {
     let named = |rules: &[Rule]| rules.iter().zip(0_usize..).map(|(rule, at)| (rule.name.clone(), at)).collect();
     let (was, is): (HashMap<String, usize>, HashMap<String, usize>) = (named(old), named(new));
     let gone: Vec<&Rule> = old.iter().filter(|rule| !is.contains_key(&rule.name)).collect();
     let identities: HashMap<_, _> = gone.iter().filter_map(|rule| Some((identity(rule)?, &rule.name))).collect();
     let diff = |rule: &Rule| {
         if let Some(before) = was.get(&rule.name).and_then(|&at| old.get(at)) {
-            return RuleDiff::between(before, rule);
+            let mut diff = RuleDiff::between(&as_of(before, now), &as_of(rule, now));
+            diff.notes.extend(rollout::notes(before, rule, now, diff.change == Change::Same));
+            if !diff.notes.is_empty() {
+                diff.change = Change::Changed;
+            }
+            return diff;
         }
-        let mut diff = RuleDiff::new(rule);
+        let mut diff = RuleDiff::new(&as_of(rule, now));
+        diff.notes.extend(rollout::plan(rule, now));
         if let Some(before) = identity(rule).and_then(|identity| identities.get(&identity)) {
             let text = format!("rule {before} under another name: cookie, draws and kept subsets go by the name");
             let help = format!(
@@ -96,7 +110,7 @@ fn rules(old: &[Rule], new: &[Rule]) -> Vec<RuleDiff> {
         }
         diff
     };
-    new.iter().map(diff).chain(gone.iter().map(|rule| RuleDiff::gone(rule))).collect()
+    new.iter().map(diff).chain(gone.iter().map(|rule| RuleDiff::gone(&as_of(rule, now)))).collect()
 }
 
 fn general_notes(old: &InForce, new: &InForce, notes: &mut Vec<Note>) {

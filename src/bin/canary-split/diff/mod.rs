@@ -8,14 +8,17 @@ mod note;
 mod print;
 mod reasons;
 mod remember;
+mod rollout;
 mod rule;
 mod sticky;
 
 use crate::input::choice::{Given, read};
 use crate::input::manifest::PluginConfig;
+use crate::input::time;
 use crate::input::unreadable::{self, Unreadable};
 use crate::report::fault::{self, FaultAt};
 use crate::report::output::Output;
+use canary_split::rollout::ramp::Second;
 use config::PluginDiff;
 use rule::Change;
 use serde::Serialize;
@@ -29,6 +32,9 @@ pub struct Options {
     old: PathBuf,
     /// What shall be
     new: PathBuf,
+    /// The moment at which they are compared, as in 2026-12-01T09:00:00Z; the clock's if it is not given
+    #[arg(long, value_name = "TIME", value_parser = time::read)]
+    now: Option<Second>,
 }
 
 /// All plugins before and after.
@@ -51,7 +57,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
     if [&options.old, &options.new].into_iter().all(|path| path.as_os_str() == "-") {
         return Err("only one of OLD and NEW can be the standard input".to_owned());
     }
-    let diff = Diff::of(read(&options.old)?, read(&options.new)?);
+    let diff = Diff::of(read(&options.old)?, read(&options.new)?, time::or_clock(options.now));
     diff.print(output, out).map_err(|error| error.to_string())?;
     diff.warn();
     Ok(if diff.unreadable.is_empty() { u8::from(!diff.is_empty() || diff.has_faults()) } else { 2 })
@@ -59,20 +65,25 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
 
 impl Diff {
     /// Compares what could be read.
-    fn of(old: Given, new: Given) -> Diff {
+    fn of(old: Given, new: Given, now: Second) -> Diff {
         let are_whole = [&old, &new].map(|given| given.unreadable.is_empty());
-        let mut diff = Diff::compared(&old.configs, &new.configs, are_whole);
+        let mut diff = Diff::compared(&old.configs, &new.configs, now, are_whole);
         diff.unreadable = old.unreadable.into_iter().chain(new.unreadable).collect();
         diff
     }
 
-    /// Compares plugins by namespace and name; if there is only one of each, these two.
-    pub fn between(old: &[PluginConfig], new: &[PluginConfig]) -> Diff {
-        Diff::compared(old, new, [true, true])
+    /// Compares plugins as they are at a moment, by namespace and name; if there is only one of each, these two.
+    pub fn between(old: &[PluginConfig], new: &[PluginConfig], now: Second) -> Diff {
+        Diff::compared(old, new, now, [true, true])
     }
 
     /// The same where not all of a side could be read: what has no counterpart there may have one.
-    fn compared(old: &[PluginConfig], new: &[PluginConfig], [is_old_whole, is_new_whole]: [bool; 2]) -> Diff {
+    fn compared(
+        old: &[PluginConfig],
+        new: &[PluginConfig],
+        now: Second,
+        [is_old_whole, is_new_whole]: [bool; 2],
+    ) -> Diff {
         let mut faults = Vec::new();
         let mut pairs = Vec::new();
         if let ([one], [other], true) = (old, new, is_old_whole && is_new_whole) {
@@ -90,7 +101,7 @@ impl Diff {
         };
         let (doubtful, pairs): (Vec<_>, Vec<_>) = pairs.into_iter().partition(is_doubtful);
         let not_compared = doubtful.into_iter().filter_map(|(old, new)| Some(new.or(old)?.title())).collect();
-        let plugins = pairs.into_iter().map(|(old, new)| config::between(old, new, &mut faults)).collect();
+        let plugins = pairs.into_iter().map(|(old, new)| config::between(old, new, now, &mut faults)).collect();
         Diff { plugins, faults, not_compared, unreadable: Vec::new() }
     }
 

@@ -3,9 +3,11 @@
 use super::remembered;
 use super::request::Seen;
 use super::shown::{masked, quoted};
+use crate::report::plan;
 use crate::report::share::Share;
 use canary_split::decide::{Decision, Source};
 use canary_split::request::cookies;
+use canary_split::rollout::ramp::Second;
 use canary_split::rule::{Rule, Target, WeightedSubsets};
 use canary_split::split::Draw;
 use canary_split::visitor::Sticky;
@@ -75,21 +77,15 @@ pub fn origin<'c>(decision: &Decision<'c>, chance: Chance, request: &mut Seen) -
     }
 }
 
-/// The subsets of a rule with their exact shares.
-pub fn candidates(rule: &Rule) -> Vec<Candidate> {
+/// The subsets of a rule with their exact shares at a moment.
+pub fn candidates(rule: &Rule, now: Second) -> Vec<Candidate> {
     let Target::Split(subsets) = &rule.target else { return Vec::new() };
-    let mut draws = vec![0; subsets.subsets.len()];
-    for (at, _, count) in subsets.split.overlap(&subsets.split) {
-        if let Some(own) = draws.get_mut(at) {
-            *own += count;
-        }
-    }
     let candidate = |(subset, draws): (&canary_split::subset::Subset, u64)| Candidate {
         subset: subset.name.to_string(),
         header_value: masked(subset),
         share: Share::of_draws(draws),
     };
-    subsets.subsets.iter().zip(draws).map(candidate).collect()
+    subsets.subsets.iter().zip(plan::draws(subsets, now)).map(candidate).collect()
 }
 
 /// The cookies of the rule that are not read, or not to their end.

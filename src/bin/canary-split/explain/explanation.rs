@@ -4,6 +4,7 @@ use super::draw::{Candidate, Ignored};
 use super::passed::{Passed, Place};
 use crate::input::unreadable::Unreadable;
 use crate::report::fault::FaultAt;
+use crate::report::plan::Progress;
 use serde::Serialize;
 
 /// What is decided, and why.
@@ -18,6 +19,10 @@ pub struct Explanation {
     pub rule: Option<String>,
     /// Where that rule is.
     pub at: Option<Place>,
+    /// The shares of its subsets at this moment, if it has a ramp.
+    pub weights: Option<String>,
+    /// Where its ramp is.
+    pub ramp: Option<Progress>,
     /// What the decision rests on, as the counter says it.
     pub source: &'static str,
     /// 8 hex digits; `None`: nothing is drawn, or nobody knows what.

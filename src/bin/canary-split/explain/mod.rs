@@ -13,15 +13,18 @@ mod url;
 
 use crate::input::choice::{choose, read};
 use crate::input::manifest::PluginConfig;
+use crate::input::time;
 use crate::input::unreadable;
 use crate::report::fault::{self, FaultAt};
 use crate::report::output::Output;
+use crate::report::plan;
 use crate::report::share::{DRAWS, Share};
 use canary_split::config::Config;
 use canary_split::decide::{Answer, answer};
 use canary_split::metrics;
 use canary_split::reload::State;
 use canary_split::rollout::ramp::Second;
+use canary_split::rule::Target;
 use canary_split::split::Draw;
 use canary_split::visitor::cookie::Minutes;
 use canary_split::visitor::new_cookie::NewCookie;
@@ -32,7 +35,6 @@ use shown::masked;
 use std::cell::Cell;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What to explain.
 #[derive(clap::Args)]
@@ -46,9 +48,9 @@ pub struct Options {
     /// The draw where it is left to chance, in hex; without it the shares are printed
     #[arg(long, value_name = "HEX8", value_parser = read_draw)]
     draw: Option<Draw>,
-    /// The time in seconds since 1970; the clock's if it is not given
-    #[arg(long, value_name = "SECONDS")]
-    now: Option<u64>,
+    /// The time, as in 2026-12-01T09:00:00Z or in seconds since 1970; the clock's if it is not given
+    #[arg(long, value_name = "TIME", value_parser = time::read)]
+    now: Option<Second>,
     /// Show seals and what headers, cookies, query parameters and claims are compared with, instead of ***
     #[arg(long)]
     show_secrets: bool,
@@ -90,7 +92,7 @@ fn explain(config: &Config, written: &PluginConfig, request: &mut Seen, options:
         chance.set(options.draw.map_or(Chance::Open, Chance::Given));
         options.draw.unwrap_or(Draw(0))
     };
-    let second = Second(options.now.unwrap_or_else(clock));
+    let second = time::or_clock(options.now);
     let now = Minutes::of_seconds(second.0);
     let Answer { decision, forgotten } = answer(config, request, fresh, || second);
     let before = decision.as_ref().map_or(config.rules.len(), |decision| decision.rule_at);
@@ -100,6 +102,8 @@ fn explain(config: &Config, written: &PluginConfig, request: &mut Seen, options:
         passed,
         rule: None,
         at: None,
+        weights: None,
+        ramp: None,
         source: metrics::source(decision.as_ref().map(|decision| decision.source)),
         draw: None,
         from: None,
@@ -116,7 +120,7 @@ fn explain(config: &Config, written: &PluginConfig, request: &mut Seen, options:
     let Some(decision) = decision else { return explanation };
     let (draw, from) = draw::origin(&decision, chance.get(), request);
     let is_open = chance.get() == Chance::Open;
-    explanation.shares = if is_open { draw::candidates(decision.rule) } else { Vec::new() };
+    explanation.shares = if is_open { draw::candidates(decision.rule, second) } else { Vec::new() };
     // Who has all draws is certain.
     let all = explanation.shares.iter().find(|candidate| candidate.share == Share::of_draws(DRAWS));
     let certain = match (is_open, all) {
@@ -135,6 +139,10 @@ fn explain(config: &Config, written: &PluginConfig, request: &mut Seen, options:
         config.response_header.clone().map(|header| Written { name: header, value: Some(name) });
     explanation.rule = Some(decision.rule.name.clone());
     explanation.at = Some(passed::place(decision.rule, written));
+    explanation.ramp = plan::progress(decision.rule, second);
+    if let (Some(_), Target::Split(split)) = (&explanation.ramp, &decision.rule.target) {
+        explanation.weights = Some(plan::shares(split, second));
+    }
     explanation.draw = draw.map(|draw| format!("{:08x}", draw.0));
     explanation.from = Some(from);
     explanation.ignored = draw::ignored(&decision, request, now);
@@ -163,8 +171,4 @@ fn read_draw(text: &str) -> Result<Draw, String> {
     let is_hex = text.len() == 8 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
     let draw = u32::from_str_radix(text, 16).ok().filter(|_| is_hex);
     draw.map(Draw).ok_or_else(|| "not 8 hex digits, as in 600df00d".to_owned())
-}
-
-fn clock() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }

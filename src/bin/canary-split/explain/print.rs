@@ -24,6 +24,10 @@ pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
         }
         _ => writeln!(out, "no rule holds; the default route takes the request")?,
     }
+    if let (Some(ramp), Some(weights)) = (&explanation.ramp, &explanation.weights) {
+        writeln!(out, "weights   {weights}")?;
+        writeln!(out, "ramp      {}", ramp.text)?;
+    }
     if let Some(from) = &explanation.from {
         match &explanation.draw {
             Some(draw) => writeln!(out, "draw      {draw}, by {from}")?,

@@ -26,22 +26,30 @@ const MISSPELT: [&str; 14] = [
 /// Conditions that anybody fulfils.
 const OPEN: [&str; 7] = ["uri", "method", "remoteipblocks", "name", "authority", "scheme", "host"];
 /// Fields whose texts are none.
-const FIELDS: [&str; 30] = [
+const FIELDS: [&str; 41] = [
+    "action",
+    "after",
+    "between",
     "claim",
     "cookie",
     "domain",
     "draw",
+    "guard",
     "header",
+    "holdfor",
     "hosts",
     "httponly",
     "keys",
+    "margin",
     "method",
     "name",
     "on",
     "onweightchange",
     "partitioned",
     "path",
+    "pausedat",
     "queryparam",
+    "ramp",
     "remember",
     "remoteip",
     "remoteipblocks",
@@ -52,11 +60,14 @@ const FIELDS: [&str; 30] = [
     "samesite",
     "secure",
     "split",
+    "start",
+    "steps",
     "sticky",
     "subset",
     "ttl",
     "uri",
     "weight",
+    "weights",
 ];
 /// A shorter text in a field that is not known is more likely a subset or a number.
 const SHORTEST: usize = 6;

@@ -10,6 +10,7 @@ pub mod secrets;
 mod source;
 pub mod sources;
 pub mod template;
+pub mod time;
 pub mod told;
 pub mod unreadable;
 pub mod yaml;

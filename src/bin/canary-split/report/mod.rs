@@ -4,4 +4,6 @@ pub mod bars;
 pub mod fault;
 pub mod finding;
 pub mod output;
+pub mod plan;
 pub mod share;
+pub mod time;

@@ -1,5 +1,6 @@
-//! `set`: other weights in a file, and nothing else.
+//! `set`: other weights in a file, or a ramp that is paused or goes on, and nothing else.
 
+mod pause;
 mod splice;
 mod write;
 
@@ -7,9 +8,11 @@ use crate::diff::Diff;
 use crate::input::choice;
 use crate::input::manifest::{Objects, PluginConfig};
 use crate::input::sources::{self, MARK, Source, Unit};
+use crate::input::time;
 use crate::input::yaml::Node;
 use crate::report::output::Output;
 use canary_split::config::General;
+use canary_split::rollout::ramp::Second;
 use serde::Serialize;
 use splice::Weight;
 use std::io::{self, Write};
@@ -25,11 +28,20 @@ pub struct Options {
     /// The name of the rule
     rule: String,
     /// New weights, as in `v1=50 v2=50`; the other subsets keep theirs
-    #[arg(value_name = "SUBSET=WEIGHT", required_unless_present = "rollback")]
+    #[arg(value_name = "SUBSET=WEIGHT", required_unless_present_any = ["rollback", "pause", "resume"])]
     weights: Vec<String>,
     /// Sets every canary to 0; stable gets the sum if it would have 0
     #[arg(long, conflicts_with = "weights")]
     rollback: bool,
+    /// Pauses the ramp of the rule: writes pausedAt, and the weights of this moment stay
+    #[arg(long, conflicts_with_all = ["weights", "rollback"])]
+    pause: bool,
+    /// Lets a paused ramp go on: removes pausedAt and moves start forward by the length of the pause
+    #[arg(long, conflicts_with_all = ["weights", "rollback", "pause"])]
+    resume: bool,
+    /// The time, as in 2026-12-01T09:00:00Z; the clock's if it is not given
+    #[arg(long, value_name = "TIME", value_parser = time::read)]
+    now: Option<Second>,
     /// The WasmPlugin, if the file holds several: NAME or NAMESPACE/NAME
     #[arg(long, value_name = "NAME")]
     plugin: Option<String>,
@@ -61,9 +73,8 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
     let documents = source.documents()?;
     let old = chosen(source, options)?;
     let rule = rule(&old, &options.rule)?;
-    let wanted = if options.rollback { rollback(rule, &options.rule)? } else { wanted(&options.weights)? };
-    let edits = edits(&old, &documents, rule, &options.rule, &wanted)?;
-    let text = splice::spliced(&old.source, &edits, &documents)?;
+    let now = time::or_clock(options.now);
+    let Done { text, edits, said: what } = done(options, &old, &documents, rule, now)?;
     let new = chosen(Source::new(name.clone(), text.clone()), options)?;
     check_rule(&new, &options.rule)?;
 
@@ -71,10 +82,9 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
     if is_written && !is_stdin {
         write::replace(&options.file, &[mark, &text].concat())?;
     }
-    let diff = Diff::between(std::slice::from_ref(&old), &[new]);
-    let listed: Vec<Edit> = edits.iter().map(|edit| listed(edit, &old.source)).collect();
+    let diff = Diff::between(std::slice::from_ref(&old), &[new], now);
     let mut said = Vec::new();
-    say(&name, options, &listed, &diff, output, &mut said).map_err(|error| error.to_string())?;
+    say(&name, options, (&edits, &what), &diff, output, &mut said).map_err(|error| error.to_string())?;
     let done = if is_stdin && !options.dry_run {
         io::stderr().write_all(&said).and_then(|()| out.write_all([mark, &text].concat().as_bytes()))
     } else {
@@ -88,7 +98,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
 fn say(
     file: &str,
     options: &Options,
-    edits: &[Edit],
+    (edits, what): (&[serde_json::Value], &str),
     diff: &Diff,
     output: Output,
     out: &mut impl Write,
@@ -103,11 +113,35 @@ fn say(
     if edits.is_empty() {
         return writeln!(out, "{file}: rule {} has these weights already; nothing is written", options.rule);
     }
-    let list: Vec<String> =
-        edits.iter().map(|Edit { subset, old, new, .. }| format!("{subset} {old} → {new}")).collect();
     let end = if options.dry_run { "; nothing is written" } else { "" };
-    writeln!(out, "{file}: rule {}: {}{end}\n", options.rule, list.join(", "))?;
+    writeln!(out, "{file}: rule {}: {what}{end}\n", options.rule)?;
     diff.print(output, out)
+}
+
+/// What is to be done.
+struct Done {
+    text: String,
+    edits: Vec<serde_json::Value>,
+    said: String,
+}
+
+fn done(options: &Options, old: &PluginConfig, documents: &[Node], rule: &Node, now: Second) -> Result<Done, String> {
+    if options.pause || options.resume {
+        let edit = if options.pause { pause::pause } else { pause::resume };
+        let pause::Paused { text, said, edits } = edit(old, documents, rule, &options.rule, now)?;
+        return Ok(Done { text, edits, said });
+    }
+    if let Some(why) = pause::why_not(old, &options.rule, now) {
+        return Err(why);
+    }
+    let wanted = if options.rollback { rollback(rule, &options.rule)? } else { wanted(&options.weights)? };
+    let edits = edits(old, documents, rule, &options.rule, &wanted)?;
+    let text = splice::spliced(&old.source, &edits, documents)?;
+    let listed: Vec<Edit> = edits.iter().map(|edit| listed(edit, &old.source)).collect();
+    let said: Vec<String> =
+        listed.iter().map(|Edit { subset, old, new, .. }| format!("{subset} {old} → {new}")).collect();
+    let edits = listed.iter().map(|edit| serde_json::to_value(edit).unwrap_or_default()).collect();
+    Ok(Done { text, edits, said: said.join(", ") })
 }
 
 fn listed(edit: &(Weight, u32), source: &Source) -> Edit {

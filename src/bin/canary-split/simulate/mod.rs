@@ -1,10 +1,12 @@
-//! `simulate`: who moves when weights are edited, once, over a whole plan, and day by day; and what a guard does.
+//! `simulate`: who moves when weights are edited, once, over a whole plan, and day by day; what a ramp does, and
+//! what a guard does.
 
 mod days;
 mod edits;
 mod guard;
 mod options;
 mod plans;
+mod ramps;
 mod schemes;
 mod visitors;
 mod weights;
@@ -15,8 +17,15 @@ use weights::slashed;
 
 pub use options::Options;
 
-/// Prints what was simulated.
-pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<(), String> {
+/// Prints what was simulated; the exit code.
+pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
+    match &options.config {
+        Some(path) => ramps::run(path, options, output, out),
+        None => edits_or_more(options, output, out).map(|()| 0),
+    }
+}
+
+fn edits_or_more(options: &Options, output: Output, out: &mut impl Write) -> Result<(), String> {
     if options.guard.guard {
         return guard::run(options, output, out);
     }

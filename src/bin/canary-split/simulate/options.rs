@@ -1,7 +1,10 @@
 //! The arguments of `simulate`.
 
 use super::guard;
+use crate::input::time;
+use canary_split::rollout::ramp::Second;
 use clap::ValueEnum;
+use std::path::PathBuf;
 
 /// What to simulate.
 #[derive(clap::Args)]
@@ -28,6 +31,18 @@ pub struct Options {
     /// How the days are shown
     #[arg(long, value_enum, default_value_t = Form::Table, requires = "days")]
     pub form: Form,
+    /// The plan of a ramp: a file or folder with the WasmPlugin, a bare pluginConfig, or `-` for the standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "days", "guard"])]
+    pub config: Option<PathBuf>,
+    /// With --config: the WasmPlugin, if there are several: NAME or NAMESPACE/NAME
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub plugin: Option<String>,
+    /// With --config: the rule; all that have a ramp, if none is named
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub rule: Option<String>,
+    /// With --config: the time, as in 2026-12-01T09:00:00Z; the clock's if it is not given
+    #[arg(long, value_name = "TIME", value_parser = time::read, requires = "config")]
+    pub now: Option<Second>,
     #[command(flatten)]
     pub guard: guard::Options,
 }

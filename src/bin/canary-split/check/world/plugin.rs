@@ -4,6 +4,7 @@ use super::gateway::Gateway;
 use super::labels::Labels;
 use crate::input::manifest::{Object, PluginConfig};
 use crate::input::yaml::Node;
+use crate::report::plan::ever_has_weight;
 use canary_split::config::General;
 use canary_split::rule::hosts::HostPattern;
 use canary_split::rule::{Rule, Target};
@@ -30,7 +31,7 @@ pub struct Plugin {
 pub struct Named<'r> {
     /// Its name and what the header says for it.
     pub subset: &'r Subset,
-    /// Whether a request can get it now: not with a weight of 0, unless visitors are kept there.
+    /// Whether a request can get it now or later in a ramp: not with a weight of 0, unless visitors are kept there.
     pub is_chosen: bool,
     /// Whether it is the one that holds whatever the others do not.
     pub is_stable: bool,
@@ -99,12 +100,12 @@ impl Plugin {
             }
             Target::Split(split) => {
                 let keeps = split.sticky.as_ref().is_some_and(|sticky| sticky.keep.is_some());
-                let named = |(place, (subset, weight)): (usize, (&'r Subset, &u32))| Named {
+                let named = |(place, subset): (usize, &'r Subset)| Named {
                     subset,
-                    is_chosen: *weight > 0 || keeps,
+                    is_chosen: ever_has_weight(split, place) || keeps,
                     is_stable: place == 0,
                 };
-                split.subsets.iter().zip(&split.weights).enumerate().map(named).collect()
+                split.subsets.iter().enumerate().map(named).collect()
             }
         }
     }

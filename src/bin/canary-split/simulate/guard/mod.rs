@@ -18,10 +18,6 @@ use trial::{Guarded, Spread};
 
 pub use options::Options;
 
-/// Requests per second on one gateway.
-const RATES: [u32; 3] = [1, 10, 1000];
-/// The canary's share in percent.
-const CANARIES: [u32; 3] = [1, 5, 20];
 /// The part of its requests that fail of a canary that begins to fail.
 const FAILING: [f64; 2] = [0.5, 0.05];
 /// So many days are simulated, if nothing else is said.
@@ -47,8 +43,8 @@ struct Cell {
 pub fn run(options: &Simulated, output: Output, out: &mut impl Write) -> Result<(), String> {
     let days = options.days.unwrap_or(DAYS);
     let mut cells = Vec::new();
-    for rate in RATES {
-        for canary in CANARIES {
+    for &rate in &options.guard.rate {
+        for &canary in &options.guard.canary {
             cells.push(cell(rate, canary, days, options)?);
         }
     }

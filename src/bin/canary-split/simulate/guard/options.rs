@@ -4,10 +4,17 @@ use canary_split::config::seconds;
 
 /// Who comes, and for how long it is looked at.
 #[derive(clap::Args)]
+#[group(skip)]
 pub struct Options {
     /// Show how often the guard of a rule trips without a cause, and how soon with one
     #[arg(long, conflicts_with = "plan")]
     pub guard: bool,
+    /// With --guard: requests per second on one gateway
+    #[arg(long, requires = "guard", value_name = "N", value_delimiter = ',', default_values_t = [1, 10, 1000], value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rate: Vec<u32>,
+    /// With --guard: the canary's share in percent
+    #[arg(long, requires = "guard", value_name = "PERCENT", value_delimiter = ',', default_values_t = [1, 5, 20], value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub canary: Vec<u32>,
     /// With --guard: so many outages of both versions, and so many canaries that begin to fail
     #[arg(long, requires = "guard", default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub runs: u32,

@@ -1,0 +1,21 @@
+//! `--now`: a moment, by the clock or as it is given.
+
+use canary_split::rollout::ramp::Second;
+use std::time::{SystemTime, UNIX_EPOCH};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A time of RFC 3339, or seconds since 1970.
+pub fn read(text: &str) -> Result<Second, String> {
+    if !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit()) {
+        return text.parse().map(Second).map_err(|_| "too many seconds".to_owned());
+    }
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok();
+    let second = time.and_then(|time| u64::try_from(time.unix_timestamp()).ok());
+    second.map(Second).ok_or_else(|| "no time of RFC 3339 since 1970, such as 2026-12-01T09:00:00Z".to_owned())
+}
+
+/// The time that is given, or the clock's.
+pub fn or_clock(given: Option<Second>) -> Second {
+    given.unwrap_or_else(|| Second(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())))
+}

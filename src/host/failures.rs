@@ -4,6 +4,7 @@ use super::active::{Active, Counted};
 use super::envoy::second;
 use super::response::was_cut_off;
 use super::shared::FAILING;
+use crate::rollout::Rollout;
 use crate::rollout::failing::FailingVisitors;
 use crate::rollout::ramp::Second;
 use crate::split::Draw;
@@ -18,6 +19,9 @@ const ALL_ARE_ASKED: u64 = 600;
 thread_local! {
     static FAILED: RefCell<FailingVisitors> = RefCell::default();
 
+    /// The last number that a rule is watched under.
+    static WATCHES: Cell<u64> = const { Cell::new(0) };
+
     /// How many questions are left in this second.
     static QUESTIONS_LEFT: Cell<u32> = const { Cell::new(QUESTIONS) };
 
@@ -25,11 +29,18 @@ thread_local! {
     static CUT_OFF: Cell<Option<Second>> = const { Cell::new(None) };
 }
 
-/// Counts a failure, and the visitor, if he or she has not failed lately.
+/// A number that no rule of this VM has been watched under.
+pub(super) fn new_watch() -> u64 {
+    WATCHES.set(WATCHES.get() + 1);
+    WATCHES.get()
+}
+
+/// Counts a failure, and the visitor, if he or she has not failed lately. Of a request that was decided before the rule was edited
+/// nobody can say which version of the rule is to blame.
 pub(super) fn count_failure(active: &Active, decided: (usize, usize), visitor: Draw) {
-    let Some(rollout) = active.rollout(decided.0) else { return };
+    let Some(watch) = active.rollout(decided.0).and_then(Rollout::watch) else { return };
     active.count(Some(decided), Counted::Failure);
-    if FAILED.with_borrow_mut(|failed| failed.is_news(rollout.version, visitor, second())) {
+    if FAILED.with_borrow_mut(|failed| failed.is_news(watch, visitor, second())) {
         active.count(Some(decided), Counted::FailingVisitor);
         if let Some((rule, subset)) = active.names(decided) {
             FAILING.note(&format!("{rule} {subset}"));

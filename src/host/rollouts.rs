@@ -16,25 +16,43 @@ use crate::rollout::ramp::{Moment, Second};
 use crate::rollout::watch::{Evidence, Tick, Watch};
 use crate::rollout::{Rollout, Totals};
 use crate::rule::{Rule, Target, WeightedSubsets};
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
 
 /// What a VM remembers of a plugin from tick to tick.
 #[derive(Default)]
 pub(super) struct Rollouts {
     /// The config that the rest is about, by its root context.
     root: Option<u32>,
+    active: Weak<Active>,
+    /// When the last tick was.
+    ticked: Second,
     /// The trips, and by which number they are known to have changed.
     trips: Trips,
     trips_by: Option<u32>,
     /// Where each ramp was at the last tick, by the place of its rule.
     moments: Vec<(usize, Moment)>,
-    /// The rules some of whose visitors have failed.
+    /// The rules with a guard, and where each is by its name.
+    guards: Vec<Guarded>,
+    places: HashMap<String, u32>,
+    /// The guarded rules some of whose visitors have failed.
     watched: Vec<Watched>,
     /// How many of [`FAILING`] have been looked at.
     looked_at: u32,
 }
 
+/// A rule with a guard.
+#[derive(Clone, Copy)]
+struct Guarded {
+    rule: usize,
+    version: u64,
+    /// Under which number it is known who has failed.
+    watch: u64,
+}
+
 /// A rule some of whose visitors have failed.
 struct Watched {
+    name: String,
     rule: usize,
     version: u64,
     /// Of each subset, once a visitor has failed there.
@@ -66,46 +84,81 @@ fn guarded<'c>(active: &'c Active, at: usize) -> Option<(&'c Rule, &'c WeightedS
 
 impl Rollouts {
     /// A new config: what is known of rules that are as they were stays.
-    pub(super) fn configure(&mut self, plugin: &str, root: u32, active: &Active) {
-        self.root = Some(root);
-        let places = 0..active.config.rules.len();
+    pub(super) fn configure(&mut self, plugin: &str, root: u32, active: &Rc<Active>) {
         let now = second();
+        let places = 0..active.config.rules.len();
+        let old = (std::mem::take(&mut self.guards), std::mem::take(&mut self.places));
+        let same_before = |name: &str, version: u64| {
+            old.1.get(name).and_then(|&at| old.0.get(at as usize)).filter(|guard| guard.version == version)
+        };
+        for at in places.clone() {
+            let Some((rule, _, rollout, _)) = guarded(active, at) else { continue };
+            let version = rollout.version;
+            let watch = same_before(&rule.name, version).map_or_else(failures::new_watch, |guard| guard.watch);
+            rollout.watch_under(watch);
+            self.places.insert(rule.name.clone(), self.guards.len() as u32);
+            self.guards.push(Guarded { rule: at, version, watch });
+        }
+        // Requests that were decided by what is edited now are no longer judged.
+        let replaced = std::mem::replace(&mut self.active, Rc::downgrade(active)).upgrade();
+        if let Some(replaced) = replaced.filter(|replaced| !Rc::ptr_eq(replaced, active)) {
+            for guard in &old.0 {
+                let Some((rule, _, rollout, _)) = guarded(&replaced, guard.rule) else { continue };
+                if self.guard(&rule.name).is_none_or(|new| new.version != guard.version) {
+                    rollout.watch_under(0);
+                }
+            }
+        }
+        self.root = Some(root);
         self.trips_by = None;
         self.read_trips(plugin, active);
         let ramped = |&at: &usize| rolled(active, at).is_some_and(|(_, _, rollout)| rollout.ramp.is_some());
         let moment = |at| (at, rolled(active, at).map_or(Moment::Ahead, |(_, split, _)| split.moment(now)));
-        self.moments = places.clone().filter(ramped).map(moment).collect();
+        self.moments = places.filter(ramped).map(moment).collect();
         let mut watched = std::mem::take(&mut self.watched);
         watched.retain_mut(|watched| {
-            let is_same =
-                |&at: &usize| guarded(active, at).is_some_and(|(.., rollout, _)| rollout.version == watched.version);
-            places.clone().find(is_same).is_some_and(|at| {
-                watched.rule = at;
-                true
-            })
+            let same = self.guard(&watched.name).filter(|guard| guard.version == watched.version);
+            watched.rule = same.map_or(watched.rule, |guard| guard.rule);
+            same.is_some()
         });
         self.watched = watched;
-        if places.clone().any(|at| guarded(active, at).is_some()) {
-            // Who has failed before this rule was there does not count.
-            self.looked_at = 0;
-            self.look_for_failing(active, now, true);
+        if !self.guards.is_empty() {
+            // Who has failed before a rule was there does not count, but who has since the last tick of a rule that stays.
+            let looked_at = std::mem::take(&mut self.looked_at);
+            self.look_for_failing(active, now, |at, name, version| {
+                at < looked_at || same_before(name, version).is_none()
+            });
+        }
+        // Where pushes come faster than ticks would.
+        if self.ticked.0 > 0 && self.ticked < now {
+            self.tick(plugin, root, active);
         }
     }
 
+    fn guard(&self, name: &str) -> Option<&Guarded> {
+        self.guards.get(*self.places.get(name)? as usize)
+    }
+
     /// A second has passed.
-    pub(super) fn tick(&mut self, plugin: &str, root: u32, active: &Active) {
+    pub(super) fn tick(&mut self, plugin: &str, root: u32, active: &Rc<Active>) {
         // Envoy goes back to an older config without giving it anew.
         if self.root != Some(root) {
             self.configure(plugin, root, active);
         }
         let now = second();
+        self.ticked = now;
         failures::tick(now);
         if self.trips.iter().any(|trip| trip.until.is_some_and(|until| until <= now)) {
-            bring_back(plugin, now);
+            // Where stable has no weight nobody would take it out again.
+            bring_back(plugin, now, |trip| {
+                let split =
+                    self.guard(&trip.rule).and_then(|guard| guarded(active, guard.rule)).map(|(_, split, ..)| split);
+                split.is_none_or(|split| split.planned_weights(split.moment(now)).0.first() != Some(&0))
+            });
         }
         self.read_trips(plugin, active);
         self.move_ramps(active, now);
-        self.look_for_failing(active, now, false);
+        self.look_for_failing(active, now, |_, _, _| false);
         for watched in &mut self.watched {
             let Some((rule, split, rollout, guard)) = guarded(active, watched.rule) else { continue };
             for evidence in watched.tick(now, rule, split, rollout, guard, self.trips.of(rule)) {
@@ -126,9 +179,18 @@ impl Rollouts {
         self.trips_by = Some(by);
         let now = second();
         for at in 0..active.config.rules.len() {
-            let Some((rule, split, ..)) = guarded(active, at) else { continue };
+            let Some((rule, split, rollout, _)) = guarded(active, at) else { continue };
             let (was, is) = (old.of(rule), self.trips.of(rule));
             self.trips.apply(rule);
+            if was & !is != 0 {
+                // It is watched from nothing: who had failed before may be the first to fail again.
+                let watch = failures::new_watch();
+                rollout.watch_under(watch);
+                let place = self.places.get(&rule.name).map(|&at| at as usize);
+                if let Some(guard) = place.and_then(|at| self.guards.get_mut(at)) {
+                    guard.watch = watch;
+                }
+            }
             if was != is {
                 record_weights_of(&rule.name, split, None, split.moment(now));
                 for (at, subset) in split.subsets.iter().enumerate().filter(|(at, _)| (was ^ is) >> at & 1 == 1) {
@@ -149,17 +211,19 @@ impl Rollouts {
         }
     }
 
-    /// Watches rules whose visitors have failed for the first time. Those of `before` have done so before they were watched.
-    fn look_for_failing(&mut self, active: &Active, now: Second, before: bool) {
+    /// Watches rules whose visitors have failed for the first time. `is_past(place, rule, version)`: what has been counted so far was
+    /// before.
+    fn look_for_failing(&mut self, active: &Active, now: Second, is_past: impl Fn(u32, &str, u64) -> bool) {
         for name in FAILING.names(self.looked_at).map_while(|name| name) {
+            let place = self.looked_at;
             self.looked_at += 1;
             let Some((rule_name, subset_name)) = name.split_once(' ') else { continue };
-            let Some(at) = active.config.rules.iter().position(|rule| rule.name == rule_name) else { continue };
-            let Some((_, split, rollout, _)) = guarded(active, at) else { continue };
+            let Some(&Guarded { rule: at, version, .. }) = self.guard(rule_name) else { continue };
+            let Some((_, split, ..)) = guarded(active, at) else { continue };
             let Some(subset) = split.subsets.iter().position(|subset| *subset.name == *subset_name) else { continue };
-            let version = rollout.version;
             let known = self.watched.iter().position(|watched| watched.version == version).unwrap_or_else(|| {
                 self.watched.push(Watched {
+                    name: rule_name.to_owned(),
                     rule: at,
                     version,
                     failing: vec![None; split.subsets.len()],
@@ -171,7 +235,7 @@ impl Rollouts {
             let Some(watched) = self.watched.get_mut(known) else { continue };
             let Some(counter_id) = watched.failing.get_mut(subset).filter(|known| known.is_none()) else { continue };
             *counter_id = counter(&metrics::failing_visitors(rule_name, subset_name));
-            if let (true, Some(id)) = (before, *counter_id) {
+            if let (true, Some(id)) = (is_past(place, rule_name, version), *counter_id) {
                 watched.watch.begin_at(subset, value(id));
             }
         }
@@ -249,8 +313,8 @@ fn trip(
 }
 
 /// Puts back the canaries whose time is over.
-fn bring_back(plugin: &str, now: Second) {
-    let back = update_trips(plugin, |trips| Some(trips.expire(now)).filter(|back| !back.is_empty()));
+fn bring_back(plugin: &str, now: Second, may_end: impl Fn(&Trip) -> bool) {
+    let back = update_trips(plugin, |trips| Some(trips.expire(now, &may_end)).filter(|back| !back.is_empty()));
     for Trip { rule, subset, .. } in back.into_iter().flatten() {
         log::info!("rule {rule}: {subset} is back after its holdFor");
     }

@@ -50,9 +50,9 @@ impl Trips {
         self.take(|trip| !is_unedited(trip))
     }
 
-    /// Removes those whose time is over, and returns them.
-    pub fn expire(&mut self, now: Second) -> Vec<Trip> {
-        self.take(|trip| trip.until.is_some_and(|until| until <= now))
+    /// Removes those whose time is over and that may end, and returns them.
+    pub fn expire(&mut self, now: Second, may_end: impl Fn(&Trip) -> bool) -> Vec<Trip> {
+        self.take(|trip| trip.until.is_some_and(|until| until <= now) && may_end(trip))
     }
 
     fn take(&mut self, is_taken: impl Fn(&Trip) -> bool) -> Vec<Trip> {
@@ -159,8 +159,9 @@ mod tests {
         let mut trips = Trips::default();
         trips.add(trip_of(&rules("1%"), Some(100)));
         trips.add(trip_of(&rules("2%"), None));
-        assert_eq!(trips.expire(Second(99)).len(), 0);
-        assert_eq!(trips.expire(Second(100)).len(), 1);
-        assert_eq!(trips.expire(Second(u64::MAX)).len(), 0);
+        assert_eq!(trips.expire(Second(99), |_| true).len(), 0);
+        assert_eq!(trips.expire(Second(100), |_| false).len(), 0);
+        assert_eq!(trips.expire(Second(100), |_| true).len(), 1);
+        assert_eq!(trips.expire(Second(u64::MAX), |_| true).len(), 0);
     }
 }

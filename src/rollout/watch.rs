@@ -106,6 +106,11 @@ impl Watch {
             // What was before the first failure may have been under another rule.
             None => {
                 self.lately = Some(Window::new(tick.now, &totals()));
+                if tick.keeps {
+                    // Nobody knows the shares yet: these failures are for the next tick.
+                    self.failing = before;
+                    return Vec::new();
+                }
                 vec![Totals::default(); failed.len()]
             }
         };
@@ -154,7 +159,8 @@ impl Evidence {
 
 /// The part of the requests that failed.
 fn error_share(totals: Option<&Totals>) -> f64 {
-    totals.map_or(0.0, |totals| totals.failures as f64 / totals.requests.max(1) as f64)
+    // Requests from before the window may fail in it.
+    totals.map_or(0.0, |totals| (totals.failures as f64 / totals.requests.max(1) as f64).min(1.0))
 }
 
 impl Suspicion {

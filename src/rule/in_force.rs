@@ -44,10 +44,7 @@ impl WeightedSubsets {
     /// The weights of a moment, exact, with those of tripped canaries added to stable's: `(weights, scale)`. They are `scale` times as
     /// much as the config's are.
     pub fn weights_in_force(&self, moment: Moment) -> (Vec<u64>, u64) {
-        let (mut weights, scale) = match self.ramp() {
-            None => (self.weights.iter().map(|&weight| u64::from(weight)).collect(), 1),
-            Some(ramp) => (ramp.weights(&self.weights, moment), Ramp::scale(moment)),
-        };
+        let (mut weights, scale) = self.planned_weights(moment);
         let mut to_stable = 0;
         for (at, weight) in weights.iter_mut().enumerate() {
             if self.or_stable(at) != at {
@@ -58,6 +55,14 @@ impl WeightedSubsets {
             *stable += to_stable;
         }
         (weights, scale)
+    }
+
+    /// The same whatever is tripped.
+    pub fn planned_weights(&self, moment: Moment) -> (Vec<u64>, u64) {
+        match self.ramp() {
+            None => (self.weights.iter().map(|&weight| u64::from(weight)).collect(), 1),
+            Some(ramp) => (ramp.weights(&self.weights, moment), Ramp::scale(moment)),
+        }
     }
 
     fn ramp(&self) -> Option<&Ramp> {

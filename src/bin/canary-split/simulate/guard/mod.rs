@@ -3,42 +3,23 @@
 //! Visitors come by chance, and each sends requests by chance as long as he or she stays. Which of these fail is drawn second by
 //! second; who counts as failing and whether that is too much is decided by the filter's own code.
 
+mod cell;
 mod chance;
-mod options;
+pub mod options;
 mod print;
 mod traffic;
 mod trial;
 
 use super::options::Options as Simulated;
 use crate::report::output::Output;
+use cell::{Cell, DAY, FAILING, LIMIT};
 use chance::Chance;
 use std::io::Write;
 use traffic::Demand;
 use trial::{Guarded, Spread};
 
-pub use options::Options;
-
-/// The part of its requests that fail of a canary that begins to fail.
-const FAILING: [f64; 2] = [0.5, 0.05];
 /// So many days are simulated, if nothing else is said.
 const DAYS: u32 = 20;
-/// In seconds.
-const DAY: u64 = 86_400;
-/// Whether a canary trips is awaited for so many seconds.
-const LIMIT: u64 = 2 * DAY;
-
-/// What has happened with some traffic and some share of the canary.
-struct Cell {
-    rate: u32,
-    canary: u32,
-    /// Trips in days in which both versions are equally good: errors by chance, errors of few visitors.
-    false_trips: [u64; 2],
-    /// Outages of both versions in which the guard tripped.
-    outages: usize,
-    /// For each of [`FAILING`] after how many seconds half of the runs have tripped, if they have.
-    times: [Option<u64>; FAILING.len()],
-}
-
 /// Simulates all of it and prints the tables.
 pub fn run(options: &Simulated, output: Output, out: &mut impl Write) -> Result<(), String> {
     let days = options.days.unwrap_or(DAYS);

@@ -69,7 +69,7 @@ struct SubsetCounters {
 }
 
 /// A rule with its split and what moves that.
-fn rolled<'c>(active: &'c Active, at: usize) -> Option<(&'c Rule, &'c WeightedSubsets, &'c Rollout)> {
+fn rolled(active: &Active, at: usize) -> Option<(&Rule, &WeightedSubsets, &Rollout)> {
     let rule = active.config.rules.get(at)?;
     match &rule.target {
         Target::Split(split) => Some((rule, split, split.rollout.as_deref()?)),
@@ -77,7 +77,7 @@ fn rolled<'c>(active: &'c Active, at: usize) -> Option<(&'c Rule, &'c WeightedSu
     }
 }
 
-fn guarded<'c>(active: &'c Active, at: usize) -> Option<(&'c Rule, &'c WeightedSubsets, &'c Rollout, &'c Guard)> {
+fn guarded(active: &Active, at: usize) -> Option<(&Rule, &WeightedSubsets, &Rollout, &Guard)> {
     let (rule, split, rollout) = rolled(active, at)?;
     Some((rule, split, rollout, rollout.guard.as_ref()?))
 }

@@ -1,6 +1,6 @@
 //! What has happened: as two tables, as JSON.
 
-use super::{Cell, FAILING, LIMIT};
+use super::cell::{Cell, FAILING, LIMIT};
 use crate::report::output::Output;
 use crate::simulate::options::Options;
 use std::io::{self, Write};

@@ -338,6 +338,9 @@ fn documents() -> Vec<String> {
     texts.extend(MATCHES.map(|entry| rule(&format!(r#""match":[{entry}],"subset":"v1""#))));
     texts.extend(STICKY.map(|sticky| rule(&format!(r#""split":[{{"subset":"v1","weight":1}}],"sticky":{sticky}"#))));
     texts.extend(REMEMBER.map(rule));
+    for fields in [r#""guard":{}"#, r#""guard":null"#, r#""ramp":{}"#, r#""ramp":null"#] {
+        texts.push(rule(&format!(r#""subset":"v1",{fields}"#)));
+    }
     texts.extend(SECURE.iter().map(|(fields, _)| cookie(fields)));
     texts.extend(USED.iter().chain(UNUSED).map(|header| format!(r#"{{"header":"{header}","rules":[]}}"#)));
     let corpus = include_str!("../fuzz/corpus/config.jsonl").lines();

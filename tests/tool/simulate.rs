@@ -180,7 +180,7 @@ fn a_plan_that_fits_no_days_is_named() {
         ),
         (&["1,1", "1,2@2", "1,3", "--days", "3"], "\"1,3\": on which day?"),
         (&["1,1", "0,0", "--days", "3"], "[0, 0]: the weights add up to 0"),
-        (&["1,1", "--days", "0"], "0 is not in 1..=366"),
+        (&["1,1", "--days", "0"], "0 is not in 1..=100000"),
         (&["1,1", "--days", "2", "--return-rate", "1.1"], "a rate is a number of 0 to 1"),
         (&["1,1", "--days", "2", "--return-rate", "nan"], "a rate is a number of 0 to 1"),
         (&["1,1", "2,1", "--return-rate", "1"], "--days"),

@@ -4,6 +4,7 @@
 mod days;
 mod edits;
 mod guard;
+mod guard_options;
 mod options;
 mod plans;
 mod ramps;

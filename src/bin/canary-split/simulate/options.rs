@@ -1,6 +1,6 @@
 //! The arguments of `simulate`.
 
-use super::guard::options::Options as Guard;
+use super::guard_options::GuardOptions;
 use crate::input::time;
 use canary_split::rollout::ramp::Second;
 use clap::ValueEnum;
@@ -44,7 +44,7 @@ pub struct Options {
     #[arg(long, value_name = "TIME", value_parser = time::read, requires = "config")]
     pub now: Option<Second>,
     #[command(flatten)]
-    pub guard: Guard,
+    pub guard: GuardOptions,
 }
 
 /// As in the config.

@@ -5,23 +5,20 @@
 
 mod cell;
 mod chance;
-pub mod options;
 mod print;
 mod traffic;
 mod trial;
 
-use super::options::Options as Simulated;
+use super::options::Options;
 use crate::report::output::Output;
-use cell::{Cell, DAY, FAILING, LIMIT};
-use chance::Chance;
+use cell::cell;
 use std::io::Write;
-use traffic::Demand;
-use trial::{Guarded, Spread};
 
 /// So many days are simulated, if nothing else is said.
 const DAYS: u32 = 20;
+
 /// Simulates all of it and prints the tables.
-pub fn run(options: &Simulated, output: Output, out: &mut impl Write) -> Result<(), String> {
+pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<(), String> {
     let days = options.days.unwrap_or(DAYS);
     let mut cells = Vec::new();
     for &rate in &options.guard.rate {
@@ -30,33 +27,4 @@ pub fn run(options: &Simulated, output: Output, out: &mut impl Write) -> Result<
         }
     }
     print::print(&cells, days, options, output, out).map_err(|error| error.to_string())
-}
-
-fn cell(rate: u32, canary: u32, days: u32, simulated: &Simulated) -> Result<Cell, String> {
-    let options = &simulated.guard;
-    let guarded = Guarded::new(canary, &options.margin)?;
-    let demand = Demand {
-        rate: f64::from(rate),
-        every: f64::from(options.every),
-        visit: f64::from(options.visit),
-        unlucky: 0.0,
-        workers: options.workers as usize,
-    };
-    // A sequence for each run, so that one more day or run changes nothing of the others.
-    let chance = |trial: u64, run: u32| {
-        Chance::new(
-            simulated.seed,
-            (trial << 48) + (u64::from(rate) << 38) + (u64::from(canary) << 32) + u64::from(run),
-        )
-    };
-    let false_trips = [(0, Spread::Independent), (1, Spread::Clustered)]
-        .map(|(trial, spread)| (0..days).map(|day| guarded.false_trips(demand, spread, DAY, chance(trial, day))).sum());
-    let outages = (0..options.runs).filter(|&run| guarded.trips_in_an_outage(demand, chance(2, run))).count();
-    let times = FAILING.map(|failing| {
-        let time = |run| guarded.time_to_trip(demand, failing, LIMIT, chance(3, run)).unwrap_or(u64::MAX);
-        let mut times: Vec<u64> = (0..options.runs).map(time).collect();
-        times.sort_unstable();
-        times.get(times.len() / 2).copied().filter(|&median| median <= LIMIT)
-    });
-    Ok(Cell { rate, canary, false_trips, outages, times })
 }

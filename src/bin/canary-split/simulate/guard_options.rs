@@ -5,7 +5,7 @@ use canary_split::config::seconds;
 /// Who comes, and for how long it is looked at.
 #[derive(clap::Args)]
 #[group(skip)]
-pub struct Options {
+pub struct GuardOptions {
     /// Show how often the guard of a rule trips without a cause, and how soon with one
     #[arg(long, conflicts_with = "plan")]
     pub guard: bool,

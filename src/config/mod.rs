@@ -17,6 +17,7 @@ mod headers;
 pub mod json;
 mod matches;
 mod names;
+mod regex_costs;
 mod remember;
 mod rule;
 mod shared_cookies;

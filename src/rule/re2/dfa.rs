@@ -100,10 +100,7 @@ impl Dfa {
 
     /// About how many bytes the states take.
     pub(super) fn memory(&self) -> usize {
-        size_of_val(&*self.rows)
-            + size_of_val(&*self.threads)
-            + 2 * size_of_val(&*self.ends)
-            + size_of_val(&*self.table)
+        4 * (self.rows.capacity() + 2 * self.ends.capacity() + self.table.capacity()) + 2 * self.threads.capacity()
     }
 
     /// How many bytes they will take if these are all.

@@ -38,7 +38,7 @@ impl Re2 {
         let cost = Cost::of(pattern, &program, effort);
         if cost.most > MAX_COST {
             return Err(format!(
-                "a value of 60 KB could cost more than {} ms: write smaller counts, or fewer parts that match the same",
+                "a value of 60 KB could cost more than {} ms: write smaller counts, or classes that do not match what is before them",
                 milliseconds(MAX_COST)
             ));
         }

@@ -3,6 +3,7 @@
 use super::dfa::{Dfa, Step, To};
 use super::places::most_visits;
 use super::program::Program;
+use super::together::most_visits_together;
 use std::cell::{Cell, RefCell};
 
 /// The longest value: Envoy takes 60 KB of headers.
@@ -75,8 +76,7 @@ impl Cost {
     }
 
     fn find(pattern: &str, program: &Program, effort: &Effort) -> Cost {
-        let widest = u64::from(most_visits(program));
-        let unknown = LONGEST * (SIMULATED + VISIT * widest) + spent_in_vain(widest);
+        let mut unknown = kept_by_nobody(LONGEST, most_visits(program).into());
         let left = effort.left.get();
         let mut look = Look::at(program, SHORT_LOOK.min(left));
         let mut spent = look.effort;
@@ -84,13 +84,14 @@ impl Cost {
             look = Look::at(program, LONG_LOOK.min(left.saturating_sub(spent)));
             spent += look.effort;
         }
+        if !look.is_whole && unknown > MAX_COST.into() {
+            let fewer = most_visits_together(program).map(|visits| kept_by_nobody(LONGEST, visits.into()));
+            unknown = fewer.unwrap_or(unknown).min(unknown);
+        }
         effort.left.set(left.saturating_sub(spent));
         let (most, memory) = match look {
             Look { is_whole: false, .. } => (unknown, FEW),
-            Look { memory: MANY.., .. } => {
-                let read = look.longest() * (SIMULATED + VISIT * look.widest);
-                (read + spent_in_vain(look.widest), FEW)
-            }
+            Look { memory: MANY.., .. } => (kept_by_nobody(look.longest(), look.widest), FEW),
             _ => {
                 let on_the_way = look.longest() * (COMPUTED + STATE + VISIT * look.widest);
                 (look.longest() * READ + look.cost().min(on_the_way), usize::MAX)
@@ -106,9 +107,10 @@ impl Cost {
     }
 }
 
-/// What is spent on states until they turn out to be too many to be kept.
-fn spent_in_vain(visits: u64) -> u64 {
-    FEW as u64 / SMALLEST.max(visits) * (STATE + COMPUTED + VISIT * visits)
+/// What a value of this length costs where states are too many to be kept, with what is spent until that is seen.
+fn kept_by_nobody(length: u64, visits: u64) -> u64 {
+    let kept = FEW as u64 / SMALLEST.max(visits) * (STATE + COMPUTED + VISIT * visits);
+    length * (SIMULATED + VISIT * visits) + kept
 }
 
 /// All states, as far as they have been looked at.
@@ -171,5 +173,31 @@ impl Look {
     /// The longest value that is read to its end.
     fn longest(&self) -> u64 {
         if self.turns_back { LONGEST } else { self.states.min(LONGEST) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scan::scan;
+    use super::*;
+
+    #[test]
+    fn no_step_visits_more_than_the_bounds_say() {
+        const PARTS: [&str; 12] =
+            ["a", "b", ".*", "[ab]{0,3}", "a{3}", "(?:a|b)*", ".{2}", r"\b", "(?:ab|a)+", "[^a]?", "c", "(?:a.)*"];
+        let mut chance = fastrand::Rng::with_seed(8);
+        for _ in 0..3000 {
+            let pattern: String = (0..chance.usize(1..7)).map(|_| PARTS[chance.usize(..PARTS.len())]).collect();
+            let program = scan(&pattern).unwrap().0;
+            let look = Look::at(&program, LONG_LOOK);
+            let together = most_visits_together(&program).unwrap();
+            assert!(look.widest <= together.into(), "{pattern}: {} visits, not {together}", look.widest);
+            assert!(look.widest <= most_visits(&program).into(), "{pattern}");
+        }
+        let visits = |pattern: &str| most_visits_together(&scan(pattern).unwrap().0);
+        // Of each three places one at most.
+        assert!(visits(".*id=.{36}").is_some_and(|visits| (26..40).contains(&visits)));
+        assert!(visits(".*a.{36}").is_some_and(|visits| visits > 70));
+        assert_eq!(visits("a{200}"), None);
     }
 }

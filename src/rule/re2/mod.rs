@@ -20,6 +20,7 @@ mod program;
 mod regex;
 mod repetition;
 mod scan;
+mod together;
 
 pub use cost::{Effort, MAX_COST, milliseconds};
 pub use regex::Re2;

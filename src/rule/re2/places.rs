@@ -64,7 +64,7 @@ impl Places {
 /// The most instructions that one step visits: all places lead on.
 pub(super) fn most_visits(program: &Program) -> u32 {
     let mut places = Places::new(program);
-    let mut visits = 0;
+    let mut visits = 1;
     for (place, inst) in program.insts.iter().enumerate() {
         visits += match inst {
             Inst::Chars(_) => 1 + places.add(program, place + 1, |_| true),

@@ -81,12 +81,12 @@ impl Cost {
         let mut look = Look::at(program, SHORT_LOOK.min(left));
         let mut spent = look.effort;
         if !look.is_whole && unknown > MAX_COST.into() {
-            look = Look::at(program, LONG_LOOK.min(left.saturating_sub(spent)));
-            spent += look.effort;
-        }
-        if !look.is_whole && unknown > MAX_COST.into() {
             let fewer = most_visits_together(program).map(|visits| kept_by_nobody(LONGEST, visits.into()));
             unknown = fewer.unwrap_or(unknown).min(unknown);
+        }
+        if !look.is_whole && unknown > MAX_COST.into() {
+            look = Look::at(program, LONG_LOOK.min(left.saturating_sub(spent)));
+            spent += look.effort;
         }
         effort.left.set(left.saturating_sub(spent));
         let (most, memory) = match look {

@@ -1,6 +1,6 @@
 //! What a regex may cost at most, whatever the value is: all its states are looked at before it is accepted.
 
-use super::dfa::{Dfa, Step, To};
+use super::dfa::{Dfa, FRESH, Step, To};
 use super::places::most_visits;
 use super::program::Program;
 use super::together::most_visits_together;
@@ -28,9 +28,7 @@ const AFRESH: u64 = 3_000;
 /// The most bytes that the states of one regex may take where all of them are known to fit.
 const MANY: usize = 2 << 20;
 /// The most where they may not.
-const FEW: usize = 128 << 10;
-/// The fewest bytes of a state.
-const SMALLEST: u64 = 20;
+const FEW: usize = 1 << 20;
 /// What a look at all states may cost where nothing depends on it but a better figure, and where the regex is refused without.
 const SHORT_LOOK: u64 = 5_000_000;
 const LONG_LOOK: u64 = MAX_COST as u64;
@@ -109,7 +107,7 @@ impl Cost {
 
 /// What a value of this length costs where states are too many to be kept, with what is spent until that is seen.
 fn kept_by_nobody(length: u64, visits: u64) -> u64 {
-    let kept = FEW as u64 / SMALLEST.max(visits) * (STATE + COMPUTED + VISIT * visits);
+    let kept = FRESH * (STATE + COMPUTED + VISIT * visits);
     length * (SIMULATED + VISIT * visits) + kept
 }
 

@@ -15,8 +15,8 @@ const FIRST: u32 = 3;
 
 /// A piece of a value that is read at a time.
 const PIECE: usize = 1024;
-/// A state has to be worth itself for as many characters; where it is not, states are not kept.
-const WORTH: usize = 10;
+/// The most states that one value adds where there may be too many: what is left of it is run without.
+pub(super) const FRESH: u64 = 2000;
 
 /// Where the program may be: the kind of the character before, and the places; both as numbers, so that they are compared fast.
 type Threads = [u16];
@@ -112,8 +112,7 @@ impl Dfa {
     pub(super) fn is_match(&mut self, program: &Program, value: &[u8]) -> bool {
         let mut state = FIRST;
         let mut rest = value;
-        // Where states were last given up.
-        let mut renewed = 0;
+        let most = self.len() + FRESH as usize;
         while let Some(text) = next_piece(&mut rest) {
             let mut chars = text.chars();
             loop {
@@ -124,14 +123,10 @@ impl Dfa {
                 let mut next = self.rows.get(state as usize + usize::from(class)).copied().unwrap_or(DEAD);
                 if next == UNKNOWN {
                     next = self.compute(program, state, class);
-                    if self.memory() > self.limit && next >= FIRST {
-                        let at = value.len() - rest.len() - chars.as_str().len();
-                        let is_worth = at - renewed > WORTH * self.len();
-                        self.renew(program, next);
-                        if !is_worth {
-                            return self.simulate(program, chars.as_str(), rest);
-                        }
-                        (renewed, next) = (at, FIRST + self.stride as u32);
+                    let is_full = self.memory() > self.limit;
+                    if next >= FIRST && self.limit < usize::MAX && (is_full || self.len() > most) {
+                        self.give_up(program, next, is_full);
+                        return self.simulate(program, chars.as_str(), rest);
                     }
                 }
                 if next < FIRST {
@@ -275,14 +270,14 @@ impl Dfa {
         ends.len() - 1
     }
 
-    /// Forgets all states but the first and this one, which is the second then.
-    fn renew(&mut self, program: &Program, row: u32) {
+    /// Leaves what comes after a state to the scratch; where there is no room, all states are forgotten.
+    fn give_up(&mut self, program: &Program, row: u32, is_full: bool) {
         let state = (row - FIRST) as usize / self.stride;
-        let kept = threads(&self.threads, &self.ends, state).to_vec();
-        *self = Dfa::new(program, self.limit);
-        self.scratch.next = kept;
-        self.state();
-        self.rows.resize(FIRST as usize + self.stride * self.len(), UNKNOWN);
+        let left = threads(&self.threads, &self.ends, state).to_vec();
+        if is_full {
+            *self = Dfa::new(program, self.limit);
+        }
+        self.scratch.next = left;
     }
 }
 

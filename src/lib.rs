@@ -17,6 +17,7 @@
 //! | [`subset`] | how is one version behind a route called? |
 //! | [`split`] | which subset owns this draw? |
 //! | [`visitor`] | which draw does the visitor bring, and which cookie does he or she get? |
+//! | [`rollout`] | which weights hold now? |
 //! | [`rule`] | which rule speaks about this request? |
 //! | [`config`] | what do these lines of `pluginConfig` mean, and what is wrong with them? |
 //! | [`decide`] | all of that for one request: which subset, why, and with which cookie? |
@@ -44,6 +45,7 @@ pub mod metrics;
 pub mod order;
 pub mod reload;
 pub mod request;
+pub mod rollout;
 pub mod rule;
 pub mod split;
 pub mod subset;

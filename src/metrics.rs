@@ -29,9 +29,25 @@ pub fn config_rules(state: RuleState) -> String {
     format!("state=.={state};.;canary_config_rules")
 }
 
-/// Gauge: the weight of a subset that is in force; 0 once the rule, or the subset in it, is gone.
+/// Gauge: the weight of a subset that is in force at this second; 0 for a canary that the guard has taken out, and once the rule, or
+/// the subset in it, is gone.
 pub fn config_weight(rule: &str, subset: &str) -> String {
     format!("rule=.={rule};.;subset=.={subset};.;canary_config_weight")
+}
+
+/// Gauge: 1 while a canary is tripped; only for rules with a guard.
+pub fn tripped(rule: &str, subset: &str) -> String {
+    format!("rule=.={rule};.;subset=.={subset};.;canary_tripped")
+}
+
+/// Counter: requests of a rule with a guard that failed by the version's fault.
+pub fn failures(rule: &str, subset: &str) -> String {
+    format!("rule=.={rule};.;subset=.={subset};.;canary_failures_total")
+}
+
+/// Counter: visitors of a rule with a guard who have failed, each once by worker, and again only after ten minutes without a failure.
+pub fn failing_visitors(rule: &str, subset: &str) -> String {
+    format!("rule=.={rule};.;subset=.={subset};.;canary_failing_visitors_total")
 }
 
 /// What the label `source` says; `none`: no rule decided.

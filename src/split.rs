@@ -92,6 +92,19 @@ impl Split {
     ///
     /// If the weights add up to 0 or to more than `u32::MAX`, or if there are more than [`MAX_SUBSETS`].
     pub fn new(weights: &[u32]) -> Result<Split, SplitError> {
+        let sum: u64 = weights.iter().map(|&weight| u64::from(weight)).sum();
+        if sum > u64::from(u32::MAX) {
+            return Err(SplitError::TooMuch(sum));
+        }
+        Split::exact(&weights.iter().map(|&weight| u64::from(weight)).collect::<Vec<_>>())
+    }
+
+    /// The same of weights that add up to anything below 2⁶³.
+    ///
+    /// # Errors
+    ///
+    /// If the weights add up to 0 or to 2⁶³ and more, or if there are more than [`MAX_SUBSETS`].
+    pub fn exact(weights: &[u64]) -> Result<Split, SplitError> {
         if weights.len() > MAX_SUBSETS {
             return Err(SplitError::TooMany);
         }
@@ -124,23 +137,34 @@ impl Split {
 }
 
 /// How many positions each subset owns; they add up to 2³².
-fn shares(weights: &[u32]) -> Result<Vec<u64>, SplitError> {
-    let sum: u64 = weights.iter().map(|&w| u64::from(w)).sum();
-    if sum > u64::from(u32::MAX) {
+fn shares(weights: &[u64]) -> Result<Vec<u64>, SplitError> {
+    let sum = weights.iter().fold(0_u64, |sum, &weight| sum.saturating_add(weight));
+    if sum >> 63 > 0 {
         return Err(SplitError::TooMuch(sum));
     }
-    let floor = |&w: &u32| (u64::from(w) * SPACE).checked_div(sum).ok_or(SplitError::Nothing);
-    let mut shares = weights.iter().map(floor).collect::<Result<Vec<u64>, _>>()?;
+    let mut shares: Vec<u64> = weights.iter().map(|&weight| floor(weight, sum)).collect();
     let heir = match weights.first() {
         Some(0) => weights.iter().rposition(|&w| w > 0),
         _ => Some(0),
     };
     let rest = SPACE - shares.iter().sum::<u64>();
     match heir.and_then(|heir| shares.get_mut(heir)) {
-        Some(share) => *share += rest,
-        None => return Err(SplitError::Nothing),
+        Some(share) if sum > 0 => *share += rest,
+        _ => return Err(SplitError::Nothing),
     }
     Ok(shares)
+}
+
+/// ⌊2³² · part ∕ whole⌋ of a part of a whole below 2⁶³, bit by bit: the product may have 95 bits.
+fn floor(part: u64, whole: u64) -> u64 {
+    if part >= whole {
+        return if whole == 0 { 0 } else { SPACE };
+    }
+    let bit = |(quotient, rest): (u64, u64), _| {
+        let rest = rest << 1;
+        if rest >= whole { (quotient << 1 | 1, rest - whole) } else { (quotient << 1, rest) }
+    };
+    (0..32).fold((0, part), bit).0
 }
 
 /// A stretch of the space: one canary grows from its bottom, one from its top.

@@ -38,7 +38,7 @@ fn assert_taken(config: &Value, place: &str) -> Config {
 #[test]
 fn every_block_of_the_documents_is_a_config_that_is_taken() {
     let mut taken = 0;
-    for file in ["README.md", "wasmplugin/README.md", "manifests/README.md"] {
+    for file in ["README.md", "docs/ROLLOUT.md", "wasmplugin/README.md", "manifests/README.md"] {
         let text = std::fs::read_to_string(top().join(file)).unwrap();
         for block in blocks(&text, "yaml") {
             let value: Value = serde_saphyr::from_str(&block).unwrap_or_else(|e| panic!("{file}: {e}\n{block}"));
@@ -87,7 +87,7 @@ fn every_shipped_wasmplugin_has_a_config_that_is_taken() {
             }
         }
     }
-    assert_eq!(overlays, 5);
+    assert_eq!(overlays, 6);
 }
 
 /// What a heading is linked by.
@@ -105,6 +105,7 @@ fn every_link_leads_somewhere() {
         "README.md",
         "SECURITY.md",
         "docs/CHECKS.md",
+        "docs/ROLLOUT.md",
         "docs/RUNBOOK.md",
         "docs/TOOL.md",
         "manifests/README.md",

@@ -1,7 +1,9 @@
 //! What the statistics are called: dashboards and alerts ask for these names.
 
 use canary_split::decide::Source;
-use canary_split::metrics::{CodeClass, RuleState, config_rules, config_weight, requests, responses, source};
+use canary_split::metrics::{
+    CodeClass, RuleState, config_rules, config_weight, failing_visitors, failures, requests, responses, source, tripped,
+};
 
 #[test]
 fn the_names_of_statistics_are_kept() {
@@ -15,6 +17,9 @@ fn the_names_of_statistics_are_kept() {
         responses("r", "v2", CodeClass::of(503)),
         "rule=.=r;.;subset=.=v2;.;code_class=.=5xx;.;canary_responses_total"
     );
+    assert_eq!(tripped("r", "v2"), "rule=.=r;.;subset=.=v2;.;canary_tripped");
+    assert_eq!(failures("r", "v2"), "rule=.=r;.;subset=.=v2;.;canary_failures_total");
+    assert_eq!(failing_visitors("r", "v2"), "rule=.=r;.;subset=.=v2;.;canary_failing_visitors_total");
 }
 
 #[test]

@@ -8,8 +8,8 @@ use canary_split::metrics;
 use canary_split::reload::{Served, State};
 use canary_split::request::Request;
 use canary_split::request::claim::ClaimPath;
+use canary_split::rollout::ramp::Second;
 use canary_split::split::Draw;
-use canary_split::visitor::cookie::Minutes;
 use common::{Observed, Phase, Sent};
 
 const NOW: u32 = 0x1c8_9b43;
@@ -37,7 +37,7 @@ impl Request<'_> for Seen {
 
 fn observe(config: &Config, sent: &Sent, fresh: u32) -> Observed {
     let mut request = Seen { sent: sent.clone(), claim: None };
-    let Answer { decision, forgotten } = answer(config, &mut request, || Draw(fresh), || Minutes(NOW));
+    let Answer { decision, forgotten } = answer(config, &mut request, || Draw(fresh), || Second(u64::from(NOW) * 60));
     let location = || sent.response_headers.iter().find(|(name, _)| name == "location").map(|(_, value)| value.clone());
     // What the glue does with it.
     let mut response_headers = sent.response_headers.clone();

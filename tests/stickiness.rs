@@ -4,6 +4,7 @@ use canary_split::config::Config;
 use canary_split::decide::{Source, decide};
 use canary_split::request::Request;
 use canary_split::request::claim::ClaimPath;
+use canary_split::rollout::ramp::Second;
 use canary_split::split::Draw;
 use canary_split::visitor::cookie::Minutes;
 use std::collections::HashMap;
@@ -105,7 +106,7 @@ impl Browser {
     fn visit(&mut self, config: &Config, random: &mut fastrand::Rng) -> String {
         let headers = self.cookie.iter().map(|cookie| ("cookie", format!("a=b; {cookie}"))).collect();
         let mut visitor = Visitor { headers, address: "192.0.2.1:1".to_owned() };
-        let decision = decide(config, &mut visitor, || Draw(random.u32(..)), || Minutes(NOW)).unwrap();
+        let decision = decide(config, &mut visitor, || Draw(random.u32(..)), || Second(u64::from(NOW) * 60)).unwrap();
         if let Some(cookie) = decision.cookie {
             self.cookie = Some(cookie.header.split(';').next().unwrap().to_owned());
         }
@@ -185,7 +186,8 @@ fn parallel_first_requests_of_a_client_agree_under_draw_client() {
             let headers = vec![("user-agent", format!("browser {}", client % 7))];
             let mut visitor =
                 Visitor { headers, address: format!("198.51.{}.{}:{}", client / 250, client % 250, random.u16(..)) };
-            let decision = decide(&config, &mut visitor, || panic!("no chance"), || Minutes(NOW)).unwrap();
+            let decision =
+                decide(&config, &mut visitor, || panic!("no chance"), || Second(u64::from(NOW) * 60)).unwrap();
             let is = (decision.subset.name.to_string(), decision.cookie);
             assert_eq!(*first.get_or_insert_with(|| is.clone()), is);
         }
@@ -211,7 +213,7 @@ fn a_cookie_is_renewed_after_more_than_half_its_ttl() {
         let headers = vec![("cookie", format!("canary-r=1.00000000.{made:07x}"))];
         let mut visitor = Visitor { headers, address: String::new() };
         let config = config(&[("v1", 1), ("v2", 1)], &sticky(ttl));
-        decide(&config, &mut visitor, || panic!("no chance"), || Minutes(NOW)).unwrap().cookie.is_some()
+        decide(&config, &mut visitor, || panic!("no chance"), || Second(u64::from(NOW) * 60)).unwrap().cookie.is_some()
     };
     // What was made a minute ago may be 119 seconds old.
     assert!(!due("238s", 1) && due("237s", 1));
@@ -224,7 +226,7 @@ fn every_newcomer_draws_afresh_also_from_one_address() {
         let config = config(&[("v1", 50), ("v2", 50)], sticky);
         for fresh in [0, 1, 0xfeed_face, u32::MAX] {
             let mut visitor = Visitor { headers: Vec::new(), address: "192.0.2.1:1".to_owned() };
-            let decision = decide(&config, &mut visitor, || Draw(fresh), || Minutes(NOW)).unwrap();
+            let decision = decide(&config, &mut visitor, || Draw(fresh), || Second(u64::from(NOW) * 60)).unwrap();
             let cookie = decision.cookie.unwrap().header;
             assert!(cookie.starts_with(&format!("canary-r=1.{fresh:08x}.")), "{cookie}");
         }

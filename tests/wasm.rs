@@ -5,6 +5,8 @@ mod common;
 mod host;
 #[path = "wasm/remember.rs"]
 mod remember;
+#[path = "wasm/rollout.rs"]
+mod rollout;
 #[path = "wasm/vms.rs"]
 mod vms;
 
@@ -526,7 +528,7 @@ fn memory_does_not_grow_with_requests_or_configs() {
         }
         worker.memory()
     };
-    let warm = rounds(2_000);
+    let warm = rounds(6_000);
     assert_eq!(rounds(18_000), warm);
 }
 

@@ -50,7 +50,7 @@ pub(super) fn read_cookie(
             errors.add(&place, format_args!("{} is not a cookie name: {}", quoted(name), why_no_token(name)));
         }
     }
-    let ttl = match ttl.map(seconds) {
+    let ttl = match ttl.map(|ttl| seconds(ttl, ", the longest that browsers keep a cookie")) {
         None => DEFAULT_TTL,
         Some(Ok(seconds)) => seconds,
         Some(Err(problem)) => {

@@ -1,10 +1,11 @@
 //! How long: durations as Go writes them.
 
-/// Browsers keep no cookie longer than 400 days (RFC 6265bis).
-const MAX_TTL: u64 = 400 * 86_400;
+/// Browsers keep no cookie longer than 400 days (RFC 6265bis); nothing else of ours is longer either.
+const MAX: u64 = 400 * 86_400;
 
-/// A Go duration in whole seconds, at most 400 days. The error goes on after the value.
-pub(super) fn seconds(text: &str) -> Result<u32, String> {
+/// A Go duration in whole seconds, at most 400 days. The error goes on after the value; `why` says what else is to be said of that
+/// limit.
+pub fn seconds(text: &str, why: &str) -> Result<u32, String> {
     const UNITS: [(&str, u64); 7] = [
         ("ms", 1_000_000),
         ("us", 1_000),
@@ -45,8 +46,8 @@ pub(super) fn seconds(text: &str) -> Result<u32, String> {
         return Err(wrong());
     }
     let seconds = total / 1_000_000_000;
-    if seconds > MAX_TTL {
-        return Err("is more than 9600h (400 days), the longest that browsers keep a cookie".to_owned());
+    if seconds > MAX {
+        return Err(format!("is more than 9600h (400 days){why}"));
     }
     if !total.is_multiple_of(1_000_000_000) {
         return Err("is not a whole number of seconds".to_owned());

@@ -4,7 +4,7 @@
 //! fallen is decided in [`crate::reload`].
 //!
 //! JSON text becomes a tree ([`json`]), whose parts are read with every error that they have: the config as a whole by
-//! [`General`], each of its rules by `rule` and, below that, by `matches`, `split`, `sticky` and `remember`.
+//! [`General`], each of its rules by `rule` and, below that, by `matches`, `split`, `sticky`, `ramp`, `guard` and `remember`.
 
 mod blocks;
 mod config;
@@ -12,19 +12,24 @@ mod context;
 mod cookie;
 mod duration;
 mod fields;
+pub mod fingerprint;
 mod general;
+mod guard;
 mod headers;
 pub mod json;
 mod matches;
 mod names;
+mod ramp;
 mod regex_costs;
 mod remember;
 mod rule;
 mod shared_cookies;
 mod split;
 mod sticky;
+mod time;
 
 pub use config::Config;
+pub use duration::seconds;
 pub use fields::ConfigError;
 pub use general::{General, Refused, RuleEntry, rule_name};
 pub use headers::{DEFAULT_HEADER, Headers, USED_HEADERS};

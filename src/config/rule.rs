@@ -2,18 +2,27 @@
 
 use super::context::Context;
 use super::fields::{Errors, Place, known, string};
+use super::fingerprint::fingerprint;
+use super::guard::read_guard;
 use super::json::Json;
 use super::matches::read_matches;
 use super::names::{label, read_hosts};
+use super::ramp::read_ramp;
 use super::remember::read_remember;
 use super::split::{read_split, read_subset};
 use super::sticky::read_sticky;
+use crate::rollout::Rollout;
 use crate::rule::{Rule, Target, WeightedSubsets};
 use crate::split::Salt;
 
 /// A rule, if nothing is missing; it is good if nothing is wrong with it either.
 pub(super) fn read_rule(json: &Json, place: &Place, context: &Context, errors: &mut Errors) -> Option<Rule> {
-    let fields = known(json, place, &["name", "hosts", "match", "subset", "split", "sticky", "remember"], errors)?;
+    let fields = known(
+        json,
+        place,
+        &["name", "hosts", "match", "subset", "split", "sticky", "ramp", "guard", "remember"],
+        errors,
+    )?;
     let name = match fields.get("name") {
         Some(name) => {
             string(name, &place.field("name"), errors).and_then(|name| label(name, &place.field("name"), errors))
@@ -40,19 +49,27 @@ pub(super) fn read_rule(json: &Json, place: &Place, context: &Context, errors: &
             if sticky.is_some() {
                 errors.add(&place.field("sticky"), "needs a split; a fixed subset draws nothing");
             }
+            for field in ["ramp", "guard"].into_iter().filter(|field| fields.get(field).is_some()) {
+                errors.add(&place.field(field), "needs a split; a fixed subset has no weights");
+            }
             read_subset(subset, &place.field("subset"), context, errors).map(Target::Fixed)
         }
         (None, Some(split)) => {
             let split = read_split(split, &place.field("split"), context, errors);
             let sticky =
                 sticky.map(|sticky| read_sticky(sticky, name, &hosts, &place.field("sticky"), context, errors));
+            let by_name = split.as_ref().map(|(subsets, weights, _)| (&**subsets, &**weights));
+            let ramp = fields.get("ramp").map(|ramp| read_ramp(ramp, by_name, &place.field("ramp"), errors));
+            let guard = fields.get("guard").map(|guard| read_guard(guard, &place.field("guard"), errors));
+            let rollout = (ramp.is_some() || guard.is_some())
+                .then(|| Box::new(Rollout::new(ramp.flatten(), guard.flatten(), fingerprint(json))));
             split.map(|(subsets, weights, split)| {
                 let (salt, sticky) = match sticky {
                     Some((salt, sticky)) => (salt, sticky),
                     None => (Salt::new(name.unwrap_or_default().as_bytes()), None),
                 };
                 let (subsets, weights) = (subsets.into(), weights.into());
-                Target::Split(WeightedSubsets { subsets, weights, split, salt, sticky: sticky.map(Box::new) })
+                Target::Split(WeightedSubsets { subsets, weights, split, salt, sticky: sticky.map(Box::new), rollout })
             })
         }
     };

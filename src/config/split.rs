@@ -62,7 +62,7 @@ pub(super) fn read_split(
     Some((subsets, weights, split))
 }
 
-fn read_weight(json: &Json, place: &Place, errors: &mut Errors) -> Option<u32> {
+pub(super) fn read_weight(json: &Json, place: &Place, errors: &mut Errors) -> Option<u32> {
     let Json::Number(number) = json else {
         errors.kind(place, json, "a number");
         return None;

@@ -1,22 +1,27 @@
 //! The clock, for those who need it.
 
+use crate::rollout::ramp::Second;
 use crate::visitor::cookie::Minutes;
 
 /// A clock that is looked at once.
 pub(super) struct Clock<F> {
     ask: Option<F>,
-    now: Minutes,
+    now: Second,
 }
 
-impl<F: FnOnce() -> Minutes> Clock<F> {
+impl<F: FnOnce() -> Second> Clock<F> {
     pub(super) fn new(ask: F) -> Clock<F> {
-        Clock { ask: Some(ask), now: Minutes(0) }
+        Clock { ask: Some(ask), now: Second::default() }
     }
 
-    pub(super) fn now(&mut self) -> Minutes {
+    pub(super) fn second(&mut self) -> Second {
         if let Some(ask) = self.ask.take() {
             self.now = ask();
         }
         self.now
+    }
+
+    pub(super) fn minute(&mut self) -> Minutes {
+        Minutes::of_seconds(self.second().0)
     }
 }

@@ -3,13 +3,13 @@
 use super::clock::Clock;
 use super::first::{HeldRule, first_that_holds};
 use super::source::Source;
-use super::visit::visit;
+use super::visit::{Visit, visit};
 use crate::config::Config;
 use crate::request::Request;
+use crate::rollout::ramp::Second;
 use crate::rule::{Rule, Target};
 use crate::split::Draw;
 use crate::subset::Subset;
-use crate::visitor::cookie::Minutes;
 use crate::visitor::new_cookie::NewCookie;
 
 /// What comes of a request.
@@ -32,6 +32,8 @@ pub struct Decision<'c> {
     pub subset: &'c Subset,
     /// Its place in the split; 0 for a fixed subset.
     pub subset_at: usize,
+    /// The visitor's draw; `None` where nothing is drawn.
+    pub draw: Option<Draw>,
     /// What the decision rests on.
     pub source: Source,
     /// The cookie that the visitor gets, if the response may carry it.
@@ -43,7 +45,7 @@ pub fn decide<'c>(
     config: &'c Config,
     request: &mut impl Request<'c>,
     fresh: impl FnOnce() -> Draw,
-    now: impl FnOnce() -> Minutes,
+    now: impl FnOnce() -> Second,
 ) -> Option<Decision<'c>> {
     answer(config, request, fresh, now).decision
 }
@@ -56,12 +58,12 @@ pub fn answer<'c>(
     config: &'c Config,
     request: &mut impl Request<'c>,
     fresh: impl FnOnce() -> Draw,
-    now: impl FnOnce() -> Minutes,
+    now: impl FnOnce() -> Second,
 ) -> Answer<'c> {
     let mut clock = Clock::new(now);
     let mut forgotten = Vec::new();
     let decision = first_that_holds(config, request, &mut clock, &mut forgotten)
-        .and_then(|held| decide_by(held, request, fresh, || clock.now()));
+        .and_then(|held| decide_by(held, request, fresh, &mut clock));
     Answer { decision, forgotten }
 }
 
@@ -69,19 +71,23 @@ fn decide_by<'c>(
     held: HeldRule<'c>,
     request: &mut impl Request<'c>,
     fresh: impl FnOnce() -> Draw,
-    now: impl FnOnce() -> Minutes,
+    clock: &mut Clock<impl FnOnce() -> Second>,
 ) -> Option<Decision<'c>> {
     let HeldRule { at: rule_at, rule, remembered } = held;
     let subsets = match &rule.target {
         Target::Fixed(subset) => {
             let (source, cookie) = remembered.map_or((Source::Fixed, None), |remembered| *remembered);
-            return Some(Decision { rule, rule_at, subset, subset_at: 0, source, cookie });
+            return Some(Decision { rule, rule_at, subset, subset_at: 0, draw: None, source, cookie });
         }
         Target::Split(subsets) => subsets,
     };
-    let (subset_at, source, cookie) = match &subsets.sticky {
-        None => (subsets.pick(fresh()), Source::Fresh, None),
-        Some(sticky) => visit(subsets, sticky, request, fresh, now),
+    let Visit { draw, subset_at, source, cookie } = match &subsets.sticky {
+        None => {
+            let draw = fresh();
+            Visit { draw, subset_at: subsets.pick(draw, || clock.second()), source: Source::Fresh, cookie: None }
+        }
+        Some(sticky) => visit(subsets, sticky, request, fresh, clock),
     };
-    Some(Decision { rule, rule_at, subset: subsets.subsets.get(subset_at)?, subset_at, source, cookie })
+    let subset = subsets.subsets.get(subset_at)?;
+    Some(Decision { rule, rule_at, subset, subset_at, draw: Some(draw), source, cookie })
 }

@@ -5,8 +5,8 @@ use super::recall::recall;
 use super::source::Source;
 use crate::config::Config;
 use crate::request::Request;
+use crate::rollout::ramp::Second;
 use crate::rule::Rule;
-use crate::visitor::cookie::Minutes;
 use crate::visitor::new_cookie::NewCookie;
 
 /// A rule that holds.
@@ -21,7 +21,7 @@ pub(super) struct HeldRule<'c> {
 pub(super) fn first_that_holds<'c>(
     config: &'c Config,
     request: &mut impl Request<'c>,
-    clock: &mut Clock<impl FnOnce() -> Minutes>,
+    clock: &mut Clock<impl FnOnce() -> Second>,
     forgotten: &mut Vec<NewCookie>,
 ) -> Option<HeldRule<'c>> {
     let authority = if config.hosts.needs_host() { request.header(":authority").unwrap_or_default() } else { &[] };

@@ -1,9 +1,11 @@
 //! The subset of a visitor, by what sticks to him or her.
 
+use super::clock::Clock;
 use super::cookies::new_cookie;
 use super::source::Source;
 use crate::request::Request;
 use crate::request::fetch::{is_navigation, is_preflight};
+use crate::rollout::ramp::Second;
 use crate::rule::WeightedSubsets;
 use crate::split::Draw;
 use crate::visitor::Sticky;
@@ -11,22 +13,30 @@ use crate::visitor::cookie::{Cookie, FirstDraw, Minutes};
 use crate::visitor::keys::client_draw;
 use crate::visitor::new_cookie::NewCookie;
 
+/// What comes of a visit.
+pub(super) struct Visit {
+    pub(super) draw: Draw,
+    pub(super) subset_at: usize,
+    pub(super) source: Source,
+    pub(super) cookie: Option<NewCookie>,
+}
+
 /// The subset of a visitor, by what sticks to him or her.
 pub(super) fn visit<'c>(
     subsets: &'c WeightedSubsets,
     sticky: &'c Sticky,
     request: &mut impl Request<'c>,
     fresh: impl FnOnce() -> Draw,
-    now: impl FnOnce() -> Minutes,
-) -> (usize, Source, Option<NewCookie>) {
+    clock: &mut Clock<impl FnOnce() -> Second>,
+) -> Visit {
     // Under `keep` what this browser has seen first wins over the key.
     let key = if sticky.keep.is_none() { keyed(sticky, request) } else { None };
     let Some(cookie) = &sticky.cookie else {
         let (draw, source) = key.map_or_else(|| first_draw(sticky, request, fresh), |draw| (draw, Source::Key));
-        return (subsets.pick(draw), source, None);
+        return Visit { draw, subset_at: subsets.pick(draw, || clock.second()), source, cookie: None };
     };
     // Where nothing can differ, nothing needs to stick.
-    let gives = sticky.keep.is_some() || !subsets.split.is_undivided();
+    let gives = sticky.keep.is_some() || !subsets.is_settled(|| clock.second());
     let held = if key.is_none() || gives { read(subsets, sticky, cookie, request) } else { None };
     let (draw, source) = match (key, held) {
         (Some(draw), _) => (draw, Source::Key),
@@ -35,21 +45,24 @@ pub(super) fn visit<'c>(
         (None, None) => first_draw(sticky, request, fresh),
     };
     let kept = held.and_then(|held| held.kept);
-    let subset_at = kept.unwrap_or_else(|| subsets.pick(draw));
-    let has = held.filter(|held| held.draw == draw && (kept.is_some() || sticky.keep.is_none()));
+    // Whoever was kept by what has been taken out is stable's from now on.
+    let subset_at = subsets.or_stable(kept.unwrap_or_else(|| subsets.pick(draw, || clock.second())));
+    let stays = |kept: Option<usize>| sticky.keep.is_none() || kept == Some(subset_at);
+    let has = held.filter(|held| held.draw == draw && stays(held.kept));
+    let visit = |cookie| Visit { draw, subset_at, source, cookie };
     // One that is never given out again needs no clock.
     if !gives || has.is_some() && !cookie.can_be_due() {
-        return (subset_at, source, None);
+        return visit(None);
     }
-    let now = now();
+    let now = clock.minute();
     if has.is_some_and(|held| !cookie.is_due(held.made, now))
         || is_preflight(request)
         || cookie.pages_only && !is_navigation(request)
     {
-        return (subset_at, source, None);
+        return visit(None);
     }
     let new = new_cookie(cookie, kept_part(subsets, sticky, subset_at, draw), draw, now, request);
-    (subset_at, source, Some(new))
+    visit(Some(new))
 }
 
 /// What the visitor's cookie says.

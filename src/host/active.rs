@@ -4,6 +4,7 @@ use super::stats::counter;
 use crate::config::Config;
 use crate::decide::Source;
 use crate::metrics::{self, CodeClass};
+use crate::rollout::Rollout;
 use crate::rule::Target;
 use proxy_wasm::hostcalls;
 use std::cell::{Cell, OnceCell};
@@ -17,10 +18,10 @@ pub(super) struct Active {
     counters: Box<[OnceCell<Box<Counters>>]>,
 }
 
-/// Counters of one subset: requests by source, responses by class.
+/// Counters of one subset: requests by source, responses by class, failures, failing visitors.
 const SOURCES: [Source; 6] =
     [Source::Fixed, Source::Fresh, Source::Key, Source::Cookie, Source::Kept, Source::Remembered];
-const PER_SUBSET: usize = SOURCES.len() + CodeClass::COUNT;
+const PER_SUBSET: usize = SOURCES.len() + CodeClass::COUNT + 2;
 
 type Counters = [Cell<u32>; PER_SUBSET];
 
@@ -32,6 +33,8 @@ const NONE: u32 = u32::MAX;
 pub(super) enum Counted {
     Request(Option<Source>),
     Response(CodeClass),
+    Failure,
+    FailingVisitor,
 }
 
 impl Default for Active {
@@ -65,6 +68,8 @@ impl Active {
         let offset = match what {
             Counted::Request(source) => SOURCES.iter().position(|&s| Some(s) == source).unwrap_or(0),
             Counted::Response(class) => SOURCES.len() + class.index(),
+            Counted::Failure => SOURCES.len() + CodeClass::COUNT,
+            Counted::FailingVisitor => SOURCES.len() + CodeClass::COUNT + 1,
         };
         let Some(counters) = self.counters.get(subset) else { return };
         let counters = counters.get_or_init(|| Box::<Counters>::new([const { Cell::new(NONE) }; PER_SUBSET]));
@@ -87,11 +92,26 @@ impl Active {
         Some((&rule.name, &subset.name))
     }
 
+    /// Whether the weights of any rule may move by themselves.
+    pub(super) fn moves(&self) -> bool {
+        (0..self.config.rules.len()).any(|rule| self.rollout(rule).is_some())
+    }
+
+    /// What moves the weights of the rule at this place, if anything does.
+    pub(super) fn rollout(&self, rule: usize) -> Option<&Rollout> {
+        match &self.config.rules.get(rule)?.target {
+            Target::Split(split) => split.rollout.as_deref(),
+            Target::Fixed(_) => None,
+        }
+    }
+
     fn stat_name(&self, decided: Option<(usize, usize)>, what: Counted) -> String {
         let (rule, subset) = decided.and_then(|decided| self.names(decided)).unwrap_or_default();
         match what {
             Counted::Request(source) => metrics::requests(rule, subset, source),
             Counted::Response(class) => metrics::responses(rule, subset, class),
+            Counted::Failure => metrics::failures(rule, subset),
+            Counted::FailingVisitor => metrics::failing_visitors(rule, subset),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What Envoy is asked for.
 
+use crate::rollout::ramp::Second;
 use proxy_wasm::hostcalls;
 use std::time::UNIX_EPOCH;
 
@@ -13,6 +14,11 @@ pub(super) fn plugin_name() -> String {
 
 pub(super) fn property(path: Vec<&str>) -> Option<Vec<u8>> {
     hostcalls::get_property(path).ok().flatten()
+}
+
+/// Seconds since 1970.
+pub(super) fn second() -> Second {
+    Second(now() / 1000)
 }
 
 /// Milliseconds since 1970.

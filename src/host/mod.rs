@@ -6,7 +6,10 @@
 
 mod active;
 mod envoy;
+mod failures;
 mod plugin;
+mod response;
+mod rollouts;
 mod shared;
 mod stats;
 mod stream;

@@ -2,17 +2,22 @@
 
 use super::active::Active;
 use super::envoy::{now, plugin_name};
+use super::rollouts::end_trips_of_edited;
 use super::shared::{Effect, go_back, is_first_to_tell, plugins, state, take_effect, update_plugins};
-use super::stats::{count_errors, record_gone, record_in_force, record_rules, record_weights, take_over_counters};
+use super::stats::{
+    count_errors, define_guarded, record_gone, record_in_force, record_no_weights, record_rules, record_weights,
+    rules_in_force, take_over_counters,
+};
 use super::stream::Stream;
-use super::vm::{Alive, known, vm_id};
+use super::vm::{Alive, Known, known, vm_id};
 use crate::reload::plugins::{Plugins, Serving};
-use crate::reload::{Counts, Evaluation};
+use crate::reload::{Counts, Evaluation, Fault};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType};
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// One config of one plugin.
 pub(super) struct Plugin {
@@ -30,6 +35,9 @@ pub(super) struct Plugin {
 /// A plugin that is renamed lives on under its old name until its connections are drained: 45 s in Istio.
 const LEAVING: u64 = 60_000;
 
+/// How often ramps and guards are looked at.
+const TICK: Duration = Duration::from_secs(1);
+
 impl Context for Plugin {}
 
 impl RootContext for Plugin {
@@ -39,22 +47,29 @@ impl RootContext for Plugin {
         let name = plugin_name();
         let seen = known(&name, |known| known.seen);
         let Effect { before, after, evaluation, served, generation } = take_effect(&name, text, seen);
-        let Evaluation { config, counts, .. } = &evaluation;
-        let alive = Alive { id: self.id, generation, header: config.header.clone(), counts: *counts, served };
+        let Evaluation { config, counts, faults, .. } = evaluation;
+        let alive = Alive { id: self.id, generation, header: config.header.clone(), counts, served };
         known(&name, |known| {
             known.seen = generation;
             known.alive.retain(|other| other.id != alive.id);
             known.alive.push(alive.clone());
         });
+        let active = Rc::new(Active::new(config));
+        let rules = &active.config.rules;
+        if after.is_some() {
+            end_trips_of_edited(&name, || before.rules().collect(), rules);
+        }
+        known(&name, |known| known.rollouts.configure(&name, self.id, &active));
         let was_alive = plugins().contains(&name);
         let others = insert(&name, &alive);
         if after.is_some() {
-            record_gone(before.gone(&config.rules));
+            record_gone(before.gone(rules));
         }
         // Statistics end with the last VM that knows them, so a new one records them anew: those before it may be of an old module.
         // A plugin that was taken away and comes back as it was is no news, but its gauges are at 0.
         if after.is_some() || seen == 0 || !was_alive {
-            record_in_force(&name, &config.rules, generation);
+            record_in_force(&name, rules, generation);
+            define_guarded(rules);
             record_rules();
             count_errors(0);
         }
@@ -64,14 +79,17 @@ impl RootContext for Plugin {
         let rival = others.and_then(|plugins| plugins.rival(&name, now()));
         let doubtful = rival.as_ref().is_some_and(|rival| rival.may_be_leaving);
         if let Some(after) = after {
-            report(&evaluation, &before.changes(&after));
+            report(counts, &faults, &before.changes(&after));
             if let Some(rival) = rival.filter(|_| !doubtful) {
-                report_rival(&rival.name, &config.header);
+                report_rival(&rival.name, &active.config.header);
             }
         }
         self.rival_since.set(doubtful.then(now));
         self.is_late.set(seen == 0 && generation < before.generation);
-        self.active = Rc::new(Active::new(evaluation.config));
+        if active.moves() {
+            let _ = hostcalls::set_tick_period(TICK);
+        }
+        self.active = active;
         self.name = Some(name);
         true
     }
@@ -85,6 +103,17 @@ impl RootContext for Plugin {
             self.insist();
         }
         Some(Box::new(Stream::new(&self.active)))
+    }
+
+    fn on_tick(&mut self) {
+        let Some(name) = &self.name else { return };
+        // An older config goes on ticking for as long as it has a stream.
+        let newest = |known: &Known| known.alive.iter().max_by_key(|alive| alive.generation).map(|alive| alive.id);
+        known(name, |known| {
+            if newest(known) == Some(self.id) {
+                known.rollouts.tick(name, self.id, &self.active);
+            }
+        });
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -149,10 +178,12 @@ impl Plugin {
         if !was_alive {
             return;
         }
-        record_weights(&self.active.config.rules, |_| 0);
+        let rules = &self.active.config.rules;
+        record_no_weights(rules);
+        end_trips_of_edited(name, Vec::new, &[]);
         // One with another name may have taken its place, with rules of the same names.
         for other in others.iter().flat_map(|plugins| plugins.names()) {
-            record_weights(state(other).0.rules(), u64::from);
+            record_weights(rules_in_force(other, &state(other).0));
         }
         record_rules();
     }
@@ -170,7 +201,8 @@ fn restore(name: &str, ended: Option<u64>, mut serving: Alive) {
     });
     insert(name, &serving);
     if let Some(before) = before {
-        let rules: Vec<_> = after.rules().collect();
+        let rules: Vec<_> = rules_in_force(name, &after).collect();
+        end_trips_of_edited(name, || before.rules().collect(), &rules);
         record_gone(before.gone(&rules));
         record_in_force(name, &rules, after.generation);
         record_rules();
@@ -194,14 +226,14 @@ fn report_rival(other: &str, header: &str) {
 }
 
 /// Logs and counts what a new config comes to.
-fn report(evaluation: &Evaluation, changes: &str) {
-    let Counts { active, last_good, off } = evaluation.counts;
+fn report(counts: Counts, faults: &[Fault], changes: &str) {
+    let Counts { active, last_good, off } = counts;
     log::info!(
         "canary-split {}: {active} rules active, {last_good} on their last good version, {off} off; {changes}",
         env!("CARGO_PKG_VERSION"),
     );
-    for fault in &evaluation.faults {
+    for fault in faults {
         log::error!("{fault}");
     }
-    count_errors(evaluation.faults.len());
+    count_errors(faults.len());
 }

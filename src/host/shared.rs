@@ -1,7 +1,8 @@
-//! What the VMs of a gateway share: the state of each plugin, and the list of live plugins.
+//! What the VMs of a gateway share: the state and the trips of each plugin, and the list of live plugins.
 
 use super::envoy::now;
 use crate::reload::plugins::Plugins;
+use crate::reload::trips::Trips;
 use crate::reload::{Claim, Evaluation, Served, State};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Status;
@@ -10,10 +11,12 @@ use proxy_wasm::types::Status;
 const STATE_KEY: &str = "canary-split/state/";
 const PLUGINS_KEY: &str = "canary-split/plugins";
 
-/// How many counters there are, and, with `/N` behind it, what the Nth is called.
-const COUNTERS_KEY: &str = "canary-split/counters";
-/// With a counter's name behind it: that it is among them.
-const COUNTER_KEY: &str = "canary-split/counter/";
+const TRIPS_KEY: &str = "canary-split/trips/";
+
+/// The counters that have been used.
+pub(super) const COUNTERS: Noted = Noted { count: "canary-split/counters", known: "canary-split/counter/" };
+/// `RULE SUBSET` of those whose visitors have failed.
+pub(super) const FAILING: Noted = Noted { count: "canary-split/failing", known: "canary-split/failing/of/" };
 
 /// With what has been told behind it.
 const TOLD_KEY: &str = "canary-split/told/";
@@ -118,19 +121,57 @@ pub(super) fn update_plugins(mut change: impl FnMut(&mut Plugins) -> bool) -> Op
     None
 }
 
-/// Notes a counter that is used, so that a VM of a new build of the module can define it before the last one that knows it ends, and
-/// its value with it.
-pub(super) fn note_counter(name: &str) {
-    if !is_new(&format!("{COUNTER_KEY}{name}")) {
-        return;
-    }
-    let put = |key: &str, value: &[u8], cas| hostcalls::set_shared_data(key, Some(value), cas).is_ok();
+/// The trips of a plugin, and by which number they are known to have changed.
+pub(super) fn trips(plugin: &str) -> (Trips, u32) {
+    let (bytes, cas) = shared(&format!("{TRIPS_KEY}{plugin}"));
+    (bytes.map(|bytes| Trips::from_bytes(&bytes)).unwrap_or_default(), cas)
+}
+
+/// Changes the trips of a plugin, if `change` finds something; returns what it has found.
+pub(super) fn update_trips<T>(plugin: &str, mut change: impl FnMut(&mut Trips) -> Option<T>) -> Option<T> {
+    let key = format!("{TRIPS_KEY}{plugin}");
     for _ in 0..TRIES {
-        let (count, cas) = counter_count();
-        if put(COUNTERS_KEY, &(count + 1).to_le_bytes(), Some(cas)) {
-            put(&format!("{COUNTERS_KEY}/{count}"), name.as_bytes(), None);
+        let (mut trips, cas) = trips(plugin);
+        let found = change(&mut trips)?;
+        if hostcalls::set_shared_data(&key, Some(&trips.to_bytes()), Some(cas)).is_ok() {
+            return Some(found);
+        }
+    }
+    None
+}
+
+/// A list of names that only grows.
+pub(super) struct Noted {
+    /// How many there are, and, with `/N` behind it, what the Nth is called.
+    count: &'static str,
+    /// With a name behind it: that it is among them.
+    known: &'static str,
+}
+
+impl Noted {
+    /// Notes a name, if it is not among them.
+    pub(super) fn note(&self, name: &str) {
+        if !is_new(&format!("{}{name}", self.known)) {
             return;
         }
+        let put = |key: &str, value: &[u8], cas| hostcalls::set_shared_data(key, Some(value), cas).is_ok();
+        for _ in 0..TRIES {
+            let (count, cas) = self.counted();
+            if put(self.count, &(count + 1).to_le_bytes(), Some(cas)) {
+                put(&format!("{}/{count}", self.count), name.as_bytes(), None);
+                return;
+            }
+        }
+    }
+
+    /// The names from this place on; `None` where another VM is about to write one.
+    pub(super) fn names(&self, from: u32) -> impl Iterator<Item = Option<String>> {
+        (from..self.counted().0).map(|at| String::from_utf8(shared(&format!("{}/{at}", self.count)).0?).ok())
+    }
+
+    fn counted(&self) -> (u32, u32) {
+        let (bytes, cas) = shared(self.count);
+        (bytes.and_then(|bytes| Some(u32::from_le_bytes(*bytes.first_chunk()?))).unwrap_or(0), cas)
     }
 }
 
@@ -142,17 +183,6 @@ pub(super) fn is_first_to_tell(what: &str) -> bool {
 /// Creates a key, unless it exists.
 fn is_new(key: &str) -> bool {
     hostcalls::set_shared_data(key, Some(b"1"), Some(ABSENT)).is_ok()
-}
-
-/// The counters that have been used.
-pub(super) fn counters() -> impl Iterator<Item = String> {
-    let name = |at| String::from_utf8(shared(&format!("{COUNTERS_KEY}/{at}")).0?).ok();
-    (0..counter_count().0).filter_map(name)
-}
-
-fn counter_count() -> (u32, u32) {
-    let (bytes, cas) = shared(COUNTERS_KEY);
-    (bytes.and_then(|bytes| Some(u32::from_le_bytes(*bytes.first_chunk()?))).unwrap_or(0), cas)
 }
 
 /// A shared value and what to compare with when it is swapped.

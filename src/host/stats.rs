@@ -1,8 +1,11 @@
 //! Gauges of what is in force, and the ids of all statistics.
 
-use super::shared::{counters, note_counter, plugins, state};
+use super::envoy::second;
+use super::shared::{COUNTERS, plugins, state, trips};
 use crate::metrics::{self, RuleState};
-use crate::rule::{Rule, Target};
+use crate::reload::State;
+use crate::rollout::ramp::Moment;
+use crate::rule::{Rule, Target, WeightedSubsets};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;
 use std::borrow::Borrow;
@@ -31,13 +34,13 @@ pub(super) fn stat(kind: MetricType, name: &str) -> Option<u32> {
 
 /// The id of a counter of requests or responses, which outlives the module that counts first.
 pub(super) fn counter(name: &str) -> Option<u32> {
-    note_counter(name);
+    COUNTERS.note(name);
     stat(MetricType::Counter, name)
 }
 
 /// Defines the counters that other VMs have used: what no VM defines is gone.
 pub(super) fn take_over_counters() {
-    for name in counters() {
+    for name in COUNTERS.names(0).flatten() {
         stat(MetricType::Counter, &name);
     }
 }
@@ -51,27 +54,81 @@ pub(super) fn count_errors(faults: usize) {
     }
 }
 
-/// Says what the weights of these rules are.
-pub(super) fn record_weights(rules: impl IntoIterator<Item = impl Borrow<Rule>>, value: impl Fn(u32) -> u64) {
+/// The value of a counter over all VMs.
+pub(super) fn value(id: u32) -> u64 {
+    hostcalls::get_metric(id).unwrap_or(0)
+}
+
+/// Says what the weights of these rules are at this second.
+pub(super) fn record_weights(rules: impl IntoIterator<Item = impl Borrow<Rule>>) {
+    let now = second();
     for rule in rules {
         let Rule { name, target: Target::Split(split), .. } = rule.borrow() else { continue };
-        for (subset, &weight) in split.subsets.iter().zip(&split.weights) {
-            record(&metrics::config_weight(name, &subset.name), value(weight));
+        record_weights_of(name, split, None, split.moment(now));
+    }
+}
+
+/// Says what the weights of a rule are at this moment, as far as they were others at the one before.
+pub(super) fn record_weights_of(rule: &str, split: &WeightedSubsets, before: Option<Moment>, moment: Moment) {
+    let rounded = |moment| {
+        let (weights, scale) = split.weights_in_force(moment);
+        weights.into_iter().map(|weight| (weight + scale / 2) / scale).collect::<Vec<_>>()
+    };
+    let before = before.map(rounded).unwrap_or_default();
+    for (at, (subset, weight)) in split.subsets.iter().zip(rounded(moment)).enumerate() {
+        if before.get(at) != Some(&weight) {
+            record(&metrics::config_weight(rule, &subset.name), weight);
+        }
+    }
+}
+
+/// Says that the weights of these rules are in force no longer.
+pub(super) fn record_no_weights(rules: &[Rule]) {
+    for Rule { name, target, .. } in rules {
+        if let Target::Split(split) = target {
+            split.subsets.iter().for_each(|subset| record(&metrics::config_weight(name, &subset.name), 0));
         }
     }
 }
 
 /// Says what a plugin's weights are: these, unless another VM has changed the state meanwhile.
 pub(super) fn record_in_force(plugin: &str, rules: &[Rule], mut generation: u64) {
-    record_weights(rules, u64::from);
+    record_weights(rules);
     for _ in 0..TRIES {
         let (newest, _) = state(plugin);
         if newest.generation <= generation {
             return;
         }
-        record_weights(newest.rules(), u64::from);
+        record_weights(rules_in_force(plugin, &newest));
         generation = newest.generation;
     }
+}
+
+/// The rules of a state, with what is tripped.
+pub(super) fn rules_in_force<'s>(plugin: &str, state: &'s State) -> impl Iterator<Item = Rule> + use<'s> {
+    let (trips, _) = trips(plugin);
+    state.rules().inspect(move |rule| trips.apply(rule))
+}
+
+/// Defines the statistics of what guards these rules, so that an alert finds a 0.
+pub(super) fn define_guarded(rules: &[Rule]) {
+    for Rule { name, target, .. } in rules {
+        let Target::Split(WeightedSubsets { subsets, rollout: Some(rollout), .. }) = target else { continue };
+        if rollout.guard.is_none() {
+            continue;
+        }
+        for (at, subset) in subsets.iter().enumerate() {
+            stat(MetricType::Counter, &metrics::failing_visitors(name, &subset.name));
+            if at > 0 {
+                stat(MetricType::Gauge, &metrics::tripped(name, &subset.name));
+            }
+        }
+    }
+}
+
+/// Says whether a canary is tripped.
+pub(super) fn record_tripped(rule: &str, subset: &str, is_tripped: bool) {
+    record(&metrics::tripped(rule, subset), is_tripped.into());
 }
 
 /// Says that these weighted subsets are no longer in force.

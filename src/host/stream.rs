@@ -1,13 +1,14 @@
 //! One request and its response.
 
 use super::active::{Active, Counted};
-use super::envoy::{now, property};
+use super::envoy::{property, second};
+use super::failures::{count_failure, is_cut_off};
+use super::response::{Outcome, response_header};
 use super::vm::fresh;
 use crate::decide::{Answer, Decision, answer};
-use crate::metrics::CodeClass;
 use crate::request::Request;
 use crate::request::claim::ClaimPath;
-use crate::visitor::cookie::Minutes;
+use crate::split::Draw;
 use crate::visitor::new_cookie::NewCookie;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
@@ -19,16 +20,49 @@ pub(super) struct Stream {
     active: Rc<Active>,
     /// The places of the rule and the subset; request headers cannot be read again when the response comes.
     decided: Option<(usize, usize)>,
+    /// Of a visitor of a rule with a guard.
+    draw: Option<Draw>,
     /// Whether the request was seen, so that its response counts.
     counts: bool,
     cookie: Option<NewCookie>,
     /// Cookies that are taken away.
     forgotten: Vec<NewCookie>,
+    /// A response that has begun well and has not ended.
+    open: Option<Open>,
+}
+
+/// What is known of it.
+#[derive(Clone, Copy)]
+struct Open {
+    outcome: Outcome,
+    /// Whether it counts when it ends: what gRPC says comes last.
+    counts: bool,
 }
 
 impl Stream {
     pub(super) fn new(active: &Rc<Active>) -> Stream {
-        Stream { active: Rc::clone(active), decided: None, counts: false, cookie: None, forgotten: Vec::new() }
+        Stream {
+            active: Rc::clone(active),
+            decided: None,
+            draw: None,
+            counts: false,
+            cookie: None,
+            forgotten: Vec::new(),
+            open: None,
+        }
+    }
+
+    fn count_response(&self, outcome: Outcome) {
+        self.active.count(self.decided, Counted::Response(outcome.class()));
+    }
+
+    /// Tells the guard of the rule, if it has one, about a failure.
+    fn blame_if(&self, has_failed: impl FnOnce() -> bool) {
+        if let (Some(decided), Some(draw)) = (self.decided, self.draw)
+            && has_failed()
+        {
+            count_failure(&self.active, decided, draw);
+        }
     }
 }
 
@@ -47,28 +81,36 @@ impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
         let active = Rc::clone(&self.active);
         let mut request = Asked::default();
-        let Answer { decision, forgotten } =
-            answer(&active.config, &mut request, fresh, || Minutes::of_seconds(now() / 1000));
+        let Answer { decision, forgotten } = answer(&active.config, &mut request, fresh, second);
         self.forgotten = forgotten;
         // Exactly one write on every request, so that no client says what the subset is. It also makes Envoy choose the
         // route again: Envoy does so by itself for plugins of this ABI (0.2.1), not for those of a newer one.
         let value = decision.as_ref().map(|decision| &*decision.subset.header_value);
         let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, &active.config.header, value);
         let source = decision.as_ref().map(|decision| decision.source);
-        if let Some(Decision { rule_at, subset_at, cookie, .. }) = decision {
+        if let Some(Decision { rule_at, subset_at, draw, cookie, .. }) = decision {
             self.decided = Some((rule_at, subset_at));
             self.cookie = cookie;
+            self.draw = draw.filter(|_| active.rollout(rule_at).is_some_and(|rollout| rollout.guard.is_some()));
         }
         self.counts = true;
         active.count(self.decided, Counted::Request(source));
         Action::Continue
     }
 
-    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
+    fn on_http_response_headers(&mut self, _: usize, is_all: bool) -> Action {
         if self.counts {
-            let status = response_header(":status").as_deref().and_then(number).unwrap_or(0);
-            self.active.count(self.decided, Counted::Response(CodeClass::of(status)));
-            let mut location = None;
+            let outcome = Outcome::of_headers(is_all);
+            let counts_later = !is_all && outcome.may_be_grpc();
+            if !counts_later {
+                self.count_response(outcome);
+            }
+            if outcome.looks_good() {
+                self.open = (!is_all).then_some(Open { outcome, counts: counts_later });
+            } else {
+                self.blame_if(|| outcome.is_failure());
+            }
+            let (status, mut location) = (outcome.status(), None);
             if !self.forgotten.is_empty() {
                 std::mem::take(&mut self.forgotten).iter().for_each(|cookie| set_cookie(cookie, status, &mut location));
             }
@@ -83,6 +125,30 @@ impl HttpContext for Stream {
             }
         }
         Action::Continue
+    }
+
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        if let Some(Open { mut outcome, counts: true }) = self.open {
+            self.open = None;
+            outcome.add_trailers();
+            self.count_response(outcome);
+            self.blame_if(|| outcome.is_failure());
+        }
+        Action::Continue
+    }
+}
+
+impl Drop for Stream {
+    /// The stream has ended, or was cut off. No header can be read here.
+    fn drop(&mut self) {
+        if let Some(Open { outcome, counts }) = self.open.take() {
+            if counts {
+                self.count_response(outcome);
+            }
+            if outcome.status() >= 200 {
+                self.blame_if(is_cut_off);
+            }
+        }
     }
 }
 
@@ -127,12 +193,4 @@ fn once<Q>(
         asked.len() - 1
     });
     asked.get(at).and_then(|(_, answer)| answer.as_deref())
-}
-
-fn response_header(name: &str) -> Option<Vec<u8>> {
-    hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, name).ok().flatten()
-}
-
-fn number(digits: &[u8]) -> Option<u16> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }

@@ -1,5 +1,6 @@
 //! What this VM knows across configs; it serves one thread.
 
+use super::rollouts::Rollouts;
 use crate::reload::{Counts, Served};
 use crate::split::Draw;
 use std::cell::RefCell;
@@ -28,6 +29,8 @@ pub(super) struct Known {
     pub(super) seen: u64,
     /// Its configs that are alive here; an old one ends with its last request.
     pub(super) alive: Vec<Alive>,
+    /// What moves the weights of the newest one.
+    pub(super) rollouts: Rollouts,
 }
 
 /// A config that is alive.

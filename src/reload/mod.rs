@@ -10,6 +10,7 @@ mod evaluation;
 mod in_force;
 pub mod plugins;
 mod state;
+pub mod trips;
 
 pub use evaluation::{Counts, Evaluation, Fault};
 pub use state::{Claim, Served, State};

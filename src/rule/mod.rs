@@ -4,6 +4,7 @@
 
 pub mod condition;
 pub mod hosts;
+mod in_force;
 pub mod paths;
 pub mod re2;
 mod rule;

@@ -3,7 +3,8 @@
 use super::condition::Match;
 use super::hosts::HostPattern;
 use crate::request::Request;
-use crate::split::{Draw, Salt, Split};
+use crate::rollout::Rollout;
+use crate::split::{Salt, Split};
 use crate::subset::Subset;
 use crate::visitor::Sticky;
 use crate::visitor::cookie::Cookie;
@@ -35,7 +36,7 @@ pub enum Target {
     Split(WeightedSubsets),
 }
 
-/// A split and where its draws come from.
+/// A split, where its draws come from, and what moves its weights.
 #[derive(Clone, Debug)]
 pub struct WeightedSubsets {
     /// In the order of the list; the first is stable.
@@ -48,6 +49,8 @@ pub struct WeightedSubsets {
     pub salt: Salt,
     /// What sticks to the visitor; `None`: every request draws afresh.
     pub sticky: Option<Box<Sticky>>,
+    /// What moves the weights by itself; `None`: nothing does.
+    pub rollout: Option<Box<Rollout>>,
 }
 
 impl Rule {
@@ -79,12 +82,5 @@ impl Rule {
         }
         let Target::Split(WeightedSubsets { sticky: Some(sticky), .. }) = &self.target else { return None };
         Some((sticky.cookie.as_ref()?, sticky.keep.is_some()))
-    }
-}
-
-impl WeightedSubsets {
-    /// The place in the list of the subset that a draw belongs to.
-    pub fn pick(&self, draw: Draw) -> usize {
-        self.split.pick(self.salt.position(draw))
     }
 }

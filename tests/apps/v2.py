@@ -1,9 +1,11 @@
 """v2: a page with a websocket.
 
 Arguments: its port (default: the system's choice) and address; it prints the port when it is ready. A small chat: what one sends, all get, the sender too.
+SIGUSR1: from then on its page is a 500; the next one: no longer.
 """
 
 import asyncio
+import signal
 import sys
 
 import tornado.httpserver
@@ -52,10 +54,19 @@ PAGE = """<!DOCTYPE html>
 
 
 class Page(tornado.web.RequestHandler):
+    is_broken = False
+
     def get(self):
-        self.write(PAGE)
+        if self.is_broken:
+            self.send_error(500)
+        else:
+            self.write(PAGE)
 
     head = get
+
+
+def break_or_fix():
+    Page.is_broken = not Page.is_broken
 
 
 class Chat(tornado.websocket.WebSocketHandler):
@@ -78,6 +89,7 @@ async def main():
     sockets = tornado.netutil.bind_sockets(port, address)
     server = tornado.httpserver.HTTPServer(tornado.web.Application([("/", Page), ("/ws", Chat)]))
     server.add_sockets(sockets)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, break_or_fix)
     print(sockets[0].getsockname()[1], flush=True)
     await asyncio.Event().wait()
 

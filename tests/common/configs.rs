@@ -59,6 +59,17 @@ pub const LIMITS: &[(&str, Make, usize, &str)] = &[
         "65 subsets; a split has 1 to 64",
     ),
     (
+        "steps",
+        |n| {
+            let step = |i| format!(r#"{{"after":"{i}s","weights":{{"v1":1}}}}"#);
+            let steps: Vec<String> = (0..n).map(step).collect();
+            let ramp = format!(r#"{{"start":"2026-12-01T09:00:00Z","steps":[{}]}}"#, steps.join(","));
+            rule(&format!(r#""split":[{{"subset":"v1","weight":1}}],"ramp":{ramp}"#))
+        },
+        1000,
+        "1001 steps; a ramp has 1 to 1000",
+    ),
+    (
         "rules",
         |n| {
             let rules: Vec<String> = (0..n).map(|i| format!(r#"{{"name":"r{i}","subset":"v1"}}"#)).collect();

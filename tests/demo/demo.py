@@ -7,6 +7,8 @@ that it shows is not as it should be.
 import asyncio
 import contextlib
 import copy
+import datetime
+import itertools
 import json
 import math
 import os
@@ -19,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import tornado.httpclient
@@ -38,6 +41,7 @@ PORTS = {"https": 8443, "http": 8080}
 TITLES = {"v1": "httpbin.org", "v2": "tornado WebSocket example"}
 VISITORS = 1000
 WORKERS = 4
+RATE = 200  # requests a second, where they are not as many as possible
 
 
 def main():
@@ -94,6 +98,7 @@ def bars(counts, width=50):
 class Demo:
     def __init__(self, stack):
         self.wrong = 0
+        self.told = []  # errors in the log that have to be there
         self.directory = Path(tempfile.mkdtemp(prefix="canary-demo-"))
         stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
         if not WASM.exists():
@@ -126,6 +131,7 @@ class Demo:
             stack.callback(process.stdout.close)
             stack.callback(envoy.end, process)
             started[app] = process
+        self.v2 = started["v2"]
         ports = {}
         for app, process in started.items():
             # It says its port as soon as it can be reached.
@@ -243,6 +249,8 @@ class Demo:
             self.tester,
             self.websocket,
             self.move_weight,
+            self.ramp,
+            self.guard,
             self.sealed,
         )
         for number, step in enumerate(steps, 1):
@@ -259,7 +267,8 @@ class Demo:
             say(paint("\nAll as it should be.", "good"))
 
     def faults(self):
-        return [text for level, _, text in self.gateway.log() if level in ("error", "critical")]
+        errors = [text for level, _, text in self.gateway.log() if level in ("error", "critical")]
+        return [text for text in errors if text not in self.told]
 
     def https(self):
         """HTTP is redirected to HTTPS"""
@@ -386,6 +395,67 @@ class Demo:
         self.check_share(count(after), share_of(wide))
         self.visitor = next(cookie for cookie, home in after.items() if before[cookie] == home == "v1")
 
+    def ramp(self):
+        """The weights move by themselves: the ramp of the overlay, in seconds instead of hours"""
+        self.apply("rollout")
+        config = starting(self.manifests["rollout"].config, datetime.timedelta(seconds=1))
+        steps = ramp_of(config)["steps"]
+        for second, step in enumerate(steps):
+            step["after"] = f"{second}s"
+        plan = [step["weights"]["v2"] for step in steps]
+        self.configure(config)
+        seen = []
+        weight = lambda: self.gateway.stat(stat_of_v2("config_weight"))
+
+        def ended():
+            now = weight()
+            if not seen or seen[-1] != now:
+                seen.append(now)
+            return now == plan[-1]
+
+        envoy.until(ended, lambda: f"the end of the ramp: {seen}")
+        say("  v2: " + paint(", ".join(f"{now} %" for now in seen), "v2"))
+        # A busy machine may miss one.
+        self.check(len(seen) > 2 and seen == sorted(set(seen)) and set(seen) <= {0, *plan}, "as planned, and no push")
+
+    def guard(self):
+        """v2 begins to fail while visitors click, and leaves by itself"""
+        # The third step.
+        config = starting(self.manifests["rollout"].config, -datetime.timedelta(hours=4))
+        weights = ramp_of(config)["steps"][2]["weights"]
+        say(f"  start: {ramp_of(config)['start']}, four hours ago: v1 {weights['v1']}, v2 {weights['v2']}")
+        self.configure(config)
+        crowd = PacedCrowd(self.ports["https"])
+        crowd.arrive()
+        of_v2 = [visitor for visitor, home in crowd.homes.items() if home == "v2"]
+        log = self.gateway.log_size()
+        with crowd:
+            crowd.click_on(RATE // 2)
+            before = len(crowd.failed)
+            say(paint(f"  from now on v2 answers 500; {RATE} requests a second", "bold"))
+            self.v2.send_signal(signal.SIGUSR1)
+            envoy.until(lambda: self.gateway.stat(stat_of_v2("tripped")), self.gateway.explain("a trip"))
+            # Each worker knows it within a second.
+            time.sleep(1.2)
+            known = time.monotonic()
+            crowd.click_on(crowd.size * 5 // 4)
+        self.v2.send_signal(signal.SIGUSR1)
+        hurt = {visitor for _, visitor in crowd.failed}
+        times = [when for when, _ in crowd.failed]
+        lasted = max(times, default=0) - min(times, default=0)
+        say(f"  {len(hurt)} of the {len(of_v2)} visitors of v2 met an error, in {len(times)} requests within {lasted:.1f} s")
+        self.told = [text for level, _, text in self.gateway.log(log) if level == "error" and "visitors that failed" in text]
+        for line in self.told:
+            say(paint(f"  {line}", "bad"))
+        expected = (
+            r"wasm log canary-split: rule httpbin: v2: \d+ of the \d+ visitors that failed in the last \d+ s, "
+            rf"expected {weights['v2']} %; v1 gets its share until the rule is edited"
+        )
+        self.check(len(self.told) == 1 and re.fullmatch(expected, self.told[0]), "the gateway's log says so, once")
+        self.check(not crowd.faults and before == 0 and 0 < lasted < 10, "no error before, and none after some seconds")
+        self.check(not any(when > known for when in times), "since the trip nobody has met one")
+        self.check(set(crowd.homes.values()) == {"v1"}, "everybody is in v1 now")
+
     def sealed(self):
         """Sealed: nobody can ask for a version, and no application sees the header"""
         self.apply("sealed")
@@ -432,6 +502,24 @@ def split_of(config):
     return split
 
 
+def ramp_of(config):
+    (ramp,) = (rule["ramp"] for rule in config["rules"] if "ramp" in rule)
+    return ramp
+
+
+def starting(config, ahead):
+    """The same config with a ramp that starts so far from now."""
+    config = copy.deepcopy(config)
+    start = datetime.datetime.now(datetime.timezone.utc) + ahead
+    ramp_of(config)["start"] = start.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return config
+
+
+def stat_of_v2(name):
+    """As Envoy calls it."""
+    return f"wasmcustom.rule=.=httpbin;.;subset=.=v2;.;canary_{name}"
+
+
 def share_of(config):
     weights = {each["subset"]: each["weight"] for each in split_of(config)}
     return weights["v2"] / sum(weights.values())
@@ -445,8 +533,14 @@ def weighted(config, v2):
     return config
 
 
+class NoPage(envoy.Failed):
+    """An answer that is no page of v1 or v2."""
+
+
 class Crowd:
     """Visitors with a cookie each, who click without a pause; a few connections for all."""
+
+    size = VISITORS
 
     def __init__(self, port):
         self.port = port
@@ -459,7 +553,7 @@ class Crowd:
 
     def arrive(self):
         with Connection(self.port, tls=True) as connection:
-            for _ in range(VISITORS):
+            for _ in range(self.size):
                 home, response = self.click(connection, None)
                 ((name, value),) = response.cookies().items()
                 self.homes[f"{name}={value}"] = home
@@ -484,7 +578,7 @@ class Crowd:
         found = titles(response.body.decode())
         home = subset_of(found[0]) if response.status == 200 and len(found) == 1 else None
         if home is None:
-            raise envoy.Failed(f"{response.status} {found}")
+            raise NoPage(f"{response.status} {found}")
         return home, response
 
     def run(self, worker):
@@ -508,6 +602,38 @@ class Crowd:
         start = list(self.laps)
         # The lap that is under way may have begun before.
         envoy.until(lambda: all(now >= was + 2 for now, was in zip(self.laps, start)), "the visitors", 120)
+
+
+class PacedCrowd(Crowd):
+    """Visitors who click RATE times a second together; it is known who met an error, and when."""
+
+    size = 800
+
+    def __init__(self, port):
+        super().__init__(port)
+        self.failed = []  # (when, who)
+
+    def run(self, worker):
+        own = self.visitors[worker::WORKERS]
+        started = time.monotonic()
+        with Connection(self.port, tls=True) as connection:
+            for number in itertools.count():
+                # No faster than visitors are, and not in bursts where the machine has been busy.
+                if self.stop.wait(max(0.0, started + number * WORKERS / RATE - time.monotonic())):
+                    return
+                visitor = own[number % len(own)]
+                try:
+                    self.homes[visitor], _ = self.click(connection, visitor)
+                except NoPage:
+                    self.failed.append((time.monotonic(), visitor))
+                except Exception as fault:
+                    self.faults.append(fault)
+                    connection.close()
+
+    def click_on(self, times):
+        """Waits for so many requests; after some more than there are visitors everybody has come."""
+        goal = self.requests + times
+        envoy.until(lambda: self.requests >= goal, "the visitors", 120)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,10 @@ class Answer:
     body: bytes = b""
     # Headers of an interim response (103) before it.
     early: list = field(default_factory=list)
-    # Instead of an answer: "hang" until the other side gives up, or "reset" the connection.
+    # After the body, which is chunked then.
+    trailers: list = field(default_factory=list)
+    # Instead of an answer: "hang" until the other side gives up, or "reset" the connection; after the first half of it: "cut" the
+    # connection, or "stall" until the other side gives up.
     fault: str = ""
 
 
@@ -110,10 +113,26 @@ class Upstream:
             while data := await reader.read(65536):
                 writer.write(data)
             return False
+        if answer.trailers:
+            return self._with_trailers(writer, lines, answer)
         if answer.status not in (204, 304):
             lines.append(b"content-length: %d" % len(answer.body))
         body = b"" if method == b"HEAD" else answer.body
+        if answer.fault in ("cut", "stall"):
+            writer.write(b"\r\n".join(lines) + b"\r\n\r\n" + body[: len(body) // 2])
+            await writer.drain()
+            # What is cut off at once would not have begun.
+            await (asyncio.sleep(0.05) if answer.fault == "cut" else reader.read())
+            return False
         writer.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)
+        return True
+
+    @staticmethod
+    def _with_trailers(writer, lines, answer):
+        head = [*lines, b"transfer-encoding: chunked", b"trailer: grpc-status"]
+        chunk = b"%x\r\n%b\r\n" % (len(answer.body), answer.body)
+        trailers = "".join(f"{key}: {value}\r\n" for key, value in answer.trailers).encode("latin-1")
+        writer.write(b"\r\n".join(head) + b"\r\n\r\n" + chunk + b"0\r\n" + trailers + b"\r\n")
         return True
 
     @staticmethod

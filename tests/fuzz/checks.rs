@@ -8,8 +8,9 @@ use canary_split::config::Config;
 use canary_split::decide::{Answer, answer};
 use canary_split::reload::{Claim, Served, State};
 use canary_split::request::cookies;
+use canary_split::rollout::ramp::Second;
 use canary_split::split::Draw;
-use canary_split::visitor::cookie::{Cookie, FirstDraw, Held, Minutes, Secure};
+use canary_split::visitor::cookie::{Cookie, FirstDraw, Held, Secure};
 
 const SECRET: &str = "s3al-s3al-s3al-s3al";
 
@@ -85,7 +86,7 @@ fn decided(config: &[u8], request: &[u8]) -> bool {
     let Ok(parsed) = Config::from_json(config) else { return false };
     let mut asked = Asked::read(request);
     let (fresh, now) = (asked.number("fresh"), asked.number("now") & 0x0fff_ffff);
-    let Answer { decision, forgotten } = answer(&parsed, &mut asked, || Draw(fresh), || Minutes(now));
+    let Answer { decision, forgotten } = answer(&parsed, &mut asked, || Draw(fresh), || Second(u64::from(now) * 60));
     let decision = decision.map(|d| oracle::Decision {
         rule: d.rule.name.clone(),
         subset: d.subset.header_value.to_string(),

@@ -13,6 +13,8 @@ use siphasher::sip::SipHasher24;
 use std::hash::Hasher;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use xxhash_rust::xxh64::xxh64;
 
 static PORT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^(?s)(.*):[0-9]*$").unwrap());
@@ -123,9 +125,9 @@ fn decide_by(config: &Value, rule: &Value, asked: &Asked, fresh: u32, now: u32) 
     let sticky = &rule["sticky"];
     let salt = sticky["salt"].as_str().unwrap_or(name);
     let subsets = list(&rule["split"]);
-    let weights: Vec<u32> = subsets.iter().map(|entry| entry["weight"].as_f64().unwrap() as u32).collect();
+    let (weights, is_ahead) = weights(rule, now);
     let of = |draw: u32| {
-        let at = Split::new(&weights).unwrap().pick(Salt::new(salt.as_bytes()).position(Draw(draw)));
+        let at = Split::exact(&weights).unwrap().pick(Salt::new(salt.as_bytes()).position(Draw(draw)));
         text(&subsets[at]["subset"])
     };
     let preflight = is_preflight(asked);
@@ -161,8 +163,8 @@ fn decide_by(config: &Value, rule: &Value, asked: &Asked, fresh: u32, now: u32) 
         let kept = if keep { format!(".{subset}.{:016x}", sealed(subset, draw)) } else { String::new() };
         format!("{cookie_name}=1.{draw:08x}.{now:07x}{kept}{}", attributes(cookie, &cookie_name, ttl, https))
     };
-    let of_all = list(&rule["split"]).into_iter().filter(|entry| entry["weight"].as_f64() != Some(0.0)).count();
-    let gives = !preflight && (keep || of_all > 1) && is_for(cookie, asked);
+    let of_all = weights.iter().filter(|&&weight| weight > 0).count();
+    let gives = !preflight && (keep || of_all > 1 || is_ahead) && is_for(cookie, asked);
     let held = asked.get("cookie").and_then(|c| cookies(c, &cookie_name).into_iter().find_map(held));
     if let (Some(draw), false) = (key, keep) {
         let has = held.as_ref().filter(|held| held.draw == draw);
@@ -186,6 +188,36 @@ fn decide_by(config: &Value, rule: &Value, asked: &Asked, fresh: u32, now: u32) 
     let subset = kept.clone().unwrap_or_else(|| of(held.draw).to_owned());
     let again = (is_due(held.made) || (keep && kept.is_none())) && gives;
     decision(&subset, source, again.then(|| new(held.draw, &subset)))
+}
+
+/// The weights of a minute, in any scale, and whether a ramp is still to change them.
+fn weights(rule: &Value, now: u32) -> (Vec<u64>, bool) {
+    let number = |weight: &Value| weight.as_f64().unwrap() as u64;
+    let subsets = list(&rule["split"]);
+    let split: Vec<u64> = subsets.iter().map(|entry| number(&entry["weight"])).collect();
+    let ramp = &rule["ramp"];
+    if ramp.is_null() {
+        return (split, false);
+    }
+    let time = |text: &Value| OffsetDateTime::parse(self::text(text), &Rfc3339).unwrap().unix_timestamp();
+    let now = i64::from(now) * 60;
+    let now = if ramp["pausedAt"].is_null() { now } else { now.min(time(&ramp["pausedAt"])) };
+    let mut points = vec![(i64::MIN, split.clone()), (time(&ramp["start"]), split)];
+    for step in list(&ramp["steps"]) {
+        let at = points[1].0 + seconds(self::text(&step["after"])) as i64;
+        let weights = subsets.iter().map(|entry| number(&step["weights"][self::text(&entry["subset"])])).collect();
+        points.push((at, weights));
+    }
+    let is_ahead = now < points.last().unwrap().0;
+    let reached = points.iter().rposition(|(at, _)| *at <= now).unwrap();
+    let (from, weights) = points[reached].clone();
+    match points.get(reached + 1) {
+        Some((to, next)) if ramp["between"] == "linear" && reached > 0 => {
+            let (passed, left) = ((now - from) as u64, (to - now) as u64);
+            (weights.iter().zip(next).map(|(from, to)| from * left + to * passed).collect(), is_ahead)
+        }
+        _ => (weights, is_ahead),
+    }
 }
 
 /// Whether a cookie is for the response to this request.

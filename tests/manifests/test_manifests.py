@@ -1,5 +1,6 @@
 """What we ship renders, agrees with itself and respects what Istio, cert-manager and Kubernetes ask for."""
 
+import datetime
 import re
 import shlex
 
@@ -9,7 +10,7 @@ from repository import ROOT
 
 APP, GATEWAY = "canary", "istio-system"
 FQDN = "httpbin.canary.svc.cluster.local"
-CANARIES = [f"manifests/overlays/{name}" for name in ("prepared", "weighted", "sticky", "testers", "sealed")]
+CANARIES = [f"manifests/overlays/{name}" for name in ("prepared", "weighted", "sticky", "rollout", "testers", "sealed")]
 WORLDS = ["manifests/base", *CANARIES]
 EVERYTHING = ["wasmplugin", "wasmplugin/in-cluster", "manifests/metrics", *WORLDS]
 SETTINGS = "manifests/settings/settings.yaml"
@@ -234,6 +235,7 @@ def test_config_and_routes_agree(shipped, folder):
         ("prepared", [100, 0], False, ["httpbin"]),
         ("weighted", [80, 20], False, ["httpbin"]),
         ("sticky", [80, 20], True, ["httpbin"]),
+        ("rollout", [100, 0], True, ["httpbin"]),
         ("testers", [100, 0], False, ["testers", "httpbin"]),
         ("sealed", [80, 20], True, ["httpbin"]),
     ],
@@ -245,6 +247,16 @@ def test_an_overlay_does_what_its_name_says(shipped, overlay, weights, sticky, r
     assert ("cookie" in rule.get("sticky", {})) == sticky
     assert [r["name"] for r in config["rules"]] == rules
     assert ("seal" in config) == (overlay == "sealed")
+    assert {"ramp", "guard"} <= rule.keys() if overlay == "rollout" else not {"ramp", "guard"} & rule.keys()
+
+
+def test_rollout_grows_from_1_to_100_percent_and_begins_when_the_user_says(shipped):
+    ramp = httpbin_rule(shipped.objects("manifests/overlays/rollout").one("WasmPlugin")["spec"]["pluginConfig"])["ramp"]
+    shares = [step["weights"]["v2"] for step in ramp["steps"]]
+    assert shares == sorted(set(shares)) and (shares[0], shares[-1]) == (1, 100)
+    # A date in the past would mean that all visitors see v2 at once. A string, also for those who read YAML 1.1.
+    start = datetime.datetime.strptime(ramp["start"], "%Y-%m-%dT%H:%M:%S%z")
+    assert start > datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=365)
 
 
 def test_testers_need_the_key(shipped):

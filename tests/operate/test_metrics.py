@@ -25,6 +25,7 @@ CONFIG = {
             "hosts": ["canary.example.com"],
             "split": [{"subset": "v1", "weight": 80}, {"subset": "v2", "weight": 20}],
             "sticky": {"keys": [{"header": "x-user-id"}], "cookie": {}},
+            "guard": {},
         },
     ]
 }
@@ -92,6 +93,8 @@ def test_labels_say_what_the_config_says_and_never_who_asked(prometheus, seen):
         "canary_config_errors_total",
         "canary_config_rules",
         "canary_config_weight",
+        "canary_tripped",
+        "canary_failing_visitors_total",
     }
     for labels in series:
         assert all(value in allowed[name] for name, value in labels.items()), labels
@@ -148,8 +151,8 @@ def test_every_panel_of_the_dashboard_shows_something(prometheus, seen, target):
 
 
 def test_the_dashboards_variables_and_annotations_are_answered(prometheus, seen):
-    (annotation,) = DASHBOARD["annotations"]["list"]
-    prometheus.query(expand(annotation["expr"]))
+    for annotation in DASHBOARD["annotations"]["list"]:
+        prometheus.query(expand(annotation["expr"]))
     found = {}
     for variable in DASHBOARD["templating"]["list"]:
         if variable["type"] == "query":

@@ -183,10 +183,10 @@ fn every_mistake_is_found_under_its_code_and_nothing_else_is() {
 /// What is shipped: every kustomization, and every file of ours beside them, alone.
 #[test]
 fn what_is_shipped_is_clean_whole_and_in_parts() {
-    let folders =
-        ["base", "overlays/prepared", "overlays/weighted", "overlays/sticky", "overlays/testers", "overlays/sealed"];
+    let overlays = ["prepared", "weighted", "sticky", "testers", "sealed", "rollout"];
+    let folders = overlays.map(|overlay| format!("overlays/{overlay}")).into_iter().chain(["base".to_owned()]);
     let listed = fs::read_dir(top().join("manifests/overlays")).unwrap().count();
-    assert_eq!(listed + 1, folders.len(), "an overlay is missing here");
+    assert_eq!(listed, overlays.len(), "an overlay is missing here");
     for folder in folders {
         let path = format!("manifests/{folder}");
         // A line says what a user has to fill in.
@@ -209,16 +209,16 @@ fn what_is_shipped_is_clean_whole_and_in_parts() {
         assert_silent(&rendered(&path), &path);
     }
     assert_silent(&rendered("wasmplugin"), "wasmplugin");
-    let mut files: Vec<_> =
-        ["base", "canary", "overlays/sealed", "overlays/testers", "overlays/sticky", "overlays/weighted"]
-            .iter()
-            .map(|folder| top().join("manifests").join(folder))
-            .chain([top().join("wasmplugin"), top().join("wasmplugin/in-cluster")])
-            .flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()))
-            .filter(|path| path.extension().is_some_and(|end| end == "yaml") && !path.ends_with("kustomization.yaml"))
-            .collect();
+    let mut files: Vec<_> = ["base", "canary"]
+        .into_iter()
+        .map(|folder| top().join("manifests").join(folder))
+        .chain(overlays.map(|overlay| top().join("manifests/overlays").join(overlay)))
+        .chain([top().join("wasmplugin"), top().join("wasmplugin/in-cluster")])
+        .flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()))
+        .filter(|path| path.extension().is_some_and(|end| end == "yaml") && !path.ends_with("kustomization.yaml"))
+        .collect();
     files.retain(|path| !path.ends_with("namespace.yaml"));
-    assert!(files.len() >= 11, "{files:?}");
+    assert!(files.len() >= 13, "{files:?}");
     for file in &files {
         assert_silent(&fs::read_to_string(file).unwrap(), &file.display().to_string());
     }

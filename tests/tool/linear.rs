@@ -1,12 +1,14 @@
 //! Trial 33: twice as much takes about twice as long.
 
 use crate::check::rendered;
-use crate::fed;
+use crate::{ended, fed};
 use std::time::{Duration, Instant};
 
-fn time(text: &str) -> Duration {
+const CHECK: &[&str] = &["check", "--output", "json", "-"];
+
+fn time(arguments: &[&str], text: &str) -> Duration {
     let start = Instant::now();
-    let code = fed(&["check", "--output", "json", "-"], text).status.code();
+    let code = fed(arguments, text).status.code();
     assert!(code == Some(0) || code == Some(1), "{code:?}");
     start.elapsed()
 }
@@ -58,15 +60,191 @@ fn trial_33_time_grows_with_the_number_of_routes_and_findings() {
         ),
     ];
     for (what, old, count, more) in table {
-        let texts = [count, 4 * count].map(|count| with(count, old, &more));
-        let mut measured = Vec::new();
-        // Four times as much: 4 if it is linear, 16 if it is quadratic; below 100 ms it is mostly the start of a process. Something
-        // else may take the machine's time, so it is tried again.
-        let is_linear = (0..3).any(|_| {
-            let [few, many] = [time(&texts[0]), time(&texts[1])];
-            measured.push((few, many));
-            many < few.max(Duration::from_millis(100)) * 9
-        });
-        assert!(is_linear, "{what}: {count}, and four times as many, take {measured:?}");
+        assert_linear(what, CHECK, count, &|count| with(count, old, &more));
     }
+}
+
+fn assert_linear(what: &str, arguments: &[&str], count: usize, text: &dyn Fn(usize) -> String) {
+    let texts = [count, 4 * count].map(text);
+    let mut measured = Vec::new();
+    // Four times as much: 4 if it is linear, 16 if it is quadratic; below 100 ms it is mostly the start of a process. Something
+    // else may take the machine's time, so it is tried again.
+    let is_linear = (0..3).any(|_| {
+        let [few, many] = [time(arguments, &texts[0]), time(arguments, &texts[1])];
+        measured.push((few, many));
+        many < few.max(Duration::from_millis(100)) * 9
+    });
+    assert!(is_linear, "{what}: {count}, and four times as many, take {measured:?}");
+}
+
+#[test]
+fn time_grows_with_the_number_of_objects() {
+    let object = |kind: &str, version: &str, name: &str, namespace: &str, spec: &str| {
+        format!(
+            "{{apiVersion: {version}, kind: {kind}, metadata: {{name: {name}, namespace: {namespace}}}, spec: {{{spec}}}}}\n---\n"
+        )
+    };
+    let istio = |kind: &str, name: &str, namespace: &str, spec: &str| {
+        object(kind, "networking.istio.io/v1", name, namespace, spec)
+    };
+    let routes = |at: usize, name: &str, namespace: &str, gateway: &str, host: &str| {
+        let to = |subset: &str| format!("route: [{{destination: {{host: {host}, subset: {subset}}}}}]");
+        let http = format!("http: [{{match: [{{{HEADER}}}], {}}}, {{{}}}]", to("v2"), to("v1"));
+        istio("VirtualService", name, namespace, &format!("hosts: [h{at}.example.com], gateways: [{gateway}], {http}"))
+    };
+    let service = |name: &str, namespace: &str| {
+        object(
+            "Service",
+            "v1",
+            name,
+            namespace,
+            &format!("selector: {{app: {name}}}, ports: [{{name: http, port: 80}}]"),
+        )
+    };
+    let rule = |name: &str, namespace: &str| {
+        let subset = |name: &str| format!("{{name: {name}, labels: {{version: {name}}}}}");
+        let subsets = format!("subsets: [{}, {}]", subset("v1"), subset("v2"));
+        istio("DestinationRule", name, namespace, &format!("host: {name}, {subsets}"))
+    };
+    let pods = |at: usize, version: &str| {
+        let labels = format!("metadata: {{labels: {{app: s{at}, version: {version}}}}}");
+        let container = "{name: a, image: a, ports: [{containerPort: 80}]}";
+        let spec = format!("template: {{{labels}, spec: {{containers: [{container}]}}}}");
+        object("Deployment", "apps/v1", &format!("s{at}-{version}"), "shop", &spec)
+    };
+    let gateway = |name: &str, namespace: &str, host: &str| {
+        let server = format!("{{port: {{number: 80, name: http, protocol: HTTP}}, hosts: ['{host}']}}");
+        istio("Gateway", name, namespace, &format!("selector: {{istio: ingressgateway}}, servers: [{server}]"))
+    };
+    let config = |rules: usize| {
+        let rule = |at| {
+            format!(
+                "{{name: r{at}, hosts: [h{at}.example.com], split: [{{subset: v1, weight: 9}}, {{subset: v2, weight: 1}}]}}"
+            )
+        };
+        let rules: Vec<String> = (0..rules).map(rule).collect();
+        let selector = "selector: {matchLabels: {istio: ingressgateway}}";
+        let spec = format!("{selector}, url: canary-split, pluginConfig: {{rules: [{}]}}", rules.join(", "));
+        object("WasmPlugin", "extensions.istio.io/v1alpha1", "canary-split", "istio-system", &spec)
+    };
+    type Text<'t> = Box<dyn Fn(usize) -> String + 't>;
+    let all = |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<String>();
+    let named = |prefix: &str, at: usize| format!("{prefix}{at}");
+    let table: [(&str, Text); 8] = [
+        (
+            "Services and routes in one namespace",
+            Box::new(|count| {
+                let one = |at| {
+                    service(&named("s", at), "shop")
+                        + &routes(at, &named("a", at), "shop", "edge/g", &format!("s{at}.shop.svc.cluster.local"))
+                };
+                config(1) + &gateway("g", "edge", "*") + &all(count, &one)
+            }),
+        ),
+        (
+            "Services of one name in many namespaces",
+            Box::new(|count| {
+                let one = |at| {
+                    let namespace = named("n", at);
+                    service("s", &namespace) + &rule("s", &namespace) + &routes(at, "a", &namespace, "edge/g", "s")
+                };
+                config(1) + &gateway("g", "edge", "*") + &all(count, &one)
+            }),
+        ),
+        (
+            "DestinationRules of one name that are not where the routes are",
+            Box::new(|count| {
+                let one = |at| {
+                    rule("s", &named("m", at))
+                        + &service("s", &named("n", at))
+                        + &routes(at, "a", &named("n", at), "edge/g", "s")
+                };
+                config(1) + &gateway("g", "edge", "*") + &all(count, &one)
+            }),
+        ),
+        (
+            "rules with routes",
+            Box::new(|count| {
+                config(count)
+                    + &gateway("g", "edge", "*")
+                    + &all(count, &|at| routes(at, &named("a", at), "shop", "edge/g", "s"))
+            }),
+        ),
+        (
+            "pods in one namespace",
+            Box::new(|count| {
+                let one = |at| {
+                    service(&named("s", at), "shop")
+                        + &rule(&named("s", at), "shop")
+                        + &pods(at, "v1")
+                        + &pods(at, "v2")
+                        + &routes(at, &named("a", at), "shop", "edge/g", &named("s", at))
+                };
+                config(1) + &gateway("g", "edge", "*") + &all(count, &one)
+            }),
+        ),
+        (
+            "Gateways that are in another namespace",
+            Box::new(|count| {
+                let one = |at| {
+                    gateway(&named("g", at), "edge", &format!("h{at}.example.com"))
+                        + &routes(at, &named("a", at), "shop", &named("g", at), "s")
+                };
+                config(count) + &all(count, &one)
+            }),
+        ),
+        (
+            "Gateways of one name in many namespaces",
+            Box::new(|count| {
+                let one = |at| {
+                    gateway("g", &named("n", at), &format!("h{at}.example.com"))
+                        + &routes(at, "a", &named("n", at), "g", "s")
+                };
+                config(count) + &all(count, &one)
+            }),
+        ),
+        (
+            "routes for sidecars alone",
+            Box::new(|count| config(count) + &all(count, &|at| routes(at, &named("a", at), "shop", "mesh", "s"))),
+        ),
+    ];
+    for (what, text) in table {
+        assert_linear(what, CHECK, 300, &text);
+    }
+}
+
+#[test]
+fn time_grows_with_the_number_of_config_errors() {
+    let listed = |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().join(", ");
+    type Text<'t> = Box<dyn Fn(usize) -> String + 't>;
+    let rule = |more: String| format!("rules: [{{name: a, subset: v1, {more}}}]");
+    let table: [(&str, Text); 5] = [
+        ("rules without anything", Box::new(|count| format!("rules: [{}]", listed(count, &|_| "{}".to_owned())))),
+        ("fields that nobody knows", Box::new(|count| rule(listed(count, &|at| format!("a{at}: 1"))))),
+        ("one field again and again", Box::new(|count| rule(listed(count, &|_| "a: 1".to_owned())))),
+        (
+            "conditions that are none",
+            Box::new(|count| rule(format!("match: [{}]", listed(count, &|_| "1".to_owned())))),
+        ),
+        (
+            "headers that are compared with nothing",
+            Box::new(|count| rule(format!("match: [{{headers: {{{}}}}}]", listed(count, &|at| format!("a{at}: 1"))))),
+        ),
+    ];
+    for (what, text) in table {
+        assert_linear(what, CHECK, 2000, &text);
+        assert_linear(what, &["explain", "--config", "-", "a.test"], 2000, &text);
+    }
+    // Of thousands some are shown, and how many there are.
+    let (out, ..) = ended(&fed(CHECK, &format!("rules: [{}]", listed(2000, &|_| "{}".to_owned()))));
+    let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let findings = answer["findings"].as_array().unwrap();
+    let last = findings.last().unwrap()["message"].as_str().unwrap();
+    assert_eq!(findings.len(), 1000);
+    assert!(last.ends_with("; 3000 more errors of this config are not shown"), "{last}");
+    // In an object as well as alone.
+    let plugin = "{apiVersion: extensions.istio.io/v1alpha1, kind: WasmPlugin, metadata: {name: c}, spec: {url: canary-split, pluginConfig: {";
+    assert_linear("fields in a plugin", CHECK, 2000, &|count| {
+        format!("{plugin}{}}}}}}}", rule(listed(count, &|at| format!("a{at}: 1"))))
+    });
 }

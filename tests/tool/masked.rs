@@ -5,7 +5,7 @@ use super::{ended, fed};
 const SECRET: &str = "THE-SECRET";
 
 /// What is below `pluginConfig`; every entry holds the secret.
-const CONFIGS: [&str; 35] = [
+const CONFIGS: [&str; 43] = [
     "{Seal: THE-SECRET, rules: [{name: a, subset: v1}]}",
     "{sael: THE-SECRET, rules: [{name: a, subset: v1}]}",
     "{rules: [{name: a, subset: v1, seal: THE-SECRET}]}",
@@ -41,10 +41,20 @@ const CONFIGS: [&str; 35] = [
     "{rules: [{name: a, subset: v1, match: [{headers: {x-k: {THE-SECRET: x}}}]}]}",
     "{config: {seal: THE-SECRET}, rules: [{name: a, subset: v1}]}",
     "{seal: x} # it was THE-SECRET",
+    // What a merge replaces, and what replaces what is merged.
+    "{seal: THE-SECRET, <<: {seal: x}, rules: [{name: a, subset: v1}]}",
+    "{<<: {seal: THE-SECRET}, seal: x, rules: [{name: a, subset: v1}]}",
+    "{<<: [{seal: x}, {seal: THE-SECRET}], rules: [{name: a, subset: v1}]}",
+    "{rules: [{name: a, subset: v1, match: [{headers: {x-k: {exact: THE-SECRET, <<: {exact: x}}}}]}]}",
+    "{rules: [{name: a, subset: v1, match: [{headers: {x-k: {<<: {exact: {THE-SECRET: x}}, exact: x}}}]}]}",
+    "{rules: [{name: a, subset: v1, match: [{<<: {headers: {x-k: {exact: THE-SECRET}}}, headers: {x-k: {exact: x}}}]}]}",
+    // A comment on a line without a secret.
+    "{rules: [{name: a, subset: v1}]} # THE-SECRET",
+    "{rules: [{name: \"a\", subset: 'v1'}]} # 'THE-SECRET'",
 ];
 
 /// What is in a VirtualService's list `http`.
-const ROUTES: [&str; 21] = [
+const ROUTES: [&str; 24] = [
     "{headers: {request: {set: {x-api-key: THE-SECRET}}}, ",
     "{headers: {request: {add: {authorization: Bearer THE-SECRET}}}, ",
     "{headers: {response: {set: {set-cookie: 'a=THE-SECRET; Path=/'}}}, ",
@@ -53,6 +63,9 @@ const ROUTES: [&str; 21] = [
     "{Headers: {x-k: THE-SECRET}, ",
     "{appendRequestHeaders: {x-k: THE-SECRET}, ",
     "{match: [{headers: {x-canary-subset: {exact: THE-SECRET-7d1f4c0a}}}], ",
+    "{match: [{headers: {x-canary-subset: {exact: THE-SECRET}}}], ",
+    "{match: [{headers: {x-canary-subset: {prefix: THE-SECRET, <<: {prefix: x}}}}], ",
+    "{match: [{headers: {x-k: {<<: {exact: THE-SECRET}, exact: x}}}], ",
     "{match: [{withoutHeaders: {THE-SECRET}}], ",
     "{requestHeaders: [THE-SECRET], ",
     "{match: [{withoutHeaders: {x-k: THE-SECRET}}], ",

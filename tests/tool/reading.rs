@@ -52,6 +52,75 @@ fn trial_26_one_unreadable_file_template_or_kustomization_does_not_end_the_call(
     assert_eq!((codes, code), (vec!["header-mismatch".to_owned()], 2), "{lines:?}");
 }
 
+/// A WasmPlugin of this name with these weights.
+fn plugin(name: &str, [v1, v2]: [u32; 2]) -> String {
+    let split = format!("split: [{{subset: v1, weight: {v1}}}, {{subset: v2, weight: {v2}}}]");
+    format!(
+        "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {{name: {name}}}\nspec:\n  pluginName: canary-split\n  pluginConfig:\n    rules: [{{name: shop, {split}}}]\n"
+    )
+}
+
+#[test]
+fn explain_and_diff_go_on_after_what_cannot_be_read_and_end_with_2() {
+    let (old, new) = (plugin("shop", [90, 10]), plugin("shop", [50, 50]));
+    let cut = format!("{new}---\na: [\n");
+    let files = [
+        ("old/p.yaml", old.as_str()),
+        ("new/p.yaml", &new),
+        ("new/broken.yaml", "a: ["),
+        ("new/k/kustomization.yaml", "resources: [missing.yaml]\n"),
+        ("cut.yaml", &cut),
+        ("nothing/a.yaml", "a: ["),
+        ("nothing/b.yaml", "b: ["),
+        ("more/p.yaml", &old),
+        ("more/q.yaml", &plugin("other", [1, 1])),
+    ];
+    let folder = Folder::new("goes-on", &files);
+    let run = |arguments: &[&str]| {
+        let is_path = |word: &&str| folder.0.join(word).exists();
+        let arguments: Vec<String> = arguments
+            .iter()
+            .map(|word| if is_path(word) { folder.0.join(word).display().to_string() } else { word.to_string() })
+            .collect();
+        let (out, error, code) = ended(&tool(&arguments.iter().map(String::as_str).collect::<Vec<_>>()));
+        (out, error.lines().map(|line| folder.shorten(line)).collect::<Vec<_>>(), code)
+    };
+    for (place, lines) in [("new", 2), ("cut.yaml", 1)] {
+        let (out, told, code) = run(&["explain", "--config", place, "--draw", "00000000", "a.test"]);
+        assert!(out.starts_with("rule shop decides\n") && code == 2 && told.len() == lines, "{place}: {out}{told:?}");
+        let (out, ..) = run(&["explain", "--output", "json", "--config", place, "--draw", "00000000", "a.test"]);
+        let answer: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(answer["unreadable"].as_array().unwrap().len(), lines, "{place}");
+        for [one, other] in [["old", place], [place, "old"]] {
+            let (out, told, code) = run(&["diff", one, other]);
+            assert!(out.starts_with("rule shop\n") && code == 2 && told.len() == lines, "{one} {other}: {out}{told:?}");
+            assert!(told.iter().any(|line| line.contains(".yaml:") && line.contains("not YAML")), "{told:?}");
+        }
+        let (out, ..) = run(&["diff", "--output", "json", "old", place]);
+        let answer: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((answer["unreadable"].as_array().unwrap().len(), &answer["differs"]), (lines, &true.into()));
+    }
+    // What is on one side alone may be in what cannot be read on the other.
+    for [one, other] in [["more", "new"], ["new", "more"]] {
+        let (out, told, code) = run(&["diff", one, other]);
+        let left_out = "canary-split: other is on one side alone, as far as they could be read; it was not compared";
+        assert!(!out.contains("other") && code == 2 && told.iter().any(|line| line == left_out), "{out}{told:?}");
+    }
+    let (out, ..) = run(&["diff", "more", "old"]);
+    assert!(out.contains("plugin other: gone"), "{out}");
+    // Where nothing is left, all of it is told.
+    for arguments in
+        [&["explain", "--config", "nothing", "a.test"][..], &["diff", "nothing", "old"], &["diff", "old", "nothing"]]
+    {
+        let (out, told, code) = run(arguments);
+        assert_eq!((out.as_str(), told.len(), code), ("", 2, 2), "{arguments:?} {told:?}");
+    }
+    // An edit on half of a file is none.
+    let (out, told, code) = run(&["set", "cut.yaml", "shop", "v1=1"]);
+    let text = std::fs::read_to_string(folder.0.join("cut.yaml")).unwrap();
+    assert_eq!((out.as_str(), told.len(), code, text), ("", 1, 2, cut.clone()));
+}
+
 #[test]
 fn trial_25_objects_of_json_may_follow_one_another() {
     let object = |name: &str, more: &str| {

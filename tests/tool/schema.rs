@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// What no schema can say: what the parser says, why no schema does, and the rules of a config in which nothing else is wrong.
-const UNSAID: [(&str, &str, &str); 17] = [
+const UNSAID: [(&str, &str, &str); 23] = [
     (
         "is already the name of rules[",
         "names are compared over all rules",
@@ -88,6 +88,36 @@ const UNSAID: [(&str, &str, &str); 17] = [
         "covers none of the rule's hosts",
         "a domain is compared with the rule's hosts",
         r#"{"name": "t", "hosts": ["a.test"], "split": [{"subset": "v1", "weight": 1}], "sticky": {"cookie": {"domain": "example.com"}}}"#,
+    ),
+    (
+        "is no time of RFC 3339",
+        "a day exists or not by the calendar",
+        r#"{"name": "t", "split": [{"subset": "v1", "weight": 1}, {"subset": "v2", "weight": 1}], "ramp": {"start": "2026-02-30T00:00:00Z", "steps": [{"after": "0s", "weights": {"v1": 1, "v2": 1}}]}}"#,
+    ),
+    (
+        "is before 1970",
+        "zones are added up",
+        r#"{"name": "t", "split": [{"subset": "v1", "weight": 1}, {"subset": "v2", "weight": 1}], "ramp": {"start": "1970-01-01T00:00:00+01:00", "steps": [{"after": "0s", "weights": {"v1": 1, "v2": 1}}]}}"#,
+    ),
+    (
+        "missing; a step names every subset of the split",
+        "names are compared with those of the split",
+        r#"{"name": "t", "split": [{"subset": "v1", "weight": 1}, {"subset": "v2", "weight": 1}], "ramp": {"start": "2026-12-01T09:00:00Z", "steps": [{"after": "0s", "weights": {"v1": 1}}]}}"#,
+    ),
+    (
+        "no subset of this split; it has ",
+        "names are compared with those of the split",
+        r#"{"name": "t", "split": [{"subset": "v1", "weight": 1}, {"subset": "v2", "weight": 1}], "ramp": {"start": "2026-12-01T09:00:00Z", "steps": [{"after": "0s", "weights": {"v1": 1, "v2": 1, "v3": 1}}]}}"#,
+    ),
+    (
+        "is not later than ",
+        "steps are compared",
+        r#"{"name": "t", "split": [{"subset": "v1", "weight": 1}, {"subset": "v2", "weight": 1}], "ramp": {"start": "2026-12-01T09:00:00Z", "steps": [{"after": "0s", "weights": {"v1": 1, "v2": 1}}, {"after": "0h", "weights": {"v1": 1, "v2": 1}}]}}"#,
+    ),
+    (
+        "between: linear needs one sum",
+        "weights are added up",
+        r#"{"name": "t", "split": [{"subset": "v1", "weight": 1}, {"subset": "v2", "weight": 1}], "ramp": {"start": "2026-12-01T09:00:00Z", "steps": [{"after": "0s", "weights": {"v1": 1, "v2": 1}}, {"after": "1h", "weights": {"v1": 1, "v2": 2}}], "between": "linear"}}"#,
     ),
 ];
 
@@ -175,7 +205,11 @@ const FULL: &str = r#"{
             "cookie": {"name": "c", "ttl": "1h30m", "path": "/a", "domain": ".example.com", "sameSite": "None", "secure": true,
                 "httpOnly": false, "partitioned": true, "renew": false, "draw": "client"}}},
         {"name": "c", "split": [{"subset": "v1", "weight": 80.0}], "sticky": {"cookie": {"name": "__Host-c", "sameSite": "Lax", "draw": "random"}, "onWeightChange": "rebalance"}},
-        {"name": "d", "subset": "v2", "remember": {"cookie": {"name": "__Secure-d", "ttl": "24h", "renew": false}, "forget": [{"uri": {"exact": "/"}}, {"queryParams": {"x": {}}}]}}
+        {"name": "d", "subset": "v2", "remember": {"cookie": {"name": "__Secure-d", "ttl": "24h", "renew": false}, "forget": [{"uri": {"exact": "/"}}, {"queryParams": {"x": {}}}]}},
+        {"name": "e", "split": [{"subset": "v1", "weight": 1}, {"subset": "v2", "weight": 0}],
+            "ramp": {"start": "2026-12-01T09:00:00Z", "between": "linear", "pausedAt": "2026-12-01T10:00:00.5+01:00",
+                "steps": [{"after": "0s", "weights": {"v1": 1, "v2": 0}}, {"after": "1h30m", "weights": {"v1": 0, "v2": 1}}]},
+            "guard": {"margin": "0.25%", "holdFor": "10m", "action": "observe"}}
     ]}"#;
 /// What remembers, wrong in one point or in none, beside a fixed subset or a split.
 const REMEMBER: [&str; 8] = [
@@ -231,6 +265,64 @@ const STICKY: [&str; 14] = [
     r#"{"cookie": {"name": "__Host-c", "path": "/", "domain": null}}"#,
     r#"{"cookie": {"name": "__Hostc", "path": "/a"}}"#,
 ];
+
+/// Times and percentages as they are written, and durations of a `holdFor`.
+const TIMES: [(&str, bool); 16] = [
+    ("2026-12-01T09:00:00Z", true),
+    ("2026-12-01t09:00:00z", true),
+    ("2026-12-01 09:00:00.123456789012+23:59", true),
+    ("1969-12-31T23:59:59-01:00", true),
+    ("2026-12-01T09:00:00", false),
+    ("2026-12-01T09:00Z", false),
+    ("2026-12-01", false),
+    ("2026-12-01T24:00:00Z", false),
+    ("2026-12-01T09:60:00Z", false),
+    ("2026-13-01T09:00:00Z", false),
+    ("2026-12-32T09:00:00Z", false),
+    ("2026-12-01T09:00:00.Z", false),
+    ("2026-12-01T09:00:00+24:00", false),
+    ("2026-12-01T09:00:00+0100", false),
+    ("12026-12-01T09:00:00Z", false),
+    (" 2026-12-01T09:00:00Z", false),
+];
+const GUARDS: [(&str, bool); 18] = [
+    (r#""margin":"0%""#, true),
+    (r#""margin":"100.00%""#, true),
+    (r#""margin":"099.99%""#, true),
+    (r#""margin":"100.01%""#, false),
+    (r#""margin":"101%""#, false),
+    (r#""margin":"1000%""#, false),
+    (r#""margin":"0.125%""#, false),
+    (r#""margin":"1.%""#, false),
+    (r#""margin":".5%""#, false),
+    (r#""margin":"1""#, false),
+    (r#""margin":"-1%""#, false),
+    (r#""margin":"1 %""#, false),
+    (r#""holdFor":"1s""#, true),
+    (r#""holdFor":"0.5m0s""#, true),
+    (r#""holdFor":"0s""#, false),
+    (r#""holdFor":"0h0.0m.0s""#, false),
+    (r#""holdFor":"0""#, false),
+    (r#""action":"abort""#, false),
+];
+
+#[test]
+fn schema_and_parser_agree_on_times_percentages_and_a_guards_durations() {
+    let split = r#""split":[{"subset":"v1","weight":1}]"#;
+    let time = |&(time, is_good): &(&str, bool)| {
+        (
+            rule(&format!(r#"{split},"ramp":{{"start":"{time}","steps":[{{"after":"0s","weights":{{"v1":1}}}}]}}"#)),
+            is_good,
+        )
+    };
+    let guard = |&(fields, is_good): &(&str, bool)| (rule(&format!(r#"{split},"guard":{{{fields}}}"#)), is_good);
+    let cases: Vec<(String, bool)> = TIMES.iter().map(time).chain(GUARDS.iter().map(guard)).collect();
+    let texts: Vec<String> = cases.iter().map(|(text, _)| text.clone()).collect();
+    for ((text, is_good), errors) in cases.iter().zip(validated(&schema("config"), &texts)) {
+        assert_eq!(Config::from_json(text.as_bytes()).is_ok(), *is_good, "{text}");
+        assert_eq!(errors.is_some_and(|errors| errors.is_empty()), *is_good, "the schema: {text}");
+    }
+}
 
 fn documents() -> Vec<String> {
     let mut texts: Vec<String> =
@@ -312,7 +404,7 @@ fn schema_and_parser_agree_but_for_what_no_schema_can_say() {
 
 /// The files of the shipped WasmPlugins and of their patches, and what stands there.
 fn shipped() -> Vec<(String, String)> {
-    let overlays = ["prepared", "sealed", "sticky", "testers", "weighted"];
+    let overlays = ["prepared", "rollout", "sealed", "sticky", "testers", "weighted"];
     let paths = overlays.map(|overlay| format!("manifests/overlays/{overlay}/wasmplugin.yaml"));
     let paths = [&["wasmplugin/wasmplugin.yaml".to_owned()], &paths[..]].concat();
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));

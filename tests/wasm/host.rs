@@ -3,7 +3,7 @@
 
 use crate::common::Visitor;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use wasmi::{AsContext, AsContextMut, Caller, Engine, Extern, Func, Instance, Linker, Memory, Module, Store, Val};
@@ -15,6 +15,7 @@ const CAS_MISMATCH: u32 = 8;
 
 const REQUEST_HEADERS: u32 = 0;
 const RESPONSE_HEADERS: u32 = 2;
+const RESPONSE_TRAILERS: u32 = 3;
 const PLUGIN_CONFIGURATION: u32 = 7;
 
 const CRITICAL: u32 = 5;
@@ -71,6 +72,12 @@ enum Phase {
     Configure,
     Request,
     Response,
+    /// The response's trailers have come; its headers are out of reach.
+    Trailers,
+    /// A stream has ended: properties can be read, headers cannot.
+    Ended,
+    /// A second has passed.
+    Tick,
     /// Streams come and go; nothing of a request can be reached.
     Between,
     /// A config is no longer in use.
@@ -86,12 +93,19 @@ struct Vm {
     configuration: Vec<u8>,
     request: Headers,
     response: Headers,
+    trailers: Headers,
+    flags: u64,
+    details: &'static str,
     visitor: Visitor,
     /// Headers that were written in this phase, and those that were asked for.
     written: Vec<String>,
     asked: Vec<String>,
     /// Stats that this VM has defined.
-    defined: Vec<String>,
+    defined: HashSet<String>,
+    /// Configs that want to know when a second has passed.
+    ticking: Vec<(String, u32)>,
+    /// The config whose call this is.
+    root: u32,
     random: u64,
 }
 
@@ -116,6 +130,33 @@ pub struct Stream {
     context: u32,
     request: Headers,
     written: String,
+}
+
+impl Stream {
+    /// The subset header that the filter has written.
+    pub fn subset(&self) -> Option<Vec<u8>> {
+        self.request.iter().find(|(name, _)| *name == self.written).map(|(_, value)| value.clone())
+    }
+}
+
+/// How an upstream, or Envoy itself, answers.
+#[derive(Clone, Default)]
+pub struct Reply {
+    pub headers: Headers,
+    /// Whether the headers are not all that comes.
+    pub has_body: bool,
+    pub trailers: Option<Headers>,
+    /// Envoy's `response.flags` when the headers come, and when the stream has ended.
+    pub flags: [u64; 2],
+    /// Envoy's `response.code_details`.
+    pub details: &'static str,
+}
+
+/// A good answer, with a body.
+impl From<Headers> for Reply {
+    fn from(headers: Headers) -> Reply {
+        Reply { headers, has_body: true, trailers: None, flags: [0, 0], details: "via_upstream" }
+    }
 }
 
 /// What came of one request.
@@ -178,10 +219,15 @@ impl Worker {
             configuration: Vec::new(),
             request: Headers::new(),
             response: Headers::new(),
+            trailers: Headers::new(),
+            flags: 0,
+            details: "",
             visitor: Visitor::default(),
             written: Vec::new(),
             asked: Vec::new(),
-            defined: Vec::new(),
+            defined: HashSet::new(),
+            ticking: Vec::new(),
+            root: 0,
             random: seed,
         };
         let mut store = Store::new(program.0.engine(), vm);
@@ -203,6 +249,7 @@ impl Worker {
         let root = self.context(Phase::Start, plugin, 0);
         assert_eq!(self.call("proxy_on_vm_start", &[root, 0]), Some(1));
         self.store.data_mut().phase = Phase::Configure;
+        self.store.data_mut().root = root;
         let size = u32::try_from(configuration.len()).unwrap();
         let good = self.call("proxy_on_configure", &[root, size]);
         assert_eq!(good, Some(1), "on_configure must always be true");
@@ -239,8 +286,16 @@ impl Worker {
         self.store.data_mut().visitor = visitor;
     }
 
+    /// A second has passed for all configs that want to know: older ones too, while they have a stream.
+    pub fn tick(&mut self) {
+        for (plugin, root) in self.store.data().ticking.clone() {
+            self.enter(Phase::Tick, &plugin);
+            self.call("proxy_on_tick", &[root]);
+        }
+    }
+
     /// One request and its response.
-    pub fn exchange(&mut self, plugin: &str, request: Headers, response: Headers) -> Exchange {
+    pub fn exchange(&mut self, plugin: &str, request: Headers, response: impl Into<Reply>) -> Exchange {
         let stream = self.open(plugin, request);
         self.respond(stream, response)
     }
@@ -262,13 +317,28 @@ impl Worker {
     }
 
     /// The response to a request passes the filter.
-    pub fn respond(&mut self, stream: Stream, response: Headers) -> Exchange {
-        let lines = u32::try_from(response.len()).unwrap();
-        self.store.data_mut().response = response;
-        self.enter(Phase::Response, &stream.plugin);
-        let action = self.call("proxy_on_response_headers", &[stream.context, lines, 1]);
-        assert_eq!(action, Some(0), "the filter never holds a response");
+    pub fn respond(&mut self, stream: Stream, reply: impl Into<Reply>) -> Exchange {
+        let Reply { headers, has_body, trailers, flags: [flags, end_flags], details } = reply.into();
+        let is_all = !has_body && trailers.is_none();
+        let lines = u32::try_from(headers.len()).unwrap();
         let vm = self.store.data_mut();
+        (vm.response, vm.flags, vm.details) = (headers, flags, details);
+        self.enter(Phase::Response, &stream.plugin);
+        let action = self.call("proxy_on_response_headers", &[stream.context, lines, is_all.into()]);
+        assert_eq!(action, Some(0), "the filter never holds a response");
+        let written = std::mem::take(&mut self.store.data_mut().written);
+        if let Some(trailers) = trailers
+            && self.instance.get_func(&self.store, "proxy_on_response_trailers").is_some()
+        {
+            let lines = u32::try_from(trailers.len()).unwrap();
+            self.store.data_mut().trailers = trailers;
+            self.enter(Phase::Trailers, &stream.plugin);
+            let action = self.call("proxy_on_response_trailers", &[stream.context, lines]);
+            assert_eq!(action, Some(0), "the filter never holds trailers");
+        }
+        let vm = self.store.data_mut();
+        vm.flags = end_flags;
+        vm.written = written;
         // Cookies are lines of their own.
         vm.written.retain(|name| name != "set-cookie");
         let mut written = vm.written.clone();
@@ -282,7 +352,8 @@ impl Worker {
 
     /// A stream ends, with or without a response.
     pub fn reset(&mut self, stream: Stream) {
-        self.end(Phase::Between, &stream.plugin, stream.context);
+        self.end(Phase::Ended, &stream.plugin, stream.context);
+        self.store.data_mut().flags = 0;
         let streams = self.streams.get_mut(&stream.root).unwrap();
         *streams -= 1;
         if *streams == 0 {
@@ -319,13 +390,14 @@ impl Worker {
     fn end(&mut self, phase: Phase, plugin: &str, context: u32) {
         self.enter(phase, plugin);
         // Envoy calls what is exported; of a config it logs nothing.
-        let logs = phase == Phase::Between;
+        let logs = phase == Phase::Ended;
         for callback in ["proxy_on_done", "proxy_on_log", "proxy_on_delete"] {
             if (logs || callback != "proxy_on_log") && self.instance.get_func(&self.store, callback).is_some() {
                 let answer = self.call(callback, &[context]);
                 assert!(callback != "proxy_on_done" || answer == Some(1), "Envoy would wait for the filter");
             }
         }
+        self.store.data_mut().ticking.retain(|&(_, root)| root != context);
     }
 
     fn call(&mut self, name: &str, arguments: &[u32]) -> Option<u32> {
@@ -387,6 +459,7 @@ fn headers<'a>(caller: &'a mut Caller<'_, Vm>, map: u32) -> Option<&'a mut Heade
     match (map, vm.phase) {
         (REQUEST_HEADERS, Phase::Request) => Some(&mut vm.request),
         (RESPONSE_HEADERS, Phase::Response) => Some(&mut vm.response),
+        (RESPONSE_TRAILERS, Phase::Trailers) => Some(&mut vm.trailers),
         _ => None,
     }
 }
@@ -397,7 +470,7 @@ fn name(caller: &Caller<'_, Vm>, at: u32, length: u32) -> Result<String> {
 }
 
 fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
-    use Phase::{Configure, Request, Response, Start, Unload};
+    use Phase::{Configure, Ended, Request, Response, Start, Tick, Trailers, Unload};
     let mut linker = Linker::new(module.engine());
     let l = &mut linker;
 
@@ -406,7 +479,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         c.data().shared.borrow_mut().log.push((level, line));
         // The text of a panic comes just before the trap.
         if level < CRITICAL {
-            enter(&c, "proxy_log", &[Configure, Phase::Between, Unload])?;
+            enter(&c, "proxy_log", &[Configure, Phase::Between, Tick, Unload])?;
         }
         Ok(OK)
     })
@@ -434,7 +507,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         "env",
         "proxy_get_property",
         |mut c: Caller<'_, Vm>, path: u32, length: u32, at: u32, size: u32| -> Result<u32> {
-            enter(&c, "proxy_get_property", &[Configure, Request])?;
+            enter(&c, "proxy_get_property", &[Configure, Request, Response, Trailers, Ended])?;
             let plugin = c.data().plugin.clone().into_bytes();
             let path = read(&c, path, length)?;
             let path: Vec<&[u8]> = path.split(|&b| b == 0).collect();
@@ -455,6 +528,14 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
                         None => Ok(NOT_FOUND),
                     }
                 }
+                (Response | Trailers | Ended, [b"response", b"flags"]) => {
+                    let flags = c.data().flags.to_le_bytes();
+                    give(&mut c, &flags, at, size)
+                }
+                (Response | Trailers | Ended, [b"response", b"code_details"]) => {
+                    let details = c.data().details;
+                    give(&mut c, details.as_bytes(), at, size)
+                }
                 (phase, other) => Err(wasmi::Error::new(format!("property {other:?} in the phase {phase:?}"))),
             }
         },
@@ -465,7 +546,11 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         "env",
         "proxy_get_shared_data",
         |mut c: Caller<'_, Vm>, key: u32, length: u32, at: u32, size: u32, cas_at: u32| -> Result<u32> {
-            enter(&c, "proxy_get_shared_data", &[Configure, Phase::Between, Phase::Request, Phase::Response, Unload])?;
+            enter(
+                &c,
+                "proxy_get_shared_data",
+                &[Configure, Phase::Between, Request, Response, Trailers, Ended, Tick, Unload],
+            )?;
             let key = read(&c, key, length)?;
             let found = c.data().shared.borrow().data.get(&key).cloned();
             let Some((bytes, cas)) = found else { return Ok(NOT_FOUND) };
@@ -479,7 +564,11 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         "env",
         "proxy_set_shared_data",
         |c: Caller<'_, Vm>, key: u32, length: u32, at: u32, size: u32, cas: u32| -> Result<u32> {
-            enter(&c, "proxy_set_shared_data", &[Configure, Phase::Between, Phase::Request, Phase::Response, Unload])?;
+            enter(
+                &c,
+                "proxy_set_shared_data",
+                &[Configure, Phase::Between, Request, Response, Trailers, Ended, Tick, Unload],
+            )?;
             let (key, bytes) = (read(&c, key, length)?, read(&c, at, size)?);
             if !key.starts_with(b"canary-split/") {
                 // All plugins of a proxy share one namespace.
@@ -505,7 +594,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         "env",
         "proxy_get_header_map_value",
         |mut c: Caller<'_, Vm>, map: u32, key: u32, length: u32, at: u32, size: u32| -> Result<u32> {
-            enter(&c, "proxy_get_header_map_value", &[Request, Response])?;
+            enter(&c, "proxy_get_header_map_value", &[Request, Response, Trailers])?;
             let name = name(&c, key, length)?;
             if c.data().asked.contains(&name) {
                 return Err(wasmi::Error::new(format!("{name} is asked for twice")));
@@ -573,12 +662,15 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         "env",
         "proxy_define_metric",
         |mut c: Caller<'_, Vm>, _kind: u32, at: u32, length: u32, id_at: u32| -> Result<u32> {
-            enter(&c, "proxy_define_metric", &[Configure, Request, Response, Phase::Between, Unload])?;
+            enter(
+                &c,
+                "proxy_define_metric",
+                &[Configure, Request, Response, Trailers, Ended, Tick, Phase::Between, Unload],
+            )?;
             let name = String::from_utf8(read(&c, at, length)?).map_err(|e| wasmi::Error::new(e.to_string()))?;
-            if c.data().defined.contains(&name) {
+            if !c.data_mut().defined.insert(name.clone()) {
                 return Err(wasmi::Error::new(format!("{name} is defined twice in one VM, each time with a new id")));
             }
-            c.data_mut().defined.push(name.clone());
             let id = {
                 let mut shared = c.data().shared.borrow_mut();
                 shared.stats.entry(name.clone()).or_default();
@@ -592,19 +684,44 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
     .unwrap();
 
     l.func_wrap("env", "proxy_increment_metric", |c: Caller<'_, Vm>, id: u32, offset: i64| -> Result<u32> {
-        enter(&c, "proxy_increment_metric", &[Configure, Request, Response])?;
+        enter(&c, "proxy_increment_metric", &[Configure, Request, Response, Trailers, Ended])?;
         Ok(stat(&c, id, |value| (offset > 0).then_some(value + offset)))
     })
     .unwrap();
 
+    l.func_wrap("env", "proxy_get_metric", |mut c: Caller<'_, Vm>, id: u32, at: u32| -> Result<u32> {
+        enter(&c, "proxy_get_metric", &[Configure, Tick])?;
+        let mut found = 0;
+        let status = stat(&c, id, |value| {
+            found = value;
+            Some(value)
+        });
+        let memory = memory(&c);
+        memory.write(&mut c, at as usize, &found.to_le_bytes()).map_err(|e| wasmi::Error::new(e.to_string()))?;
+        Ok(status)
+    })
+    .unwrap();
+
+    l.func_wrap("env", "proxy_set_tick_period_milliseconds", |mut c: Caller<'_, Vm>, period: u32| -> Result<u32> {
+        enter(&c, "proxy_set_tick_period_milliseconds", &[Configure])?;
+        if period != 1000 {
+            return Err(wasmi::Error::new(format!("a tick of {period} ms")));
+        }
+        let vm = c.data_mut();
+        vm.ticking.push((vm.plugin.clone(), vm.root));
+        Ok(OK)
+    })
+    .unwrap();
+
     l.func_wrap("env", "proxy_record_metric", |c: Caller<'_, Vm>, id: u32, value: i64| -> Result<u32> {
-        enter(&c, "proxy_record_metric", &[Configure, Phase::Between, Unload])?;
+        enter(&c, "proxy_record_metric", &[Configure, Tick, Phase::Between, Unload])?;
         Ok(stat(&c, id, |_| Some(value)))
     })
     .unwrap();
 
     l.func_wrap("env", "proxy_get_current_time_nanoseconds", |mut c: Caller<'_, Vm>, at: u32| -> Result<u32> {
-        enter(&c, "proxy_get_current_time_nanoseconds", &[Configure, Request, Phase::Between, Unload])?;
+        let phases = [Configure, Request, Response, Trailers, Ended, Tick, Phase::Between, Unload];
+        enter(&c, "proxy_get_current_time_nanoseconds", &phases)?;
         let nanoseconds = c.data().shared.borrow().time * 1_000_000_000;
         let memory = memory(&c);
         memory.write(&mut c, at as usize, &nanoseconds.to_le_bytes()).map_err(|e| wasmi::Error::new(e.to_string()))?;

@@ -45,15 +45,18 @@ enum Command {
     Check(check::Options),
     /// Who moves if one config takes the place of another, and which cookies lose their meaning
     ///
-    /// It ends with 0 if nothing differs in effect, 1 if something does or a config has faults, 2 if it could not compare.
+    /// It ends with 0 if nothing differs in effect, 1 if something does or a config has faults, 2 if it could not compare,
+    /// or not all: what cannot be read is named, and the rest is compared.
     Diff(diff::Options),
     /// What the filter decides about a request, spelled as for curl, and why
     ///
-    /// It ends with 0 if that is printed, 1 if it is printed and the config has faults, 2 if there is nothing to decide by.
+    /// It ends with 0 if that is printed, 1 if it is printed and the config has faults, 2 if there is nothing to decide
+    /// by, or if something next to it cannot be read.
     Explain(Box<explain::Options>),
     /// Other weights in a file, and nothing else; prints who moves
     ///
     /// It ends with 0 if that was done, 1 if it was done and another rule of the config has faults, 2 if nothing was done.
+    /// Nothing is done if any document of the file cannot be read: it may hold the same rule, and the edit would be half of one.
     Set(set::Options),
     /// Who moves when weights are edited: beside other schemes, or day by day
     ///
@@ -96,8 +99,8 @@ fn print(out: &[u8]) -> Result<(), String> {
 fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<u8, String> {
     let is_good = match command {
         Command::Check(options) => return check::run(options, output, out),
-        Command::Diff(options) => diff::run(options, output, out),
-        Command::Explain(options) => explain::run(options, output, out),
+        Command::Diff(options) => return diff::run(options, output, out),
+        Command::Explain(options) => return explain::run(options, output, out),
         Command::Set(options) => set::run(options, output, out),
         Command::Simulate(options) => simulate::run(options, output, out).map(|()| true),
         Command::Schema(options) => schema::run(options, out).map(|()| true),

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use walrus::{ExportItem, FunctionId, FunctionKind, Module};
 
 /// What Envoy needs of the filter.
-const KEPT: [&str; 10] = [
+const KEPT: [&str; 12] = [
     "_initialize",
     "memory",
     "proxy_abi_version_0_2_1",
@@ -23,6 +23,8 @@ const KEPT: [&str; 10] = [
     "proxy_on_memory_allocate",
     "proxy_on_request_headers",
     "proxy_on_response_headers",
+    "proxy_on_response_trailers",
+    "proxy_on_tick",
     "proxy_on_vm_start",
 ];
 

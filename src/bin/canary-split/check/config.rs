@@ -1,5 +1,6 @@
 //! Every `pluginConfig` by the filter's own parser.
 
+use crate::input::locator::Locator;
 use crate::input::manifest::{Objects, PluginConfig};
 use crate::report::finding::{Code, Finding, Severity};
 use canary_split::config::{Config, ConfigError};
@@ -15,16 +16,26 @@ pub const CONFIG: Code = Code {
 /// The codes of this file.
 pub const CODES: [&Code; 1] = [&CONFIG];
 
+/// Nobody reads more of one config, and to print them takes longer than to find them.
+const MOST: usize = 1000;
+
 /// Looks at the configs one by one.
 pub fn check(objects: &Objects, findings: &mut Vec<Finding>) {
     for config in objects.configs() {
         if let Err(errors) = Config::from_json(config.json().as_bytes()) {
-            findings.extend(errors.iter().map(|error| finding(&config, error)));
+            let locator = config.locator();
+            let shown = findings.len() + MOST;
+            findings.extend(errors.iter().take(MOST).map(|error| finding(&config, &locator, error)));
+            if let Some(last) = shown.checked_sub(1).and_then(|at| findings.get_mut(at))
+                && let Some(more @ 1..) = errors.len().checked_sub(MOST)
+            {
+                last.message.push_str(&format!("; {more} more errors of this config are not shown"));
+            }
         }
     }
 }
 
-fn finding(config: &PluginConfig, error: &ConfigError) -> Finding {
+fn finding(config: &PluginConfig, locator: &Locator, error: &ConfigError) -> Finding {
     let is_name = ["unknown field", "given twice"].iter().any(|problem| error.problem.starts_with(problem));
-    Finding::new(&CONFIG, &config.source, &config.locate(&error.place, is_name), error.to_string())
+    Finding::new(&CONFIG, &config.source, &locator.locate(&error.place, is_name), error.to_string())
 }

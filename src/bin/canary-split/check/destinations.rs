@@ -1,12 +1,13 @@
 //! Whether there is something behind a route.
 
+use super::listening;
 use super::redirect::{Entrance, is_ended};
 use super::world::World;
 use super::world::gateway::Gateway;
 use super::world::host::ServiceName;
 use super::world::labels::Labels;
 use super::world::routing::{Destination, VirtualService};
-use super::world::service::{Service, Target, Workload};
+use super::world::service::{Service, Workload};
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
@@ -40,13 +41,6 @@ const NO_PORT: Code = Code {
     fix: "name a port of the Service: its own number, not that of a container",
 };
 
-const NOBODY_LISTENS: Code = Code {
-    name: "nobody-listens",
-    severity: Severity::Error,
-    why: "a port of a Service lists all of its pods, whether or not they listen there; those who should see the subset get 503",
-    fix: "name the port of the Service that leads to where the subset's pods listen",
-};
-
 const HALF_HOST: Code = Code {
     name: "half-qualified-host",
     severity: Severity::Error,
@@ -55,7 +49,7 @@ const HALF_HOST: Code = Code {
 };
 
 /// The codes of this file.
-pub const CODES: [&Code; 6] = [&NO_SUBSET, &WITHOUT_PODS, &WITHOUT_PORT, &NO_PORT, &NOBODY_LISTENS, &HALF_HOST];
+pub const CODES: [&Code; 5] = [&NO_SUBSET, &WITHOUT_PODS, &WITHOUT_PORT, &NO_PORT, &HALF_HOST];
 
 /// Looks at every destination.
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
@@ -99,8 +93,8 @@ fn half_host(world: &World, object: &Object, node: &Node, findings: &mut Vec<Fin
     let Some(host) = node.text() else { return };
     let Some((name, namespace)) = host.strip_suffix(".svc").unwrap_or(host).split_once('.') else { return };
     let meant = ServiceName { name, namespace };
-    let is_meant = |known: &&Service| known.name().is(&meant) && !known.object.namespace.is_empty();
-    if let Some(known) = world.services.iter().find(is_meant) {
+    let is_known = |known: &&&Service| !known.object.namespace.is_empty();
+    if let Some(known) = world.services_called(&meant).iter().find(is_known) {
         let message = format!("{host} is neither short nor whole; {} is meant", known.object.title());
         findings.push(Finding::new(&HALF_HOST, &object.source, &node.span, message));
     }
@@ -128,17 +122,9 @@ fn subset(world: &World, service: &VirtualService, destination: &Destination, fi
     }
 }
 
-/// The Service of a destination, if it can be only one.
-fn service_of<'w, 'o>(world: &'w World<'o>, destination: &Destination) -> Option<&'w Service<'o>> {
-    match world.services_of(destination).as_slice() {
-        [service] => Some(*service),
-        _ => None,
-    }
-}
-
 /// What makes the pods behind a destination, all subsets together; `None` if that is not known of pods with these labels.
 fn pods_of<'w, 'o>(world: &'w World<'o>, destination: &Destination, labels: &Labels) -> Option<Vec<&'w Workload<'o>>> {
-    world.pods_of(service_of(world, destination)?, labels)
+    world.pods_of(world.service_of(destination)?, labels)
 }
 
 fn port(
@@ -148,7 +134,7 @@ fn port(
     entrances: &[u32],
     findings: &mut Vec<Finding>,
 ) {
-    let Some(service) = service_of(world, destination) else { return };
+    let Some(service) = world.service_of(destination) else { return };
     let Some((node, number)) = destination.port else {
         without_port(world, routing, destination, entrances, findings);
         // Of a Service with one port Istio takes that.
@@ -156,7 +142,15 @@ fn port(
             && let [only] = service.ports.as_slice()
             && let Some(target) = only.target()
         {
-            listening(world, routing.object, (destination.host.0, only.number), target, destination, service, findings);
+            listening::check(
+                world,
+                routing.object,
+                (destination.host.0, only.number),
+                target,
+                destination,
+                service,
+                findings,
+            );
         }
         return;
     };
@@ -169,7 +163,7 @@ fn port(
         None => {}
         Some(port) => {
             if let Some(target) = port.target() {
-                listening(world, routing.object, (node, number), target, destination, service, findings);
+                listening::check(world, routing.object, (node, number), target, destination, service, findings);
             }
         }
     }
@@ -183,7 +177,7 @@ fn without_port(
     entrances: &[u32],
     findings: &mut Vec<Finding>,
 ) {
-    let Some(service) = service_of(world, destination) else { return };
+    let Some(service) = world.service_of(destination) else { return };
     if destination.node.get("port").is_none()
         && service.ports.len() > 1
         && let Some(port) = entrances.iter().find(|port| service.port(**port).is_none())
@@ -208,41 +202,4 @@ fn ports_of(world: &World, routing: &VirtualService) -> Vec<u32> {
     };
     let all = gateways.iter().flat_map(|gateway| gateway.ports_for(routing).map(|port| (*gateway, port)));
     all.filter(goes_on).map(|(_, port)| port).collect()
-}
-
-/// Whether a pod of the subset listens where the port leads to.
-fn listening(
-    world: &World,
-    routing: &Object,
-    (node, number): (&Node, u32),
-    target: Target,
-    destination: &Destination,
-    service: &Service,
-    findings: &mut Vec<Finding>,
-) {
-    let Some((_, name)) = destination.subset else { return };
-    let subsets: Vec<_> = world.rules_of(destination).iter().filter_map(|rule| rule.subset(name)).collect();
-    let [subset] = subsets.as_slice() else { return };
-    let Some(labels) = subset.get("labels").and_then(Labels::of) else { return };
-    let Some(all) = world.pods_of(service, &labels) else { return };
-    let (own, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|pods| labels.selects(&pods.labels));
-    // What a container declares is a note, and it may listen elsewhere. That it does is unlikely if it is another subset's port.
-    let may_listen = |pods: &&Workload| {
-        let is_hidden = match target {
-            Target::Number(port) => pods.may_listen(port) || !others.iter().any(|other| other.declares(target)),
-            Target::Name(_) => false,
-        };
-        pods.declares(target) || is_hidden
-    };
-    if own.is_empty() || own.iter().any(may_listen) {
-        return;
-    }
-    let port = match target {
-        Target::Number(port) => port.to_string(),
-        Target::Name(name) => name.to_owned(),
-    };
-    let ports: Vec<_> = own.iter().flat_map(|pods| pods.ports()).map(|(port, _)| port.to_string()).collect();
-    let has = if ports.is_empty() { "none".to_owned() } else { ports.join(", ") };
-    let message = format!("port {number} leads to port {port} of pods, and those of subset {name} have {has}");
-    findings.push(Finding::new(&NOBODY_LISTENS, &routing.source, &node.span, message));
 }

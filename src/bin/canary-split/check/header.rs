@@ -4,11 +4,11 @@ use super::mesh::{self, Behind, Mesh};
 use super::seal;
 use super::world::World;
 use super::world::plugin::Named;
-use super::world::routing::{Destination, Route};
+use super::world::routing::{Destination, Route, exact, is_taken};
 use super::world::site::{Class, Site};
 use super::world::table::{Met, Step, Table};
 use super::world::text::Taken;
-use crate::input::yaml::Key;
+use crate::input::yaml::{Key, Node};
 use crate::report::finding::{Code, Finding, Severity};
 
 const MISMATCH: Code = Code {
@@ -77,7 +77,7 @@ impl<'w> Site<'w, '_> {
         if others.is_empty() && !has_unknown {
             match bypassed.as_slice() {
                 [] => self.missing(named, findings),
-                _ => findings.extend(bypassed.iter().map(|service| mesh::bypassed(service, self.header))),
+                _ => findings.extend(bypassed.iter().map(|(service, node)| mesh::bypassed(service, node, self.header))),
             }
         }
         findings.extend(others);
@@ -86,14 +86,23 @@ impl<'w> Site<'w, '_> {
     /// Routes that ask for a subset under another header.
     fn matched_otherwise(&self, named: &Named) -> Vec<Finding> {
         let (name, value) = (&*named.subset.name, &*named.subset.header_value);
-        let is_it = |asked: &str| asked == value || asked == name;
+        let subsets = self.subsets();
+        let others = subsets.iter().filter(|other| other.is_stable != named.is_stable);
+        let others: Vec<&str> = others.flat_map(|other| [&*other.subset.name, &*other.subset.header_value]).collect();
+        // What takes anything, or stable as well, or finds the name within something, is about something else.
+        let within = format!("another {name}");
+        let is_else = |asked: &Node| others.iter().chain(&["", "another", &within]).any(|other| is_taken(asked, other));
+        let is_it = |asked: &Node| match exact(asked) {
+            Some((_, exact)) => exact == value || exact == name,
+            None => (is_taken(asked, value) || is_taken(asked, name)) && !is_else(asked),
+        };
         let finding = |step: &Step, key: &Key| {
             let object = step.service.object;
             let message =
                 format!("{} matches {} for subset {name}, the plugin writes {}", object.title(), key.name, self.header);
             Finding::new(&MISMATCH, &object.source, &key.span, message)
         };
-        self.steps().flat_map(|step| step.route.headers_with(is_it).map(move |key| finding(step, key))).collect()
+        self.steps().flat_map(|step| step.route.headers_with(&is_it).map(move |key| finding(step, key))).collect()
     }
 
     fn missing(&self, named: &Named, findings: &mut Vec<Finding>) {

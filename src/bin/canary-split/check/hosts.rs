@@ -4,11 +4,12 @@ use super::redirect;
 use super::world::World;
 use super::world::gateway::Gateway;
 use super::world::gateway_name::resolved;
-use super::world::namespace::is_same_namespace;
+use super::world::host_index::HostIndex;
 use super::world::plugin::{Plugin, hosts};
 use super::world::routing::VirtualService;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use std::collections::HashSet;
 
 const NOT_SERVED: Code = Code {
     name: "host-not-served",
@@ -32,21 +33,20 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
     for plugin in &world.plugins {
         rules(world, plugin, findings);
     }
-    let concerned: Vec<_> = world.virtual_services.iter().filter(|service| concerns(world, service)).collect();
+    let headers: HashSet<&str> = world.plugins.iter().filter_map(|plugin| plugin.header.as_deref()).collect();
+    let named = world.plugins.iter().flat_map(|plugin| &plugin.rules).flat_map(|(_, rule)| hosts(rule));
+    let named: HashSet<String> = named.map(|host| host.to_ascii_lowercase()).collect();
+    // At a gateway, and with a host of a rule, or it asks for a plugin's header.
+    let concerns = |service: &&VirtualService| {
+        service.gateways().next().is_some()
+            && (service.hosts.iter().any(|(_, own)| named.contains(&own.to_ascii_lowercase()))
+                || headers.iter().any(|header| service.asks_for(header)))
+    };
+    let concerned: Vec<_> = world.virtual_services.iter().filter(concerns).collect();
     for service in &concerned {
         at_gateways(world, service, findings);
     }
     redirect::check(world, &concerned, findings);
-}
-
-/// Whether a VirtualService at a gateway has a host of a rule, or asks for a plugin's header.
-fn concerns(world: &World, service: &VirtualService) -> bool {
-    service.gateways().next().is_some()
-        && world.plugins.iter().any(|plugin| {
-            let asks = plugin.header.as_deref().is_some_and(|header| service.asks_for(header));
-            let named = |host: &String| service.hosts.iter().any(|(_, own)| own.eq_ignore_ascii_case(host));
-            asks || plugin.rules.iter().flat_map(|(_, rule)| hosts(rule)).any(|host| named(&host))
-        })
 }
 
 /// A rule's host that nobody serves, while there are routes for the plugin's header at a host that no rule has.
@@ -57,13 +57,14 @@ fn rules(world: &World, plugin: &Plugin, findings: &mut Vec<Finding>) {
         return;
     }
     let beside = world.beside(plugin);
-    let all: Vec<String> = peers.iter().flat_map(|peer| &peer.rules).flat_map(|(_, rule)| hosts(rule)).collect();
+    let all = peers.iter().flat_map(|peer| &peer.rules).flat_map(|(_, rule)| hosts(rule));
+    let all = HostIndex::of(all.map(|host| (0, host)));
     let has_no_rule =
-        |service: &&&VirtualService| service.asks_for(header) && !all.iter().any(|host| service.is_for(host));
+        |service: &&&VirtualService| service.asks_for(header) && !service.hosts.iter().any(|(_, host)| all.has(host));
     let Some(without) = beside.iter().find(has_no_rule) else { return };
     for (place, rule) in &plugin.rules {
         for (number, host) in hosts(rule).iter().enumerate() {
-            if beside.iter().any(|service| service.is_for(host)) {
+            if !beside.overlapping(host).is_empty() {
                 continue;
             }
             let there: Vec<_> = without.hosts.iter().map(|(_, host)| *host).collect();
@@ -96,11 +97,11 @@ fn at_gateways(world: &World, service: &VirtualService, findings: &mut Vec<Findi
 /// A Gateway that is named and not given, while one that serves the host is, and nobody has routes there: it has the name in
 /// another namespace, or it is for this very host and no other is named that is given.
 fn missing(world: &World, service: &VirtualService, findings: &mut Vec<Finding>) {
-    let absent: Vec<_> = service.gateways().filter(|named| !is_given(world, *named)).collect();
+    let absent: Vec<_> = service.gateways().filter(|named| !world.has_gateway(*named)).collect();
     let are_none_given = absent.len() == service.gateways().count();
     for (_, host) in service.hosts.iter().filter(|_| !absent.is_empty()) {
         let find = |is_meant: &dyn Fn(&Gateway) -> bool| {
-            world.gateways.iter().find(|gateway| is_meant(gateway) && is_left_alone(world, gateway, host))
+            world.serving(host).find(|gateway| is_meant(gateway) && is_left_alone(world, gateway, host))
         };
         let of_name = absent.iter().find_map(|named| {
             let has_name = |gateway: &Gateway| gateway.object.name == named.1;
@@ -125,17 +126,11 @@ fn missing(world: &World, service: &VirtualService, findings: &mut Vec<Finding>)
     }
 }
 
-fn is_given(world: &World, (namespace, name): (&str, &str)) -> bool {
-    let is_it =
-        |gateway: &Gateway| gateway.object.name == name && is_same_namespace(&gateway.object.namespace, namespace);
-    world.gateways.iter().any(is_it)
-}
-
 /// Whether nobody has routes for a host at a Gateway.
 fn is_left_alone(world: &World, gateway: &Gateway, host: &str) -> bool {
     let is_bound = |other: &VirtualService| {
         let (gateways, _) = world.gateways_of(other);
-        other.is_for(host) && gateways.iter().any(|known| std::ptr::eq(*known, gateway))
+        gateways.iter().any(|known| std::ptr::eq(*known, gateway))
     };
-    !world.virtual_services.iter().any(is_bound)
+    !world.routing(host).any(is_bound)
 }

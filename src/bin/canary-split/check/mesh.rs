@@ -1,9 +1,10 @@
 //! Whether routes are for sidecars alone that are meant for the gateway.
 
 use super::world::World;
+use super::world::beside::Beside;
 use super::world::host::is_host_of;
 use super::world::plugin::{Plugin, hosts};
-use super::world::routing::{Destination, VirtualService};
+use super::world::routing::{Destination, Route, VirtualService, condition};
 use super::world::site::Site;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
@@ -14,7 +15,7 @@ const MESH_ONLY: Code = Code {
     name: "mesh-only-routes",
     severity: Severity::Error,
     why: "the filter decides at the gateway, and the gateway has routes only from VirtualServices that name it: nobody sees the canary",
-    fix: "name the Gateway in gateways of the VirtualService that has the public host (with mesh next to it if sidecars need the routes too)",
+    fix: "name the Gateway in gateways of the VirtualService that has the public host (with mesh next to it if sidecars need the routes too), and in those of its match",
 };
 
 /// The codes of this file.
@@ -29,8 +30,8 @@ pub enum Behind<'w, 'o> {
     Nobody,
     /// An application that the gateway leads to may call them, or they are at a gateway too.
     Perhaps,
-    /// The gateway leads straight to the pods, past these.
-    Bypassed(Vec<&'w VirtualService<'o>>),
+    /// The gateway leads straight to the pods, past these; where it is said that they are for sidecars.
+    Bypassed(Vec<(&'w VirtualService<'o>, &'o Node)>),
 }
 
 /// Looks at the rules whose hosts no gateway has.
@@ -39,44 +40,67 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
     if mesh.is_empty() {
         return;
     }
+    let mesh = Beside::new(mesh);
     for plugin in &world.plugins {
         let Some(header) = plugin.header.as_deref() else { continue };
         let beside = world.beside(plugin);
+        let mut found: Vec<&VirtualService> = Vec::new();
+        if beside.is_empty() && plugin.rules.iter().any(|(_, rule)| plugin.subsets(rule).len() > 1) {
+            found.extend(mesh.iter().filter(|service| service.mentions(header)));
+        }
         for (_, rule) in &plugin.rules {
             for pattern in hosts(rule) {
                 let names = |service: &VirtualService| {
                     let own = &service.object.namespace;
                     service.hosts.iter().any(|(_, host)| is_host_of(host, own, &pattern))
                 };
-                let is_covered = beside.iter().any(|service| service.is_for(&pattern));
+                let near = beside.near(&pattern);
+                let is_covered = near.iter().any(|service| service.is_for(&pattern));
                 // One for every host may be for others than this one.
                 let serves = |service: &&VirtualService| {
                     names(service) || service.is_for(&pattern) && (pattern.starts_with('*') || service.asks_for(header))
                 };
-                if beside.iter().any(serves) {
+                if near.iter().any(serves) {
                     continue;
                 }
-                let is_its = |service: &&&VirtualService| {
+                let is_its = |service: &&VirtualService| {
                     let is_named = names(service) || !is_covered && service.is_for(&pattern) && pattern != "*";
-                    let asks = || service.mentions(header);
-                    is_named && (asks() || leads_to(service, plugin, rule))
-                        || beside.is_empty() && asks() && plugin.subsets(rule).len() > 1
+                    is_named && (service.mentions(header) || leads_to(service, plugin, rule))
                 };
-                let services = mesh.iter().filter(is_its);
-                findings.extend(services.map(|service| bypassed(service, header)));
+                found.extend(mesh.near(&pattern).into_iter().filter(is_its));
             }
         }
+        let mut seen = HashSet::new();
+        found.retain(|service| seen.insert(std::ptr::from_ref(*service)));
+        findings.extend(found.into_iter().map(|service| bypassed(service, gateways(service), header)));
     }
 }
 
-/// Routes that no gateway has.
-pub fn bypassed(service: &VirtualService, header: &str) -> Finding {
+/// Routes that no gateway has, for what is said there.
+pub fn bypassed(service: &VirtualService, node: &Node, header: &str) -> Finding {
     let object = service.object;
     let what = if service.mentions(header) { "asks for {header}" } else { "has the canary's routes" };
     let message = format!("{} {} for sidecars alone", object.title(), what.replace("{header}", header));
-    let first = service.hosts.first().map(|(node, _)| *node);
-    let node = object.at(&["spec", "gateways"]).or(first).unwrap_or(&object.node);
     Finding::new(&MESH_ONLY, &object.source, &node.span, message)
+}
+
+/// Where a VirtualService says for whom it is.
+fn gateways<'o>(service: &VirtualService<'o>) -> &'o Node {
+    let first = service.hosts.first().map(|(node, _)| *node);
+    service.object.at(&["spec", "gateways"]).or(first).unwrap_or(&service.object.node)
+}
+
+/// The entries of a VirtualService's routes that ask for a header at no gateway, each with where its requests go.
+fn for_sidecars<'w, 'o>(
+    service: &'w VirtualService<'o>,
+    header: &str,
+) -> impl Iterator<Item = (&'o Node, &'w Route<'o>)> {
+    service.routes.iter().flat_map(move |route| {
+        let entries = route.node.get("match").map_or(&[][..], Node::items).iter();
+        let at_gateway = |entry: &Node| route.matches.iter().flatten().any(|known| std::ptr::eq(*known, entry));
+        let own = entries.filter(move |entry| condition(entry, header).is_some() && !at_gateway(entry));
+        own.filter_map(move |entry| Some((entry.get("gateways")?, route)))
+    })
 }
 
 fn is_for_mesh_alone(service: &VirtualService) -> bool {
@@ -106,8 +130,18 @@ impl<'w, 'o> Mesh<'w, 'o> {
     pub fn behind(&self, world: &World, site: &Site) -> Behind<'w, 'o> {
         let mut bypassed = Vec::new();
         let mut seen = HashSet::new();
-        let destinations = site.steps().flat_map(|step| &step.route.destinations);
+        let routes = site.steps().filter(|step| !step.entries.is_empty()).map(|step| step.route);
+        let destinations = routes.flat_map(|route| &route.destinations);
         let destinations: Vec<_> = destinations.filter(|destination| seen.insert(destination.host.1)).collect();
+        // Where all go for whom there is nothing special.
+        let classes = site.undecided();
+        let takers =
+            site.tables.iter().flat_map(|table| classes.iter().filter_map(|class| table.taker(&class.known(), 0)));
+        let led_to: Vec<_> = takers.flat_map(|(_, step)| &step.route.destinations).collect();
+        let is_reached = |to: &Destination| {
+            let mut met = led_to.iter().filter(|destination| destination.is_with(to)).peekable();
+            met.peek().is_some() && !met.any(|destination| has_waypoint(world, destination))
+        };
         for service in self.0.get(site.header).into_iter().flatten() {
             let is_its = |destination: &&&Destination| {
                 service.hosts.iter().any(|(_, host)| destination.is_at(host, &service.object.namespace))
@@ -115,9 +149,20 @@ impl<'w, 'o> Mesh<'w, 'o> {
             let mut met = destinations.iter().filter(is_its).peekable();
             let is_near = service.is_for(site.host.1) || met.peek().is_some();
             match (is_for_mesh_alone(service), is_near) {
-                (true, true) if !met.any(|destination| has_waypoint(world, destination)) => bypassed.push(*service),
+                (true, true) if !met.any(|destination| has_waypoint(world, destination)) => {
+                    bypassed.push((*service, gateways(service)));
+                }
                 (false, false) => {}
-                _ => return Behind::Perhaps,
+                _ => {
+                    let own: Vec<_> = for_sidecars(service, site.header).collect();
+                    let is_at_gateway = site.services.iter().any(|at_gateway| std::ptr::eq(*at_gateway, *service));
+                    let are_reached = own.iter().all(|(_, route)| route.destinations.iter().all(is_reached));
+                    // The gateway has its other routes, and leads by them to where these lead.
+                    if own.is_empty() || !is_at_gateway || !are_reached {
+                        return Behind::Perhaps;
+                    }
+                    bypassed.extend(own.iter().map(|(node, _)| (*service, *node)));
+                }
             }
         }
         if bypassed.is_empty() { Behind::Nobody } else { Behind::Bypassed(bypassed) }

@@ -12,6 +12,7 @@ mod first;
 mod header;
 mod hosts;
 mod image;
+mod listening;
 mod mesh;
 mod order;
 mod origin;
@@ -24,8 +25,11 @@ mod plugin;
 mod redirect;
 mod rivals;
 mod rules;
+mod same;
 mod seal;
 mod secrets;
+mod settings;
+mod shared_pods;
 mod short_host;
 mod stable;
 mod step;
@@ -40,7 +44,7 @@ mod world;
 
 use crate::input::manifest::{Objects, Unknown};
 use crate::input::sources::{self, Input};
-use crate::input::unreadable::Unreadable;
+use crate::input::unreadable::{self, Unreadable};
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::report::output::Output;
@@ -53,7 +57,7 @@ use together::Worlds;
 use world::{World, site};
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 26] = [
+pub const CODES: [&[&Code]; 29] = [
     &config::CODES,
     &duplicates::CODES,
     &parts::CODES,
@@ -71,12 +75,15 @@ pub const CODES: [&[&Code]; 26] = [
     &order::CODES,
     &paths::CODES,
     &stable::CODES,
+    &shared_pods::CODES,
     &weights::CODES,
     &first::CODES,
     &destinations::CODES,
+    &listening::CODES,
     &short_host::CODES,
     &websocket::CODES,
     &cors::CODES,
+    &settings::CODES,
     &hosts::CODES,
     &redirect::CODES,
     &domain::CODES,
@@ -128,9 +135,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
     let mut said = look(options, &is_known)?;
     said.findings.retain(|finding| !options.allow.iter().any(|allowed| allowed == finding.code.name));
     say(&said, output, out).map_err(|error| error.to_string())?;
-    for unreadable in &said.unreadable {
-        eprintln!("canary-split: {unreadable}");
-    }
+    unreadable::warn(&said.unreadable);
     let is_bad = said.findings.iter().any(|finding| finding.code.severity >= options.fail_on);
     Ok(if said.unreadable.is_empty() { u8::from(is_bad) } else { 2 })
 }
@@ -215,12 +220,14 @@ fn check(objects: &Objects) -> Vec<Finding> {
         order::check(&sites, &mut findings);
         paths::check(&sites, &mut findings);
         stable::check(&world, &sites, &mut findings);
+        shared_pods::check(&world, &sites, &mut findings);
         weights::check(&sites, &mut findings);
         first::check(&sites, &mut findings);
         destinations::check(&world, &mut findings);
         short_host::check(&world, &mut findings);
         websocket::check(&world, &sites, &mut findings);
         cors::check(&sites, &mut findings);
+        settings::check(&sites, &mut findings);
         hosts::check(&world, &mut findings);
         domain::check(&world, &sites, &mut findings);
     }

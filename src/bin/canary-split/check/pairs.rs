@@ -1,5 +1,6 @@
 //! The canary's routes, and what stable gets in their place.
 
+use super::same::setting;
 use super::world::plugin::Named;
 use super::world::routing::Destination;
 use super::world::site::Site;
@@ -39,7 +40,7 @@ impl<'w, 'o> Site<'w, 'o> {
         let is_canarys = |step: &&Step| others.iter().any(|named| step.takes(self.header, &named.subset.header_value));
         let mut seen = HashSet::new();
         let canaries = table.steps.iter().filter(is_canarys).flat_map(|step| &step.route.destinations);
-        let canaries: Vec<_> = canaries.filter(|canary| seen.insert(place(canary))).collect();
+        let canaries: Vec<_> = canaries.filter(|canary| seen.insert(canary.place())).collect();
         // All pods of the canary's Service are not stable's.
         let is_whole = |destination: &Destination| {
             !destination.has_subset() && canaries.iter().any(|canary| canary.is_with(destination))
@@ -51,11 +52,38 @@ impl<'w, 'o> Site<'w, 'o> {
         let named = table.steps.iter().flat_map(|step| &step.route.destinations).filter(is_named);
         let mut seen = HashSet::new();
         let all = takers.filter(|destination| !is_whole(destination)).chain(named);
-        all.filter(|destination| seen.insert(place(destination))).collect()
+        all.filter(|destination| seen.insert(destination.place())).collect()
     }
-}
 
-/// How a destination is written.
-fn place<'o>(destination: &Destination<'o>) -> (&'o str, Option<&'o str>) {
-    (destination.host.1, destination.subset.map(|(_, subset)| subset))
+    /// The canary's routes that take some of the requests of stable's routes with a setting, each next to such a route.
+    pub fn answered<'t>(
+        &self,
+        table: &'t Table<'w, 'o>,
+        stable: &Named<'w>,
+        key: &str,
+    ) -> Vec<(&'t Step<'w, 'o>, &'t Step<'w, 'o>)> {
+        if !table.steps.iter().any(|step| setting(step, key).is_some()) {
+            return Vec::new();
+        }
+        let subsets = self.subsets();
+        let stables = self.stables(table, stable);
+        let is_stables = |destination: &Destination| stables.iter().any(|stable| stable.is_same(destination));
+        let mut answered = Vec::new();
+        for canary in subsets.iter().filter(|named| !named.is_stable) {
+            for class in self.classes(&canary.subset.header_value) {
+                for step in table.steps.iter().filter(|step| setting(step, key).is_some()) {
+                    if !step.route.destinations.iter().all(is_stables) {
+                        continue;
+                    }
+                    for entry in step.entries.iter().filter(|entry| !entry.asks_for(self.header)) {
+                        let known: Vec<_> = class.known().into_iter().chain(entry.asked.iter().copied()).collect();
+                        let taker = table.taker(&known, 0).map(|(_, taker)| taker);
+                        let is_canarys = |taker: &&Step| taker.takes(self.header, &canary.subset.header_value);
+                        answered.extend(taker.filter(is_canarys).map(|taker| (taker, step)));
+                    }
+                }
+            }
+        }
+        answered
+    }
 }

@@ -5,7 +5,7 @@ use super::world::asked::Asked;
 use super::world::host::overlap;
 use super::world::plugin::{Named, hosts};
 use super::world::routing::Destination;
-use super::world::site::{Class, Site};
+use super::world::site::{Class, Hosts, Site};
 use super::world::table::{Met, Table};
 use super::world::text::Taken;
 use crate::report::finding::{Code, Finding, Severity};
@@ -24,17 +24,30 @@ pub const CODES: [&Code; 1] = [&PATH_FIRST];
 
 /// Looks at the routes that requests for canaries meet.
 pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
+    let all_hosts = Hosts::of(sites);
     for site in sites {
         let subsets = site.subsets();
         let Some(stable) = subsets.iter().find(|named| named.is_stable) else { continue };
         for table in &site.tables {
             let stables = site.stables(table, stable);
+            let hosts = all_hosts.at(site.header, table);
+            // Where routes for all hosts come before the canary's, those hide it, which is another finding.
+            let is_hidden = |met: &Met, class: &Class| {
+                let is_taken = |host: &&str| {
+                    let host = Asked::host(host);
+                    let taker =
+                        table.taker(&[class.header(), Some(&host)].into_iter().flatten().collect::<Vec<_>>(), 0);
+                    taker.is_some_and(|(_, step)| !step.asks_for(site.header))
+                };
+                met.entry.asked.iter().all(|asked| asked.is_about_host()) && hosts.iter().all(is_taken)
+            };
             let mut seen = HashSet::new();
             for canary in subsets.iter().filter(|named| !named.is_stable && named.is_chosen) {
                 for class in site.classes(&canary.subset.header_value) {
                     let known = class.known();
                     let is_wrong = |met: &&Met| {
                         site.is_early(table, met, &class)
+                            && !is_hidden(met, &class)
                             && is_for(met, &stables)
                             && table.reaches(met, &known)
                             && !site.is_decided(met, stable, &known)
@@ -66,8 +79,8 @@ fn is_for(met: &Met, places: &[&Destination]) -> bool {
 impl<'w, 'o> Site<'w, 'o> {
     /// Whether an entry is for some paths, whoever asks, and the canary's route would have taken all that it takes, and more.
     fn is_early(&self, table: &Table, met: &Met, class: &Class) -> bool {
-        // Who asks, and for which of several hosts, may well be stable's alone.
-        let is_of_visitors = met.entry.asked.iter().any(|asked| asked.is_about_visitors() || asked.is_about_host());
+        // Who asks may well be stable's alone.
+        let is_of_visitors = met.entry.asked.iter().any(|asked| asked.is_about_visitors());
         if met.entry.asked.is_empty() || is_of_visitors || met.entry.asks_for(self.header) {
             return false;
         }

@@ -3,7 +3,7 @@
 use super::origin::Origins;
 use super::step::Step;
 use crate::input::manifest::{Object, Objects};
-use crate::input::yaml::Node;
+use crate::input::yaml::{Key, Node};
 use crate::report::finding::{Finding, Place};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -32,9 +32,13 @@ fn steps(node: &Node, span: &Range<usize>) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut node = node;
     while node.span != *span {
-        if let Some((key, value)) = node.entries().iter().find(|(key, value)| {
+        let holds = |(key, value): &&(Key, Node)| {
             key.span.contains(&span.start) || value.span.contains(&span.start) || value.span == *span
-        }) {
+        };
+        // Entries are in the order of the text, but for those that are merged.
+        let next = node.entries().partition_point(|(key, _)| key.span.start <= span.start);
+        let likely = next.checked_sub(1).and_then(|at| node.entries().get(at)).filter(holds);
+        if let Some((key, value)) = likely.or_else(|| node.entries().iter().find(holds)) {
             steps.push(Step::Key(Rc::clone(&key.name)));
             if key.span.contains(&span.start) {
                 break;

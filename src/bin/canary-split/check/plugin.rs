@@ -2,6 +2,7 @@
 
 use super::world::World;
 use super::world::gateway::{Gateway, Protocol};
+use super::world::host_index::HostIndex;
 use super::world::labels::Labels;
 use super::world::namespace::{ROOT_NAMESPACE, is_same_namespace};
 use super::world::plugin::{Plugin, hosts};
@@ -104,11 +105,12 @@ fn namespace(world: &World, plugin: &Plugin, object: &Object, findings: &mut Vec
 /// The Gateways that the rules are about: they serve a host of one, and nothing else that may do so is unknown.
 pub fn wanted<'w, 'o>(world: &'w World<'o>, plugin: &Plugin) -> Vec<&'w Gateway<'o>> {
     let mut wanted = Vec::new();
-    let hosts: Vec<String> = plugin.rules.iter().flat_map(|(_, rule)| hosts(rule)).collect();
+    let hosts = || plugin.rules.iter().flat_map(|(_, rule)| hosts(rule));
+    let index = HostIndex::of(hosts().map(|host| (0, host)));
     let header = plugin.header.as_deref().unwrap_or_default();
     for service in &world.virtual_services {
-        let is_its = |(_, own): &(&Node, &str)| hosts.iter().any(|host| host.eq_ignore_ascii_case(own));
-        let asks = || service.asks_for(header) && hosts.iter().any(|host| service.is_for(host));
+        let is_its = |(_, own): &(&Node, &str)| !index.of_host(own).is_empty();
+        let asks = || service.asks_for(header) && service.hosts.iter().any(|(_, own)| index.has(own));
         if service.hosts.iter().any(is_its) || asks() {
             let (gateways, are_all) = world.gateways_of(service);
             if !are_all {

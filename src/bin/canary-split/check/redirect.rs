@@ -4,6 +4,7 @@ use super::world::World;
 use super::world::gateway::{Gateway, Protocol};
 use super::world::gateway_name::resolved;
 use super::world::host::overlap;
+use super::world::host_index::HostIndex;
 use super::world::plugin::hosts;
 use super::world::routing::{Route, VirtualService};
 use crate::input::yaml::Node;
@@ -11,6 +12,8 @@ use crate::report::finding::{Code, Finding, Severity};
 use canary_split::rule::Rule;
 use canary_split::rule::re2::Re2;
 use canary_split::visitor::cookie::Secure;
+use std::cell::OnceCell;
+use std::collections::HashMap;
 
 const NO_REDIRECT: Code = Code {
     name: "no-redirect",
@@ -35,18 +38,25 @@ pub struct Entrance<'w> {
 
 /// Looks at every Gateway with routes of these.
 pub fn check(world: &World, concerned: &[&VirtualService], findings: &mut Vec<Finding>) {
+    let mut bound: HashMap<_, Vec<&VirtualService>> = HashMap::new();
+    for service in concerned {
+        let mut gateways = world.gateways_of(service).0.into_iter().map(std::ptr::from_ref).collect::<Vec<_>>();
+        gateways.dedup();
+        gateways.into_iter().for_each(|gateway| bound.entry(gateway).or_default().push(service));
+    }
     for gateway in &world.gateways {
-        check_gateway(world, gateway, concerned, findings);
+        let bound = bound.get(&std::ptr::from_ref(gateway)).map_or(&[][..], Vec::as_slice);
+        check_gateway(world, gateway, bound, findings);
     }
 }
 
 /// A server for http next to one for https, of a host that a rule has.
-fn check_gateway(world: &World, gateway: &Gateway, concerned: &[&VirtualService], findings: &mut Vec<Finding>) {
+fn check_gateway(world: &World, gateway: &Gateway, bound: &[&VirtualService], findings: &mut Vec<Finding>) {
     let of = |protocol: Protocol| gateway.servers.iter().filter(move |server| server.protocol == protocol);
     let bare = |host: &str| host.rsplit('/').next().unwrap_or_default().to_owned();
     let is_bound =
         |service: &&VirtualService| world.gateways_of(service).0.iter().any(|known| std::ptr::eq(*known, gateway));
-    let bound: Vec<_> = concerned.iter().copied().filter(is_bound).collect();
+    let bare_cookies = OnceCell::new();
     // A Gateway may serve http alone, and another one on the same pods https.
     let is_next = |other: &&Gateway| {
         std::ptr::eq(*other, gateway)
@@ -63,10 +73,10 @@ fn check_gateway(world: &World, gateway: &Gateway, concerned: &[&VirtualService]
         let is_plain = |(service, host): &(&VirtualService, &str)| {
             let entrance = Entrance { gateway, host, port: server.port.unwrap_or_default() };
             let is_redirected =
-                || world.virtual_services.iter().any(|service| is_bound(&service) && goes_to_https(service, &entrance));
+                || world.routing(host).any(|service| is_bound(&service) && goes_to_https(service, &entrance));
             served.iter().any(|served| overlap(served, host))
                 && is_https(service, host)
-                && has_bare_cookie(world, gateway, host)
+                && bare_cookies.get_or_init(|| hosts_with_bare_cookie(world, gateway)).has(host)
                 && !is_redirected()
         };
         let mut hosts = bound.iter().flat_map(|service| service.hosts.iter().map(move |(_, host)| (*service, *host)));
@@ -77,12 +87,12 @@ fn check_gateway(world: &World, gateway: &Gateway, concerned: &[&VirtualService]
     }
 }
 
-/// Whether a rule for a host sets a cookie that has no `Secure` over http.
-fn has_bare_cookie(world: &World, gateway: &Gateway, host: &str) -> bool {
+/// The hosts of the rules that set a cookie which has no `Secure` over http.
+fn hosts_with_bare_cookie(world: &World, gateway: &Gateway) -> HostIndex {
     let is_bare = |rule: &Rule| rule.cookie().is_some_and(|(cookie, _)| cookie.secure != Secure::Always);
     let plugins = world.plugins.iter().filter(|plugin| plugin.may_be_on(gateway));
-    let mut rules = plugins.flat_map(|plugin| &plugin.rules).map(|(_, rule)| rule).filter(|rule| is_bare(rule));
-    rules.any(|rule| hosts(rule).iter().any(|own| overlap(own, host)))
+    let rules = plugins.flat_map(|plugin| &plugin.rules).map(|(_, rule)| rule).filter(|rule| is_bare(rule));
+    HostIndex::of(rules.flat_map(hosts).map(|host| (0, host)))
 }
 
 /// Whether all requests that come in there are sent to https by the routes.

@@ -69,7 +69,7 @@ fn all(objects: &Objects) -> (HashMap<*const Source, Vec<Secret>>, Told) {
     (all, told)
 }
 
-/// A text without its secrets, and without the comments next to them on the lines that begin here.
+/// A text without its secrets, and without the comments on the lines that begin here.
 fn without<'l>(secrets: &[Secret], told: &Told, lines: impl Iterator<Item = &'l usize>, source: &Source) -> Source {
     let mut bytes = source.text.clone().into_bytes();
     for secret in secrets {
@@ -80,16 +80,9 @@ fn without<'l>(secrets: &[Secret], told: &Told, lines: impl Iterator<Item = &'l 
         for part in told.within(line) {
             hide_bytes(&mut bytes, start + part.start, start + part.end);
         }
-        let end = start + line.len();
-        let written = bytes.get(start..end).unwrap_or_default();
-        let hidden = written.iter().zip(line.bytes()).position(|(now, before)| *now != before);
-        let named = secrets.get(secrets.partition_point(|secret| secret.span.start < start));
-        let named = named.map(|secret| secret.span.start).filter(|at| *at <= end).map(|at| at - start);
-        let Some(first) = hidden.into_iter().chain(named).min() else { continue };
-        let behind = line.as_bytes().get(first..).unwrap_or_default();
-        let comment = behind.windows(2).position(|two| matches!(two, [b' ' | b'\t', b'#']));
-        if let Some(comment) = comment {
-            hide_bytes(&mut bytes, start + first + comment + 2, end);
+        // Anything may be in a comment, and nobody needs one to see what is wrong.
+        if let Some(comment) = comment(line) {
+            hide_bytes(&mut bytes, start + comment, start + line.len());
         }
     }
     let text = String::from_utf8(bytes).unwrap_or_default();
@@ -100,4 +93,25 @@ fn hide_bytes(bytes: &mut [u8], start: usize, end: usize) {
     for byte in bytes.get_mut(start..end).into_iter().flatten().filter(|byte| **byte != b'\n') {
         *byte = b'*';
     }
+}
+
+/// Where the text of a comment begins.
+fn comment(line: &str) -> Option<usize> {
+    let begins =
+        |at: usize| matches!(at.checked_sub(1).map(|at| line.as_bytes().get(at)), None | Some(Some(b' ' | b'\t')));
+    let mut quote = None;
+    for (at, byte) in line.bytes().enumerate() {
+        let opens = |at: usize| {
+            at.checked_sub(1)
+                .is_none_or(|at| matches!(line.as_bytes().get(at), Some(b' ' | b'\t' | b'[' | b'{' | b',' | b':')))
+        };
+        match (quote, byte) {
+            (None, b'#') if begins(at) => return Some(at + 1),
+            (None, b'"' | b'\'') if opens(at) => quote = Some(byte),
+            (Some(open), _) if byte == open => quote = None,
+            _ => {}
+        }
+    }
+    // A quoted text that goes on from line to line may end in this one.
+    quote.and_then(|_| line.bytes().enumerate().find(|(at, byte)| *byte == b'#' && begins(*at))).map(|(at, _)| at + 1)
 }

@@ -2,13 +2,13 @@
 
 use super::world::World;
 use super::world::host::ServiceName;
-use super::world::namespace::{ROOT_NAMESPACE, is_same_namespace};
+use super::world::namespace::ROOT_NAMESPACE;
 use super::world::routing::Destination;
-use super::world::service::DestinationRule;
+use super::world::service::{DestinationRule, Service};
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 const SHORT: Code = Code {
     name: "short-host",
@@ -21,15 +21,45 @@ const SHORT: Code = Code {
 pub const CODES: [&Code; 1] = [&SHORT];
 
 /// What is known of Services, by their names without a namespace.
-struct Names<'w, 'o> {
-    services: HashMap<&'o str, Vec<ServiceName<'o>>>,
-    rules: HashMap<&'o str, Vec<&'w DestinationRule<'o>>>,
-    /// Destinations with a subset, each with the object that it is in.
-    destinations: HashMap<&'o str, Vec<(&'o Object, &'w Destination<'o>)>>,
+#[derive(Default)]
+struct Names<'o> {
+    /// The namespaces of those that are given.
+    given: HashMap<&'o str, Each<'o>>,
+    /// With a subset: the namespaces of those that routes lead to, and that have no rule.
+    lacking: HashMap<(&'o str, &'o str), Each<'o>>,
+    /// The same of those that are given.
+    given_lacking: HashMap<(&'o str, &'o str), Each<'o>>,
+    /// With a subset: those that are given and have it.
+    ruled: HashSet<(&'o str, &'o str)>,
+}
+
+/// Namespaces in their order, each once.
+#[derive(Default)]
+struct Each<'o> {
+    all: Vec<&'o str>,
+    seen: HashSet<&'o str>,
+}
+
+impl<'o> Each<'o> {
+    fn add(&mut self, namespace: &'o str) {
+        if self.seen.insert(namespace) {
+            self.all.push(namespace);
+        }
+    }
+
+    /// Whether it may be one of them.
+    fn has(&self, namespace: &str) -> bool {
+        namespace.is_empty() && !self.all.is_empty() || ["", namespace].iter().any(|known| self.seen.contains(known))
+    }
+
+    /// The first that is known and another one.
+    fn other_than(&self, namespace: &str) -> Option<&'o str> {
+        self.all.iter().copied().find(|known| !known.is_empty() && *known != namespace)
+    }
 }
 
 /// Looks at the hosts of DestinationRules and destinations.
-pub fn check(world: &World, findings: &mut Vec<Finding>) {
+pub fn check<'o>(world: &World<'o>, findings: &mut Vec<Finding>) {
     let names = Names::of(world);
     for rule in &world.destination_rules {
         let Some(node) = rule.object.at(&["spec", "host"]) else { continue };
@@ -49,8 +79,8 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
             // The same routes name it in full, and only there it is given.
             let is_meant = |there: &ServiceName| names.is_given(there) && !names.is_given(&own);
             let is_slip = in_full.get(own.name).is_some_and(is_meant);
-            if is_slip || names.is_elsewhere(&own) || names.is_without_rule(destination, &own) {
-                let there = names.given(&own).first().map(|there| there.namespace.to_owned());
+            if is_slip || names.is_elsewhere(&own) || names.is_without_rule(world, destination, &own) {
+                let there = names.first_given(&own).map(str::to_owned);
                 findings.push(finding(service.object, node, &own, there));
             }
         }
@@ -70,75 +100,75 @@ fn finding(object: &Object, node: &Node, own: &ServiceName, there: Option<String
     Finding::new(&SHORT, &object.source, &node.span, message)
 }
 
-impl<'w, 'o> Names<'w, 'o> {
-    fn of(world: &'w World<'o>) -> Names<'w, 'o> {
-        let mut names = Names { services: HashMap::new(), rules: HashMap::new(), destinations: HashMap::new() };
-        for service in &world.services {
-            names.services.entry(service.name().name).or_default().push(service.name());
+impl<'o> Names<'o> {
+    fn of(world: &World<'o>) -> Names<'o> {
+        let mut names = Names::default();
+        for ServiceName { name, namespace } in world.services.iter().map(Service::name) {
+            names.given.entry(name).or_default().add(namespace);
         }
         for rule in &world.destination_rules {
-            if let Some(service) = rule.service() {
-                names.rules.entry(service.name).or_default().push(rule);
-            }
+            let Some(service) = rule.service().filter(|service| names.is_given(service)) else { continue };
+            let subsets = rule.subsets().filter_map(|subset| subset.get("name").and_then(Node::text));
+            names.ruled.extend(subsets.map(|subset| (service.name, subset)));
         }
-        for service in &world.virtual_services {
-            let routes = service.routes.iter();
-            let all = routes.flat_map(|route| route.destinations.iter().chain(&route.mirrors));
-            for destination in all.filter(|destination| destination.subset.is_some()) {
-                if let Some(name) = destination.service() {
-                    names.destinations.entry(name.name).or_default().push((service.object, destination));
-                }
+        let routes = world.virtual_services.iter().flat_map(|service| &service.routes);
+        for destination in routes.flat_map(|route| route.destinations.iter().chain(&route.mirrors)) {
+            let (Some(service), Some((_, subset))) = (destination.service(), destination.subset) else { continue };
+            if has_rule(world, destination) {
+                continue;
             }
+            let key = (service.name, subset);
+            if names.is_given(&service) {
+                names.given_lacking.entry(key).or_default().add(service.namespace);
+            }
+            names.lacking.entry(key).or_default().add(service.namespace);
         }
         names
     }
 
-    fn given(&self, own: &ServiceName) -> &[ServiceName<'o>] {
-        self.services.get(own.name).map_or(&[], Vec::as_slice)
+    fn is_given(&self, own: &ServiceName) -> bool {
+        self.given.get(own.name).is_some_and(|given| given.has(own.namespace))
     }
 
-    fn is_given(&self, own: &ServiceName) -> bool {
-        self.given(own).iter().any(|known| is_same_namespace(known.namespace, own.namespace))
+    /// The namespace of the first that is given.
+    fn first_given(&self, own: &ServiceName) -> Option<&'o str> {
+        self.given.get(own.name)?.all.first().copied()
     }
 
     /// Whether a Service of this name is given, and only outside of the root namespace, where no application lives.
     fn is_elsewhere(&self, own: &ServiceName) -> bool {
-        own.namespace == ROOT_NAMESPACE && !self.given(own).is_empty() && !self.is_given(own)
+        own.namespace == ROOT_NAMESPACE && self.given.contains_key(own.name) && !self.is_given(own)
     }
 
-    /// The destinations of a Service of this name in another namespace that lack just the subsets of a rule.
-    fn lacking(&self, rule: &DestinationRule, own: &ServiceName) -> Vec<ServiceName<'o>> {
-        let all = self.destinations.get(own.name).map_or(&[][..], Vec::as_slice);
-        let lacks = |destination: &Destination| {
-            let has_own = self.rules.get(own.name).into_iter().flatten().any(|known| known.is_for(destination));
-            !has_own && destination.subset.is_some_and(|(_, subset)| rule.subset(subset).is_some())
-        };
-        let lacking = all.iter().filter(|(_, destination)| lacks(destination));
-        let services = lacking.filter_map(|(_, destination)| destination.service());
-        services.filter(|service| !service.namespace.is_empty() && service.namespace != own.namespace).collect()
+    /// The first namespace of destinations of this name elsewhere that lack just the subsets of a rule.
+    fn lacking(
+        among: &HashMap<(&'o str, &'o str), Each<'o>>,
+        rule: &DestinationRule<'o>,
+        own: &ServiceName<'o>,
+    ) -> Option<&'o str> {
+        let mut subsets = rule.subsets().filter_map(|subset| subset.get("name").and_then(Node::text));
+        subsets.find_map(|subset| among.get(&(own.name, subset))?.other_than(own.namespace))
     }
 
     /// Whether routes lead to another Service of this name that lacks the subsets of a rule, and this one is not given.
-    fn is_unused(&self, rule: &DestinationRule, own: &ServiceName) -> bool {
-        let is_sure = |there: &ServiceName| self.is_given(there) || own.namespace == ROOT_NAMESPACE;
-        !self.is_given(own) && self.lacking(rule, own).iter().any(is_sure)
+    fn is_unused(&self, rule: &DestinationRule<'o>, own: &ServiceName<'o>) -> bool {
+        let among = if own.namespace == ROOT_NAMESPACE { &self.lacking } else { &self.given_lacking };
+        !self.is_given(own) && Names::lacking(among, rule, own).is_some()
     }
 
     /// The namespace that a rule was meant for.
-    fn meant(&self, own: &ServiceName, rule: &DestinationRule) -> Option<String> {
-        let there = self.lacking(rule, own).first().or(self.given(own).first()).map(|there| there.namespace);
-        there.map(str::to_owned)
+    fn meant(&self, own: &ServiceName<'o>, rule: &DestinationRule<'o>) -> Option<String> {
+        Names::lacking(&self.lacking, rule, own).or_else(|| self.first_given(own)).map(str::to_owned)
     }
 
     /// Whether a destination's subset is that of another Service of this name, which is given, while its own is not.
-    fn is_without_rule(&self, destination: &Destination, own: &ServiceName) -> bool {
-        let Some((_, subset)) = destination.subset else { return false };
-        let rules = self.rules.get(own.name).map_or(&[][..], Vec::as_slice);
-        let is_theirs = |rule: &&&DestinationRule| {
-            rule.subset(subset).is_some() && rule.service().is_some_and(|service| self.is_given(&service))
-        };
-        !self.is_given(own)
-            && !rules.iter().any(|rule| rule.is_for(destination))
-            && rules.iter().any(|rule| is_theirs(&rule))
+    fn is_without_rule(&self, world: &World<'o>, destination: &Destination<'o>, own: &ServiceName<'o>) -> bool {
+        let is_theirs = |(_, subset): (&Node, &'o str)| self.ruled.contains(&(own.name, subset));
+        !self.is_given(own) && destination.subset.is_some_and(is_theirs) && !has_rule(world, destination)
     }
+}
+
+/// Whether there is a rule for a destination, and not for many at once.
+fn has_rule<'o>(world: &World<'o>, destination: &Destination<'o>) -> bool {
+    world.rules_of(destination).iter().any(|rule| rule.service().is_some())
 }

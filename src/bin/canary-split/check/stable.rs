@@ -1,14 +1,16 @@
 //! Whether those who are not the canary's get to stable, and to nobody else's pods.
 
 use super::world::World;
+use super::world::asked::Asked;
 use super::world::labels::Labels;
 use super::world::plugin::Named;
+use super::world::pods::{Common, in_common};
 use super::world::routing::{Destination, Route, condition, is_taken, leads_alike};
 use super::world::site::Site;
-use super::world::table::{Met, Table};
+use super::world::table::{Met, Step, Table};
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 const TAKES_ALL: Code = Code {
     name: "route-takes-all",
@@ -20,21 +22,29 @@ const TAKES_ALL: Code = Code {
 const WITHOUT_SUBSET: Code = Code {
     name: "default-without-subset",
     severity: Severity::Error,
-    why: "a destination without a subset is all pods of the Service, the canary's too: those who should see stable see both",
-    fix: "name stable's subset in the default route",
+    why: "a destination without a subset is all pods of the Service, and the canary's are among them: those who should see stable see both",
+    fix: "name stable's subset in the default route, or lead it to a Service whose selector leaves out the canary's pods",
+};
+
+const PATH_WITHOUT_SUBSET: Code = Code {
+    name: "path-without-subset",
+    severity: Severity::Warning,
+    why: "a destination without a subset is all pods of the Service, and the canary's are among them: on these paths those who should see stable see both",
+    fix: "name stable's subset in this route, or put it before the canary's if it is for everybody",
 };
 
 /// The codes of this file.
-pub const CODES: [&Code; 2] = [&TAKES_ALL, &WITHOUT_SUBSET];
+pub const CODES: [&Code; 3] = [&TAKES_ALL, &WITHOUT_SUBSET, &PATH_WITHOUT_SUBSET];
 
 /// Looks at the routes that requests of every rule meet.
-pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
+pub fn check<'o>(world: &World<'o>, sites: &[Site<'_, 'o>], findings: &mut Vec<Finding>) {
     for site in sites {
         let subsets = site.subsets();
         for stable in subsets.iter().filter(|named| named.is_stable && named.is_chosen) {
             for table in &site.tables {
                 site.taken(table, stable, findings);
-                site.shared(world, table, stable, findings);
+                let known = site.shared(world, table, stable, findings);
+                site.shared_on_path(world, table, stable, &known, findings);
             }
         }
     }
@@ -98,30 +108,99 @@ impl<'w, 'o> Site<'w, 'o> {
         !all.is_empty() && (all.iter().all(is_named) || asks() && all.iter().all(is_elsewhere))
     }
 
-    /// What stable gets where the canary has a route: all pods of a Service of which a subset is the canary.
-    fn shared(&self, world: &World, table: &Table<'w, 'o>, stable: &Named<'w>, findings: &mut Vec<Finding>) {
-        let mut seen = HashSet::new();
+    /// What stable gets where the canary has a route: all pods of a Service of which some are the canary's. The places that are
+    /// found.
+    fn shared(
+        &self,
+        world: &World<'o>,
+        table: &Table<'w, 'o>,
+        stable: &Named<'w>,
+        findings: &mut Vec<Finding>,
+    ) -> HashSet<usize> {
+        let (mut seen, mut known) = (HashSet::new(), HashMap::new());
         for (canary, default) in self.pairs(table, stable) {
             let whole = default.route.destinations.iter().filter(|destination| !destination.has_subset());
             for destination in whole {
-                let is_mixed = |canary: &&Destination| {
-                    canary.is_with(destination)
-                        && labels_of(world, canary).is_some_and(|labels| may_be_behind(world, destination, &labels))
+                let mut is_mixed = |canary: &&Destination<'o>| {
+                    let ends = (destination.place(), canary.place());
+                    *known.entry(ends).or_insert_with(|| has_canary(world, destination, canary))
                 };
-                let Some((_, subset)) =
-                    canary.route.destinations.iter().find(is_mixed).and_then(|canary| canary.subset)
-                else {
-                    continue;
-                };
-                let (node, host) = destination.host;
-                if !seen.insert(node.span.start) {
-                    continue;
+                let Some(canary) = canary.route.destinations.iter().find(&mut is_mixed) else { continue };
+                if seen.insert(destination.host.0.span.start) {
+                    findings.push(whole_service(&WITHOUT_SUBSET, "the default route", default, destination, canary));
                 }
-                let message = format!("the default route leads to all pods of {host}, those of subset {subset} too");
-                findings.push(Finding::new(&WITHOUT_SUBSET, &default.service.object.source, &node.span, message));
+            }
+        }
+        seen
+    }
+
+    /// The same of stable's requests for some paths or hosts, if the canary's route has taken those that are not stable's.
+    fn shared_on_path(
+        &self,
+        world: &World<'o>,
+        table: &Table<'w, 'o>,
+        stable: &Named<'w>,
+        known: &HashSet<usize>,
+        findings: &mut Vec<Finding>,
+    ) {
+        let is_whole =
+            |destination: &&Destination| !destination.has_subset() && !known.contains(&destination.host.0.span.start);
+        if !table.steps.iter().flat_map(|step| &step.route.destinations).any(|destination| is_whole(&destination)) {
+            return;
+        }
+        let (subsets, mut seen) = (self.subsets(), HashSet::new());
+        let canaries: Vec<_> = subsets.iter().filter(|named| !named.is_stable).collect();
+        for class in self.classes(&stable.subset.header_value) {
+            let of_rule = class.known();
+            for met in table.met(&of_rule).iter().filter(|met| !met.entry.asks_for(self.header)) {
+                for destination in met.step.route.destinations.iter().filter(is_whole) {
+                    // What a visitor sends to be led there is asked for.
+                    if met.entry.asked.iter().any(|asked| asked.is_about_visitors()) || !table.reaches(met, &of_rule) {
+                        continue;
+                    }
+                    let canary = canaries.iter().find_map(|canary| {
+                        let header = Asked::header(self.header, &canary.subset.header_value);
+                        let without = class.without_header();
+                        let narrowed: Vec<_> =
+                            without.into_iter().chain(met.entry.asked.iter().copied()).chain([&header]).collect();
+                        let (_, taker) = table.taker(&narrowed, 0)?;
+                        let mut ends = taker.route.destinations.iter();
+                        ends.find(|end| taker.asks_for(self.header) && has_canary(world, destination, end))
+                    });
+                    if let Some(canary) = canary.filter(|_| seen.insert(destination.host.0.span.start)) {
+                        let what = "a route for some of stable's requests";
+                        findings.push(whole_service(&PATH_WITHOUT_SUBSET, what, met.step, destination, canary));
+                    }
+                }
             }
         }
     }
+}
+
+/// A route that leads to all pods of a Service, a canary's among them.
+fn whole_service(
+    code: &'static Code,
+    what: &str,
+    step: &Step,
+    destination: &Destination,
+    canary: &Destination,
+) -> Finding {
+    let (node, host) = destination.host;
+    let title = match canary.subset {
+        Some((_, subset)) if canary.is_with(destination) => format!("subset {subset}"),
+        Some((_, subset)) => format!("subset {subset} of {}", canary.host.1),
+        None => canary.host.1.to_owned(),
+    };
+    let message = format!("{what} leads to all pods of {host}, those of {title} too");
+    Finding::new(code, &step.service.object.source, &node.span, message)
+}
+
+/// Whether all pods of a Service, the default, are also a canary's, or some of them.
+pub fn has_canary<'o>(world: &World<'o>, whole: &Destination<'o>, canary: &Destination<'o>) -> bool {
+    if canary.is_with(whole) {
+        return labels_of(world, canary).is_some_and(|labels| may_be_behind(world, whole, &labels));
+    }
+    matches!(in_common(world, whole, canary), Common::First | Common::All)
 }
 
 /// The labels of a destination's subset.

@@ -1,6 +1,7 @@
 //! Which objects have nothing to do with the plugin or with what is routed: that there are two versions of one does not matter.
 
 use super::world::World;
+use super::world::host_index::HostIndex;
 use super::world::plugin::hosts;
 use super::world::routing::VirtualService;
 use crate::input::manifest::{Object, Objects};
@@ -13,14 +14,14 @@ pub fn known(objects: &Objects) -> HashSet<*const Object> {
     let mut known: HashSet<*const Object> = objects.plugins().map(std::ptr::from_ref).collect();
     // Nobody knows the hosts of a rule that cannot be read.
     let are_known = !world.plugins.is_empty() && world.plugins.iter().all(|plugin| plugin.is_whole);
-    let rules: Vec<String> =
-        world.plugins.iter().flat_map(|plugin| &plugin.rules).flat_map(|(_, rule)| hosts(rule)).collect();
+    let rules = world.plugins.iter().flat_map(|plugin| &plugin.rules).flat_map(|(_, rule)| hosts(rule));
+    let rules = HostIndex::of(rules.map(|host| (0, host)));
     let is_concerned = |service: &VirtualService| {
         let asks = || {
             let mut headers = world.plugins.iter().filter_map(|plugin| plugin.header.as_deref());
             headers.any(|header| service.mentions(header))
         };
-        !are_known || asks() || rules.iter().any(|host| service.is_for(host))
+        !are_known || asks() || service.hosts.iter().any(|(_, host)| rules.has(host))
     };
     for service in world.virtual_services.iter().filter(|service| is_concerned(service)) {
         add(&world, service, &mut known);

@@ -6,7 +6,7 @@ use super::world::site::Site;
 use super::world::table::Step;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 const TIMEOUT: Code = Code {
@@ -32,6 +32,9 @@ pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
         let is_canary = |step: &Step| step.route.conditions(site.header).next().is_some() || step.asks_for(site.header);
         // Of all routes to the same hosts the same is true.
         let mut known = HashMap::new();
+        // Stable's route for the same paths has one too.
+        let has_timeout = |step: &&Step| !is_canary(step) && step.setting("timeout").is_some_and(|node| !is_off(node));
+        let copied: HashSet<_> = site.steps().filter(has_timeout).map(Step::uris).collect();
         for (table, step) in site.tables.iter().flat_map(|table| table.steps.iter().map(move |step| (table, step))) {
             let (service, route) = (step.service, step.route);
             // A timeout that only the canary has was not meant for the service as it is.
@@ -43,7 +46,9 @@ pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
                 let hosts: Vec<_> = route.destinations.iter().map(|destination| destination.host.1).collect();
                 *known.entry((Rc::as_ptr(table), is_canary(step), hosts)).or_insert_with(is_alone)
             };
-            if let Some((node, text)) = timeout(route).filter(|_| is_cut() || is_for_websockets(world, route)) {
+            if let Some((node, text)) =
+                timeout(route).filter(|_| !copied.contains(&step.uris()) && is_cut() || is_for_websockets(world, route))
+            {
                 let message = format!("a websocket would be cut after {text}");
                 findings.push(Finding::new(&TIMEOUT, &service.object.source, &node.span, message));
             }

@@ -43,7 +43,7 @@ pub fn between(old: Option<&PluginConfig>, new: Option<&PluginConfig>, faults: &
         if let Ok((general, _)) = General::parse(text.as_bytes()) {
             seal = general.seal;
         }
-        faults.extend(evaluation.faults.iter().map(|fault| FaultAt::new(config, fault)));
+        faults.extend(FaultAt::all(config, &evaluation.faults));
         Some(InForce { config: evaluation.config, seal: seal.clone() })
     });
     let plugin = new.or(old).map(PluginConfig::title).unwrap_or_default();

@@ -11,8 +11,9 @@ mod remember;
 mod rule;
 mod sticky;
 
-use crate::input::choice::read;
+use crate::input::choice::{Given, read};
 use crate::input::manifest::PluginConfig;
+use crate::input::unreadable::{self, Unreadable};
 use crate::report::fault::{self, FaultAt};
 use crate::report::output::Output;
 use config::PluginDiff;
@@ -37,25 +38,44 @@ pub struct Diff {
     plugins: Vec<PluginDiff>,
     /// What is wrong with the configs.
     faults: Vec<FaultAt>,
+    /// Plugins that are on one side, while there may be more on the other than could be read.
+    #[serde(rename = "notCompared", skip_serializing_if = "Vec::is_empty")]
+    not_compared: Vec<String>,
+    /// What could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<Unreadable>,
 }
 
-/// Prints what differs; whether nothing does and both are good.
-pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bool, String> {
+/// Prints what differs; the exit code.
+pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
     if [&options.old, &options.new].into_iter().all(|path| path.as_os_str() == "-") {
         return Err("only one of OLD and NEW can be the standard input".to_owned());
     }
-    let diff = Diff::between(&read(&options.old)?, &read(&options.new)?);
+    let diff = Diff::of(read(&options.old)?, read(&options.new)?);
     diff.print(output, out).map_err(|error| error.to_string())?;
     diff.warn();
-    Ok(diff.is_empty() && diff.faults.is_empty())
+    Ok(if diff.unreadable.is_empty() { u8::from(!diff.is_empty() || diff.has_faults()) } else { 2 })
 }
 
 impl Diff {
+    /// Compares what could be read.
+    fn of(old: Given, new: Given) -> Diff {
+        let are_whole = [&old, &new].map(|given| given.unreadable.is_empty());
+        let mut diff = Diff::compared(&old.configs, &new.configs, are_whole);
+        diff.unreadable = old.unreadable.into_iter().chain(new.unreadable).collect();
+        diff
+    }
+
     /// Compares plugins by namespace and name; if there is only one of each, these two.
     pub fn between(old: &[PluginConfig], new: &[PluginConfig]) -> Diff {
+        Diff::compared(old, new, [true, true])
+    }
+
+    /// The same where not all of a side could be read: what has no counterpart there may have one.
+    fn compared(old: &[PluginConfig], new: &[PluginConfig], [is_old_whole, is_new_whole]: [bool; 2]) -> Diff {
         let mut faults = Vec::new();
         let mut pairs = Vec::new();
-        if let ([one], [other]) = (old, new) {
+        if let ([one], [other], true) = (old, new, is_old_whole && is_new_whole) {
             pairs.push((Some(one), Some(other)));
         } else {
             let mut left: Vec<&PluginConfig> = old.iter().collect();
@@ -65,8 +85,13 @@ impl Diff {
             }
             pairs.extend(left.into_iter().map(|config| (Some(config), None)));
         }
+        let is_doubtful = |(old, new): &(Option<&PluginConfig>, Option<&PluginConfig>)| {
+            old.is_none() && !is_old_whole || new.is_none() && !is_new_whole
+        };
+        let (doubtful, pairs): (Vec<_>, Vec<_>) = pairs.into_iter().partition(is_doubtful);
+        let not_compared = doubtful.into_iter().filter_map(|(old, new)| Some(new.or(old)?.title())).collect();
         let plugins = pairs.into_iter().map(|(old, new)| config::between(old, new, &mut faults)).collect();
-        Diff { plugins, faults }
+        Diff { plugins, faults, not_compared, unreadable: Vec::new() }
     }
 
     /// Whether nothing differs in effect.
@@ -99,6 +124,10 @@ impl Diff {
     /// Says on the standard error what is wrong with the configs.
     pub fn warn(&self) {
         fault::warn(&self.faults);
+        unreadable::warn(&self.unreadable);
+        for plugin in &self.not_compared {
+            eprintln!("canary-split: {plugin} is on one side alone, as far as they could be read; it was not compared");
+        }
     }
 }
 

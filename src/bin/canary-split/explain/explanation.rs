@@ -2,6 +2,7 @@
 
 use super::draw::{Candidate, Ignored};
 use super::passed::{Passed, Place};
+use crate::input::unreadable::Unreadable;
 use crate::report::fault::FaultAt;
 use serde::Serialize;
 
@@ -39,6 +40,8 @@ pub struct Explanation {
     pub ignored: Vec<Ignored>,
     /// What is wrong with the config.
     pub faults: Vec<FaultAt>,
+    /// What could not be read next to it.
+    pub unreadable: Vec<Unreadable>,
 }
 
 /// A header as it is written.

@@ -13,6 +13,7 @@ mod url;
 
 use crate::input::choice::{choose, read};
 use crate::input::manifest::PluginConfig;
+use crate::input::unreadable;
 use crate::report::fault::{self, FaultAt};
 use crate::report::output::Output;
 use crate::report::share::{DRAWS, Share};
@@ -20,6 +21,7 @@ use canary_split::config::Config;
 use canary_split::decide::{Answer, answer};
 use canary_split::metrics;
 use canary_split::reload::State;
+use canary_split::rollout::ramp::Second;
 use canary_split::split::Draw;
 use canary_split::visitor::cookie::Minutes;
 use canary_split::visitor::new_cookie::NewCookie;
@@ -54,11 +56,12 @@ pub struct Options {
     request: Spelled,
 }
 
-/// Prints what is decided; whether the config has no fault.
-pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bool, String> {
+/// Prints what is decided; the exit code.
+pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
     let mut request = options.request.read()?;
-    let configs = read(&options.config)?;
-    let written = choose(&options.config.display().to_string(), &configs, options.plugin.as_deref())?;
+    let given = read(&options.config)?;
+    let written = choose(&options.config.display().to_string(), &given.configs, options.plugin.as_deref())
+        .inspect_err(|_| unreadable::warn(&given.unreadable))?;
     let evaluation = State::default().evaluate(written.json().as_bytes());
     let mut explanation = explain(&evaluation.config, &written, &mut request, options);
     if request.needs_address {
@@ -69,14 +72,16 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<bo
     } else {
         secrets::mask(&mut explanation);
     }
-    explanation.faults = evaluation.faults.iter().map(|fault| FaultAt::new(&written, fault)).collect();
+    explanation.faults = FaultAt::all(&written, &evaluation.faults);
+    explanation.unreadable = given.unreadable;
     let done = match output {
         Output::Json => writeln!(out, "{:#}", serde_json::to_value(&explanation).unwrap_or_default()),
         Output::Text { .. } => print::print(&explanation, out),
     };
     done.map_err(|error| error.to_string())?;
     fault::warn(&explanation.faults);
-    Ok(explanation.faults.is_empty())
+    unreadable::warn(&explanation.unreadable);
+    Ok(if explanation.unreadable.is_empty() { u8::from(!explanation.faults.is_empty()) } else { 2 })
 }
 
 fn explain(config: &Config, written: &PluginConfig, request: &mut Seen, options: &Options) -> Explanation {
@@ -85,8 +90,9 @@ fn explain(config: &Config, written: &PluginConfig, request: &mut Seen, options:
         chance.set(options.draw.map_or(Chance::Open, Chance::Given));
         options.draw.unwrap_or(Draw(0))
     };
-    let now = Minutes::of_seconds(options.now.unwrap_or_else(clock));
-    let Answer { decision, forgotten } = answer(config, request, fresh, || now);
+    let second = Second(options.now.unwrap_or_else(clock));
+    let now = Minutes::of_seconds(second.0);
+    let Answer { decision, forgotten } = answer(config, request, fresh, || second);
     let before = decision.as_ref().map_or(config.rules.len(), |decision| decision.rule_at);
     let passed = passed::passed(config, before, written, request, now);
     let mut explanation = Explanation {
@@ -105,6 +111,7 @@ fn explain(config: &Config, written: &PluginConfig, request: &mut Seen, options:
         response_header: None,
         ignored: Vec::new(),
         faults: Vec::new(),
+        unreadable: Vec::new(),
     };
     let Some(decision) = decision else { return explanation };
     let (draw, from) = draw::origin(&decision, chance.get(), request);

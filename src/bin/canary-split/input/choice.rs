@@ -2,22 +2,38 @@
 
 use super::manifest::{Objects, PluginConfig};
 use super::sources;
+use super::unreadable::Unreadable;
 use std::path::Path;
 
-/// The configs at a path; at least one.
-pub fn read(path: &Path) -> Result<Vec<PluginConfig>, String> {
-    let mut configs = Vec::new();
+/// The configs at a path, and what could not be read there.
+#[derive(Debug, Default)]
+pub struct Given {
+    /// At least one.
+    pub configs: Vec<PluginConfig>,
+    /// There may be more in it.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// What is given at a path.
+///
+/// # Errors
+///
+/// If nothing that can be read is a config.
+pub fn read(path: &Path) -> Result<Given, String> {
     let input = sources::read_all(&[path.to_owned()]);
-    if let Some(unreadable) = input.unreadable.first() {
-        return Err(unreadable.to_string());
+    let mut given = Given { configs: Vec::new(), unreadable: input.unreadable };
+    for objects in input.units.iter().map(Objects::readable) {
+        given.configs.extend(objects.configs());
+        given.unreadable.extend(objects.unreadable);
     }
-    for unit in input.units {
-        configs.extend(Objects::of(&unit)?.configs());
+    if !given.configs.is_empty() {
+        return Ok(given);
     }
-    if configs.is_empty() {
-        return Err(format!("{}: no WasmPlugin of this filter and no pluginConfig", path.display()));
+    let told: Vec<_> = given.unreadable.iter().map(Unreadable::to_string).collect();
+    match told.as_slice() {
+        [] => Err(format!("{}: no WasmPlugin of this filter and no pluginConfig", path.display())),
+        told => Err(told.join("\ncanary-split: ")),
     }
-    Ok(configs)
 }
 
 /// The one config of a place that is meant: of the plugin `NAME` or `NAMESPACE/NAME`, or the only one.

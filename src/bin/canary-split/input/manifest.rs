@@ -1,5 +1,6 @@
 //! Documents → Kubernetes objects, and the configs in them.
 
+use super::locator::Locator;
 use super::secret::{self, Secret};
 use super::sources::{Source, Unit};
 use super::unreadable::Unreadable;
@@ -133,31 +134,15 @@ impl PluginConfig {
         }
     }
 
-    /// Where a place of a config error (`rules[1].split[0].weight`) stands: the value, or the name of a field that should not be
-    /// there; of what is missing, whatever it is missing in.
-    pub fn locate(&self, place: &str, is_name: bool) -> Range<usize> {
+    /// Finds places of config errors.
+    pub fn locator(&self) -> Locator<'_> {
         let whole = self.object.as_ref().map_or(0..0, |object| object.node.span.clone());
-        let Some(mut node) = self.node.as_ref() else { return whole };
-        let mut rest = place;
-        loop {
-            rest = rest.strip_prefix('.').unwrap_or(rest);
-            if let Some((index, after)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'))
-                && let Some(item) = index.parse::<usize>().ok().and_then(|index| node.items().get(index))
-            {
-                (node, rest) = (item, after);
-                continue;
-            }
-            // Names may contain points: the longest that is there.
-            let begins =
-                |name: &str| rest.strip_prefix(name).filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
-            let found = node.entries().iter().filter_map(|(key, value)| Some((key, value, begins(&key.name)?)));
-            // Of a field that is given twice the second is too many.
-            match found.max_by_key(|(key, ..)| key.name.len()) {
-                Some((key, _, "")) if is_name => return key.span.clone(),
-                Some((_, value, after)) => (node, rest) = (value, after),
-                None => return node.span.clone(),
-            }
-        }
+        Locator::new(self.node.as_ref(), whole)
+    }
+
+    /// Where a place of a config error stands.
+    pub fn locate(&self, place: &str, is_name: bool) -> Range<usize> {
+        self.locator().locate(place, is_name)
     }
 }
 
@@ -174,7 +159,7 @@ pub struct Objects {
     pub unknown: Vec<Unknown>,
     /// What could not be read of the texts.
     pub unreadable: Vec<Unreadable>,
-    /// What is in Secrets.
+    /// What is in Secrets, and what is written and not said.
     pub secrets: Vec<(Rc<Source>, Secret)>,
 }
 
@@ -193,8 +178,12 @@ impl Objects {
     pub fn readable(unit: &Unit) -> Objects {
         let mut objects = Objects { sources: unit.sources.clone(), ..Objects::default() };
         for source in &unit.sources {
-            let (documents, unreadable) = source.read();
+            let (documents, unreadable, replaced) = source.read_all();
             objects.unreadable.extend(unreadable);
+            // Nobody knows what it would have been.
+            let mut secrets = Vec::new();
+            replaced.iter().for_each(|node| secret::everything(node, &mut secrets));
+            objects.secrets.extend(secrets.into_iter().map(|secret| (Rc::clone(source), secret)));
             for node in documents {
                 objects.add(source, node);
             }

@@ -2,6 +2,7 @@
 
 pub mod choice;
 mod confidential;
+pub mod locator;
 pub mod manifest;
 pub mod ours;
 pub mod secret;

@@ -122,6 +122,8 @@ pub struct Known {
     headers: HashSet<String>,
     /// Names of subsets.
     subsets: HashSet<String>,
+    /// Whether no plugin is given, so that a seal is known from nowhere.
+    are_seals_unknown: bool,
 }
 
 impl Known {
@@ -129,6 +131,7 @@ impl Known {
     pub fn of(objects: &Objects) -> Known {
         let mut known = Known::default();
         known.headers.insert("x-canary-subset".to_owned());
+        known.are_seals_unknown = objects.configs().next().is_none();
         for config in objects.configs().filter_map(|config| config.node) {
             known.headers.extend(config.get("header").and_then(Node::text).map(str::to_ascii_lowercase));
         }
@@ -150,11 +153,17 @@ impl Known {
     }
 }
 
-/// Every `subset: NAME` below a node.
+/// Every `subset: NAME` below a node, and what Services are called.
 fn subsets(node: &Node, found: &mut HashSet<String>) {
     for (key, value) in node.entries() {
         match value.text() {
             Some(text) if &*key.name == "subset" => found.extend([text.to_ascii_lowercase()]),
+            // A Service of its own is called like its subset, or ends so.
+            Some(text) if &*key.name == "host" => {
+                let name = text.split('.').next().unwrap_or_default().to_ascii_lowercase();
+                found.extend(name.rsplit('-').next().map(str::to_owned));
+                found.insert(name);
+            }
             _ => subsets(value, found),
         }
     }
@@ -163,6 +172,12 @@ fn subsets(node: &Node, found: &mut HashSet<String>) {
 
 /// A seal has at least so many letters; a value of the header that is as long may be one alone.
 const SEAL: usize = 16;
+
+/// Whether a value of the header may be the name of a subset that is spelled in two ways, and no seal.
+fn may_be_subset(text: &str) -> bool {
+    let is_of_label = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    text.len() < SEAL && text.bytes().all(is_of_label)
+}
 
 /// `SUBSET.SEAL` keeps the subset, whether or not the plugin is given; what names a subset alone is none.
 fn of_route(object: &Object, name: &str, value: &Node, known: &Known, secrets: &mut Vec<Secret>) {
@@ -173,7 +188,7 @@ fn of_route(object: &Object, name: &str, value: &Node, known: &Known, secrets: &
         let open = written.trim_start_matches(['"', '\'']);
         let sealed = open.strip_prefix(subset).and_then(|rest| rest.strip_prefix('.')).unwrap_or(written);
         secrets.push(Secret { span: value.span.end - sealed.len()..value.span.end, text: seal.to_owned() });
-    } else if !known.has_subset(text) && (!is_ours || text.len() >= SEAL) {
+    } else if !known.has_subset(text) && (!is_ours || known.are_seals_unknown || !may_be_subset(text)) {
         everything(value, secrets);
     }
 }

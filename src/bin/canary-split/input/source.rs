@@ -83,12 +83,18 @@ impl Source {
 
     /// Its documents, and why others cannot be read.
     pub fn read(&self) -> (Vec<Node>, Vec<Unreadable>) {
+        let (documents, unreadable, _) = self.read_all();
+        (documents, unreadable)
+    }
+
+    /// The same, and what is written in it and not said.
+    pub fn read_all(&self) -> (Vec<Node>, Vec<Unreadable>, Vec<Node>) {
         let read = yaml::read(&self.text);
         let malformed = read.malformed.iter().map(|malformed| {
             let (line, column) = self.position(malformed.at);
             Unreadable::new(&self.name, Some((line, column)), malformed.problem.clone())
         });
-        (read.documents, malformed.collect())
+        (read.documents, malformed.collect(), read.replaced)
     }
 
     /// Its documents.

@@ -20,6 +20,11 @@ impl Unreadable {
     }
 }
 
+/// Says on the standard error what could not be read.
+pub fn warn(all: &[Unreadable]) {
+    all.iter().for_each(|unreadable| eprintln!("canary-split: {unreadable}"));
+}
+
 /// `FILE:LINE:COLUMN: PROBLEM`
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

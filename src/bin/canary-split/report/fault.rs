@@ -1,10 +1,12 @@
 //! What is wrong with a config, and where.
 
 use crate::input::manifest::PluginConfig;
+use crate::input::secret::Secret;
 use crate::input::secrets::{self, CONDITIONS};
 use crate::input::told::Told;
 use canary_split::reload::Fault;
 use serde::Serialize;
+use std::cell::OnceCell;
 use std::ops::Range;
 
 /// Something wrong with a config, and where.
@@ -28,36 +30,56 @@ impl std::fmt::Display for FaultAt {
 }
 
 impl FaultAt {
-    /// A fault of this config.
-    pub fn new(config: &PluginConfig, fault: &Fault) -> FaultAt {
-        let span = config.locate(&fault.error.place, false);
-        let (line, column) = config.source.position(span.start);
-        let (place, problem) = masked(config, fault, &span);
-        FaultAt {
-            file: config.source.name.clone(),
-            line,
-            column,
-            place,
-            problem,
-            consequence: fault.consequence.clone(),
-        }
+    /// The faults of this config.
+    pub fn all(config: &PluginConfig, faults: &[Fault]) -> Vec<FaultAt> {
+        let locator = config.locator();
+        let hidden = OnceCell::new();
+        let at = |fault: &Fault| {
+            let span = locator.locate(&fault.error.place, false);
+            let (line, column) = config.source.position(span.start);
+            let may_name_one = may_name_one(&fault.error.place);
+            let hidden = may_name_one.then(|| hidden.get_or_init(|| Hidden::of(config)));
+            let (place, problem) = match hidden {
+                Some(hidden) => (hidden.told.hidden_in(&fault.error.place), hidden.within(&span, &fault.error.problem)),
+                None => (fault.error.place.clone(), fault.error.problem.clone()),
+            };
+            let (file, consequence) = (config.source.name.clone(), fault.consequence.clone());
+            FaultAt { file, line, column, place, problem, consequence }
+        };
+        faults.iter().map(at).collect()
     }
 }
 
-/// Where and what is wrong, without the secrets that are there.
-fn masked(config: &PluginConfig, fault: &Fault, span: &Range<usize>) -> (String, String) {
-    let steps = fault.error.place.split(['.', '[']);
-    let may_name_one = fault.error.place.is_empty()
-        || steps.into_iter().any(|step| CONDITIONS.contains(&step) || ["seal", "match", "forget"].contains(&step));
-    let mut secrets = Vec::new();
-    if let Some(node) = config.node.as_ref().filter(|_| may_name_one) {
-        secrets::of_config(node, &mut secrets);
+/// Whether an error at a place may say a secret.
+fn may_name_one(place: &str) -> bool {
+    let mut steps = place.split(['.', '[']);
+    place.is_empty() || steps.any(|step| CONDITIONS.contains(&step) || ["seal", "match", "forget"].contains(&step))
+}
+
+/// The secrets of a config.
+struct Hidden {
+    /// By where they are.
+    secrets: Vec<Secret>,
+    told: Told,
+}
+
+impl Hidden {
+    fn of(config: &PluginConfig) -> Hidden {
+        let mut hidden = Hidden { secrets: Vec::new(), told: Told::default() };
+        if let Some(node) = &config.node {
+            secrets::of_config(node, &mut hidden.secrets);
+        }
+        hidden.secrets.iter().for_each(|secret| hidden.told.add(&secret.text));
+        hidden.secrets.sort_by_key(|secret| secret.span.start);
+        hidden
     }
-    let there = secrets.iter().filter(|secret| span.contains(&secret.span.start));
-    let problem = there.fold(fault.error.problem.clone(), |problem, secret| secret.hidden_in(&problem));
-    let mut told = Told::default();
-    secrets.iter().for_each(|secret| told.add(&secret.text));
-    (told.hidden_in(&fault.error.place), problem)
+
+    /// What is wrong at a place, without the secrets that are there.
+    fn within(&self, span: &Range<usize>, problem: &str) -> String {
+        let first = self.secrets.partition_point(|secret| secret.span.start < span.start);
+        let there = self.secrets.iter().skip(first).take_while(|secret| secret.span.start < span.end);
+        there.fold(problem.to_owned(), |problem, secret| secret.hidden_in(&problem))
+    }
 }
 
 /// Says on the standard error what is wrong.

@@ -1,8 +1,9 @@
-//! `pluginConfig` but for what matches and what sticks.
+//! `pluginConfig` but for what matches, what sticks and what moves the weights.
 
 use super::matches::Match;
 use super::patterns::LABEL;
 use super::remember::Remember;
+use super::rollout::{Guard, Ramp};
 use super::sticky::Sticky;
 use super::subschemas::{is_given, nothing};
 use canary_split::config::{DEFAULT_HEADER, USED_HEADERS};
@@ -51,6 +52,10 @@ struct Rule {
     split: Option<Vec<WeightedSubset>>,
     /// What makes a visitor stay. Absent: every request is drawn afresh.
     sticky: Option<Sticky>,
+    /// A plan of weights over time; needs `split`.
+    ramp: Option<Ramp>,
+    /// What takes a failing canary out; needs `split`.
+    guard: Option<Guard>,
     /// Who has matched once stays without matching again, by a cookie; needs `subset`.
     remember: Option<Remember>,
 }
@@ -88,7 +93,7 @@ fn header(schema: &mut Schema) {
 fn subset_or_split() -> Value {
     let absent = json!({"type": "null"});
     json!([
-        {"required": ["subset"], "properties": {"subset": {"type": "string"}, "split": absent, "sticky": absent}},
+        {"required": ["subset"], "properties": {"subset": {"type": "string"}, "split": absent, "sticky": absent, "ramp": absent, "guard": absent}},
         {"required": ["split"], "properties": {"split": {"type": "array"}, "subset": absent, "remember": absent}},
     ])
 }

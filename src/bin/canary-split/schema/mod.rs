@@ -7,6 +7,7 @@ mod config;
 mod matches;
 mod patterns;
 mod remember;
+mod rollout;
 mod sticky;
 mod subschemas;
 mod wasmplugin;

@@ -1,6 +1,6 @@
 //! `sticky`: the keys, the cookie, the salt, and what a change of weights does.
 
-use super::patterns::{CLAIM, TOKEN};
+use super::patterns::{CLAIM, DURATION, TOKEN};
 use super::subschemas::{is_given, one_of};
 use schemars::JsonSchema;
 use serde_json::{Value, json};
@@ -136,8 +136,6 @@ enum FirstDraw {
     /// Hashed from the client's address and user agent, so that parallel first requests agree.
     Client,
 }
-
-const DURATION: &str = r"^(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(h|m|s|ms|us|µs|ns))+)$";
 
 fn keys_or_cookie() -> Value {
     json!([is_given("keys", &json!({"type": "array"})), is_given("cookie", &json!({"type": "object"}))])

@@ -1,7 +1,8 @@
-//! `simulate`: who moves when weights are edited, once, over a whole plan, and day by day.
+//! `simulate`: who moves when weights are edited, once, over a whole plan, and day by day; and what a guard does.
 
 mod days;
 mod edits;
+mod guard;
 mod options;
 mod plans;
 mod schemes;
@@ -16,6 +17,9 @@ pub use options::Options;
 
 /// Prints what was simulated.
 pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<(), String> {
+    if options.guard.guard {
+        return guard::run(options, output, out);
+    }
     if let Some(days) = options.days {
         return days::run(days, options, output, out);
     }

@@ -1,5 +1,6 @@
 //! The arguments of `simulate`.
 
+use super::guard;
 use clap::ValueEnum;
 
 /// What to simulate.
@@ -15,8 +16,8 @@ pub struct Options {
     /// The seed of the visitors' draws
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
-    /// Day by day, so many of them
-    #[arg(long, requires = "plan", value_parser = clap::value_parser!(u32).range(1..=366))]
+    /// Day by day, so many of them; with --guard: so many days without a cause, 20 if nothing is said
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub days: Option<u32>,
     /// The share of the visitors of before who come again on a day
     #[arg(long, value_name = "RATE", default_value_t = 0.6, value_parser = rate, requires = "days")]
@@ -27,6 +28,8 @@ pub struct Options {
     /// How the days are shown
     #[arg(long, value_enum, default_value_t = Form::Table, requires = "days")]
     pub form: Form,
+    #[command(flatten)]
+    pub guard: guard::Options,
 }
 
 /// As in the config.

@@ -1,101 +1,198 @@
 //! Places of objects by what they are looked up by, so that the cost grows with their number and not with its square.
 
 use super::gateway::Gateway;
-use super::routing::Destination;
+use super::host::ServiceName;
+use super::host_index::HostIndex;
+use super::labels::Labels;
+use super::routing::{Destination, VirtualService};
 use super::service::{DestinationRule, Service, Workload};
 use crate::input::manifest::Unknown;
+use crate::input::yaml::Node;
 use std::collections::HashMap;
 
 /// Places in the lists of a world.
 #[derive(Debug, Default)]
 pub struct Index<'o> {
-    /// Services by their names.
-    services: HashMap<&'o str, Vec<usize>>,
-    /// DestinationRules by the names of their Services.
-    rules: HashMap<&'o str, Vec<usize>>,
-    /// DestinationRules by hosts that are no Service's, in lower case.
-    hosts: HashMap<String, Vec<usize>>,
-    /// DestinationRules for many hosts.
-    wide: Vec<usize>,
-    /// Gateways by their names.
-    gateways: HashMap<&'o str, Vec<usize>>,
-    /// What makes pods, by its namespace.
-    workloads: HashMap<&'o str, Vec<usize>>,
-    /// What may make pods, by its namespace.
-    unknown: HashMap<&'o str, Vec<usize>>,
+    services: ByName<'o>,
+    /// DestinationRules by their Services.
+    rules: ByName<'o>,
+    /// DestinationRules by hosts that are no Service's, and those for many hosts.
+    hosts: HostIndex,
+    gateways: ByName<'o>,
+    /// Gateways by the hosts that they serve.
+    served: HostIndex,
+    /// VirtualServices by their hosts.
+    routed: HostIndex,
+    /// VirtualServices without hosts.
+    delegates: ByName<'o>,
+    /// What makes pods, by each label of these.
+    workloads: ByLabel<'o>,
+    /// What may make pods, by each label that it speaks of.
+    unknown: ByLabel<'o>,
+}
+
+/// Places by names, and by namespaces below these.
+#[derive(Debug, Default)]
+struct ByName<'o>(HashMap<&'o str, HashMap<&'o str, Vec<usize>>>);
+
+/// Places by namespaces, and by a label below these; an empty name: all.
+#[derive(Debug, Default)]
+struct ByLabel<'o>(HashMap<&'o str, HashMap<(&'o str, &'o str), Vec<usize>>>);
+
+/// What is put into an index.
+pub struct Lists<'l, 'o> {
+    pub virtual_services: &'l [VirtualService<'o>],
+    pub services: &'l [Service<'o>],
+    pub rules: &'l [DestinationRule<'o>],
+    pub gateways: &'l [Gateway<'o>],
+    pub workloads: &'l [Workload<'o>],
+    pub unknown: &'l [&'o Unknown],
 }
 
 impl<'o> Index<'o> {
     /// Of these lists.
-    pub fn of(
-        services: &[Service<'o>],
-        rules: &[DestinationRule<'o>],
-        gateways: &[Gateway<'o>],
-        workloads: &[Workload<'o>],
-        unknown: &[&'o Unknown],
-    ) -> Index<'o> {
+    pub fn of(lists: &Lists<'_, 'o>) -> Index<'o> {
         let mut index = Index {
-            services: places(services.iter().map(|service| service.name().name)),
-            gateways: places(gateways.iter().map(|gateway| &*gateway.object.name)),
-            workloads: places(workloads.iter().map(|pods| &*pods.object.namespace)),
-            unknown: places(unknown.iter().map(|unknown| &*unknown.namespace)),
+            services: ByName::of(lists.services.iter().map(|service| Some(service.name()))),
+            rules: ByName::of(lists.rules.iter().map(DestinationRule::service)),
+            gateways: ByName::of(lists.gateways.iter().map(|gateway| Some(name(gateway.object)))),
+            delegates: ByName::of(
+                lists.virtual_services.iter().map(|service| service.hosts.is_empty().then(|| name(service.object))),
+            ),
             ..Index::default()
         };
-        for (place, rule) in rules.iter().enumerate() {
-            match rule.service() {
-                _ if rule.is_wildcard() => index.wide.push(place),
-                Some(service) => index.rules.entry(service.name).or_default().push(place),
-                None => index.hosts.entry(rule.host.to_ascii_lowercase()).or_default().push(place),
-            }
+        for (place, rule) in lists.rules.iter().enumerate().filter(|(_, rule)| rule.service().is_none()) {
+            index.hosts.add(place, rule.host);
+        }
+        for (place, gateway) in lists.gateways.iter().enumerate() {
+            let hosts = gateway.servers.iter().flat_map(|server| server.hosts());
+            hosts.for_each(|host| index.served.add(place, host.rsplit('/').next().unwrap_or_default()));
+        }
+        for (place, service) in lists.virtual_services.iter().enumerate() {
+            service.hosts.iter().for_each(|(_, host)| index.routed.add(place, host));
+        }
+        for (place, pods) in lists.workloads.iter().enumerate() {
+            index.workloads.add(place, &pods.object.namespace, &pods.labels);
+        }
+        for (place, unknown) in lists.unknown.iter().enumerate() {
+            spoken_of(&unknown.node, &mut |labels| index.unknown.add(place, &unknown.namespace, &labels));
         }
         index
     }
 
     /// Services of this name.
-    pub fn services(&self, name: &str) -> &[usize] {
-        self.services.get(name).map_or(&[], Vec::as_slice)
+    pub fn services(&self, name: &ServiceName) -> Vec<usize> {
+        self.services.at(name.name, name.namespace)
     }
 
     /// Gateways of this name.
-    pub fn gateways(&self, name: &str) -> &[usize] {
-        self.gateways.get(name).map_or(&[], Vec::as_slice)
+    pub fn gateways(&self, namespace: &str, name: &str) -> Vec<usize> {
+        self.gateways.at(name, namespace)
+    }
+
+    /// Gateways that may serve a host.
+    pub fn serving(&self, host: &str) -> Vec<usize> {
+        self.served.at(host)
+    }
+
+    /// VirtualServices that are for a host.
+    pub fn routing(&self, host: &str) -> Vec<usize> {
+        self.routed.at(host)
+    }
+
+    /// VirtualServices of this name to which others may delegate.
+    pub fn delegates(&self, namespace: &str, name: &str) -> Vec<usize> {
+        self.delegates.at(name, namespace)
     }
 
     /// DestinationRules that may be for a destination.
-    pub fn rules(&self, destination: &Destination) -> impl Iterator<Item = usize> {
-        let own = match destination.service() {
-            Some(service) => self.rules.get(service.name),
-            None => self.hosts.get(&destination.host.1.to_ascii_lowercase()),
+    pub fn rules(&self, destination: &Destination) -> Vec<usize> {
+        let mut found = match destination.service() {
+            Some(ServiceName { name, namespace }) => {
+                let mut found = self.hosts.at(&format!("{name}.{namespace}.svc.cluster.local"));
+                found.extend(self.rules.at(name, namespace));
+                found
+            }
+            None => self.hosts.at(destination.host.1),
         };
-        own.into_iter().flatten().chain(&self.wide).copied()
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
-    /// What makes pods that may be in a namespace.
-    pub fn workloads(&self, namespace: &str) -> Vec<usize> {
-        in_namespace(&self.workloads, namespace)
+    /// What makes pods in a namespace that may have these labels.
+    pub fn workloads(&self, namespace: &str, labels: &Labels) -> Vec<usize> {
+        self.workloads.at(namespace, labels)
     }
 
-    /// What may make pods in a namespace.
-    pub fn unknown(&self, namespace: &str) -> Vec<usize> {
-        in_namespace(&self.unknown, namespace)
+    /// What may make pods in a namespace and speaks of these labels.
+    pub fn unknown(&self, namespace: &str, labels: &Labels) -> Vec<usize> {
+        self.unknown.at(namespace, labels)
     }
 }
 
-fn places<'o>(keys: impl Iterator<Item = &'o str>) -> HashMap<&'o str, Vec<usize>> {
-    let mut places = HashMap::<_, Vec<_>>::new();
-    for (place, key) in keys.enumerate() {
-        places.entry(key).or_default().push(place);
+fn name(object: &crate::input::manifest::Object) -> ServiceName<'_> {
+    ServiceName { name: &object.name, namespace: &object.namespace }
+}
+
+/// The labels that an object has anywhere.
+fn spoken_of<'o>(node: &'o Node, found: &mut impl FnMut(Labels<'o>)) {
+    for (key, value) in node.entries() {
+        if ["labels", "label"].contains(&&*key.name) {
+            Labels::of(value).into_iter().for_each(&mut *found);
+        }
+        spoken_of(value, found);
     }
-    places
+    node.items().iter().for_each(|item| spoken_of(item, found));
+}
+
+impl<'o> ByName<'o> {
+    fn of(names: impl Iterator<Item = Option<ServiceName<'o>>>) -> ByName<'o> {
+        let mut places = ByName::default();
+        for (place, name) in names.enumerate() {
+            if let Some(ServiceName { name, namespace }) = name {
+                places.0.entry(name).or_default().entry(namespace).or_default().push(place);
+            }
+        }
+        places
+    }
+
+    fn at(&self, name: &str, namespace: &str) -> Vec<usize> {
+        self.0.get(name).map_or_else(Vec::new, |places| in_namespace(places, namespace, Some))
+    }
+}
+
+impl<'o> ByLabel<'o> {
+    fn add(&mut self, place: usize, namespace: &'o str, labels: &Labels<'o>) {
+        let places = self.0.entry(namespace).or_default();
+        for label in labels.pairs().chain([("", "")]) {
+            let places = places.entry(label).or_default();
+            if places.last() != Some(&place) {
+                places.push(place);
+            }
+        }
+    }
+
+    fn at(&self, namespace: &str, labels: &Labels) -> Vec<usize> {
+        let wanted = || labels.pairs().filter(|(name, value)| labels.get(name) == Some(value)).chain([("", "")]);
+        in_namespace(&self.0, namespace, |places| {
+            // Of the label that the fewest have.
+            let fewest = wanted().map(|label| places.get(&label)).min_by_key(|places| places.map_or(0, Vec::len));
+            fewest.flatten()
+        })
+    }
 }
 
 /// In their order; an empty namespace may be any.
-fn in_namespace(places: &HashMap<&str, Vec<usize>>, namespace: &str) -> Vec<usize> {
-    let mut found: Vec<usize> = if namespace.is_empty() {
-        places.values().flatten().copied().collect()
-    } else {
-        [namespace, ""].iter().filter_map(|namespace| places.get(namespace)).flatten().copied().collect()
-    };
+fn in_namespace<'p, P, L: AsRef<[usize]> + ?Sized + 'p>(
+    places: &'p HashMap<&str, P>,
+    namespace: &str,
+    of: impl Fn(&'p P) -> Option<&'p L>,
+) -> Vec<usize> {
+    let own = [namespace, ""].into_iter().filter_map(|namespace| places.get(namespace));
+    let all: Vec<&P> = if namespace.is_empty() { places.values().collect() } else { own.collect() };
+    let mut found: Vec<usize> = all.into_iter().filter_map(of).flat_map(AsRef::as_ref).copied().collect();
     found.sort_unstable();
+    found.dedup();
     found
 }

@@ -18,9 +18,19 @@ impl<'o> Labels<'o> {
         self.0.iter().rfind(|(known, _)| *known == name).map(|(_, value)| *value)
     }
 
+    /// All of them.
+    pub fn pairs(&self) -> impl Iterator<Item = (&'o str, &'o str)> {
+        self.0.iter().copied()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Those of both.
+    pub fn with(&self, others: &Labels<'o>) -> Labels<'o> {
+        Labels(self.0.iter().chain(&others.0).copied().collect())
     }
 
     /// Whether this selects what has those labels.

@@ -1,15 +1,18 @@
 //! What is applied together, as far as the checks between objects look at it.
 
 pub mod asked;
+pub mod beside;
 pub mod gateway;
 pub mod gateway_api;
 pub mod gateway_name;
 pub mod host;
+pub mod host_index;
 mod index;
 pub mod labels;
 mod makers;
 pub mod namespace;
 pub mod plugin;
+pub mod pods;
 pub mod routing;
 pub mod service;
 pub mod site;
@@ -18,16 +21,16 @@ pub mod text;
 
 use crate::input::manifest::{Object, Objects, Unknown};
 use crate::input::yaml::{Key, Node};
+use beside::Beside;
 use gateway::Gateway;
 use gateway_api::GatewayApi;
 use host::ServiceName;
-use index::Index;
+use index::{Index, Lists};
 use labels::Labels;
-use namespace::is_same_namespace;
 use plugin::Plugin;
 use routing::{Destination, Route, VirtualService};
 use service::{DestinationRule, Service, Workload};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// All that is applied together.
 #[derive(Debug)]
@@ -36,8 +39,6 @@ pub struct World<'o> {
     pub plugins: Vec<Plugin>,
     /// All VirtualServices.
     pub virtual_services: Vec<VirtualService<'o>>,
-    /// Their places by their names.
-    by_name: HashMap<&'o str, Vec<usize>>,
     /// All Gateways.
     pub gateways: Vec<Gateway<'o>>,
     /// All DestinationRules.
@@ -61,21 +62,24 @@ pub struct World<'o> {
 impl<'o> World<'o> {
     /// Reads it.
     pub fn of(objects: &'o Objects) -> World<'o> {
-        let mut by_name = HashMap::<_, Vec<_>>::new();
-        for (place, service) in objects.of_kind("VirtualService").enumerate() {
-            by_name.entry(&*service.name).or_default().push(place);
-        }
+        let virtual_services: Vec<_> = objects.of_kind("VirtualService").map(VirtualService::of).collect();
         let gateways: Vec<_> = objects.of_kind("Gateway").filter_map(Gateway::of).collect();
         let destination_rules: Vec<_> = objects.of_kind("DestinationRule").filter_map(DestinationRule::of).collect();
         let services: Vec<_> = objects.of_kind("Service").filter_map(Service::of).collect();
         let workloads: Vec<_> =
             objects.workloads().filter(|object| !makers::is_past(object)).filter_map(Workload::of).collect();
         let unknown: Vec<_> = makers::unknown(objects).collect();
-        let index = Index::of(&services, &destination_rules, &gateways, &workloads, &unknown);
+        let index = Index::of(&Lists {
+            virtual_services: &virtual_services,
+            services: &services,
+            rules: &destination_rules,
+            gateways: &gateways,
+            workloads: &workloads,
+            unknown: &unknown,
+        });
         World {
             plugins: objects.configs().map(Plugin::new).collect(),
-            virtual_services: objects.of_kind("VirtualService").map(VirtualService::of).collect(),
-            by_name,
+            virtual_services,
             gateways,
             destination_rules,
             services,
@@ -109,23 +113,22 @@ impl<'o> World<'o> {
         let mut are_all = true;
         let mut found = Vec::new();
         for (namespace, name) in service.gateways() {
-            let named = self.index.gateways(name).iter().filter_map(|place| self.gateways.get(*place));
-            let is_there = |gateway: &&Gateway| is_same_namespace(&gateway.object.namespace, namespace);
+            let named = self.index.gateways(namespace, name).into_iter();
             let before = found.len();
-            found.extend(named.filter(is_there));
+            found.extend(named.filter_map(|place| self.gateways.get(place)));
             are_all &= found.len() > before;
         }
         (found, are_all)
     }
 
     /// The VirtualServices at a gateway that a plugin may be on.
-    pub fn beside<'w>(&'w self, plugin: &Plugin) -> Vec<&'w VirtualService<'o>> {
+    pub fn beside<'w>(&'w self, plugin: &Plugin) -> Beside<'w, 'o> {
         let is_beside = |service: &&VirtualService| {
             let (gateways, are_all) = self.gateways_of(service);
             !are_all || gateways.iter().any(|gateway| plugin.may_be_on(gateway))
         };
         let has_routes = |service: &&VirtualService| !service.hosts.is_empty() && !service.routes.is_empty();
-        self.virtual_services.iter().filter(has_routes).filter(is_beside).collect()
+        Beside::new(self.virtual_services.iter().filter(has_routes).filter(is_beside).collect())
     }
 
     /// The VirtualService that a route delegates to, if it is given.
@@ -133,9 +136,8 @@ impl<'o> World<'o> {
         let delegate = route.node.get("delegate")?;
         let text = |key: &str| delegate.get(key).and_then(Node::text).filter(|text| !text.is_empty());
         let (name, namespace) = (text("name")?, text("namespace").unwrap_or(&service.object.namespace));
-        let named = self.by_name.get(name).into_iter().flatten();
-        let mut delegates = named.filter_map(|place| self.virtual_services.get(*place));
-        delegates.find(|other| other.hosts.is_empty() && is_same_namespace(&other.object.namespace, namespace))
+        let delegates = self.index.delegates(namespace, name).into_iter();
+        delegates.filter_map(|place| self.virtual_services.get(place)).next()
     }
 
     /// All routes of a VirtualService, those of its delegates too.
@@ -152,13 +154,40 @@ impl<'o> World<'o> {
     /// The given Services that a destination may mean.
     pub fn services_of(&self, destination: &Destination) -> Vec<&Service<'o>> {
         let Some(name) = destination.service() else { return Vec::new() };
-        let named = self.index.services(name.name).iter().filter_map(|place| self.services.get(*place));
-        named.filter(|service| service.name().is(&name)).collect()
+        self.services_called(&name)
+    }
+
+    /// The given Services that a name may mean.
+    pub fn services_called(&self, name: &ServiceName) -> Vec<&Service<'o>> {
+        self.index.services(name).into_iter().filter_map(|place| self.services.get(place)).collect()
+    }
+
+    /// The VirtualServices that are for a host.
+    pub fn routing(&self, host: &str) -> impl Iterator<Item = &VirtualService<'o>> {
+        self.index.routing(host).into_iter().filter_map(|place| self.virtual_services.get(place))
+    }
+
+    /// The Gateways that may serve a host.
+    pub fn serving(&self, host: &str) -> impl Iterator<Item = &Gateway<'o>> {
+        self.index.serving(host).into_iter().filter_map(|place| self.gateways.get(place))
+    }
+
+    /// Whether a Gateway of this name is given.
+    pub fn has_gateway(&self, (namespace, name): (&str, &str)) -> bool {
+        !self.index.gateways(namespace, name).is_empty()
+    }
+
+    /// The Service of a destination, if it can be only one.
+    pub fn service_of(&self, destination: &Destination) -> Option<&Service<'o>> {
+        match self.services_of(destination).as_slice() {
+            [service] => Some(*service),
+            _ => None,
+        }
     }
 
     /// The given DestinationRules for a destination: those for its host, or else those for many hosts.
     pub fn rules_of(&self, destination: &Destination) -> Vec<&DestinationRule<'o>> {
-        let all = self.index.rules(destination).filter_map(|place| self.destination_rules.get(place));
+        let all = self.index.rules(destination).into_iter().filter_map(|place| self.destination_rules.get(place));
         let all = all.filter(|rule| rule.is_for(destination));
         let (wide, own): (Vec<_>, Vec<_>) = all.partition(|rule| rule.is_wildcard());
         if own.is_empty() { wide } else { own }
@@ -167,17 +196,23 @@ impl<'o> World<'o> {
     /// What makes the pods of a Service; `None` if there may be more with these labels that nobody knows of, or if none is given.
     pub fn pods_of(&self, service: &Service, labels: &Labels) -> Option<Vec<&Workload<'o>>> {
         let namespace = &*service.object.namespace;
-        let mut unknown = self.index.unknown(namespace).into_iter().filter_map(|place| self.unknown.get(place));
-        let is_obscure = [namespace, ""].iter().any(|namespace| self.obscure.contains(namespace))
-            || namespace.is_empty() && !self.obscure.is_empty()
-            || unknown.any(|unknown| may_have(&unknown.node, labels));
+        let mut unknown = self.index.unknown(namespace, labels).into_iter().filter_map(|place| self.unknown.get(place));
+        let is_obscure = self.has_obscure_pods(service) || unknown.any(|unknown| may_have(&unknown.node, labels));
         let pods = self.pods_behind(service);
         (!is_obscure && !pods.is_empty()).then_some(pods)
     }
 
+    /// Whether there are pods where a Service is whose labels nobody knows.
+    pub fn has_obscure_pods(&self, service: &Service) -> bool {
+        let namespace = &*service.object.namespace;
+        [namespace, ""].iter().any(|namespace| self.obscure.contains(namespace))
+            || namespace.is_empty() && !self.obscure.is_empty()
+    }
+
     /// What is known to make pods of a Service.
     pub fn pods_behind(&self, service: &Service) -> Vec<&Workload<'o>> {
-        let places = self.index.workloads(&service.object.namespace).into_iter();
+        let Some(selector) = &service.selector else { return Vec::new() };
+        let places = self.index.workloads(&service.object.namespace, selector).into_iter();
         let workloads = places.filter_map(|place| self.workloads.get(place));
         workloads.filter(|workload| workload.is_behind(service)).collect()
     }

@@ -132,12 +132,10 @@ impl<'o> Route<'o> {
         headers.flat_map(Node::entries).any(|(key, _)| key.name.eq_ignore_ascii_case(header))
     }
 
-    /// The headers that must be exactly a value like this.
-    pub fn headers_with(&self, is_it: impl Fn(&str) -> bool) -> impl Iterator<Item = &'o Key> {
+    /// The headers of which something like this is asked.
+    pub fn headers_with(&self, is_it: impl Fn(&Node) -> bool) -> impl Iterator<Item = &'o Key> {
         let headers = self.matches.iter().flatten().filter_map(|entry| entry.get("headers")).flat_map(Node::entries);
-        headers
-            .filter(move |(_, condition)| exact(condition).is_some_and(|(_, exact)| is_it(exact)))
-            .map(|(key, _)| key)
+        headers.filter(move |(_, condition)| is_it(condition)).map(|(key, _)| key)
     }
 }
 
@@ -178,7 +176,8 @@ pub fn condition<'o>(entry: &'o Node, header: &str) -> Option<(&'o Key, &'o Node
     headers.iter().find(|(key, _)| key.name.eq_ignore_ascii_case(header)).map(|(key, condition)| (key, condition))
 }
 
-fn exact(condition: &Node) -> Option<(&Node, &str)> {
+/// What a header must be exactly.
+pub fn exact(condition: &Node) -> Option<(&Node, &str)> {
     let node = condition.get("exact")?;
     Some((node, node.text()?))
 }
@@ -216,6 +215,12 @@ impl<'o> Destination<'o> {
     /// The Service that it means, if its host is one's.
     pub fn service(&self) -> Option<ServiceName<'o>> {
         ServiceName::of(self.host.1, self.namespace)
+    }
+
+    /// How it is written, and in which namespace.
+    pub fn place(&self) -> (&'o str, &'o str, Option<&'o str>, Option<u32>) {
+        let (subset, port) = (self.subset.map(|(_, subset)| subset), self.port.map(|(_, port)| port));
+        (self.namespace, self.host.1, subset, port)
     }
 
     /// Whether an object of this namespace means it by a host.

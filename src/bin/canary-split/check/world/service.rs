@@ -143,6 +143,12 @@ impl<'o> Workload<'o> {
             && service.selector.as_ref().is_some_and(|selector| selector.selects(&self.labels))
     }
 
+    /// Whether there are pods of it that stay.
+    pub fn is_serving(&self) -> bool {
+        let replicas = self.object.at(&["spec", "replicas"]).and_then(Node::number);
+        !["Job", "CronJob"].contains(&self.object.kind) && replicas != Some(0)
+    }
+
     fn containers(&self) -> impl Iterator<Item = &'o Node> {
         let lists = ["containers", "initContainers"].map(|key| self.spec.and_then(|spec| spec.get(key)));
         lists.into_iter().flatten().flat_map(Node::items)
@@ -154,12 +160,18 @@ impl<'o> Workload<'o> {
         ports.filter_map(|port| Some((port.get("containerPort")?.number()?, port.get("name").and_then(Node::text))))
     }
 
+    /// The port that a Service leads to, if it declares it.
+    pub fn port_at(&self, target: Target) -> Option<u32> {
+        let is_it = |(number, name): &(u32, Option<&str>)| match target {
+            Target::Number(wanted) => *number == wanted,
+            Target::Name(wanted) => *name == Some(wanted),
+        };
+        self.ports().find(is_it).map(|(number, _)| number)
+    }
+
     /// Whether it declares the port that a Service leads to.
     pub fn declares(&self, target: Target) -> bool {
-        self.ports().any(|(number, name)| match target {
-            Target::Number(wanted) => number == wanted,
-            Target::Name(wanted) => name == Some(wanted),
-        })
+        self.port_at(target).is_some()
     }
 
     /// Whether it may listen on a port that it does not declare: a container declares none, or says the number elsewhere.

@@ -2,6 +2,7 @@
 
 use super::World;
 use super::asked::Asked;
+use super::beside::Beside;
 use super::host::{is_host_of, overlap};
 use super::plugin::{self, Named, Plugin};
 use super::routing::{Destination, Route, VirtualService};
@@ -42,6 +43,11 @@ impl Class<'_> {
     /// What the filter writes for them.
     pub fn header(&self) -> Option<&Asked<'_>> {
         self.0.last()
+    }
+
+    /// All but what the filter writes.
+    pub fn without_header(&self) -> Vec<&Asked<'_>> {
+        self.0.split_last().map_or_else(Vec::new, |(_, rest)| rest.iter().collect())
     }
 
     /// All of it.
@@ -104,6 +110,41 @@ impl<'w, 'o> Site<'w, 'o> {
     }
 }
 
+/// The hosts whose requests meet a table's routes and may have a header, where all are known.
+#[derive(Debug, Default)]
+pub struct Hosts<'s>(HashMap<usize, HashMap<&'s str, Option<Vec<&'s str>>>>);
+
+impl<'s> Hosts<'s> {
+    /// Of all tables whose routes ask for the host.
+    pub fn of(sites: &'s [Site]) -> Hosts<'s> {
+        let mut hosts = Hosts::default();
+        for site in sites {
+            for table in site.tables.iter().filter(|table| table.steps.iter().any(Step::asks_for_host)) {
+                let known = hosts.0.entry(address(table)).or_default();
+                let known = known.entry(site.header).or_insert_with(|| Some(Vec::new()));
+                match known {
+                    Some(known) if !site.exact.is_empty() => known.extend(&site.exact),
+                    known => *known = None,
+                }
+            }
+        }
+        for known in hosts.0.values_mut().flat_map(HashMap::values_mut).flatten() {
+            known.sort_unstable();
+            known.dedup();
+        }
+        hosts
+    }
+
+    /// Those of a table; none if not all are known.
+    pub fn at(&self, header: &str, table: &Table) -> &[&'s str] {
+        self.0.get(&address(table)).and_then(|known| known.get(header)?.as_deref()).unwrap_or_default()
+    }
+}
+
+fn address(table: &Table) -> usize {
+    std::ptr::from_ref(table).cast::<()>().addr()
+}
+
 /// The hosts of all rules, where they have routes. A host that a rule does not name but only covers may be another service's: it
 /// counts if its routes ask for the plugin's header, or if they alone lead to a canary of the rule.
 pub fn sites<'w, 'o>(world: &'w World<'o>) -> Vec<Site<'w, 'o>> {
@@ -112,7 +153,7 @@ pub fn sites<'w, 'o>(world: &'w World<'o>) -> Vec<Site<'w, 'o>> {
     for plugin in &world.plugins {
         let Some(header) = &plugin.header else { continue };
         let beside = world.beside(plugin);
-        for service in &beside {
+        for service in beside.iter() {
             tables
                 .entry(std::ptr::from_ref(*service))
                 .or_insert_with(|| Rc::new(Table::of(service, |route| world.delegate(service, route))));
@@ -134,25 +175,24 @@ fn sites_of<'w, 'o>(
     plugin: &'w Plugin,
     header: &'w str,
     rule: &'w Rule,
-    beside: &[&'w VirtualService<'o>],
+    beside: &Beside<'w, 'o>,
 ) -> Vec<Site<'w, 'o>> {
     let mut sites: Vec<Site> = Vec::new();
     let patterns = plugin::hosts(rule);
     for (number, pattern) in patterns.iter().enumerate() {
         let is_the_host = |service: &VirtualService, own: &str| is_host_of(own, &service.object.namespace, pattern);
-        let is_named = beside.iter().any(|service| service.hosts.iter().any(|(_, own)| is_the_host(service, own)));
+        let near = beside.near(pattern);
+        let is_named = near.iter().any(|service| service.hosts.iter().any(|(_, own)| is_the_host(service, own)));
         let covered = if pattern.starts_with('*') || !is_named {
             covered(world, plugin, header, rule, pattern, beside)
         } else {
             Vec::new()
         };
-        for service in beside {
-            let is_covered = covered.iter().any(|covered| std::ptr::eq(*covered, *service));
+        for service in near {
+            let is_covered = covered.iter().any(|covered| std::ptr::eq(*covered, service));
             let is_its = |own: &str| is_the_host(service, own) || is_covered && overlap(own, pattern);
             for host in service.hosts.iter().filter(|(_, own)| is_its(own)) {
-                let has_host =
-                    |other: &&&VirtualService| other.hosts.iter().any(|(_, own)| own.eq_ignore_ascii_case(host.1));
-                let services: Vec<_> = beside.iter().filter(has_host).copied().collect();
+                let services = beside.with(host.1);
                 let is_known = |site: &&mut Site| {
                     site.services.len() == services.len()
                         && site.services.iter().zip(&services).all(|(one, other)| std::ptr::eq(*one, *other))
@@ -181,7 +221,7 @@ fn covered<'w, 'o>(
     header: &str,
     rule: &Rule,
     pattern: &str,
-    beside: &[&'w VirtualService<'o>],
+    beside: &Beside<'w, 'o>,
 ) -> Vec<&'w VirtualService<'o>> {
     let length = |service: &VirtualService| {
         let hosts = service.hosts.iter().filter(|(_, own)| overlap(own, pattern));
@@ -191,7 +231,7 @@ fn covered<'w, 'o>(
         let mut delegates = service.routes.iter().filter_map(|route| world.delegate(service, route));
         service.asks_for(header) || delegates.any(|delegate| delegate.asks_for(header))
     };
-    let all: Vec<_> = beside.iter().copied().filter(|service| length(service).is_some()).collect();
+    let all = beside.overlapping(pattern);
     let asking: Vec<_> = all.iter().copied().filter(asks).collect();
     if !asking.is_empty() {
         return asking;

@@ -205,6 +205,13 @@ impl<'w, 'o> Step<'w, 'o> {
         self.entries.iter().flat_map(|entry| &entry.asked).any(|asked| asked.is_about_host())
     }
 
+    /// What it asks of paths.
+    pub fn uris(&self) -> Vec<Option<String>> {
+        let mut uris: Vec<_> = self.entries.iter().map(|entry| entry.node.get("uri").map(Node::to_json)).collect();
+        uris.sort();
+        uris
+    }
+
     /// A setting of it, which it may have from the route that delegates to it.
     pub fn setting(&self, key: &str) -> Option<&'o Node> {
         self.route.node.get(key).or(self.around.and_then(|around| around.node.get(key)))

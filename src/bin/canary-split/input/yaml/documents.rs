@@ -13,6 +13,8 @@ pub const TEMPLATE: &str = "a template: render it first";
 pub struct Read {
     /// Empty ones are left out.
     pub documents: Vec<Node>,
+    /// What is written and not said: it is replaced by a merge.
+    pub replaced: Vec<Node>,
     /// One of each document that cannot be read.
     pub malformed: Vec<Malformed>,
 }
@@ -35,7 +37,7 @@ pub fn read(text: &str) -> Read {
     let (mut read, begin) = objects(text);
     for range in parts(text, begin, &mut read.malformed) {
         let part = text.get(range.clone()).unwrap_or_default();
-        if let Err(malformed) = tree::read(part, range.start, &mut read.documents) {
+        if let Err(malformed) = tree::read(part, range.start, &mut read.documents, &mut read.replaced) {
             let problem = if is_template(part, malformed.at.saturating_sub(range.start)) {
                 TEMPLATE.to_owned()
             } else {

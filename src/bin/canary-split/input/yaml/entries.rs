@@ -10,8 +10,20 @@ use std::rc::Rc;
 pub struct Entries {
     /// All of it, in its order.
     pub all: Vec<(Key, Node)>,
-    /// Where the last entry of a name is, and whether it is from a merged mapping.
-    known: HashMap<Rc<str>, (usize, bool)>,
+    /// What was written here, and has been replaced by a merge or since a merge.
+    pub replaced: Vec<Node>,
+    /// The last entry of a name.
+    known: HashMap<Rc<str>, Known>,
+}
+
+/// An entry.
+#[derive(Clone, Copy)]
+struct Known {
+    at: usize,
+    /// Whether it is from a merged mapping.
+    is_merged: bool,
+    /// Whether it is written in this mapping, if only behind `<<`.
+    is_here: bool,
 }
 
 impl Entries {
@@ -24,7 +36,7 @@ impl Entries {
         };
         let Some(name) = name else { return malformed("a key that is a list or a mapping") };
         if !(is_plain && &*name == "<<") {
-            self.set(Key { name, span: key.span }, value, false);
+            self.set(Key { name, span: key.span }, value, false, true);
             return Ok(());
         }
         let merged: Vec<Node> = if let Value::List(items) = &value.value { items.to_vec() } else { vec![value] };
@@ -34,25 +46,23 @@ impl Entries {
         // The earlier ones count more.
         for node in merged.iter().rev() {
             for (key, value) in node.entries() {
-                self.set(key.clone(), Node { is_alias: true, ..value.clone() }, true);
+                self.set(key.clone(), Node { is_alias: true, ..value.clone() }, true, !node.is_alias);
             }
         }
         Ok(())
     }
 
-    fn set(&mut self, key: Key, value: Node, is_merged: bool) {
+    fn set(&mut self, key: Key, value: Node, is_merged: bool, is_here: bool) {
         let known = self.known.get(&key.name).copied();
-        match known.filter(|(_, was_merged)| is_merged || *was_merged) {
-            Some((at, _)) => {
-                self.known.insert(Rc::clone(&key.name), (at, is_merged));
-                if let Some(entry) = self.all.get_mut(at) {
-                    *entry = (key, value);
-                }
+        let known = known.filter(|known| is_merged || known.is_merged);
+        let at = known.map_or(self.all.len(), |known| known.at);
+        self.known.insert(Rc::clone(&key.name), Known { at, is_merged, is_here });
+        match self.all.get_mut(at) {
+            Some(entry) => {
+                let (_, before) = std::mem::replace(entry, (key, value));
+                self.replaced.extend(known.filter(|known| known.is_here).map(|_| before));
             }
-            None => {
-                self.known.insert(Rc::clone(&key.name), (self.all.len(), is_merged));
-                self.all.push((key, value));
-            }
+            None => self.all.push((key, value)),
         }
     }
 }

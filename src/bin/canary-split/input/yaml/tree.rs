@@ -13,11 +13,12 @@ const MAX_DEPTH: usize = 100;
 /// What aliases may unfold to, as go-yaml has it.
 const MAX_UNFOLDED: usize = 400_000;
 
-/// Adds the documents of a part of a text, which begins at this byte of the whole.
-pub fn read(part: &str, base: usize, documents: &mut Vec<Node>) -> Result<(), Malformed> {
+/// Adds the documents of a part of a text, which begins at this byte of the whole, and what is written and not said in them.
+pub fn read(part: &str, base: usize, documents: &mut Vec<Node>, replaced: &mut Vec<Node>) -> Result<(), Malformed> {
     // A byte order mark is no part of what is said.
     let (part, base) = part.strip_prefix('\u{feff}').map_or((part, base), |rest| (rest, base + '\u{feff}'.len_utf8()));
-    let mut reader = Reader { scanner: Scanner::new(part), base, anchors: HashMap::new(), nodes: 0, unfolded: 0 };
+    let mut reader =
+        Reader { scanner: Scanner::new(part), base, anchors: HashMap::new(), nodes: 0, unfolded: 0, replaced };
     let at = |malformed: Malformed| Malformed { at: malformed.at + base, ..malformed };
     let is_control =
         |text: char| !matches!(text, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
@@ -31,16 +32,17 @@ pub fn read(part: &str, base: usize, documents: &mut Vec<Node>) -> Result<(), Ma
     Ok(())
 }
 
-struct Reader<'t> {
+struct Reader<'t, 'r> {
     scanner: Scanner<'t>,
     base: usize,
     /// What they name, and how many values that is.
     anchors: HashMap<String, (Node, usize)>,
     nodes: usize,
     unfolded: usize,
+    replaced: &'r mut Vec<Node>,
 }
 
-impl Reader<'_> {
+impl Reader<'_, '_> {
     fn kind(&mut self) -> Result<&Kind, Malformed> {
         Ok(&self.scanner.peek()?.kind)
     }
@@ -216,6 +218,7 @@ impl Reader<'_> {
             entries.add(key, is_plain, value).map_err(|malformed| self.within(malformed))?;
         }
         self.end_of_block("a mapping in which something is no key; is it indented as it should be?")?;
+        self.replaced.append(&mut entries.replaced);
         Ok((Value::Map(entries.all.into()), end))
     }
 
@@ -259,6 +262,7 @@ impl Reader<'_> {
         let end = value.span.end.max(key.span.end);
         entries.add(key, is_plain, value).map_err(|malformed| self.within(malformed))?;
         self.count(1, 0, start)?;
+        self.replaced.append(&mut entries.replaced);
         Ok(Node { value: Value::Map(entries.all.into()), span: start + self.base..end, is_alias: false })
     }
 
@@ -279,6 +283,7 @@ impl Reader<'_> {
                 self.comma("a mapping in braces without , or } behind a value")?;
             }
             if self.is(&[Kind::FlowMapEnd])? {
+                self.replaced.append(&mut entries.replaced);
                 return Ok((Value::Map(entries.all.into()), self.scanner.next()?.span.end));
             }
             is_first = false;

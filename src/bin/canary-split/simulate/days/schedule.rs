@@ -2,6 +2,9 @@
 
 use crate::simulate::weights;
 
+/// The most days of a plan.
+const MAX_DAYS: u32 = 366;
+
 /// Weights from a day on.
 pub struct Step {
     /// The first day, from 1.
@@ -12,6 +15,12 @@ pub struct Step {
 
 /// Spreads steps evenly over the days, or begins each on the day that it names; the first one begins on day 1.
 pub fn read(plan: &[String], days: u32) -> Result<Vec<Step>, String> {
+    if plan.is_empty() {
+        return Err("--days needs WEIGHTS, or --guard".to_owned());
+    }
+    if days > MAX_DAYS {
+        return Err(format!("{days} days are more than {MAX_DAYS}"));
+    }
     let is_named = plan.iter().skip(1).any(|step| step.contains('@'));
     let count = plan.len() as u64;
     if count > u64::from(days) {

@@ -7,11 +7,9 @@ use canary_split::config::Config;
 use canary_split::decide::decide;
 use canary_split::request::Request;
 use canary_split::request::claim::ClaimPath;
+use canary_split::rollout::ramp::Second;
 use canary_split::split::Split;
-use canary_split::visitor::cookie::Minutes;
 use xxhash_rust::xxh64::xxh64;
-
-const MINUTES_A_DAY: u32 = 24 * 60;
 
 /// What has happened.
 pub struct Simulation {
@@ -89,8 +87,8 @@ pub fn simulated(steps: &[Step], days: u32, options: &Options) -> Result<Simulat
         let (mut home, mut changes) = (None, 0_usize);
         for (at, (day, (step, config))) in (0_u32..).zip(simulation.days.iter_mut().zip(&plan)).skip(first as usize) {
             if home.is_none() || returns(visitor, at, options) {
-                let minute = Minutes(at * MINUTES_A_DAY);
-                let decision = decide(config, &mut browser, || draw(visitor, options), || minute);
+                let now = Second(u64::from(at) * 86_400);
+                let decision = decide(config, &mut browser, || draw(visitor, options), || now);
                 let Some(decision) = decision else { continue };
                 if let Some(cookie) = decision.cookie {
                     browser.cookie = cookie.header.split(';').next().map(str::to_owned);

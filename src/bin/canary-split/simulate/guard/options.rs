@@ -1,0 +1,33 @@
+//! The arguments of `simulate --guard`.
+
+use canary_split::config::seconds;
+
+/// Who comes, and for how long it is looked at.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Show how often the guard of a rule trips without a cause, and how soon with one
+    #[arg(long, conflicts_with = "plan")]
+    pub guard: bool,
+    /// With --guard: so many outages of both versions, and so many canaries that begin to fail
+    #[arg(long, requires = "guard", default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub runs: u32,
+    /// With --guard: the margin of the guard, as in the config
+    #[arg(long, requires = "guard", value_name = "PERCENT", default_value = "1%")]
+    pub margin: String,
+    /// With --guard: a visitor's requests are so far apart on average
+    #[arg(long, requires = "guard", value_name = "DURATION", default_value = "5s", value_parser = positive)]
+    pub every: u32,
+    /// With --guard: a visitor stays so long on average
+    #[arg(long, requires = "guard", value_name = "DURATION", default_value = "1m", value_parser = positive)]
+    pub visit: u32,
+    /// With --guard: a request goes to one of so many worker VMs, each of which counts whom it sees failing
+    #[arg(long, requires = "guard", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub workers: u32,
+}
+
+fn positive(text: &str) -> Result<u32, String> {
+    match seconds(text, "")? {
+        0 => Err("is less than 1s".to_owned()),
+        seconds => Ok(seconds),
+    }
+}

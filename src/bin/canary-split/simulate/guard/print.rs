@@ -1,0 +1,78 @@
+//! What has happened: as two tables, as JSON.
+
+use super::{Cell, FAILING, LIMIT};
+use crate::report::output::Output;
+use crate::simulate::options::Options;
+use std::io::{self, Write};
+
+/// Prints it in the form that is asked for.
+pub fn print(cells: &[Cell], days: u32, options: &Options, output: Output, out: &mut impl Write) -> io::Result<()> {
+    match output {
+        Output::Json => writeln!(out, "{:#}", to_json(cells, days, options)),
+        Output::Text { .. } => print_tables(cells, days, options, out),
+    }
+}
+
+fn print_tables(cells: &[Cell], days: u32, options: &Options, out: &mut impl Write) -> io::Result<()> {
+    let Options { guard, seed, .. } = options;
+    let (runs, margin, every, visit) = (guard.runs, &guard.margin, time(guard.every.into()), time(guard.visit.into()));
+    let workers = if guard.workers == 1 { "1 worker".to_owned() } else { format!("{} workers", guard.workers) };
+    writeln!(
+        out,
+        "The guard of one gateway: {days} days and {runs} runs of each; margin {margin}; a visitor sends a request every {every} for {visit}; {workers}; seed {seed}.\n"
+    )?;
+    writeln!(out, "Trips without a cause, where 1 % of the requests of both versions fail:\n")?;
+    writeln!(
+        out,
+        "| requests/s | canary | errors by chance | errors of few visitors | outage of both: 30 % for 5 min |"
+    )?;
+    writeln!(out, "|--:|--:|--:|--:|--:|")?;
+    for Cell { rate, canary, false_trips: [independent, clustered], outages, .. } in cells {
+        writeln!(
+            out,
+            "| {rate} | {canary} % | {independent} in {days} days | {clustered} in {days} days | {outages} of {runs} |"
+        )?;
+    }
+    writeln!(out, "\nHow soon the guard trips (median), where the canary begins to fail:\n")?;
+    let columns = FAILING.map(|failing| format!(" 1 % → {} % |", failing * 100.0)).concat();
+    writeln!(out, "| requests/s | canary |{columns}")?;
+    writeln!(out, "|--:|--:|{}", "--:|".repeat(FAILING.len()))?;
+    for Cell { rate, canary, times, .. } in cells {
+        let times =
+            times.map(|median| median.map_or_else(|| format!(" > {} |", time(LIMIT)), |at| format!(" {} |", time(at))));
+        writeln!(out, "| {rate} | {canary} % |{}", times.concat())?;
+    }
+    Ok(())
+}
+
+/// As in `56 s`, `4 min`, `8.5 h`.
+fn time(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", (seconds + 30) / 60),
+        _ => format!("{:.1} h", seconds as f64 / 3600.0).replace(".0 h", " h"),
+    }
+}
+
+fn to_json(cells: &[Cell], days: u32, options: &Options) -> serde_json::Value {
+    let Options { guard, seed, .. } = options;
+    let cells: Vec<_> = cells
+        .iter()
+        .map(|Cell { rate, canary, false_trips: [independent, clustered], outages, times }| {
+            let times: Vec<_> = FAILING
+                .iter()
+                .zip(times)
+                .map(|(failing, median)| serde_json::json!({"failing": failing, "medianSeconds": median}))
+                .collect();
+            serde_json::json!({
+                "requestsPerSecond": rate, "canaryPercent": canary,
+                "falseTrips": {"independent": independent, "clustered": clustered}, "outagesTripped": outages,
+                "timeToTrip": times,
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "days": days, "runs": guard.runs, "seed": seed, "margin": guard.margin, "every": guard.every, "visit": guard.visit,
+        "workers": guard.workers, "cells": cells,
+    })
+}

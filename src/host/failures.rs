@@ -1,0 +1,61 @@
+//! The failures that this VM sees.
+
+use super::active::{Active, Counted};
+use super::envoy::second;
+use super::response::was_cut_off;
+use super::shared::FAILING;
+use crate::rollout::failing::FailingVisitors;
+use crate::rollout::ramp::Second;
+use crate::split::Draw;
+use std::cell::{Cell, RefCell};
+
+/// Whether a response was cut off is asked at its end, at most so often each second: a good one costs nothing beyond that.
+const QUESTIONS: u32 = 100;
+
+/// For so many seconds after a response was cut off all are asked about.
+const ALL_ARE_ASKED: u64 = 600;
+
+thread_local! {
+    static FAILED: RefCell<FailingVisitors> = RefCell::default();
+
+    /// How many questions are left in this second.
+    static QUESTIONS_LEFT: Cell<u32> = const { Cell::new(QUESTIONS) };
+
+    /// When a response was cut off: for some time from then on all are asked about.
+    static CUT_OFF: Cell<Option<Second>> = const { Cell::new(None) };
+}
+
+/// Counts a failure, and the visitor, if he or she has not failed lately.
+pub(super) fn count_failure(active: &Active, decided: (usize, usize), visitor: Draw) {
+    let Some(rollout) = active.rollout(decided.0) else { return };
+    active.count(Some(decided), Counted::Failure);
+    if FAILED.with_borrow_mut(|failed| failed.is_news(rollout.version, visitor, second())) {
+        active.count(Some(decided), Counted::FailingVisitor);
+        if let Some((rule, subset)) = active.names(decided) {
+            FAILING.note(&format!("{rule} {subset}"));
+        }
+    }
+}
+
+/// Whether a response that has ended was cut off by the version, as far as that is asked.
+pub(super) fn is_cut_off() -> bool {
+    let left = QUESTIONS_LEFT.get();
+    if left == 0 && CUT_OFF.get().is_none() {
+        return false;
+    }
+    QUESTIONS_LEFT.set(left.saturating_sub(1));
+    let is_cut_off = was_cut_off();
+    if is_cut_off {
+        CUT_OFF.set(Some(second()));
+    }
+    is_cut_off
+}
+
+/// A second has passed.
+pub(super) fn tick(now: Second) {
+    QUESTIONS_LEFT.set(QUESTIONS);
+    let is_over = |since: Second| !(since.0..since.0.saturating_add(ALL_ARE_ASKED)).contains(&now.0);
+    if CUT_OFF.get().is_some_and(is_over) {
+        CUT_OFF.set(None);
+    }
+}

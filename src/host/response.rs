@@ -1,0 +1,83 @@
+//! What a response says about how the request has ended.
+
+use super::envoy::property;
+use crate::metrics::CodeClass;
+use crate::rollout::failure::{GrpcStatus, is_cut_off, is_failure, is_of_the_version};
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::MapType;
+
+/// What a response says about how the request has ended.
+#[derive(Clone, Copy)]
+pub(super) struct Outcome {
+    status: u16,
+    grpc: Option<GrpcStatus>,
+}
+
+impl Outcome {
+    /// What the headers say. gRPC's status is among them only where they are all that comes.
+    pub(super) fn of_headers(is_all: bool) -> Outcome {
+        let status = response_header(":status").as_deref().and_then(number).unwrap_or(0);
+        let grpc = if is_all && status == 200 { response_header("grpc-status") } else { None };
+        let grpc = grpc.filter(|_| response_header("content-type").is_some_and(|kind| is_grpc(&kind)));
+        Outcome { status, grpc: grpc.map(|status| GrpcStatus::parse(&status)) }
+    }
+
+    /// What the trailers say in addition. The content type can no longer be read then; only gRPC has such a trailer.
+    pub(super) fn add_trailers(&mut self) {
+        let status = hostcalls::get_map_value_bytes(MapType::HttpResponseTrailers, "grpc-status").ok().flatten();
+        self.grpc = status.map(|status| GrpcStatus::parse(&status));
+    }
+
+    /// Whether more can be known at its end: with the status 200 comes what gRPC says.
+    pub(super) fn may_be_grpc(self) -> bool {
+        self.status == 200 && self.grpc.is_none()
+    }
+
+    /// The HTTP status: the one that gRPC's means, if there is one.
+    pub(super) fn status(self) -> u16 {
+        match self.grpc {
+            Some(grpc) if self.status == 200 => grpc.http(),
+            _ => self.status,
+        }
+    }
+
+    /// Whether nothing says so far that the version has failed.
+    pub(super) fn looks_good(self) -> bool {
+        !is_failure(self.status, self.grpc)
+    }
+
+    pub(super) fn class(self) -> CodeClass {
+        CodeClass::of(self.status())
+    }
+
+    /// Whether the version behind the route has failed.
+    pub(super) fn is_failure(self) -> bool {
+        is_failure(self.status, self.grpc) && {
+            let details = property(vec!["response", "code_details"]).unwrap_or_default();
+            is_of_the_version(flags(), &details)
+        }
+    }
+}
+
+/// Whether a response that had begun was cut off by the version.
+pub(super) fn was_cut_off() -> bool {
+    is_cut_off(flags())
+}
+
+pub(super) fn response_header(name: &str) -> Option<Vec<u8>> {
+    hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, name).ok().flatten()
+}
+
+/// Envoy's response flags, which it hands over as the bytes of an integer.
+fn flags() -> u64 {
+    let flags = property(vec!["response", "flags"]);
+    flags.and_then(|bytes| Some(u64::from_le_bytes(*bytes.first_chunk()?))).unwrap_or(0)
+}
+
+fn is_grpc(kind: &[u8]) -> bool {
+    kind.get(..16).is_some_and(|kind| kind.eq_ignore_ascii_case(b"application/grpc"))
+}
+
+fn number(digits: &[u8]) -> Option<u16> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}

@@ -1,0 +1,273 @@
+//! Each second: weights that the clock moves, canaries that fail too much.
+//!
+//! Every VM looks at the same counters, which are those of the whole process, and judges by itself. The first one to see that a
+//! canary fails notes its trip in shared data; the others find it there, at their next tick.
+
+use super::active::Active;
+use super::envoy::second;
+use super::failures;
+use super::shared::{FAILING, trips, update_trips};
+use super::stats::{counter, record_tripped, record_weights_of, value};
+use crate::decide::Source;
+use crate::metrics;
+use crate::reload::trips::{Trip, Trips};
+use crate::rollout::guard::{Action, Guard};
+use crate::rollout::ramp::{Moment, Second};
+use crate::rollout::watch::{Evidence, Tick, Watch};
+use crate::rollout::{Rollout, Totals};
+use crate::rule::{Rule, Target, WeightedSubsets};
+
+/// What a VM remembers of a plugin from tick to tick.
+#[derive(Default)]
+pub(super) struct Rollouts {
+    /// The config that the rest is about, by its root context.
+    root: Option<u32>,
+    /// The trips, and by which number they are known to have changed.
+    trips: Trips,
+    trips_by: Option<u32>,
+    /// Where each ramp was at the last tick, by the place of its rule.
+    moments: Vec<(usize, Moment)>,
+    /// The rules some of whose visitors have failed.
+    watched: Vec<Watched>,
+    /// How many of [`FAILING`] have been looked at.
+    looked_at: u32,
+}
+
+/// A rule some of whose visitors have failed.
+struct Watched {
+    rule: usize,
+    version: u64,
+    /// Of each subset, once a visitor has failed there.
+    failing: Vec<Option<u32>>,
+    /// Of each subset, once there is some suspicion.
+    totals: Vec<SubsetCounters>,
+    watch: Watch,
+}
+
+/// The counters of a subset that say how much of its requests has failed.
+struct SubsetCounters {
+    failures: Option<u32>,
+    requests: Vec<u32>,
+}
+
+/// A rule with its split and what moves that.
+fn rolled<'c>(active: &'c Active, at: usize) -> Option<(&'c Rule, &'c WeightedSubsets, &'c Rollout)> {
+    let rule = active.config.rules.get(at)?;
+    match &rule.target {
+        Target::Split(split) => Some((rule, split, split.rollout.as_deref()?)),
+        Target::Fixed(_) => None,
+    }
+}
+
+fn guarded<'c>(active: &'c Active, at: usize) -> Option<(&'c Rule, &'c WeightedSubsets, &'c Rollout, &'c Guard)> {
+    let (rule, split, rollout) = rolled(active, at)?;
+    Some((rule, split, rollout, rollout.guard.as_ref()?))
+}
+
+impl Rollouts {
+    /// A new config: what is known of rules that are as they were stays.
+    pub(super) fn configure(&mut self, plugin: &str, root: u32, active: &Active) {
+        self.root = Some(root);
+        let places = 0..active.config.rules.len();
+        let now = second();
+        self.trips_by = None;
+        self.read_trips(plugin, active);
+        let ramped = |&at: &usize| rolled(active, at).is_some_and(|(_, _, rollout)| rollout.ramp.is_some());
+        let moment = |at| (at, rolled(active, at).map_or(Moment::Ahead, |(_, split, _)| split.moment(now)));
+        self.moments = places.clone().filter(ramped).map(moment).collect();
+        let mut watched = std::mem::take(&mut self.watched);
+        watched.retain_mut(|watched| {
+            let is_same =
+                |&at: &usize| guarded(active, at).is_some_and(|(.., rollout, _)| rollout.version == watched.version);
+            places.clone().find(is_same).is_some_and(|at| {
+                watched.rule = at;
+                true
+            })
+        });
+        self.watched = watched;
+        if places.clone().any(|at| guarded(active, at).is_some()) {
+            // Who has failed before this rule was there does not count.
+            self.looked_at = 0;
+            self.look_for_failing(active, now, true);
+        }
+    }
+
+    /// A second has passed.
+    pub(super) fn tick(&mut self, plugin: &str, root: u32, active: &Active) {
+        // Envoy goes back to an older config without giving it anew.
+        if self.root != Some(root) {
+            self.configure(plugin, root, active);
+        }
+        let now = second();
+        failures::tick(now);
+        if self.trips.iter().any(|trip| trip.until.is_some_and(|until| until <= now)) {
+            bring_back(plugin, now);
+        }
+        self.read_trips(plugin, active);
+        self.move_ramps(active, now);
+        self.look_for_failing(active, now, false);
+        for watched in &mut self.watched {
+            let Some((rule, split, rollout, guard)) = guarded(active, watched.rule) else { continue };
+            for evidence in watched.tick(now, rule, split, rollout, guard, self.trips.of(rule)) {
+                trip(plugin, now, rule, split, rollout, guard, &evidence);
+            }
+        }
+        // Also what this VM has just found.
+        self.read_trips(plugin, active);
+    }
+
+    /// What is tripped, as far as it has changed.
+    fn read_trips(&mut self, plugin: &str, active: &Active) {
+        let (trips, by) = trips(plugin);
+        if self.trips_by == Some(by) {
+            return;
+        }
+        let old = std::mem::replace(&mut self.trips, trips);
+        self.trips_by = Some(by);
+        let now = second();
+        for at in 0..active.config.rules.len() {
+            let Some((rule, split, ..)) = guarded(active, at) else { continue };
+            let (was, is) = (old.of(rule), self.trips.of(rule));
+            self.trips.apply(rule);
+            if was != is {
+                record_weights_of(&rule.name, split, None, split.moment(now));
+                for (at, subset) in split.subsets.iter().enumerate().filter(|(at, _)| (was ^ is) >> at & 1 == 1) {
+                    record_tripped(&rule.name, &subset.name, is >> at & 1 == 1);
+                }
+            }
+        }
+    }
+
+    fn move_ramps(&mut self, active: &Active, now: Second) {
+        for (at, moment) in &mut self.moments {
+            let Some((rule, split, _)) = rolled(active, *at) else { continue };
+            let next = split.moment(now);
+            let before = std::mem::replace(moment, next);
+            if before != next {
+                record_weights_of(&rule.name, split, Some(before), next);
+            }
+        }
+    }
+
+    /// Watches rules whose visitors have failed for the first time. Those of `before` have done so before they were watched.
+    fn look_for_failing(&mut self, active: &Active, now: Second, before: bool) {
+        for name in FAILING.names(self.looked_at).map_while(|name| name) {
+            self.looked_at += 1;
+            let Some((rule_name, subset_name)) = name.split_once(' ') else { continue };
+            let Some(at) = active.config.rules.iter().position(|rule| rule.name == rule_name) else { continue };
+            let Some((_, split, rollout, _)) = guarded(active, at) else { continue };
+            let Some(subset) = split.subsets.iter().position(|subset| *subset.name == *subset_name) else { continue };
+            let version = rollout.version;
+            let known = self.watched.iter().position(|watched| watched.version == version).unwrap_or_else(|| {
+                self.watched.push(Watched {
+                    rule: at,
+                    version,
+                    failing: vec![None; split.subsets.len()],
+                    totals: Vec::new(),
+                    watch: Watch::new(now, vec![0; split.subsets.len()]),
+                });
+                self.watched.len() - 1
+            });
+            let Some(watched) = self.watched.get_mut(known) else { continue };
+            let Some(counter_id) = watched.failing.get_mut(subset).filter(|known| known.is_none()) else { continue };
+            *counter_id = counter(&metrics::failing_visitors(rule_name, subset_name));
+            if let (true, Some(id)) = (before, *counter_id) {
+                watched.watch.begin_at(subset, value(id));
+            }
+        }
+    }
+}
+
+impl Watched {
+    fn tick(
+        &mut self,
+        now: Second,
+        rule: &Rule,
+        split: &WeightedSubsets,
+        rollout: &Rollout,
+        guard: &Guard,
+        tripped: u64,
+    ) -> Vec<Evidence> {
+        let failing = self.failing.iter().map(|id| id.map_or(0, value)).collect();
+        let (weights, _) = split.weights_in_force(split.moment(now));
+        let keeps = split.sticky.as_ref().is_some_and(|sticky| sticky.keep.is_some());
+        let tick =
+            Tick { now, weights: &weights, keeps, tripped: tripped | rollout.tripped(), margin: guard.margin.share() };
+        let totals = &mut self.totals;
+        self.watch.tick(tick, failing, || {
+            if totals.is_empty() {
+                *totals =
+                    split.subsets.iter().map(|subset| SubsetCounters::new(&rule.name, &subset.name, split)).collect();
+            }
+            totals.iter().map(SubsetCounters::read).collect()
+        })
+    }
+}
+
+impl SubsetCounters {
+    fn new(rule: &str, subset: &str, split: &WeightedSubsets) -> SubsetCounters {
+        let sources = Source::of(split).map(|source| metrics::requests(rule, subset, Some(source)));
+        SubsetCounters {
+            failures: counter(&metrics::failures(rule, subset)),
+            requests: sources.filter_map(|name| counter(&name)).collect(),
+        }
+    }
+
+    fn read(&self) -> Totals {
+        let requests = self.requests.iter().map(|&id| value(id)).sum();
+        Totals { requests, failures: self.failures.map_or(0, value) }
+    }
+}
+
+/// Takes a canary out, unless another VM was faster.
+fn trip(
+    plugin: &str,
+    now: Second,
+    rule: &Rule,
+    split: &WeightedSubsets,
+    rollout: &Rollout,
+    guard: &Guard,
+    evidence: &Evidence,
+) {
+    let Some(subset) = split.subsets.get(evidence.canary) else { return };
+    let trip = Trip {
+        rule: rule.name.clone(),
+        subset: subset.name.to_string(),
+        version: rollout.version,
+        until: guard.hold_for.map(|held| Second(now.0.saturating_add(u64::from(held)))),
+    };
+    let is_first = update_trips(plugin, |trips| trips.add(trip.clone()).then_some(())).is_some();
+    if is_first {
+        let stable = split.subsets.first().map_or("", |stable| &*stable.name);
+        let consequence = match (guard.action, guard.hold_for) {
+            (Action::Observe, _) => "action: observe, so it stays in the split".to_owned(),
+            (Action::Rollback, None) => format!("{stable} gets its share until the rule is edited"),
+            (Action::Rollback, Some(held)) => format!("{stable} gets its share for {held} s"),
+        };
+        log::error!("rule {}: {}; {consequence}", rule.name, evidence.line(&subset.name));
+    }
+}
+
+/// Puts back the canaries whose time is over.
+fn bring_back(plugin: &str, now: Second) {
+    let back = update_trips(plugin, |trips| Some(trips.expire(now)).filter(|back| !back.is_empty()));
+    for Trip { rule, subset, .. } in back.into_iter().flatten() {
+        log::info!("rule {rule}: {subset} is back after its holdFor");
+    }
+}
+
+/// After a config has taken effect: an edit of a rule ends its trips. Returns them.
+pub(super) fn end_trips_of_edited(plugin: &str, before: impl Fn() -> Vec<Rule>, after: &[Rule]) {
+    let edited = update_trips(plugin, |trips| {
+        if trips.is_empty() {
+            return None;
+        }
+        let mut edited = trips.retain_unedited(&before());
+        edited.extend(trips.retain_unedited(after));
+        Some(edited).filter(|edited| !edited.is_empty())
+    });
+    for Trip { rule, subset, .. } in edited.into_iter().flatten() {
+        record_tripped(&rule, &subset, false);
+        log::info!("rule {rule} was edited: {subset} is tripped no longer");
+    }
+}

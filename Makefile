@@ -12,7 +12,7 @@ MODULE_FLAGS = CARGO_ENCODED_RUSTFLAGS="-Clink-arg=--emit-relocs$$(printf -- '\0
 export TARGET_OUT := /tmp
 export LOCAL_OUT := /tmp
 
-.PHONY: help build demo test test-fast test-envoy fuzz mutants soak bench budget corpora test-manifests test-operate test-browser screenshots test-istio test-cluster fixtures lint audit advisories image tool simulate setup clean
+.PHONY: help build demo test test-fast test-envoy fuzz mutants soak bench bench-regex budget corpora test-manifests test-operate test-browser screenshots test-istio test-cluster fixtures lint audit advisories image tool simulate setup clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -96,6 +96,10 @@ soak: build ## ten minutes under fire: visitors, hostile clients, failing applic
 bench: build ## what a request costs, beside Lua, an empty module and one written by hand (ROUNDS=15 for less; WRITE=1: into the README)
 	tests/setup.sh demo
 	$(PYTHON) tests/bench/bench.py $(ROUNDS) $(if $(WRITE),--write)
+
+bench-regex: build ## what regexes cost, in Envoy's own routes and in the filter (BEFORE=MODULE: another build too; WRITE=1: into docs/REGEX.md)
+	tests/setup.sh demo
+	$(PYTHON) tests/bench/regexes.py $(if $(BEFORE),--before $(BEFORE)) $(if $(WRITE),--write)
 
 budget: build ## tests/budget.yaml anew: host calls and instructions of each regime
 	cargo test --locked --all-features --test budget -- --quiet --ignored write

@@ -4,6 +4,7 @@
 mod configs;
 
 use canary_split::config::Config;
+use canary_split::rule::re2::Re2;
 use configs::{LIMITS, SECURE, TTLS, UNUSED, USED, cookie, rule};
 
 #[track_caller]
@@ -37,20 +38,87 @@ fn the_name_of_what_is_matched_is_no_longer_than_any_string() {
 
 #[test]
 fn regexes_take_a_million_steps_together_and_those_of_a_bad_rule_do_not_count() {
-    // A class counts its characters, each as often as it is repeated: 3937 * 254 + 2 = 1,000,000.
-    let million = format!("[{}]{{253}}", "a".repeat(3935));
-    let rule = |name: &str, subset: &str, regex: &str| {
-        format!(r#"{{"name":"{name}","subset":"{subset}","match":[{{"uri":{{"regex":"{regex}"}}}}]}}"#)
+    let large = format!("(?:{}){{1000}}", "a".repeat(19));
+    let steps = Re2::new(&large).unwrap().steps();
+    let fitting = 1_000_000 / steps;
+    let rule = |n: u32, subset: &str| {
+        format!(r#"{{"name":"r{n}","subset":"{subset}","match":[{{"uri":{{"regex":"{large}"}}}}]}}"#)
     };
-    let list = |rules: &[String]| errors(&format!(r#"{{"rules":[{}]}}"#, rules.join(",")));
-    assert_eq!(list(&[rule("a", "v1", &million)]), [""; 0]);
-    let problem = "takes 1000001 steps, together with the regexes before it 1000001: more than 1000000";
-    assert_eq!(list(&[rule("a", "v1", &format!("{million}a"))]), [format!("rules[0].match[0].uri.regex: {problem}")]);
-    let problem = "takes 2 steps, together with the regexes before it 1000002: more than 1000000";
-    let both = [rule("a", "v1", &million), rule("b", "v1", "a")];
-    assert_eq!(list(&both), [format!("rules[1].match[0].uri.regex: {problem}")]);
-    let after_a_bad_one = list(&[rule("a", "V1", &million), rule("b", "v1", "a")]);
-    assert!(after_a_bad_one.len() == 1 && after_a_bad_one[0].starts_with("rules[0].subset: "), "{after_a_bad_one:?}");
+    let list = |rules: Vec<String>| errors(&format!(r#"{{"rules":[{}]}}"#, rules.join(",")));
+    assert_eq!(list((0..fitting).map(|n| rule(n, "v1")).collect()), [""; 0]);
+    let all = (fitting + 1) * steps;
+    let problem = format!("takes {steps} steps, together with the regexes before it {all}: more than 1000000");
+    let one_more = list((0..=fitting).map(|n| rule(n, "v1")).collect());
+    assert_eq!(one_more, [format!("rules[{fitting}].match[0].uri.regex: {problem}")]);
+    let with_a_bad_one = list((0..=fitting).map(|n| rule(n, if n == 0 { "V1" } else { "v1" })).collect());
+    assert!(with_a_bad_one.len() == 1 && with_a_bad_one[0].starts_with("rules[0].subset: "), "{with_a_bad_one:?}");
+}
+
+#[test]
+fn what_regexes_of_one_host_and_path_cost_is_bounded_and_those_of_a_bad_rule_do_not_count() {
+    let cost = Re2::new(".*canary.*").unwrap().cost();
+    let most = (20_000_000 / cost) as usize;
+    let rule = |n: usize, more: &str, regex: &str| {
+        format!(r#"{{"name":"r{n}","subset":"v1",{more}"match":[{{"headers":{{"x-a":{{"regex":"{regex}"}}}}}}]}}"#)
+    };
+    let with_hosts = |hosts: &str| format!(r#""hosts":[{hosts}],"#);
+    let list = |rules: Vec<String>| errors(&format!(r#"{{"rules":[{}]}}"#, rules.join(",")));
+    let of_hosts = |host: &dyn Fn(usize) -> String, count: usize| {
+        list((0..count).map(|n| rule(n, &host(n), ".*canary.*")).collect())
+    };
+    let problem = |place: usize| {
+        format!(
+            "rules[{place}].match: its regexes and those of the rules before it could cost one request 20.1 ms, more than 20: give \
+             rules other hosts, or other beginnings of the path"
+        )
+    };
+    // (the hosts of the rule of this number, whether any request meets all of them)
+    type Hosts = (&'static str, fn(usize) -> String, bool);
+    let table: [Hosts; 8] = [
+        ("every host", |_| String::new(), true),
+        ("one host", |_| r#""a.example.com""#.to_owned(), true),
+        ("hosts below", |n| (if n % 2 == 0 { r#""*.example.com""# } else { r#""a.b.example.com""# }).to_owned(), true),
+        (
+            "a host and its domain",
+            |n| (if n % 2 == 0 { r#""*.example.com""# } else { r#""example.com""# }).to_owned(),
+            false,
+        ),
+        ("each its own", |n| format!(r#""h{n}.example.com""#), false),
+        ("each its own domain", |n| format!(r#""*.h{n}.example.com""#), false),
+        ("each a domain below", |n| format!(r#""*.{}com""#, "a.".repeat(n)), true),
+        ("one of two", |n| format!(r#""h{n}.example.com","a.example.com""#), true),
+    ];
+    for (name, hosts, do_meet) in table {
+        let hosts = |n: usize| if name == "every host" { String::new() } else { with_hosts(&hosts(n)) };
+        assert_eq!(of_hosts(&hosts, most), [""; 0], "{name}");
+        let expected = if do_meet { vec![problem(most)] } else { Vec::new() };
+        assert_eq!(of_hosts(&hosts, most + 1), expected, "{name}");
+    }
+
+    // Nobody's path begins with both.
+    let by_path = |path: fn(usize) -> String| {
+        let rule = |n: usize| {
+            let condition = format!(r#""uri":{{{}}},"headers":{{"x-a":{{"regex":".*canary.*"}}}}"#, path(n));
+            format!(r#"{{"name":"r{n}","subset":"v1","match":[{{{condition}}}]}}"#)
+        };
+        list((0..=most).map(rule).collect())
+    };
+    assert_eq!(by_path(|n| format!(r#""prefix":"/shop-{n}/""#)), [""; 0]);
+    assert_eq!(by_path(|n| format!(r#""prefix":"/a/shop-{n}/""#)), [""; 0]);
+    assert_eq!(by_path(|n| format!(r#""exact":"/{n}/cart""#)), [""; 0]);
+    assert_eq!(by_path(|n| format!(r#""regex":"/shop-{n}/v[0-9]/.*""#)).len(), 0);
+    assert_eq!(by_path(|n| format!(r#""prefix":"{}""#, "/a".repeat(n + 1))), [problem(most)]);
+    assert_eq!(by_path(|n| format!(r#""prefix":"/shop-{n}""#)), [problem(most)]);
+    assert!(!by_path(|n| format!(r#""regex":"/(?:shop|store)-{n}/""#)).is_empty());
+
+    // A rule that is bad counts for nothing, and one that costs too much neither.
+    let mut rules: Vec<String> = (0..most).map(|n| rule(n, "", ".*canary.*")).collect();
+    rules.push(rule(most, "", ".*a{0,400}x"));
+    rules[0] = rules[0].replace("v1", "V1");
+    rules.push(rule(most + 1, "", ".*canary.*"));
+    let found = list(rules);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("rules[0].subset") && found[1].contains("could cost one request 25.9"), "{found:?}");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What the config around a rule says that the rule is read by.
 
+use crate::rule::re2::Effort;
 use std::cell::Cell;
 
-/// All regexes of a config together; about 100 MB. A VM that runs out of memory takes all requests in flight with it.
+/// All regexes of a config together; about 5 MB. A VM that runs out of memory takes all requests in flight with it.
 pub(super) const MAX_STEPS: u32 = 1_000_000;
 
 /// What a rule is read by.
@@ -14,4 +15,6 @@ pub(super) struct Context<'g> {
     pub(super) seal: Option<&'g str>,
     /// What the regexes of good rules have taken of [`MAX_STEPS`].
     pub(super) steps: &'g Cell<u32>,
+    /// What is left for finding out what regexes may cost.
+    pub(super) effort: &'g Effort,
 }

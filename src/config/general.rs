@@ -4,9 +4,11 @@ use super::context::Context;
 use super::fields::{ConfigError, Errors, Place, few, list, object, quoted, string};
 use super::headers::{DEFAULT_HEADER, Headers, check_header, header_problem};
 use super::json::{Json, Text};
+use super::regex_costs::RegexCosts;
 use super::rule::read_rule;
 use super::shared_cookies::SharedCookies;
 use crate::rule::Rule;
+use crate::rule::re2::Effort;
 use crate::subset::is_label;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -21,8 +23,11 @@ pub struct General<'t> {
     rules: Option<Text<'t>>,
     /// What the regexes of good rules have taken of [`MAX_STEPS`].
     steps: Cell<u32>,
+    effort: Effort,
     /// Those of good rules, while these are read.
     cookies: RefCell<SharedCookies>,
+    /// Those of good rules, while these are read.
+    costs: RefCell<RegexCosts>,
 }
 
 /// Why a whole config is refused.
@@ -48,7 +53,15 @@ pub struct RuleEntry<'t> {
 impl<'t> General<'t> {
     /// What rules are read by, without any rules.
     pub fn of(headers: Headers, seal: Option<String>) -> General<'t> {
-        General { headers, seal, rules: None, steps: Cell::default(), cookies: RefCell::default() }
+        General {
+            headers,
+            seal,
+            rules: None,
+            steps: Cell::default(),
+            effort: Effort::default(),
+            cookies: RefCell::default(),
+            costs: RefCell::default(),
+        }
     }
 
     /// Reads what a config says next to its rules, and the errors that refuse nothing (unknown fields). An empty text is an
@@ -95,13 +108,7 @@ impl<'t> General<'t> {
             None => errors.add(&place.field("rules"), "missing; write rules: [] for none"),
         }
         let request = header.clone().unwrap_or_else(|| DEFAULT_HEADER.to_owned());
-        let general = General {
-            headers: Headers { request, response },
-            seal,
-            rules,
-            steps: Cell::default(),
-            cookies: RefCell::default(),
-        };
+        let general = General { rules, ..General::of(Headers { request, response }, seal) };
         if errors.0.is_empty() {
             return Ok((general, unknown.0));
         }
@@ -151,7 +158,9 @@ impl<'t> General<'t> {
             }
             let rule = match self.rule(&json, &place, Some(&self.headers.request)) {
                 Ok(rule) if errors.0.is_empty() => {
-                    if self.may_have_its_cookie(index, &rule, &place, &mut errors) {
+                    if !self.may_cost_that(&rule, &place, &mut errors) {
+                        Err(errors.0)
+                    } else if self.may_have_its_cookie(index, &rule, &place, &mut errors) {
                         Ok(rule)
                     } else {
                         // Its last good version might not have the cookie either.
@@ -170,6 +179,7 @@ impl<'t> General<'t> {
         // What is needed no longer is freed before anything else is built.
         rules.chain(std::iter::from_fn(|| {
             self.cookies.take();
+            self.costs.take();
             None
         }))
     }
@@ -178,7 +188,7 @@ impl<'t> General<'t> {
     fn rule(&self, json: &Json, place: &Place, header: Option<&str>) -> Result<Rule, Vec<ConfigError>> {
         let mut errors = Errors::default();
         let steps = self.steps.get();
-        let context = Context { header, seal: self.seal.as_deref(), steps: &self.steps };
+        let context = Context { header, seal: self.seal.as_deref(), steps: &self.steps, effort: &self.effort };
         match read_rule(json, place, &context, &mut errors) {
             Some(rule) if errors.0.is_empty() => Ok(rule),
             _ => {
@@ -186,6 +196,13 @@ impl<'t> General<'t> {
                 Err(errors.0)
             }
         }
+    }
+
+    fn may_cost_that(&self, rule: &Rule, place: &Place, errors: &mut Errors) -> bool {
+        let mut costs = self.costs.take();
+        let may = costs.add(rule, place, errors);
+        self.costs.replace(costs);
+        may
     }
 
     fn may_have_its_cookie(&self, index: usize, rule: &Rule, place: &Place, errors: &mut Errors) -> bool {
@@ -198,7 +215,10 @@ impl<'t> General<'t> {
     /// A rule that was good under this header and seal or others, in this place of the list.
     pub fn restore_rule(&self, text: Text, index: usize) -> Option<Rule> {
         let rule = self.rule(&text.tree().ok()?, &Place::Root, None).ok()?;
-        self.may_have_its_cookie(index, &rule, &Place::Root, &mut Errors::default()).then_some(rule)
+        let (place, mut errors) = (Place::Root, Errors::default());
+        let may = self.may_cost_that(&rule, &place, &mut errors)
+            && self.may_have_its_cookie(index, &rule, &place, &mut errors);
+        may.then_some(rule)
     }
 }
 

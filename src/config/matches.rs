@@ -126,7 +126,7 @@ fn read_string_match(
                 true => errors.add(&place, problem),
                 false => errors.add(&place, format_args!("{}: {problem}", quoted(value))),
             };
-            let regex = Re2::new(value).map_err(problem).ok()?;
+            let regex = Re2::with(value, context.effort).map_err(problem).ok()?;
             let (own, steps) = (regex.steps(), context.steps.get().saturating_add(regex.steps()));
             if steps > MAX_STEPS {
                 errors.add(

@@ -20,6 +20,7 @@ pub mod json;
 mod matches;
 mod names;
 mod ramp;
+mod regex_costs;
 mod remember;
 mod rule;
 mod shared_cookies;

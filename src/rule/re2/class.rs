@@ -1,27 +1,19 @@
 //! `[…]`
 
-use super::escape::escape;
-use super::pattern::{KELVIN, LONG_S, Pattern};
+use super::chars::Chars;
+use super::escape::{Escape, escape};
+use super::pattern::Pattern;
 
 /// After `[`, up to and with `]`.
-pub(super) fn class(pattern: &mut Pattern) -> Result<(), String> {
-    pattern.out.push('[');
-    if pattern.takes('^') {
-        pattern.out.push('^');
-    }
+pub(super) fn class(pattern: &mut Pattern) -> Result<Chars, String> {
+    let negated = pattern.takes('^');
+    let mut all = Chars::default();
     let mut first = true;
     loop {
         let Some((at, c)) = pattern.chars.next() else { return Err("a [ without a ]".to_owned()) };
-        let low = match c {
+        let item = match c {
             ']' if !first => break,
-            ']' => {
-                pattern.out.push_str(r"\]");
-                Some(c)
-            }
-            '[' if pattern.sees(':') => {
-                posix(pattern, at)?;
-                None
-            }
+            '[' if pattern.sees(':') => Escape::Chars(posix(pattern, at)?),
             '[' => return Err(format!("[ at {at} inside of [ ]: write \\[")),
             '&' | '~' if pattern.sees(c) => {
                 return Err(format!("{c}{c} at {at} inside of [ ]: write it once"));
@@ -32,90 +24,82 @@ pub(super) fn class(pattern: &mut Pattern) -> Result<(), String> {
             '-' if pattern.sees('-') => {
                 return Err(format!("-- at {at} inside of [ ]: write \\-"));
             }
-            '-' => {
-                pattern.out.push_str(r"\-");
-                Some(c)
-            }
             '\\' => escape(pattern, true)?,
-            _ => {
-                pattern.out.push(c);
-                Some(c)
-            }
+            _ => Escape::Char(c),
         };
         first = false;
-        let high = range(pattern, low)?;
-        if let Some(low) = low {
-            fold(pattern, low, high.unwrap_or(low), at)?;
+        match (item, goes_on_with_a_range(pattern)) {
+            (Escape::Char(low), true) => {
+                let high = end_of_range(pattern, low)?;
+                pattern.check_fold(high, at)?;
+                all.add(&Chars::range(low, high));
+            }
+            (Escape::Char(c), false) => {
+                pattern.check_fold(c, at)?;
+                all.add(&Chars::one(c));
+            }
+            (_, true) => {
+                let at = pattern.place();
+                return Err(format!("- at {at} after a class: write it first, last or as \\-"));
+            }
+            (Escape::Chars(chars), false) => all.add(&chars),
+            (Escape::Look(_), false) => {}
         }
     }
-    pattern.out.push(']');
-    Ok(())
-}
-
-/// Adds what `(?i)` makes of a character or range.
-fn fold(pattern: &mut Pattern, low: char, high: char, at: usize) -> Result<(), String> {
-    // Refuses what is no ASCII; what is below it needs no look.
-    pattern.folded(high, at)?;
-    let range = low..=high;
-    for c in ['k', 's'] {
-        if range.contains(&c) || range.contains(&c.to_ascii_uppercase()) {
-            pattern.out.push_str(pattern.folded(c, at)?.unwrap_or_default());
-        }
+    all.tidy();
+    if pattern.flags.folds {
+        all.fold();
     }
-    Ok(())
+    Ok(if negated { all.negated() } else { all })
 }
 
-/// The `-x` of a range, if the item before it (`low`) goes on with one. Returns the x.
-fn range(pattern: &mut Pattern, low: Option<char>) -> Result<Option<char>, String> {
+fn goes_on_with_a_range(pattern: &Pattern) -> bool {
     let mut ahead = pattern.chars.clone();
-    if ahead.next().is_none_or(|(_, c)| c != '-') || ahead.next().is_none_or(|(_, c)| c == ']') {
-        return Ok(None);
-    }
-    let Some((at, dash)) = pattern.chars.next() else { return Ok(None) };
-    let Some(low) = low else { return Err(format!("- at {at} after a class: write it first, last or as \\-")) };
-    pattern.out.push(dash);
+    ahead.next().is_some_and(|(_, c)| c == '-') && ahead.next().is_some_and(|(_, c)| c != ']')
+}
+
+/// The `-x` of a range. Returns the x.
+fn end_of_range(pattern: &mut Pattern, low: char) -> Result<char, String> {
+    let at = pattern.place();
+    pattern.chars.next();
     let high = match pattern.chars.next() {
-        Some((_, '\\')) => escape(pattern, true)?,
+        Some((_, '\\')) => match escape(pattern, true)? {
+            Escape::Char(c) => Some(c),
+            _ => None,
+        },
         Some((_, '[' | '-')) | None => None,
-        Some((_, c)) => {
-            pattern.out.push(c);
-            Some(c)
-        }
+        Some((_, c)) => Some(c),
     };
     match high {
-        Some(high) if low <= high => Ok(Some(high)),
+        Some(high) if low <= high => Ok(high),
         Some(_) => Err(format!("- at {at}: a range must go up")),
         None => Err(format!("- at {at}: a range must end with a character")),
     }
 }
 
 /// `[:name:]`, the `[` of which has been read.
-fn posix(pattern: &mut Pattern, at: usize) -> Result<(), String> {
+fn posix(pattern: &mut Pattern, at: usize) -> Result<Chars, String> {
     let rest = pattern.text.get(at + 2..).unwrap_or_default();
-    let name = match rest.split_once(':') {
+    let written = match rest.split_once(':') {
         Some((name, after)) if after.starts_with(']') => name,
         _ => "",
     };
-    const NAMES: [&str; 14] = [
-        "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper",
-        "word", "xdigit",
-    ];
-    if !NAMES.contains(&name.trim_start_matches('^')) {
+    let (negated, name) = match written.strip_prefix('^') {
+        Some(name) => (true, name),
+        None => (false, written),
+    };
+    let Some(chars) = Chars::named(name) else {
         return Err(format!("[: at {at} begins no class such as [:alpha:]"));
+    };
+    for _ in 0..written.len() + 3 {
+        pattern.chars.next();
     }
-    pattern.out.push('[');
-    for _ in 0..name.len() + 3 {
-        if let Some((_, c)) = pattern.chars.next() {
-            pattern.out.push(c);
-        }
+    if !negated {
+        return Ok(chars);
     }
-    let holds_k_and_s =
-        !matches!(name.trim_start_matches('^'), "blank" | "cntrl" | "digit" | "punct" | "space" | "xdigit");
-    if pattern.folds && holds_k_and_s {
-        if name.starts_with('^') {
-            return Err(format!("[:{name}:] at {at} where (?i) holds: end that before by (?-i)"));
-        }
-        pattern.out.extend([KELVIN, LONG_S]);
+    let has_letters = !matches!(name, "blank" | "cntrl" | "digit" | "punct" | "space" | "xdigit");
+    if pattern.flags.folds && has_letters {
+        return Err(format!("[:{written}:] at {at} where (?i) holds: end that before by (?-i)"));
     }
-    Ok(())
+    Ok(chars.negated())
 }

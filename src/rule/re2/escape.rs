@@ -1,65 +1,59 @@
 //! `\…`
 
-use super::pattern::{KELVIN, LONG_S, Pattern};
+use super::chars::Chars;
+use super::pattern::Pattern;
+use super::program::Look;
 
-/// After a backslash; inside of `[…]` some escapes have no meaning. Returns the literal, if it is one.
-pub(super) fn escape(pattern: &mut Pattern, in_class: bool) -> Result<Option<char>, String> {
+/// What an escape is.
+pub(super) enum Escape {
+    Char(char),
+    Chars(Chars),
+    Look(Look),
+}
+
+/// After a backslash; inside of `[…]` some escapes have no meaning.
+pub(super) fn escape(pattern: &mut Pattern, in_class: bool) -> Result<Escape, String> {
     let Some((at, c)) = pattern.chars.next() else { return Err("a \\ at the end".to_owned()) };
-    match c {
-        's' => {
-            pattern.out.push_str(if in_class { r"\t\n\f\r " } else { r"[\t\n\f\r ]" });
-            Ok(None)
+    let folds = pattern.flags.folds;
+    Ok(match c {
+        'S' if in_class => return Err(format!("\\S at {at} is not supported")),
+        'W' if in_class && folds => {
+            return Err(format!("\\W at {at} inside of [ ] where (?i) holds: end that before by (?-i)"));
         }
-        'S' if !in_class => {
-            pattern.out.push_str(r"[^\t\n\f\r ]");
-            Ok(None)
-        }
-        'd' | 'D' => {
-            pattern.out.extend(['\\', c]);
-            Ok(None)
-        }
-        'w' | 'W' if pattern.folds && !in_class => {
-            pattern.out.extend([if c == 'w' { "[" } else { "[^" }, r"\w", KELVIN, LONG_S, "]"]);
-            Ok(None)
-        }
-        'W' if pattern.folds => Err(format!("\\W at {at} inside of [ ] where (?i) holds: end that before by (?-i)")),
-        'w' | 'W' => {
-            pattern.out.extend(['\\', c]);
-            if pattern.folds {
-                pattern.out.extend([KELVIN, LONG_S]);
+        'd' | 's' | 'w' => Escape::Chars(Chars::perl(c)),
+        'D' | 'S' | 'W' => {
+            let mut chars = Chars::perl(c.to_ascii_lowercase());
+            if folds {
+                chars.fold();
             }
-            Ok(None)
+            Escape::Chars(chars.negated())
         }
         'b' | 'B' | 'A' | 'z' if !in_class => {
             if pattern.sees('{') {
                 return Err(format!("\\{c}{{ at {at}: RE2 has no such escape"));
             }
-            pattern.out.extend(['\\', c]);
-            Ok(None)
+            Escape::Look(match c {
+                'b' => Look::WordBoundary,
+                'B' => Look::NoWordBoundary,
+                'A' => Look::TextStart,
+                _ => Look::TextEnd,
+            })
         }
-        'a' | 'f' | 't' | 'n' | 'r' | 'v' => {
-            pattern.out.extend(['\\', c]);
-            Ok(Some(match c {
-                'a' => '\x07',
-                'f' => '\x0c',
-                't' => '\t',
-                'n' => '\n',
-                'r' => '\r',
-                _ => '\x0b',
-            }))
-        }
-        'x' => hex(pattern, at, in_class).map(Some),
-        'p' | 'P' => Err(format!("\\{c} at {at}: Unicode classes are not supported")),
-        _ if c.is_ascii_punctuation() && !matches!(c, '<' | '>' | '_') => {
-            pattern.out.extend(['\\', c]);
-            Ok(Some(c))
-        }
-        _ => Err(format!("\\{c} at {at} is not supported")),
-    }
+        'a' => Escape::Char('\x07'),
+        'f' => Escape::Char('\x0c'),
+        't' => Escape::Char('\t'),
+        'n' => Escape::Char('\n'),
+        'r' => Escape::Char('\r'),
+        'v' => Escape::Char('\x0b'),
+        'x' => Escape::Char(hex(pattern, at)?),
+        'p' | 'P' => return Err(format!("\\{c} at {at}: Unicode classes are not supported")),
+        _ if c.is_ascii_punctuation() && !matches!(c, '<' | '>' | '_') => Escape::Char(c),
+        _ => return Err(format!("\\{c} at {at} is not supported")),
+    })
 }
 
 /// `\xHH` or `\x{H…}`.
-fn hex(pattern: &mut Pattern, at: usize, in_class: bool) -> Result<char, String> {
+fn hex(pattern: &mut Pattern, at: usize) -> Result<char, String> {
     let wrong = || format!("\\x at {at}: write \\xHH or \\x{{H…}}");
     let mut digits = String::new();
     if pattern.takes('{') {
@@ -74,12 +68,5 @@ fn hex(pattern: &mut Pattern, at: usize, in_class: bool) -> Result<char, String>
             digits.push(pattern.hex_digit().ok_or_else(wrong)?);
         }
     }
-    let c = u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32).ok_or_else(wrong)?;
-    let written = format!("\\x{{{:x}}}", u32::from(c));
-    if in_class {
-        pattern.out.push_str(&written);
-    } else {
-        pattern.literal(c, at, &written)?;
-    }
-    Ok(c)
+    u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32).ok_or_else(wrong)
 }

@@ -1,18 +1,26 @@
-//! Regexes with Istio's meaning: RE2 syntax, the whole value, linear time.
+//! Regexes with Istio's meaning: RE2 syntax, the whole value, linear time, at RE2's price.
 //!
-//! Envoy matches with RE2, we with regex-lite; both are automata of the same family. What the two would read differently
-//! is refused here, before regex-lite sees it: better an error at the desk than a request on the wrong side. Only what
-//! both read alike gets through; what differs and can be spelled out is: `\s` (RE2's has no vertical tab), and k and s under
-//! `(?i)` (RE2 folds them beyond ASCII).
+//! A pattern is scanned once. What RE2 reads in a way that we do not is refused: better an error at the desk than a request on the
+//! wrong side. The rest becomes a program of places, and requests run it by states that are sets of these: RE2's way. What might
+//! cost a request more than it should, with the worst value that a client can send, is refused too.
 //!
 //! Syntax: <https://github.com/google/re2/wiki/Syntax>
 
+mod alphabet;
+mod caches;
+mod chars;
 mod class;
+mod cost;
+mod dfa;
 mod escape;
 mod group;
 mod pattern;
+mod places;
+mod program;
 mod regex;
 mod repetition;
 mod scan;
+mod together;
 
+pub use cost::{Effort, MAX_COST, milliseconds};
 pub use regex::Re2;

@@ -1,30 +1,41 @@
-//! A pattern on the way from RE2's syntax to regex-lite's.
+//! A pattern while it is read.
 
 use std::iter::Peekable;
 use std::str::CharIndices;
 
-/// The Kelvin sign, which is a k to Unicode's simple case folding.
-pub(super) const KELVIN: &str = r"\x{212a}";
-/// The long s.
-pub(super) const LONG_S: &str = r"\x{17f}";
+/// The flags that hold somewhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Flags {
+    /// `(?i)`
+    pub(super) folds: bool,
+    /// `(?s)`: `.` matches a newline.
+    pub(super) dot_all: bool,
+    /// `(?m)`: `^` and `$` match at the lines' ends.
+    pub(super) by_lines: bool,
+}
 
-/// Is read once from its beginning to its end, and copied.
+/// Is read once from its beginning to its end.
 pub(super) struct Pattern<'p> {
     pub(super) text: &'p str,
     pub(super) chars: Peekable<CharIndices<'p>>,
-    pub(super) out: String,
-    /// Whether `(?i)` holds here.
-    pub(super) folds: bool,
+    pub(super) flags: Flags,
+    /// The names of groups so far.
+    pub(super) names: Vec<&'p str>,
 }
 
 impl<'p> Pattern<'p> {
     pub(super) fn new(text: &'p str) -> Self {
-        Pattern { text, chars: text.char_indices().peekable(), out: String::new(), folds: false }
+        Pattern { text, chars: text.char_indices().peekable(), flags: Flags::default(), names: Vec::new() }
     }
 
     /// The next character, which stays.
     pub(super) fn ahead(&mut self) -> Option<char> {
         self.chars.peek().map(|&(_, c)| c)
+    }
+
+    /// Where the next character is.
+    pub(super) fn place(&mut self) -> usize {
+        self.chars.peek().map_or(self.text.len(), |&(at, _)| at)
     }
 
     /// Whether this character comes next, which stays.
@@ -44,30 +55,13 @@ impl<'p> Pattern<'p> {
         Some(digit)
     }
 
-    /// A character outside of `[…]` that the pattern matches, as regex-lite reads it.
-    pub(super) fn literal(&mut self, c: char, at: usize, written: &str) -> Result<(), String> {
-        match self.folded(c, at)? {
-            Some(beyond) => self.out.extend(["[", written, beyond, "]"]),
-            None => self.out.push_str(written),
+    /// What RE2 folds in Unicode's way is refused, but for ASCII.
+    pub(super) fn check_fold(&self, c: char, at: usize) -> Result<(), String> {
+        if self.flags.folds && !c.is_ascii() {
+            return Err(format!(
+                "(?i) holds for a letter beyond ASCII at {at}: end it before by (?-i), and write both cases"
+            ));
         }
         Ok(())
-    }
-
-    /// What else than ASCII a character matches here, as regex-lite reads it in `[…]`: RE2 folds k and s in Unicode's way (to the
-    /// Kelvin sign and the long s), regex-lite in ASCII's.
-    ///
-    /// # Errors
-    ///
-    /// Under `(?i)`, if it is no ASCII itself.
-    pub(super) fn folded(&self, c: char, at: usize) -> Result<Option<&'static str>, String> {
-        match c {
-            _ if !self.folds => Ok(None),
-            'k' | 'K' => Ok(Some(KELVIN)),
-            's' | 'S' => Ok(Some(LONG_S)),
-            _ if c.is_ascii() => Ok(None),
-            _ => Err(format!(
-                "(?i) holds for a letter beyond ASCII at {at}: end it before by (?-i), and write both cases"
-            )),
-        }
     }
 }

@@ -1,16 +1,18 @@
 //! A compiled regex, which has to match the whole of a value.
 
+use super::caches::Owner;
+use super::cost::{Cost, Effort, MAX_COST, milliseconds};
+use super::program::Program;
 use super::scan::scan;
-use regex_lite::{Regex, RegexBuilder};
-
-/// The most memory that one compiled regex may take.
-const MAX_SIZE: usize = 1 << 20;
+use std::rc::Rc;
 
 /// A regex that has to match the whole of a value.
 #[derive(Clone, Debug)]
 pub struct Re2 {
-    regex: Regex,
+    program: Rc<Program>,
+    states: Owner,
     steps: u32,
+    cost: Cost,
 }
 
 impl Re2 {
@@ -20,22 +22,48 @@ impl Re2 {
     ///
     /// What is wrong with the pattern, without the pattern itself (it may be a secret).
     pub fn new(pattern: &str) -> Result<Re2, String> {
+        Re2::with(pattern, &Effort::default())
+    }
+
+    /// Compiles one of several patterns that share an effort.
+    ///
+    /// # Errors
+    ///
+    /// As [`Re2::new`].
+    pub fn with(pattern: &str, effort: &Effort) -> Result<Re2, String> {
         if pattern.is_empty() {
             return Err("an empty regex; leave the match out or write {}".to_owned());
         }
-        let (same, steps) = scan(pattern)?;
-        let regex = RegexBuilder::new(&format!(r"\A(?:{same})\z")).size_limit(MAX_SIZE).build();
-        regex.map(|regex| Re2 { regex, steps }).map_err(|error| format!("not a regex: {error}"))
+        let (program, steps) = scan(pattern)?;
+        let cost = Cost::of(pattern, &program, effort);
+        if cost.most > MAX_COST {
+            return Err(format!(
+                "a value of 60 KB could cost more than {} ms: write smaller counts, or classes that do not match what is before them",
+                milliseconds(MAX_COST)
+            ));
+        }
+        Ok(Re2 { program: Rc::new(program), states: Owner::new(), steps, cost })
     }
 
-    /// How large the automaton is: characters, classes and groups, each as often as it is repeated. A step takes about 100 bytes.
+    /// How large the automaton is: characters, classes and groups, each as often as it is repeated. A step takes about 5 bytes.
     pub fn steps(&self) -> u32 {
         self.steps
     }
 
+    /// About how many nanoseconds the worst value costs that begins with the prefix.
+    pub fn cost(&self) -> u32 {
+        self.cost.most
+    }
+
+    /// What every value that matches begins with: any other one costs next to nothing.
+    pub fn prefix(&self) -> &str {
+        &self.program.prefix
+    }
+
     /// Whether the whole value matches. Bytes that are not UTF-8 match no regex.
     pub fn is_match(&self, value: &[u8]) -> bool {
-        std::str::from_utf8(value).is_ok_and(|text| self.regex.is_match(text))
+        let rest = value.strip_prefix(self.program.prefix.as_bytes());
+        rest.is_some_and(|rest| self.states.is_match(&self.program, self.cost.memory, rest))
     }
 }
 

@@ -29,40 +29,43 @@ pub(super) enum Last {
     Repetition,
 }
 
-/// `*`, `+`, `?` or `{n,m}`, and the `?` that makes it lazy.
+/// After `*`, `+`, `?` or `{`: up to and with the `?` that makes it lazy. Returns the bounds; counts what the repetition makes of the
+/// innermost of the open groups.
 pub(super) fn repetition(
     pattern: &mut Pattern,
     c: char,
     at: usize,
     last: Last,
-    groups: &mut [Size],
-) -> Result<Last, String> {
+    around: &mut Size,
+) -> Result<(u32, Option<u32>), String> {
     let inner = match last {
         Last::Item(inner) => inner,
         Last::Nothing => return Err(format!("{c} at {at} has nothing to repeat")),
         Last::Repetition => return Err(format!("{c} at {at} repeats a repetition; put the inner one in (?:…)")),
     };
-    pattern.out.push(c);
-    if c == '{' {
-        let most = bounds(pattern, at)?;
-        let product = most.saturating_mul(inner.product);
-        if product > MAX_REPEAT {
-            return Err(format!("a repetition of {product} at {at} is more than {MAX_REPEAT}"));
-        }
-        if let Some(group) = groups.last_mut() {
-            group.product = group.product.max(product);
+    let bounds = match c {
+        '*' => (0, None),
+        '+' => (1, None),
+        '?' => (0, Some(1)),
+        _ => {
+            let (least, most) = counted(pattern, at)?;
+            let times = most.unwrap_or(least).max(1);
+            let product = times.saturating_mul(inner.product);
+            if product > MAX_REPEAT {
+                return Err(format!("a repetition of {product} at {at} is more than {MAX_REPEAT}"));
+            }
+            around.product = around.product.max(product);
             // It has been counted once, and {n,} ends in one more.
-            group.steps = group.steps.saturating_add(inner.steps.saturating_mul(most));
+            around.steps = around.steps.saturating_add(inner.steps.saturating_mul(times));
+            (least, most)
         }
-    }
-    if pattern.takes('?') {
-        pattern.out.push('?');
-    }
-    Ok(Last::Repetition)
+    };
+    pattern.takes('?');
+    Ok(bounds)
 }
 
-/// After `{`: `n}`, `n,}` or `n,m}`. Returns the larger bound.
-fn bounds(pattern: &mut Pattern, at: usize) -> Result<u32, String> {
+/// After `{`: `n}`, `n,}` or `n,m}`.
+fn counted(pattern: &mut Pattern, at: usize) -> Result<(u32, Option<u32>), String> {
     let rest = pattern.text.get(at + 1..).unwrap_or_default();
     let wrong = || format!("{{ at {at}: write {{n}}, {{n,}} or {{n,m}}, or \\{{ for the character");
     let (bounds, _) = rest.split_once('}').ok_or_else(wrong)?;
@@ -74,14 +77,12 @@ fn bounds(pattern: &mut Pattern, at: usize) -> Result<u32, String> {
         Ok(digits.parse().unwrap_or(u32::MAX))
     };
     let least = number(least)?;
-    let most = if most.is_empty() { least } else { number(most)? };
-    if most < least {
+    let most = if most.is_empty() { None } else { Some(number(most)?) };
+    if most.is_some_and(|most| most < least) {
         return Err(format!("{{n,m}} at {at}: the first number is the larger one"));
     }
     for _ in 0..=bounds.len() {
-        if let Some((_, c)) = pattern.chars.next() {
-            pattern.out.push(c);
-        }
+        pattern.chars.next();
     }
-    Ok(most.max(1))
+    Ok((least, most))
 }

@@ -1,68 +1,131 @@
-//! Goes through a pattern once: refuses what RE2 would read differently, and measures the rest.
+//! Goes through a pattern once: refuses what RE2 would read differently, and compiles and measures the rest.
 
+use super::chars::Chars;
 use super::class::class;
-use super::escape::escape;
+use super::escape::{Escape, escape};
 use super::group::opens_group;
-use super::pattern::Pattern;
+use super::pattern::{Flags, Pattern};
+use super::program::{Branches, Builder, Look, Program};
 use super::repetition::{Last, Size, repetition};
 
-/// The pattern as regex-lite reads it (with `\s` spelled out), and its steps: see [`super::Re2::steps`].
-pub(super) fn scan(text: &str) -> Result<(String, u32), String> {
+/// The most groups inside of each other.
+const MAX_DEPTH: usize = 50;
+
+/// A group that is open.
+struct Group {
+    branches: Branches,
+    size: Size,
+    /// The flags that held where it began.
+    outside: Flags,
+}
+
+/// The program of a pattern, and its steps: see [`super::Re2::steps`].
+pub(super) fn scan(text: &str) -> Result<(Program, u32), String> {
     let mut pattern = Pattern::new(text);
-    // The open groups, the outermost first.
-    let mut groups = vec![Size::ONE];
-    // Whether `(?i)` held where each of them began, but for the outermost.
-    let mut outside = Vec::new();
+    let mut program = Builder::new();
+    let mut outer: Vec<Group> = Vec::new();
+    let mut group = Group { branches: program.open(), size: Size::ONE, outside: pattern.flags };
     let mut last = Last::Nothing;
+    // Where what came last begins.
+    let mut begin = 0;
     while let Some((at, c)) = pattern.chars.next() {
+        let here = program.here();
         last = match c {
             '\\' => {
-                escape(&mut pattern, false)?;
+                match escape(&mut pattern, false)? {
+                    // Only what is written as a number may be beyond ASCII.
+                    Escape::Char(c) => literal(&mut program, &pattern, c, at + 1)?,
+                    Escape::Chars(chars) => {
+                        program.chars(folded(chars, pattern.flags));
+                    }
+                    Escape::Look(look) => program.look(look),
+                }
+                begin = here;
                 Last::Item(Size::ONE)
             }
             '[' => {
-                let begin = pattern.out.len();
-                class(&mut pattern)?;
-                // Each of its ranges takes memory.
-                let steps = (pattern.out.len() - begin) as u32;
-                Last::Item(Size { product: 1, steps })
+                program.chars(class(&mut pattern)?);
+                begin = here;
+                Last::Item(Size::ONE)
             }
             '(' => {
-                pattern.out.push('(');
-                let folded_outside = pattern.folds;
+                let outside = pattern.flags;
                 if opens_group(&mut pattern)? {
-                    groups.push(Size { product: 1, steps: 2 });
-                    outside.push(folded_outside);
+                    let inner = Group { branches: program.open(), size: Size { product: 1, steps: 2 }, outside };
+                    outer.push(std::mem::replace(&mut group, inner));
+                    if outer.len() > MAX_DEPTH {
+                        return Err(format!("( at {at} is inside of more than {MAX_DEPTH} others"));
+                    }
                 }
                 Last::Nothing
             }
             ')' => {
-                pattern.out.push(')');
-                pattern.folds = outside.pop().unwrap_or_default();
-                match groups.pop() {
-                    Some(inner) if !groups.is_empty() => Last::Item(inner),
-                    _ => return Err(format!("a ) without a ( at {at}")),
-                }
+                let Some(around) = outer.pop() else { return Err(format!("a ) without a ( at {at}")) };
+                let inner = std::mem::replace(&mut group, around);
+                pattern.flags = inner.outside;
+                begin = program.close(inner.branches);
+                Last::Item(inner.size)
             }
             '|' => {
-                pattern.out.push('|');
+                program.branch(&mut group.branches);
                 Last::Nothing
             }
-            '*' | '+' | '?' | '{' => repetition(&mut pattern, c, at, last, &mut groups)?,
+            '*' | '+' | '?' | '{' => {
+                let (least, most) = repetition(&mut pattern, c, at, last, &mut group.size)?;
+                program.repeat(begin, least, most)?;
+                Last::Repetition
+            }
+            '.' => {
+                program.chars(Chars::dot(pattern.flags.dot_all));
+                begin = here;
+                Last::Item(Size::ONE)
+            }
+            '^' | '$' => {
+                program.look(match (c, pattern.flags.by_lines) {
+                    ('^', false) => Look::TextStart,
+                    ('^', true) => Look::LineStart,
+                    (_, false) => Look::TextEnd,
+                    (_, true) => Look::LineEnd,
+                });
+                begin = here;
+                Last::Item(Size::ONE)
+            }
             _ => {
-                pattern.literal(c, at, c.encode_utf8(&mut [0; 4]))?;
+                literal(&mut program, &pattern, c, at)?;
+                begin = here;
                 Last::Item(Size::ONE)
             }
         };
-        let Some(group) = groups.last_mut() else { continue };
+        program.check()?;
+        let size = &mut group.size;
         match last {
             Last::Item(item) => {
-                group.product = group.product.max(item.product);
-                group.steps = group.steps.saturating_add(item.steps);
+                size.product = size.product.max(item.product);
+                size.steps = size.steps.saturating_add(item.steps);
             }
-            Last::Nothing | Last::Repetition => group.steps = group.steps.saturating_add(1),
+            Last::Nothing | Last::Repetition => size.steps = size.steps.saturating_add(1),
         }
     }
-    let [whole] = groups.as_slice() else { return Err("a ( without a )".to_owned()) };
-    Ok((pattern.out, whole.steps))
+    if !outer.is_empty() {
+        return Err("a ( without a )".to_owned());
+    }
+    program.close(group.branches);
+    Ok((program.finish(), group.size.steps))
+}
+
+fn literal(program: &mut Builder, pattern: &Pattern, c: char, at: usize) -> Result<(), String> {
+    if pattern.flags.folds {
+        pattern.check_fold(c, at)?;
+        program.chars(folded(Chars::one(c), pattern.flags));
+    } else {
+        program.char(c);
+    }
+    Ok(())
+}
+
+fn folded(mut chars: Chars, flags: Flags) -> Chars {
+    if flags.folds {
+        chars.fold();
+    }
+    chars
 }

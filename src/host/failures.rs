@@ -3,9 +3,8 @@
 use super::active::{Active, Counted};
 use super::envoy::second;
 use super::response::was_cut_off;
-use super::shared::FAILING;
-use crate::rollout::Rollout;
-use crate::rollout::failing::FailingVisitors;
+use super::shared::{FAILING, change_visitors};
+use crate::rollout::failing::{FailingVisitors, Noted};
 use crate::rollout::ramp::Second;
 use crate::split::Draw;
 use std::cell::{Cell, RefCell};
@@ -38,9 +37,15 @@ pub(super) fn new_watch() -> u64 {
 /// Counts a failure, and the visitor, if he or she has not failed lately. Of a request that was decided before the rule was edited
 /// nobody can say which version of the rule is to blame.
 pub(super) fn count_failure(active: &Active, decided: (usize, usize), visitor: Draw) {
-    let Some(watch) = active.rollout(decided.0).and_then(Rollout::watch) else { return };
+    let Some(rollout) = active.rollout(decided.0) else { return };
+    let Some((watch, since)) = rollout.watch() else { return };
     active.count(Some(decided), Counted::Failure);
-    if FAILED.with_borrow_mut(|failed| failed.is_news(watch, visitor, second())) {
+    let now = second();
+    // This VM knows it at once; the others are asked where it does not.
+    let noted = Noted::new(rollout.version, visitor);
+    if FAILED.with_borrow_mut(|failed| failed.is_news(watch, visitor, now))
+        && change_visitors(noted.set, |visitors| noted.is_news(visitors, since, now))
+    {
         active.count(Some(decided), Counted::FailingVisitor);
         if let Some((rule, subset)) = active.names(decided) {
             FAILING.note(&format!("{rule} {subset}"));

@@ -46,8 +46,9 @@ pub(super) struct Rollouts {
 struct Guarded {
     rule: usize,
     version: u64,
-    /// Under which number it is known who has failed.
+    /// Under which number it is known who has failed, and since when.
     watch: u64,
+    since: Second,
 }
 
 /// A rule some of whose visitors have failed.
@@ -94,10 +95,11 @@ impl Rollouts {
         for at in places.clone() {
             let Some((rule, _, rollout, _)) = guarded(active, at) else { continue };
             let version = rollout.version;
-            let watch = same_before(&rule.name, version).map_or_else(failures::new_watch, |guard| guard.watch);
-            rollout.watch_under(watch);
+            let (watch, since) = same_before(&rule.name, version)
+                .map_or_else(|| (failures::new_watch(), now), |guard| (guard.watch, guard.since));
+            rollout.watch_under(watch, since);
             self.places.insert(rule.name.clone(), self.guards.len() as u32);
-            self.guards.push(Guarded { rule: at, version, watch });
+            self.guards.push(Guarded { rule: at, version, watch, since });
         }
         // Requests that were decided by what is edited now are no longer judged.
         let replaced = std::mem::replace(&mut self.active, Rc::downgrade(active)).upgrade();
@@ -105,7 +107,7 @@ impl Rollouts {
             for guard in &old.0 {
                 let Some((rule, _, rollout, _)) = guarded(&replaced, guard.rule) else { continue };
                 if self.guard(&rule.name).is_none_or(|new| new.version != guard.version) {
-                    rollout.watch_under(0);
+                    rollout.watch_under(0, now);
                 }
             }
         }
@@ -185,10 +187,10 @@ impl Rollouts {
             if was & !is != 0 {
                 // It is watched from nothing: who had failed before may be the first to fail again.
                 let watch = failures::new_watch();
-                rollout.watch_under(watch);
+                rollout.watch_under(watch, now);
                 let place = self.places.get(&rule.name).map(|&at| at as usize);
                 if let Some(guard) = place.and_then(|at| self.guards.get_mut(at)) {
-                    guard.watch = watch;
+                    (guard.watch, guard.since) = (watch, now);
                 }
             }
             if was != is {

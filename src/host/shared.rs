@@ -4,6 +4,7 @@ use super::envoy::now;
 use crate::reload::plugins::Plugins;
 use crate::reload::trips::Trips;
 use crate::reload::{Claim, Evaluation, Served, State};
+use crate::rollout::failing::Visitors;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Status;
 
@@ -12,6 +13,8 @@ const STATE_KEY: &str = "canary-split/state/";
 const PLUGINS_KEY: &str = "canary-split/plugins";
 
 const TRIPS_KEY: &str = "canary-split/trips/";
+/// With the number of a set behind it.
+const VISITORS_KEY: &str = "canary-split/visitors/";
 
 /// The counters that have been used.
 pub(super) const COUNTERS: Noted = Noted { count: "canary-split/counters", known: "canary-split/counter/" };
@@ -138,6 +141,24 @@ pub(super) fn update_trips<T>(plugin: &str, mut change: impl FnMut(&mut Trips) -
         }
     }
     None
+}
+
+/// Changes a set of the visitors whom any VM has seen failing; `change` says whether there is news. Where other VMs are always faster
+/// it is taken for news.
+pub(super) fn change_visitors(set: usize, change: impl Fn(&mut Visitors) -> bool) -> bool {
+    let key = format!("{VISITORS_KEY}{set}");
+    for _ in 0..TRIES {
+        let (bytes, cas) = shared(&key);
+        let mut numbers = bytes.iter().flat_map(|bytes| bytes.chunks_exact(4)).filter_map(|four| four.first_chunk());
+        let mut number = || numbers.next().map_or(0, |&four| u32::from_le_bytes(four));
+        let mut visitors = Visitors::default().map(|_| (number(), number()));
+        let is_news = change(&mut visitors);
+        let bytes: Vec<u8> = visitors.iter().flat_map(|&(who, last)| [who, last]).flat_map(u32::to_le_bytes).collect();
+        if hostcalls::set_shared_data(&key, Some(&bytes), Some(cas)).is_ok() {
+            return is_news;
+        }
+    }
+    true
 }
 
 /// A list of names that only grows.

@@ -9,45 +9,69 @@ use xxhash_rust::xxh64::xxh64;
 /// A visitor who has failed counts again only after so many seconds without a failure.
 pub const QUIET: u64 = 600;
 
-/// The most visitors that are known at a time: 64 KB.
-const PLACES: usize = 8192;
+/// A visitor's place is any of so many of a set. Where all are taken, the one who has not failed for longest may count again.
+pub const WAYS: usize = 4;
 
-/// A visitor's place is any of so many. Where all are taken, the one who has not failed for longest may count again.
-const WAYS: usize = 4;
+/// So many sets there are: 8192 visitors, in 64 KB, are known at a time.
+const SETS: usize = 2048;
 
-/// The visitors who have failed lately.
-#[derive(Default)]
-pub struct FailingVisitors {
-    /// Empty until the first one fails: then what is left of the hash, and the second (of 136 years) of the last failure.
-    places: Box<[(u32, u32)]>,
+/// Where a visitor is noted: in which set, and as whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Noted {
+    /// The set.
+    pub set: usize,
+    who: u32,
 }
 
-impl FailingVisitors {
-    /// Notes a failure of a rule's visitor; whether he or she counts. `rule` is any number by which rules differ.
-    pub fn is_news(&mut self, rule: u64, visitor: Draw, now: Second) -> bool {
-        if self.places.is_empty() {
-            self.places = vec![(0, 0); PLACES].into();
-        }
+/// Visitors who have failed, and at which second (of 136 years) they last did; 0 is nobody.
+pub type Visitors = [(u32, u32); WAYS];
+
+impl Noted {
+    /// Where a visitor of a rule is noted. `rule` is any number by which rules differ.
+    pub fn new(rule: u64, visitor: Draw) -> Noted {
         let hash = xxh64(&visitor.0.to_le_bytes(), rule);
-        let (set, who) = (hash as usize % (PLACES / WAYS), (hash >> 32) as u32 | 1);
-        let now = now.0 as u32;
-        let age = |last: u32| u64::from(now.wrapping_sub(last));
-        let Some(set) = self.places.chunks_mut(WAYS).nth(set) else { return false };
+        Noted { set: hash as usize % SETS, who: (hash >> 32) as u32 | 1 }
+    }
+
+    /// Notes a failure in the visitor's set; whether he or she counts. Who last failed before `since` does not count as known.
+    pub fn is_news(self, visitors: &mut Visitors, since: Second, now: Second) -> bool {
+        let (since, now) = (since.0 as u32, now.0 as u32);
         // After a clock was set back, nobody from before that is known.
-        if let Some((_, last)) = set.iter_mut().find(|&&mut (known, last)| known == who && age(last) < QUIET) {
+        let age = |last: u32| u64::from(now.wrapping_sub(last));
+        let most = QUIET.min(age(since).saturating_add(1));
+        if let Some((_, last)) = visitors.iter_mut().find(|&&mut (known, last)| known == self.who && age(last) < most) {
             *last = now;
             return false;
         }
-        if let Some(oldest) = set.iter_mut().max_by_key(|&&mut (known, last)| (known == who, known == 0, age(last))) {
-            *oldest = (who, now);
+        let order = |&&mut (known, last): &&mut (u32, u32)| (known == self.who, known == 0, age(last));
+        if let Some(oldest) = visitors.iter_mut().max_by_key(order) {
+            *oldest = (self.who, now);
         }
         true
     }
 }
 
+/// The visitors who have failed lately.
+#[derive(Default)]
+pub struct FailingVisitors {
+    /// Empty until the first one fails.
+    sets: Box<[Visitors]>,
+}
+
+impl FailingVisitors {
+    /// Notes a failure of a rule's visitor; whether he or she counts.
+    pub fn is_news(&mut self, rule: u64, visitor: Draw, now: Second) -> bool {
+        if self.sets.is_empty() {
+            self.sets = vec![Visitors::default(); SETS].into();
+        }
+        let noted = Noted::new(rule, visitor);
+        self.sets.get_mut(noted.set).is_some_and(|set| noted.is_news(set, Second(0), now))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{FailingVisitors, QUIET, Second};
+    use super::{FailingVisitors, Noted, QUIET, Second, Visitors};
     use crate::split::Draw;
 
     #[test]
@@ -78,5 +102,15 @@ mod tests {
         let mut count = |second| (0..2000).filter(|&draw| failing.is_news(1, Draw(draw), Second(second))).count();
         assert_eq!(count(1000), 2000);
         assert!(count(1100) < 20);
+    }
+
+    #[test]
+    fn who_failed_before_the_rule_was_watched_is_news() {
+        let (noted, mut visitors) = (Noted::new(1, Draw(7)), Visitors::default());
+        let mut is_news = |since, now| noted.is_news(&mut visitors, Second(since), Second(now));
+        assert!(is_news(100, 100));
+        assert!(!is_news(100, 150) && !is_news(150, 160));
+        assert!(is_news(161, 170));
+        assert!(!is_news(161, 171));
     }
 }

@@ -16,8 +16,8 @@ pub struct Rollout {
     pub version: u64,
     /// The canaries that are out, a bit for each place in the split.
     tripped: Cell<u64>,
-    /// Who has failed is known under this number; 0: nobody judges.
-    watch: Cell<u64>,
+    /// Who has failed is known under this number, and since when; 0: nobody judges.
+    watch: Cell<(u64, Second)>,
     /// The layout of the last moment that was asked for.
     layout: RefCell<Option<(Moment, Split)>>,
 }
@@ -32,7 +32,7 @@ impl Clone for Rollout {
 impl Rollout {
     /// One that nothing has tripped yet.
     pub fn new(ramp: Option<Ramp>, guard: Option<Guard>, version: u64) -> Rollout {
-        Rollout { ramp, guard, version, tripped: Cell::new(0), watch: Cell::new(0), layout: RefCell::default() }
+        Rollout { ramp, guard, version, tripped: Cell::new(0), watch: Cell::default(), layout: RefCell::default() }
     }
 
     fn with_tripped(self, tripped: u64) -> Rollout {
@@ -41,13 +41,13 @@ impl Rollout {
     }
 
     /// Begins to judge, or ends it with 0. Under another number than before nobody has failed yet.
-    pub fn watch_under(&self, number: u64) {
-        self.watch.set(number);
+    pub fn watch_under(&self, number: u64, since: Second) {
+        self.watch.set((number, since));
     }
 
-    /// Under which number it is known who has failed; `None`: nobody judges, since the rule has been edited.
-    pub fn watch(&self) -> Option<u64> {
-        Some(self.watch.get()).filter(|&number| number > 0)
+    /// Under which number it is known who has failed, and since when; `None`: nobody judges, since the rule has been edited.
+    pub fn watch(&self) -> Option<(u64, Second)> {
+        Some(self.watch.get()).filter(|&(number, _)| number > 0)
     }
 
     /// The canaries that are out, a bit for each place in the split.

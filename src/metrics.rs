@@ -45,7 +45,7 @@ pub fn failures(rule: &str, subset: &str) -> String {
     format!("rule=.={rule};.;subset=.={subset};.;canary_failures_total")
 }
 
-/// Counter: visitors of a rule with a guard who have failed, each once by worker, and again only after ten minutes without a failure.
+/// Counter: visitors of a rule with a guard who have failed, each once, and again only after ten minutes without a failure.
 pub fn failing_visitors(rule: &str, subset: &str) -> String {
     format!("rule=.={rule};.;subset=.={subset};.;canary_failing_visitors_total")
 }

@@ -27,9 +27,6 @@ pub struct GuardOptions {
     /// With --guard: a visitor stays so long on average
     #[arg(long, requires = "guard", value_name = "DURATION", default_value = "1m", value_parser = positive)]
     pub visit: u32,
-    /// With --guard: a request goes to one of so many worker VMs, each of which counts whom it sees failing
-    #[arg(long, requires = "guard", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
-    pub workers: u32,
 }
 
 fn positive(text: &str) -> Result<u32, String> {

@@ -35,7 +35,6 @@ pub fn cell(rate: u32, canary: u32, days: u32, simulated: &Options) -> Result<Ce
         every: f64::from(options.every),
         visit: f64::from(options.visit),
         unlucky: 0.0,
-        workers: options.workers as usize,
     };
     // A sequence for each run, so that one more day or run changes nothing of the others.
     let chance = |trial: u64, run: u32| {

@@ -16,10 +16,9 @@ pub fn print(cells: &[Cell], days: u32, options: &Options, output: Output, out: 
 fn print_tables(cells: &[Cell], days: u32, options: &Options, out: &mut impl Write) -> io::Result<()> {
     let Options { guard, seed, .. } = options;
     let (runs, margin, every, visit) = (guard.runs, &guard.margin, time(guard.every.into()), time(guard.visit.into()));
-    let workers = if guard.workers == 1 { "1 worker".to_owned() } else { format!("{} workers", guard.workers) };
     writeln!(
         out,
-        "The guard of one gateway: {days} days and {runs} runs of each; margin {margin}; a visitor sends a request every {every} for {visit}; {workers}; seed {seed}.\n"
+        "The guard of one gateway: {days} days and {runs} runs of each; margin {margin}; a visitor sends a request every {every} for {visit}; seed {seed}.\n"
     )?;
     writeln!(out, "Trips without a cause, where 1 % of the requests of both versions fail:\n")?;
     writeln!(
@@ -73,6 +72,6 @@ fn to_json(cells: &[Cell], days: u32, options: &Options) -> serde_json::Value {
         .collect();
     serde_json::json!({
         "days": days, "runs": guard.runs, "seed": seed, "margin": guard.margin, "every": guard.every, "visit": guard.visit,
-        "workers": guard.workers, "cells": cells,
+        "cells": cells,
     })
 }

@@ -18,8 +18,6 @@ pub struct Demand {
     pub visit: f64,
     /// The part of the visitors who are unlucky.
     pub unlucky: f64,
-    /// A request goes to one of so many VMs, and each knows only whom it has seen failing.
-    pub workers: usize,
 }
 
 /// The part of the requests that fail, by subset (stable, canary), of a visitor who is not unlucky and of one who is.
@@ -36,7 +34,7 @@ pub struct Traffic<'s> {
     now: Second,
     /// Who is there, by subset and whether unlucky.
     visitors: [[Vec<Draw>; 2]; 2],
-    known: Vec<FailingVisitors>,
+    known: FailingVisitors,
     /// How many visitors have failed on each subset.
     pub failing: [u64; 2],
     /// Requests and failures of each subset.
@@ -52,7 +50,7 @@ impl Traffic<'_> {
             split,
             now: BEGIN,
             visitors: Default::default(),
-            known: std::iter::repeat_with(FailingVisitors::default).take(demand.workers).collect(),
+            known: FailingVisitors::default(),
             failing: [0; 2],
             totals: [Totals::default(); 2],
         };
@@ -86,9 +84,8 @@ impl Traffic<'_> {
                 totals.requests += failed + good;
                 for _ in 0..failed {
                     let visitor = visitors.get(self.chance.below(visitors.len()));
-                    let worker = self.chance.below(self.known.len());
-                    if let (Some(&visitor), Some(known)) = (visitor, self.known.get_mut(worker)) {
-                        *failing += u64::from(known.is_news(1, visitor, self.now));
+                    if let Some(&visitor) = visitor {
+                        *failing += u64::from(self.known.is_news(1, visitor, self.now));
                     }
                 }
             }

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// What no schema can say: what the parser says, why no schema does, and the rules of a config in which nothing else is wrong.
-const UNSAID: [(&str, &str, &str); 23] = [
+const UNSAID: [(&str, &str, &str); 25] = [
     (
         "is already the name of rules[",
         "names are compared over all rules",
@@ -26,6 +26,16 @@ const UNSAID: [(&str, &str, &str); 23] = [
         "the weights add up to 4294967296",
         "weights are added up",
         r#"{"name": "t", "split": [{"subset": "v1", "weight": 4294967295}, {"subset": "v2", "weight": 1}]}"#,
+    ),
+    (
+        "could cost more than 20 ms",
+        "what a regex costs is computed",
+        r#"{"name": "t", "match": [{"uri": {"regex": ".*a{0,1000}x"}}], "subset": "v1"}"#,
+    ),
+    (
+        "could cost one request",
+        "what regexes cost together is added up",
+        r#"{"name": "t", "match": [{"uri": {"regex": ".*a{0,500}x"}}], "subset": "v1"}, {"name": "u", "match": [{"uri": {"regex": ".*a{0,500}x"}}], "subset": "v1"}, {"name": "v", "match": [{"uri": {"regex": ".*a{0,500}x"}}], "subset": "v1"}"#,
     ),
     ("given twice", "a field has one value to a validator", r#"{"name": "t", "name": "u", "subset": "v1"}"#),
     (
@@ -365,7 +375,7 @@ fn what_no_schema_can_say_is_only_what_it_is_said_to_be() {
         assert!(problems.iter().all(|one| one.to_string().contains(problem)), "{why}: {problems:?}");
         assert_eq!(errors, Some(Vec::new()), "{why}: said after all");
     }
-    let same = config(&UNSAID[5]).replace("X-A", "x-a");
+    let same = config(&UNSAID[7]).replace("X-A", "x-a");
     assert_ne!(
         validated(&schema("config"), &[same]),
         [Some(Vec::new())],

@@ -17,6 +17,7 @@ from gateway import (
     echo_listener,
     header_match,
     listener,
+    newest,
     route,
     until,
 )
@@ -251,8 +252,9 @@ def test_a_canary_without_healthy_pods_leaves_and_visitors_are_served_by_stable(
         assert line.startswith("rule shop: v2: ")
 
 
-def test_two_gateways_agree_on_the_weights_of_every_second(version, tmp_path, certificate):
-    """A ramp of one percent a second; both are asked about the same visitors."""
+def test_two_gateways_agree_on_the_weights_of_every_second(tmp_path, certificate):
+    """A ramp of one percent a second; both are asked about the same visitors. On one Envoy: nothing in it is Envoy's but the clock."""
+    version = newest()
     start = int(time.time()) + 3
     ends = [{"after": f"{seconds}s", "weights": {"v1": 100 - share, "v2": share}} for seconds, share in ((0, 0), (100, 100))]
     iso = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start))

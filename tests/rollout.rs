@@ -256,3 +256,13 @@ fn a_clock_that_jumps_or_counters_that_begin_again_harm_nothing() {
         ticks.now = now;
     }
 }
+
+#[test]
+fn an_outage_that_the_canary_answers_late_is_one_of_both_all_the_same() {
+    let mut ticks = Ticks::new();
+    // Stable fails at once; what the canary is asked hangs, also from before the first failure, and fails later.
+    for _ in 0..4 {
+        assert!(ticks.tick([80, 0], [80, 20], TICK).is_empty());
+    }
+    assert!(ticks.tick([0, 100], [0, 0], TICK).is_empty());
+}

@@ -58,7 +58,7 @@ struct Watched {
     version: u64,
     /// Of each subset, once a visitor has failed there.
     failing: Vec<Option<u32>>,
-    /// Of each subset, once there is some suspicion.
+    /// Of each subset, once its share of failures has been asked for.
     totals: Vec<SubsetCounters>,
     watch: Watch,
 }
@@ -163,7 +163,7 @@ impl Rollouts {
         self.look_for_failing(active, now, |_, _, _| false);
         for watched in &mut self.watched {
             let Some((rule, split, rollout, guard)) = guarded(active, watched.rule) else { continue };
-            for evidence in watched.tick(now, rule, split, rollout, guard, self.trips.of(rule)) {
+            for evidence in watched.tick(now, rule, split, guard, self.trips.of(rule)) {
                 trip(plugin, now, rule, split, rollout, guard, &evidence);
             }
         }
@@ -250,15 +250,13 @@ impl Watched {
         now: Second,
         rule: &Rule,
         split: &WeightedSubsets,
-        rollout: &Rollout,
         guard: &Guard,
         tripped: u64,
     ) -> Vec<Evidence> {
         let failing = self.failing.iter().map(|id| id.map_or(0, value)).collect();
         let (weights, _) = split.weights_in_force(split.moment(now));
         let keeps = split.sticky.as_ref().is_some_and(|sticky| sticky.keep.is_some());
-        let tick =
-            Tick { now, weights: &weights, keeps, tripped: tripped | rollout.tripped(), margin: guard.margin.share() };
+        let tick = Tick { now, weights: &weights, keeps, tripped, margin: guard.margin.share() };
         let totals = &mut self.totals;
         self.watch.tick(tick, failing, || {
             if totals.is_empty() {

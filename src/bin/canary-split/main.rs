@@ -1,10 +1,10 @@
 //! `canary-split`: the command line tool next to the filter.
 //!
 //! ```text
-//! input → one folder a command → report
+//! input → world → one folder a command → report
 //! ```
 //!
-//! Commands use `input` and `report`. They do not use one another, except that `set` shows what `diff` finds.
+//! Commands use `input`, `world` (how objects work together) and `report`. They do not use one another, except that `set` shows what `diff` finds.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
@@ -16,6 +16,7 @@ mod report;
 mod schema;
 mod set;
 mod simulate;
+mod world;
 
 use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;

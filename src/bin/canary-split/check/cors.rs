@@ -1,8 +1,8 @@
 //! Whether pages of other hosts may ask stable and the canary alike.
 
 use super::same::{differing, place, setting};
-use super::world::site::Site;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::site::Site;
 use std::collections::HashSet;
 
 const CORS: Code = Code {

@@ -2,15 +2,15 @@
 
 use super::listening;
 use super::redirect::{Entrance, is_ended};
-use super::world::World;
-use super::world::gateway::Gateway;
-use super::world::host::ServiceName;
-use super::world::labels::Labels;
-use super::world::routing::{Destination, VirtualService};
-use super::world::service::{Service, Workload};
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
+use crate::world::gateway::Gateway;
+use crate::world::host::ServiceName;
+use crate::world::labels::Labels;
+use crate::world::routing::{Destination, VirtualService};
+use crate::world::service::{Service, Workload};
 use std::collections::HashSet;
 
 const NO_SUBSET: Code = Code {

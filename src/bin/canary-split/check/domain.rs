@@ -1,10 +1,10 @@
 //! Whether the cookie's domain is that of every host of its rule.
 
-use super::world::World;
-use super::world::plugin::{Plugin, hosts};
-use super::world::site::Site;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
+use crate::world::plugin::{Plugin, hosts};
+use crate::world::site::Site;
 use canary_split::rule::Rule;
 
 const DOMAIN: Code = Code {

@@ -1,11 +1,11 @@
 //! Whether the plugin is on gateways alone.
 
 use super::plugin::gateway_namespaces;
-use super::world::World;
-use super::world::namespace::{ROOT_NAMESPACE, is_same_namespace};
-use super::world::plugin::Plugin;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
+use crate::world::namespace::{ROOT_NAMESPACE, is_same_namespace};
+use crate::world::plugin::Plugin;
 
 const EVERYWHERE: Code = Code {
     name: "plugin-everywhere",

@@ -1,8 +1,8 @@
 //! Whether stable of a rule is what the default route leads to.
 
-use super::world::site::Site;
-use super::world::table::Step;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::site::Site;
+use crate::world::table::Step;
 use canary_split::rule::Target;
 
 const NOT_DEFAULT: Code = Code {

@@ -2,14 +2,14 @@
 
 use super::mesh::{self, Behind, Mesh};
 use super::seal;
-use super::world::World;
-use super::world::plugin::Named;
-use super::world::routing::{Destination, Route, exact, is_taken};
-use super::world::site::{Class, Site};
-use super::world::table::{Met, Step, Table};
-use super::world::text::Taken;
 use crate::input::yaml::{Key, Node};
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
+use crate::world::plugin::Named;
+use crate::world::routing::{Destination, Route, exact, is_taken};
+use crate::world::site::{Class, Site};
+use crate::world::table::{Met, Step, Table};
+use crate::world::text::Taken;
 
 const MISMATCH: Code = Code {
     name: "header-mismatch",

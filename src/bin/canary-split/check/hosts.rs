@@ -1,14 +1,14 @@
 //! Whether the rules, the routes and the Gateways speak of the same hosts.
 
 use super::redirect;
-use super::world::World;
-use super::world::gateway::Gateway;
-use super::world::gateway_name::resolved;
-use super::world::host_index::HostIndex;
-use super::world::plugin::{Plugin, hosts};
-use super::world::routing::VirtualService;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
+use crate::world::gateway::Gateway;
+use crate::world::gateway_name::resolved;
+use crate::world::host_index::HostIndex;
+use crate::world::plugin::{Plugin, hosts};
+use crate::world::routing::VirtualService;
 use std::collections::HashSet;
 
 const NOT_SERVED: Code = Code {

@@ -1,9 +1,9 @@
 //! Which module the gateway fetches, and what becomes of requests while it has none.
 
-use super::world::World;
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
 
 const FAIL_STRATEGY: Code = Code {
     name: "fail-strategy",

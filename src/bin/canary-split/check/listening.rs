@@ -1,12 +1,12 @@
 //! Whether pods listen where a port of their Service leads to.
 
-use super::world::World;
-use super::world::labels::Labels;
-use super::world::routing::Destination;
-use super::world::service::{Service, Target, Workload};
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
+use crate::world::labels::Labels;
+use crate::world::routing::Destination;
+use crate::world::service::{Service, Target, Workload};
 
 const NOBODY: Code = Code {
     name: "nobody-listens",

@@ -1,13 +1,13 @@
 //! Whether routes are for sidecars alone that are meant for the gateway.
 
-use super::world::World;
-use super::world::beside::Beside;
-use super::world::host::is_host_of;
-use super::world::plugin::{Plugin, hosts};
-use super::world::routing::{Destination, Route, VirtualService, condition};
-use super::world::site::Site;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
+use crate::world::beside::Beside;
+use crate::world::host::is_host_of;
+use crate::world::plugin::{Plugin, hosts};
+use crate::world::routing::{Destination, Route, VirtualService, condition};
+use crate::world::site::Site;
 use canary_split::rule::Rule;
 use std::collections::{HashMap, HashSet};
 

@@ -41,8 +41,6 @@ mod unchosen;
 mod websocket;
 mod weights;
 
-mod world;
-
 use crate::input::manifest::{Objects, Unknown};
 use crate::input::sources::{self, Input};
 use crate::input::time;
@@ -50,6 +48,7 @@ use crate::input::unreadable::{self, Unreadable};
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::report::output::Output;
+use crate::world::{World, site};
 use canary_split::rollout::ramp::Second;
 use parts::Part;
 use std::collections::{HashMap, HashSet};
@@ -57,7 +56,6 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
 use together::Worlds;
-use world::{World, site};
 
 /// Every code there is, file by file.
 pub const CODES: [&[&Code]; 30] = [

@@ -1,9 +1,9 @@
 //! The first route that takes a request decides.
 
-use super::world::asked::Asked;
-use super::world::site::{Hosts, Site};
-use super::world::table::Table;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::asked::Asked;
+use crate::world::site::{Hosts, Site};
+use crate::world::table::Table;
 use std::collections::HashSet;
 use std::rc::Rc;
 

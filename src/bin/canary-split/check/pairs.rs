@@ -1,11 +1,11 @@
 //! The canary's routes, and what stable gets in their place.
 
 use super::same::setting;
-use super::world::plugin::Named;
-use super::world::routing::Destination;
-use super::world::site::Site;
-use super::world::table::{Step, Table};
-use super::world::text::Taken;
+use crate::world::plugin::Named;
+use crate::world::routing::Destination;
+use crate::world::site::Site;
+use crate::world::table::{Step, Table};
+use crate::world::text::Taken;
 use std::collections::HashSet;
 
 impl<'w, 'o> Site<'w, 'o> {

@@ -1,10 +1,10 @@
 //! What is applied together, where two versions of an object are given.
 
 use super::strangers;
-use super::world::routing::VirtualService;
 use crate::input::manifest::{Object, Objects};
 use crate::input::sources::{Source, Unit};
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::routing::VirtualService;
 use canary_split::config::DEFAULT_HEADER;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};

@@ -1,14 +1,14 @@
 //! Whether a route of stable's for some paths comes before the canary's.
 
 use super::rules::has_hosts_of;
-use super::world::asked::Asked;
-use super::world::host::overlap;
-use super::world::plugin::{Named, hosts};
-use super::world::routing::Destination;
-use super::world::site::{Class, Hosts, Site};
-use super::world::table::{Met, Table};
-use super::world::text::Taken;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::asked::Asked;
+use crate::world::host::overlap;
+use crate::world::plugin::{Named, hosts};
+use crate::world::routing::Destination;
+use crate::world::site::{Class, Hosts, Site};
+use crate::world::table::{Met, Table};
+use crate::world::text::Taken;
 use canary_split::rule::Rule;
 use std::collections::HashSet;
 

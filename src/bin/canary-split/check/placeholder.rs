@@ -1,12 +1,12 @@
 //! What is shipped for the user to replace, and what is no digest.
 
-use super::world::World;
-use super::world::labels::Labels;
-use super::world::plugin::{Plugin, hosts};
 use crate::input::manifest::Object;
 use crate::input::sources::Source;
 use crate::input::yaml::{Node, Value};
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
+use crate::world::labels::Labels;
+use crate::world::plugin::{Plugin, hosts};
 use std::rc::Rc;
 
 const DIGEST: Code = Code {

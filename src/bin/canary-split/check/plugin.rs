@@ -1,14 +1,14 @@
 //! Whether the plugin is on the gateway, on all of its ports, at the right place among the filters.
 
-use super::world::World;
-use super::world::gateway::{Gateway, Protocol};
-use super::world::host_index::HostIndex;
-use super::world::labels::Labels;
-use super::world::namespace::{ROOT_NAMESPACE, is_same_namespace};
-use super::world::plugin::{Plugin, hosts};
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
+use crate::world::gateway::{Gateway, Protocol};
+use crate::world::host_index::HostIndex;
+use crate::world::labels::Labels;
+use crate::world::namespace::{ROOT_NAMESPACE, is_same_namespace};
+use crate::world::plugin::{Plugin, hosts};
 use std::collections::BTreeSet;
 
 const NAMESPACE: Code = Code {

@@ -1,14 +1,14 @@
 //! Whether pages are to be had in plain http next to https.
 
-use super::world::World;
-use super::world::gateway::{Gateway, Protocol};
-use super::world::gateway_name::resolved;
-use super::world::host::overlap;
-use super::world::host_index::HostIndex;
-use super::world::plugin::hosts;
-use super::world::routing::{Route, VirtualService};
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
+use crate::world::gateway::{Gateway, Protocol};
+use crate::world::gateway_name::resolved;
+use crate::world::host::overlap;
+use crate::world::host_index::HostIndex;
+use crate::world::plugin::hosts;
+use crate::world::routing::{Route, VirtualService};
 use canary_split::rule::Rule;
 use canary_split::rule::re2::Re2;
 use canary_split::visitor::cookie::Secure;

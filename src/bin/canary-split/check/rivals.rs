@@ -1,12 +1,12 @@
 //! Whether two plugins undo what each other does.
 
-use super::world::World;
-use super::world::labels::Labels;
-use super::world::namespace::ROOT_NAMESPACE;
-use super::world::plugin::Plugin;
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
+use crate::world::labels::Labels;
+use crate::world::namespace::ROOT_NAMESPACE;
+use crate::world::plugin::Plugin;
 
 const TWO_PLUGINS: Code = Code {
     name: "two-plugins-one-header",

@@ -1,10 +1,10 @@
 //! Ramps and guards that do not do what they are for.
 
-use super::world::World;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::report::plan::ramp;
 use crate::report::share::Share;
 use crate::report::time::{span, utc};
+use crate::world::World;
 use canary_split::rollout::ramp::{Between, Ramp, Second};
 use canary_split::rule::{Target, WeightedSubsets};
 use canary_split::split::Split;

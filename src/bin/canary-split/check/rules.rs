@@ -1,8 +1,8 @@
 //! Whether there are rules, and each of them can decide.
 
-use super::world::World;
-use super::world::plugin::Plugin;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
+use crate::world::plugin::Plugin;
 use canary_split::rule::Rule;
 use canary_split::rule::hosts::HostPattern;
 

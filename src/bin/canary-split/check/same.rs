@@ -1,8 +1,8 @@
 //! Whether two routes say the same in a setting, however it is written.
 
-use super::world::table::Step;
 use crate::input::manifest::Object;
 use crate::input::yaml::{Node, Value};
+use crate::world::table::Step;
 
 /// What a setting says where it is left out.
 const DEFAULTS: [(&str, &str); 3] = [("allowCredentials", "false"), ("attempts", "2"), ("maxAge", "86400000")];

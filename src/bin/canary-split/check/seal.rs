@@ -1,10 +1,10 @@
 //! The seal: the same on both sides, and seen by no application.
 
-use super::world::plugin::Plugin;
-use super::world::routing::{Route, VirtualService};
-use super::world::site::Site;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::plugin::Plugin;
+use crate::world::routing::{Route, VirtualService};
+use crate::world::site::Site;
 
 const MISMATCH: Code = Code {
     name: "seal-mismatch",

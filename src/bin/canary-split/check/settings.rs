@@ -1,11 +1,11 @@
 //! Whether the canary's routes treat requests as stable's do.
 
 use super::same::{differing, milliseconds, place, setting};
-use super::world::routing::leads_alike;
-use super::world::site::Site;
-use super::world::table::Step;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::routing::leads_alike;
+use crate::world::site::Site;
+use crate::world::table::Step;
 use std::collections::HashSet;
 
 const DIFFER: Code = Code {

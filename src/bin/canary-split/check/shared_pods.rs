@@ -1,12 +1,12 @@
 //! Whether two subsets of a rule are the same pods.
 
 use super::stable::has_canary;
-use super::world::World;
-use super::world::pods::{Common, Selected, in_common};
-use super::world::routing::{Destination, VirtualService};
-use super::world::site::Site;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
+use crate::world::pods::{Common, Selected, in_common};
+use crate::world::routing::{Destination, VirtualService};
+use crate::world::site::Site;
 use canary_split::rule::Target;
 use std::collections::HashSet;
 

@@ -1,13 +1,13 @@
 //! Short names of Services in objects of another namespace.
 
-use super::world::World;
-use super::world::host::ServiceName;
-use super::world::namespace::ROOT_NAMESPACE;
-use super::world::routing::Destination;
-use super::world::service::{DestinationRule, Service};
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
+use crate::world::host::ServiceName;
+use crate::world::namespace::ROOT_NAMESPACE;
+use crate::world::routing::Destination;
+use crate::world::service::{DestinationRule, Service};
 use std::collections::{HashMap, HashSet};
 
 const SHORT: Code = Code {

@@ -1,15 +1,15 @@
 //! Whether those who are not the canary's get to stable, and to nobody else's pods.
 
-use super::world::World;
-use super::world::asked::Asked;
-use super::world::labels::Labels;
-use super::world::plugin::Named;
-use super::world::pods::{Common, in_common};
-use super::world::routing::{Destination, Route, condition, is_taken, leads_alike};
-use super::world::site::Site;
-use super::world::table::{Met, Step, Table};
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
+use crate::world::asked::Asked;
+use crate::world::labels::Labels;
+use crate::world::plugin::Named;
+use crate::world::pods::{Common, in_common};
+use crate::world::routing::{Destination, Route, condition, is_taken, leads_alike};
+use crate::world::site::Site;
+use crate::world::table::{Met, Step, Table};
 use std::collections::{HashMap, HashSet};
 
 const TAKES_ALL: Code = Code {

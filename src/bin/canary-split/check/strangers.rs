@@ -1,10 +1,10 @@
 //! Which objects have nothing to do with the plugin or with what is routed: that there are two versions of one does not matter.
 
-use super::world::World;
-use super::world::host_index::HostIndex;
-use super::world::plugin::hosts;
-use super::world::routing::VirtualService;
 use crate::input::manifest::{Object, Objects};
+use crate::world::World;
+use crate::world::host_index::HostIndex;
+use crate::world::plugin::hosts;
+use crate::world::routing::VirtualService;
 use std::collections::HashSet;
 
 /// The places in the list of all that belong together: the plugin, the routes of its hosts (without a plugin all routes), and what

@@ -1,15 +1,15 @@
 //! Whether what a plugin aims at by `targetRefs` is a gateway.
 
 use super::plugin::wanted;
-use super::world::World;
-use super::world::gateway::Gateway;
-use super::world::gateway_api::{ApiGateway, GATEWAY_API};
-use super::world::labels::Labels;
-use super::world::namespace::is_same_namespace;
-use super::world::plugin::{Plugin, hosts};
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
+use crate::world::gateway::Gateway;
+use crate::world::gateway_api::{ApiGateway, GATEWAY_API};
+use crate::world::labels::Labels;
+use crate::world::namespace::is_same_namespace;
+use crate::world::plugin::{Plugin, hosts};
 
 const TARGET: Code = Code {
     name: "plugin-target",

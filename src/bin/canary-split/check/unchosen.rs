@@ -1,9 +1,9 @@
 //! Whether there is a rule for each route that asks for the header.
 
 use super::seal::subset_of;
-use super::world::World;
-use super::world::site::Site;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
+use crate::world::site::Site;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 

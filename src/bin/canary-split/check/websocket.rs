@@ -1,11 +1,11 @@
 //! What ends or refuses a websocket.
 
-use super::world::World;
-use super::world::routing::{Destination, Route, leads_alike};
-use super::world::site::Site;
-use super::world::table::Step;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
+use crate::world::routing::{Destination, Route, leads_alike};
+use crate::world::site::Site;
+use crate::world::table::Step;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 

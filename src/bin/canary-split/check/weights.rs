@@ -1,11 +1,11 @@
 //! Whether anything but the filter divides its requests.
 
-use super::world::plugin::Named;
-use super::world::routing::{Destination, Route};
-use super::world::site::Site;
-use super::world::table::{Met, Step};
-use super::world::text::Taken;
 use crate::report::finding::{Code, Finding, Severity};
+use crate::world::plugin::Named;
+use crate::world::routing::{Destination, Route};
+use crate::world::site::Site;
+use crate::world::table::{Met, Step};
+use crate::world::text::Taken;
 use std::collections::HashSet;
 
 const WEIGHTS: Code = Code {

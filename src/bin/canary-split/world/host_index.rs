@@ -75,7 +75,7 @@ fn sorted<'p>(places: impl Iterator<Item = &'p usize>) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::HostIndex;
-    use crate::check::world::host::overlap;
+    use crate::world::host::overlap;
 
     #[test]
     fn what_is_found_is_what_overlaps() {

@@ -9,6 +9,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
 mod check;
+mod cluster;
 mod diff;
 mod explain;
 mod input;
@@ -16,6 +17,7 @@ mod report;
 mod schema;
 mod set;
 mod simulate;
+mod status;
 mod world;
 
 use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
@@ -71,6 +73,14 @@ enum Command {
         after_help = "Examples:\n  canary-split set wasmplugin.yaml shop v1=75 v2=25 --dry-run\n  canary-split set wasmplugin.yaml shop --rollback\n  canary-split set wasmplugin.yaml shop --pause\n  canary-split set wasmplugin.yaml shop --resume"
     )]
     Set(set::Options),
+    /// Show what is in force on every gateway pod, what was decided, and what arrived
+    ///
+    /// It ends with 0 if all is well, 1 if something was found, 2 if the cluster cannot be read. Shares are of the requests
+    /// between two looks.
+    #[command(
+        after_help = "Examples:\n  canary-split status\n  canary-split status shop --watch\n  canary-split status -n istio-system --output json"
+    )]
+    Status(status::Options),
     /// Simulate who moves when weights are edited: next to other schemes, day by day, or by a ramp; and when a guard trips
     ///
     /// With --days visitors come for the first time evenly over the days, and each of them comes again on each later day with
@@ -118,6 +128,7 @@ fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<u8, Strin
         Command::Diff(options) => return diff::run(options, output, out),
         Command::Explain(options) => return explain::run(options, output, out),
         Command::Set(options) => set::run(options, output, out),
+        Command::Status(options) => return status::run(options, output, out),
         Command::Simulate(options) => return simulate::run(options, output, out),
         Command::Schema(options) => schema::run(options, out).map(|()| true),
         Command::Completion { shell } => {

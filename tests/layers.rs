@@ -202,7 +202,8 @@ fn no_file_of_the_tool_is_in_a_circle_and_commands_use_what_is_shared() {
                 "input" => false,
                 "report" => used == "input",
                 // It shows the difference before it writes.
-                "set" => ["input", "report", "diff"].contains(&used.as_str()),
+                "change" => ["input", "report", "diff"].contains(&used.as_str()),
+                "set" | "rollback" => ["input", "report", "change"].contains(&used.as_str()),
                 _ => ["input", "report"].contains(&used.as_str()),
             };
             assert!(is_fine, "{} uses {used}", file.join("::"));

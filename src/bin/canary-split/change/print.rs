@@ -1,0 +1,104 @@
+//! What was done, as people and programs read it.
+
+use super::Change;
+use super::edit::{Shown, Step};
+use super::text::Done;
+use crate::diff::Diff;
+use crate::input::manifest::PluginConfig;
+use crate::report::output::Output;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+
+/// A change and what it has done to a text, edit by edit.
+pub struct Told {
+    /// What was to be done.
+    pub change: Change,
+    /// What was written at each place.
+    pub done: Vec<Done>,
+}
+
+/// How it was done.
+pub struct Way {
+    /// Whether it is only tried.
+    pub is_dry: bool,
+    /// Whether anything was written.
+    pub is_written: bool,
+    /// Whether there may be several rules.
+    pub is_list: bool,
+    /// How long it took.
+    pub took_ms: u64,
+}
+
+/// Says what was done to rules of a file, and who moves.
+pub fn say(
+    config: &PluginConfig,
+    told: &[Told],
+    diff: &Diff,
+    way: &Way,
+    output: Output,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    if let Output::Json = output {
+        let mut all: Vec<Value> = told.iter().map(|told| to_json(config, told, diff, way)).collect();
+        return match all.pop() {
+            Some(only) if !way.is_list => writeln!(out, "{only:#}"),
+            last => {
+                all.extend(last);
+                writeln!(out, "{:#}", Value::from(all))
+            }
+        };
+    }
+    let file = &config.source.name;
+    for Told { change, .. } in told {
+        let rule = &change.rule;
+        if change.edits.is_empty() {
+            writeln!(out, "{file}: rule {rule} has these weights already; nothing is written")?;
+        } else {
+            let end = if way.is_dry { "; nothing is written" } else { "" };
+            writeln!(out, "{file}: rule {rule}: {}{end}", change.said)?;
+        }
+        for note in &change.notes {
+            writeln!(out, "  note: {note}")?;
+        }
+    }
+    if told.iter().all(|told| told.change.edits.is_empty()) {
+        return Ok(());
+    }
+    writeln!(out)?;
+    diff.print(output, out)
+}
+
+fn to_json(config: &PluginConfig, told: &Told, diff: &Diff, way: &Way) -> Value {
+    let Told { change, done } = told;
+    let old: serde_json::Map<_, _> = change.old.iter().map(|(name, weight)| (name.clone(), (*weight).into())).collect();
+    let new: serde_json::Map<_, _> = change.new.iter().map(|(name, weight)| (name.clone(), (*weight).into())).collect();
+    json!({
+        "plugin": config.object.as_ref().map(|_| config.title()),
+        "rule": change.rule,
+        "old": old,
+        "new": new,
+        "moved": diff.moved(&change.rule),
+        "gateways": null,
+        "tookMs": way.took_ms,
+        "file": config.source.name,
+        "edits": edits(change, done),
+        "notes": change.notes,
+        "written": way.is_written && !change.edits.is_empty(),
+        "diff": diff.to_json(),
+    })
+}
+
+fn edits(change: &Change, done: &[Done]) -> Vec<Value> {
+    let one = |(edit, done): (&super::edit::Edit, &Done)| {
+        let place = match edit.path.as_slice() {
+            [_, Step::Item(at), Step::Field(last)] if last == "weight" => change.old.get(*at),
+            _ => None,
+        };
+        let (key, name) = match place {
+            Some((subset, _)) => ("subset", subset.clone()),
+            None => ("field", Shown(&edit.path).to_string()),
+        };
+        json!({key: name, "old": done.old, "new": edit.new, "line": done.line})
+    };
+    change.edits.iter().zip(done).map(one).collect()
+}

@@ -1,10 +1,11 @@
 //! A change of a rule in a file.
 
-use super::print::{Told, Way, say};
+use super::print::{Place, Told, Way, say};
 use super::rule::{self, Chosen};
 use super::text;
 use super::verdict::{self, Verdict};
 use super::{Change, Refusal, write};
+use crate::cluster::access::Access;
 use crate::diff::Diff;
 use crate::input::choice;
 use crate::input::manifest::{Objects, PluginConfig};
@@ -18,24 +19,29 @@ use canary_split::rollout::ramp::Second;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Where the rule is, and whether it is written.
 #[derive(clap::Args)]
 pub struct Target {
+    #[command(flatten)]
+    pub access: Access,
+    /// Wait so long for the gateways to have it in force
+    #[arg(long, value_name = "DURATION", value_parser = time::duration, default_value = "60s")]
+    pub timeout: Duration,
     /// Edit this file instead of the cluster; `-` reads the standard input and prints the edited text, the difference on the
     /// standard error
     #[arg(short, long = "filename", value_name = "FILE")]
     file: Option<PathBuf>,
     /// Choose the WasmPlugin, if there are several: NAME or NAMESPACE/NAME
     #[arg(long, value_name = "NAME")]
-    plugin: Option<String>,
+    pub plugin: Option<String>,
     /// Write nothing; print what would be done
     #[arg(long)]
-    dry_run: bool,
+    pub dry_run: bool,
     /// Do not ask; a file is edited without a question anyway
     #[arg(long)]
-    yes: bool,
+    pub yes: bool,
     /// Use this time instead of the clock's, as in 2026-12-01T09:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time::read)]
     now: Option<Second>,
@@ -59,6 +65,11 @@ pub struct Edited<'t> {
 }
 
 impl Target {
+    /// Whether a file is meant, and not the cluster.
+    pub fn is_file(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// The time that is given, or the clock's.
     pub fn now(&self) -> Second {
         time::or_clock(self.now)
@@ -146,7 +157,9 @@ impl Edited<'_> {
             took_ms: self.begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
         };
         let mut said = Vec::new();
-        say(&self.config, &self.done, &diff, &way, output, &mut said).map_err(|error| error.to_string())?;
+        let plugin = self.config.object.as_ref().map(|_| self.config.title());
+        let place = Place { name: self.config.source.name.clone(), plugin, gateways: None };
+        say(&place, &self.done, &diff, &way, output, &mut said).map_err(|error| error.to_string())?;
         let done = if is_stdin && !target.dry_run {
             io::stderr().write_all(&said).and_then(|()| out.write_all(text.as_bytes()))
         } else {

@@ -6,6 +6,7 @@
 
 pub mod edit;
 pub mod file;
+pub mod living;
 pub mod pause;
 pub mod print;
 pub mod rollback;

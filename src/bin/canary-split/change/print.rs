@@ -4,7 +4,6 @@ use super::Change;
 use super::edit::{Shown, Step};
 use super::text::Done;
 use crate::diff::Diff;
-use crate::input::manifest::PluginConfig;
 use crate::report::output::Output;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -15,6 +14,16 @@ pub struct Told {
     pub change: Change,
     /// What was written at each place.
     pub done: Vec<Done>,
+}
+
+/// Where it was done.
+pub struct Place {
+    /// The file, or the object in the cluster.
+    pub name: String,
+    /// `NAMESPACE/NAME` of the plugin.
+    pub plugin: Option<String>,
+    /// How many gateway pods have it in force; `None`: nobody has waited.
+    pub gateways: Option<Value>,
 }
 
 /// How it was done.
@@ -31,7 +40,7 @@ pub struct Way {
 
 /// Says what was done to rules of a file, and who moves.
 pub fn say(
-    config: &PluginConfig,
+    place: &Place,
     told: &[Told],
     diff: &Diff,
     way: &Way,
@@ -39,7 +48,7 @@ pub fn say(
     out: &mut impl Write,
 ) -> io::Result<()> {
     if let Output::Json = output {
-        let mut all: Vec<Value> = told.iter().map(|told| to_json(config, told, diff, way)).collect();
+        let mut all = listed(place, told, diff, way);
         return match all.pop() {
             Some(only) if !way.is_list => writeln!(out, "{only:#}"),
             last => {
@@ -48,14 +57,14 @@ pub fn say(
             }
         };
     }
-    let file = &config.source.name;
+    let name = &place.name;
     for Told { change, .. } in told {
         let rule = &change.rule;
         if change.edits.is_empty() {
-            writeln!(out, "{file}: rule {rule} has these weights already; nothing is written")?;
+            writeln!(out, "{name}: rule {rule} has these weights already; nothing is written")?;
         } else {
             let end = if way.is_dry { "; nothing is written" } else { "" };
-            writeln!(out, "{file}: rule {rule}: {}{end}", change.said)?;
+            writeln!(out, "{name}: rule {rule}: {}{end}", change.said)?;
         }
         for note in &change.notes {
             writeln!(out, "  note: {note}")?;
@@ -68,19 +77,24 @@ pub fn say(
     diff.print(output, out)
 }
 
-fn to_json(config: &PluginConfig, told: &Told, diff: &Diff, way: &Way) -> Value {
+/// The same for programs, rule by rule.
+pub fn listed(place: &Place, told: &[Told], diff: &Diff, way: &Way) -> Vec<Value> {
+    told.iter().map(|told| to_json(place, told, diff, way)).collect()
+}
+
+fn to_json(place: &Place, told: &Told, diff: &Diff, way: &Way) -> Value {
     let Told { change, done } = told;
     let old: serde_json::Map<_, _> = change.old.iter().map(|(name, weight)| (name.clone(), (*weight).into())).collect();
     let new: serde_json::Map<_, _> = change.new.iter().map(|(name, weight)| (name.clone(), (*weight).into())).collect();
     json!({
-        "plugin": config.object.as_ref().map(|_| config.title()),
+        "plugin": place.plugin,
         "rule": change.rule,
         "old": old,
         "new": new,
-        "moved": diff.moved(&change.rule),
-        "gateways": null,
+        "moved": diff.moved(&change.rule).unwrap_or(0.0),
+        "gateways": place.gateways,
         "tookMs": way.took_ms,
-        "file": config.source.name,
+        "file": place.name,
         "edits": edits(change, done),
         "notes": change.notes,
         "written": way.is_written && !change.edits.is_empty(),
@@ -89,7 +103,8 @@ fn to_json(config: &PluginConfig, told: &Told, diff: &Diff, way: &Way) -> Value 
 }
 
 fn edits(change: &Change, done: &[Done]) -> Vec<Value> {
-    let one = |(edit, done): (&super::edit::Edit, &Done)| {
+    let one = |(at, edit): (usize, &super::edit::Edit)| {
+        let done = done.get(at);
         let place = match edit.path.as_slice() {
             [_, Step::Item(at), Step::Field(last)] if last == "weight" => change.old.get(*at),
             _ => None,
@@ -98,7 +113,7 @@ fn edits(change: &Change, done: &[Done]) -> Vec<Value> {
             Some((subset, _)) => ("subset", subset.clone()),
             None => ("field", Shown(&edit.path).to_string()),
         };
-        json!({key: name, "old": done.old, "new": edit.new, "line": done.line})
+        json!({key: name, "old": done.map(|done| &done.old), "new": edit.new, "line": done.map(|done| done.line)})
     };
-    change.edits.iter().zip(done).map(one).collect()
+    change.edits.iter().enumerate().map(one).collect()
 }

@@ -50,6 +50,11 @@ pub fn all(config: &PluginConfig) -> Vec<Chosen<'_>> {
     named(config).filter(|rule| rule.node.get("split").is_some()).collect()
 }
 
+/// The names of all rules.
+pub fn names(config: &PluginConfig) -> impl Iterator<Item = &str> {
+    named(config).map(|rule| rule.name)
+}
+
 fn named(config: &PluginConfig) -> impl Iterator<Item = Chosen<'_>> {
     let rules = config.node.as_ref().and_then(|node| node.get("rules")).map_or(&[][..], Node::items);
     let chosen = |(index, node)| Some(Chosen { name: Node::get(node, "name").and_then(Node::text)?, index, node });

@@ -1,6 +1,6 @@
 //! What the API server has of the kinds that the tool knows.
 
-use super::kinds::{self, Kind, OTHERS, PLUGINS, PODS, Versions};
+use super::kinds::{self, EXTENSIONS, OTHERS, PLUGINS, PODS, Versions};
 use super::manager::Manager;
 use super::pods::Pod;
 use super::refusal;
@@ -19,6 +19,8 @@ pub struct Inventory {
     pub pods: Vec<Pod>,
     /// What could not be read, and why.
     pub notes: Vec<String>,
+    /// Which versions of the kinds it prefers.
+    pub versions: Versions,
     managers: HashMap<String, Manager>,
 }
 
@@ -38,21 +40,26 @@ impl Inventory {
         if versions.of(PLUGINS).is_none() {
             return Err("the cluster does not know WasmPlugins (extensions.istio.io): is Istio installed?".to_owned());
         }
-        let others: &[Kind] = if extent == Extent::All { &OTHERS } else { &[] };
-        let plugins = async { kinds::list(client, &versions, PLUGINS, namespace).await };
-        let pods = async { kinds::list(client, &versions, PODS, None).await };
-        let rest = futures::future::join_all(others.iter().map(|kind| kinds::list(client, &versions, *kind, None)));
-        let (plugins, pods, rest) = futures::join!(plugins, pods, rest);
+        let mut kinds = vec![(EXTENSIONS, namespace)];
+        if extent == Extent::All {
+            kinds.extend(OTHERS.map(|kind| (kind, None)));
+        }
+        let rest = kinds.iter().map(|(kind, namespace)| kinds::list(client, &versions, *kind, *namespace));
+        let (plugins, pods, rest) = futures::join!(
+            kinds::list(client, &versions, PLUGINS, namespace),
+            kinds::list(client, &versions, PODS, None),
+            futures::future::join_all(rest)
+        );
         let said = |error: Error| refusal::said(&error);
-        let (plugins, pods) = (plugins.map_err(said)?, pods.map_err(said)?);
+        let (mut all, pods) = (plugins.map_err(said)?, pods.map_err(said)?);
         let mut inventory = Inventory {
             objects: Objects::default(),
             pods: pods.iter().map(Pod::of).collect(),
             notes: Vec::new(),
             managers: HashMap::new(),
+            versions,
         };
-        let mut all = plugins;
-        for (kind, list) in others.iter().zip(rest) {
+        for ((kind, _), list) in kinds.iter().zip(rest) {
             match list {
                 Ok(list) => all.extend(list),
                 Err(error) if refusal::is_forbidden(&error) => {

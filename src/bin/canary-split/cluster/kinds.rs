@@ -23,10 +23,12 @@ const fn kind(name: &'static str, group: &'static str, plural: &'static str) -> 
 
 /// The plugins.
 pub const PLUGINS: Kind = kind("WasmPlugin", "extensions.istio.io", "wasmplugins");
+/// What follows them.
+pub const EXTENSIONS: Kind = kind("TrafficExtension", "extensions.istio.io", "trafficextensions");
 /// The pods.
 pub const PODS: Kind = kind("Pod", "", "pods");
 /// Whatever else plugins and routes work with.
-pub const OTHERS: [Kind; 9] = [
+pub const OTHERS: [Kind; 8] = [
     kind("VirtualService", "networking.istio.io", "virtualservices"),
     kind("DestinationRule", "networking.istio.io", "destinationrules"),
     kind("Gateway", "networking.istio.io", "gateways"),
@@ -34,7 +36,6 @@ pub const OTHERS: [Kind; 9] = [
     kind("Deployment", "apps", "deployments"),
     kind("StatefulSet", "apps", "statefulsets"),
     kind("DaemonSet", "apps", "daemonsets"),
-    kind("TrafficExtension", "extensions.istio.io", "trafficextensions"),
     kind("Certificate", "cert-manager.io", "certificates"),
 ];
 

@@ -16,4 +16,5 @@ pub mod patch;
 pub mod pods;
 pub mod reading;
 pub mod refusal;
+pub mod rollout;
 pub mod statistics;

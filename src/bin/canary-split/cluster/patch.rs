@@ -16,16 +16,16 @@ pub enum Refused {
 }
 
 /// Patches an object; what it is then. The patch has to hold what guards it.
-pub async fn patch(client: &Client, object: &Object, patch: &Value, is_dry_run: bool) -> Result<Value, Refused> {
+pub async fn patch(client: &Client, versions: &Versions, object: &Object, patch: &Value) -> Result<Value, Refused> {
     let said = |error: String| Refused::Said(error);
-    let kind =
-        [&[kinds::PLUGINS][..], &kinds::OTHERS].concat().into_iter().find(|kind: &Kind| kind.name == object.kind);
+    let kind = [&[kinds::PLUGINS, kinds::EXTENSIONS][..], &kinds::OTHERS]
+        .concat()
+        .into_iter()
+        .find(|kind: &Kind| kind.name == object.kind);
     let kind = kind.ok_or_else(|| said(format!("{} is no kind that is written", object.kind)))?;
-    let versions = Versions::ask(client).await.map_err(said)?;
     let version = versions.of(kind).ok_or_else(|| said(format!("the cluster does not know {}", kind.group)))?;
     let path = kinds::path(&version, kind, Some(&object.namespace));
-    let dry = if is_dry_run { "&dryRun=All" } else { "" };
-    let request = Request::patch(format!("{path}/{}?fieldManager=canary-split{dry}", object.name))
+    let request = Request::patch(format!("{path}/{}?fieldManager=canary-split", object.name))
         .header("content-type", "application/json-patch+json")
         .body(patch.to_string().into_bytes())
         .map_err(|error| said(error.to_string()))?;

@@ -20,7 +20,7 @@ use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, HashMap};
 
 /// The gauges that say which config a gateway has, and how many faults that has.
-const FINGERPRINT: &str = "canary_config_fingerprint";
+pub const FINGERPRINT: &str = "canary_config_fingerprint";
 const FAULTS: &str = "canary_config_faults";
 
 /// What the gateway pods have said, by `NAMESPACE/NAME`.

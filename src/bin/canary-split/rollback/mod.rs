@@ -1,7 +1,10 @@
 //! `rollback`: every canary to 0, in whatever state the rule is.
 
 use crate::change::file::Target;
+use crate::change::living::{self, Rules};
+use crate::change::rule::Chosen;
 use crate::change::{Refusal, rollback, rule};
+use crate::input::manifest::PluginConfig;
 use crate::report::output::Output;
 use std::io::Write;
 
@@ -23,6 +26,11 @@ pub struct Options {
 
 /// Rolls back and prints who moves; the exit code.
 pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
+    let change = |config: &PluginConfig, rule: Chosen| rollback::change(config, rule, options.evict);
+    if !options.target.is_file() {
+        let rules = if options.all { Rules::All } else { Rules::One(options.rule.as_deref()) };
+        return living::run(&options.target, rules, &change, output);
+    }
     let mut file = options.target.open()?;
     let old = file.config.clone();
     let names: Vec<String> = if options.all {
@@ -35,7 +43,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
         vec![file.rule(options.rule.as_deref())?.name.to_owned()]
     };
     for name in names {
-        match file.change(&name, |config, rule| rollback::change(config, rule, options.evict)) {
+        match file.change(&name, change) {
             Ok(()) => {}
             Err(refusal) if options.all => file.refuse(&refusal),
             Err(Refusal::Wrong(problem)) => return Err(problem),

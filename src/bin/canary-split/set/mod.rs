@@ -1,7 +1,10 @@
 //! `set`: other weights of a rule, or a ramp that is paused or goes on, and nothing else.
 
 use crate::change::file::Target;
+use crate::change::living::{self, Rules};
+use crate::change::rule::Chosen;
 use crate::change::{Refusal, pause, weights};
+use crate::input::manifest::PluginConfig;
 use crate::input::weights::is_weights;
 use crate::report::output::Output;
 use std::io::Write;
@@ -26,11 +29,8 @@ pub struct Options {
 /// Sets the weights and prints who moves; the exit code.
 pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
     let (rule, weights) = options.words()?;
-    let mut file = options.target.open()?;
     let now = options.target.now();
-    let old = file.config.clone();
-    let name = file.rule(rule)?.name.to_owned();
-    let done = file.change(&name, |config, rule| {
+    let change = |config: &PluginConfig, rule: Chosen| {
         if options.pause {
             pause::pause(config, rule, now)
         } else if options.resume {
@@ -38,8 +38,18 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
         } else {
             weights::change(config, rule, &weights, now)
         }
-    });
-    match done {
+    };
+    if !options.target.is_file() {
+        // A fault that is not touched stays; nothing is written.
+        let change = |config: &PluginConfig, rule: Chosen| {
+            change(config, rule).map_err(|refusal| Refusal::Wrong(refusal.text().to_owned()))
+        };
+        return living::run(&options.target, Rules::One(rule), &change, output);
+    }
+    let mut file = options.target.open()?;
+    let old = file.config.clone();
+    let name = file.rule(rule)?.name.to_owned();
+    match file.change(&name, change) {
         Ok(()) => file.finish(&old, false, output, out),
         // Nothing is written, so nothing was found that stays.
         Err(Refusal::Wrong(problem) | Refusal::Fault(problem)) => Err(problem),

@@ -27,7 +27,7 @@ pub struct Options {
     #[arg(short, long)]
     watch: bool,
     /// The time between two looks, over which shares are taken
-    #[arg(long, value_name = "DURATION", value_parser = read_interval, default_value = "5s")]
+    #[arg(long, value_name = "DURATION", value_parser = time::duration, default_value = "5s")]
     interval: Duration,
     #[command(flatten)]
     access: Access,
@@ -147,9 +147,4 @@ fn choose(reading: &mut Reading, options: &Options) -> Result<(), String> {
             Err(format!("several plugins have a rule {wanted}; choose by --plugin: {}", titles.join(", ")))
         }
     }
-}
-
-fn read_interval(text: &str) -> Result<Duration, String> {
-    let seconds = canary_split::config::seconds(text, "").map_err(|error| format!("{text:?} {error}"))?;
-    if seconds == 0 { Err("at least 1s".to_owned()) } else { Ok(Duration::from_secs(seconds.into())) }
 }

@@ -4,29 +4,29 @@
 //! come from the config, never from a request: the number of stats is bounded.
 
 use crate::decide::Source;
+use crate::reload::RuleState;
 
 /// Counter: faults in configs, once per fault and config.
 pub const CONFIG_ERRORS: &str = "canary_config_errors_total";
 
-/// Why a rule is in force, or that it is not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RuleState {
-    /// As the config says.
-    Active,
-    /// As the last config said in which it was good.
-    LastGood,
-    /// Not in force.
-    Off,
-}
-
 /// Gauge: the rules of all live plugins in this state.
 pub fn config_rules(state: RuleState) -> String {
-    let state = match state {
-        RuleState::Active => "active",
-        RuleState::LastGood => "last_good",
-        RuleState::Off => "off",
-    };
-    format!("state=.={state};.;canary_config_rules")
+    format!("state=.={};.;canary_config_rules", state.name())
+}
+
+/// Gauge: 1 while a rule is on its last good version, or off; only for rules that had a fault.
+pub fn rule_fault(rule: &str, state: RuleState) -> String {
+    format!("rule=.={rule};.;state=.={};.;canary_rule_fault", state.name())
+}
+
+/// Gauge: the fingerprint of the config that a plugin was given last; 0 once the plugin is gone.
+pub fn config_fingerprint(plugin: &str) -> String {
+    format!("plugin=.={plugin};.;canary_config_fingerprint")
+}
+
+/// Gauge: the faults of the config that a plugin was given last; 0 once the plugin is gone.
+pub fn config_faults(plugin: &str) -> String {
+    format!("plugin=.={plugin};.;canary_config_faults")
 }
 
 /// Gauge: the weight of a subset that is in force at this second; 0 for a canary that the guard has taken out, and once the rule, or

@@ -1,70 +1,125 @@
 //! A number by which two configs that say the same are known to be the same, however they are written.
 
-use super::json::Json;
-use std::fmt::Write;
-use xxhash_rust::xxh64::xxh64;
+use super::json::{Json, Text};
+use crate::order::sorted;
+use xxhash_rust::xxh64::{Xxh64, xxh64};
 
 /// xxHash64 (seed 0) of a value's canonical text: no white space, names sorted, each number in one form.
 pub fn fingerprint(json: &Json) -> u64 {
-    let mut text = String::new();
-    write(json, &mut text);
-    xxh64(text.as_bytes(), 0)
+    let mut text = Canonical::default();
+    text.write(json);
+    text.0.digest()
 }
 
-fn write(json: &Json, text: &mut String) {
-    match json {
-        Json::Null => text.push_str("null"),
-        Json::Bool(value) => text.push_str(if *value { "true" } else { "false" }),
-        Json::Number(number) => write_number(number, text),
-        Json::String(string) => write_string(string, text),
-        Json::List(items) => {
-            text.push('[');
-            for item in items {
-                write(item, text);
-                text.push(',');
+/// The lower 32 bits of a config's fingerprint, which the gauge `canary_config_fingerprint` says; of a text that is no JSON those of
+/// the hash of its bytes. An empty text and `null` are the empty config: Istio passes on nothing where a `pluginConfig` is absent or `{}`.
+///
+/// Istio reads numbers as doubles: whoever compares its text with a manifest's has to round numbers of more than 15 digits first.
+pub fn of_text(text: &[u8]) -> u32 {
+    of_config(text).unwrap_or_else(|| xxh64(text, 0)) as u32
+}
+
+/// One rule at a time: ten thousand of them as one tree would take much memory.
+fn of_config(text: &[u8]) -> Option<u64> {
+    let text = Text::parse(if text.trim_ascii().is_empty() { b"{}" } else { text }).ok()?;
+    let Some(fields) = text.fields() else {
+        return Some(match text.tree().ok()? {
+            Json::Null => fingerprint(&Json::Object(Vec::new())),
+            json => fingerprint(&json),
+        });
+    };
+    let name = |at: usize| fields.get(at).map(|(name, _)| name);
+    let mut canonical = Canonical::default();
+    canonical.push("{");
+    for at in sorted(fields.len(), &|a, b| name(a).cmp(&name(b))) {
+        let (name, value) = fields.get(at)?;
+        canonical.write_string(name);
+        if value.is_list() {
+            canonical.push("[");
+            for item in value.items() {
+                canonical.write(&item.tree().ok()?);
+                canonical.push(",");
             }
-            text.push(']');
+            canonical.push("]");
+        } else {
+            canonical.write(&value.tree().ok()?);
         }
-        Json::Object(fields) => {
-            text.push('{');
-            for (name, value) in fields {
-                write_string(name, text);
-                write(value, text);
-                text.push(',');
-            }
-            text.push('}');
-        }
+        canonical.push(",");
+    }
+    canonical.push("}");
+    Some(canonical.0.digest())
+}
+
+/// A canonical text, as far as it has been written.
+struct Canonical(Xxh64);
+
+impl Default for Canonical {
+    fn default() -> Self {
+        Canonical(Xxh64::new(0))
     }
 }
 
-/// Its length, then its bytes: nothing has to be escaped.
-fn write_string(string: &str, text: &mut String) {
-    let _ = write!(text, "{}:{string}", string.len());
-}
+impl Canonical {
+    fn push(&mut self, text: &str) {
+        self.0.update(text.as_bytes());
+    }
 
-/// `-DIGITSeEXPONENT`, without zeros at either end of the digits: 80, 80.0 and 8e1 are `8e1`.
-fn write_number(number: &str, text: &mut String) {
-    let (sign, number) = number.strip_prefix('-').map_or(("", number), |number| ("-", number));
-    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
-    let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = format!("{before}{after}");
-    let significant = digits.trim_end_matches('0');
-    let zeros = (digits.len() - significant.len()) as i64 - after.len() as i64;
-    let significant = significant.trim_start_matches('0');
-    match exponent.parse::<i64>() {
-        _ if significant.is_empty() => text.push('0'),
-        Ok(exponent) => {
-            let _ = write!(text, "{sign}{significant}e{}", exponent.saturating_add(zeros));
+    fn write(&mut self, json: &Json) {
+        match json {
+            Json::Null => self.push("null"),
+            Json::Bool(value) => self.push(if *value { "true" } else { "false" }),
+            Json::Number(number) => self.write_number(number),
+            Json::String(string) => self.write_string(string),
+            Json::List(items) => {
+                self.push("[");
+                for item in items {
+                    self.write(item);
+                    self.push(",");
+                }
+                self.push("]");
+            }
+            Json::Object(fields) => {
+                self.push("{");
+                for (name, value) in fields {
+                    self.write_string(name);
+                    self.write(value);
+                    self.push(",");
+                }
+                self.push("}");
+            }
         }
-        // So far from any number that is used that its form does not matter.
-        Err(_) => text.push_str(number),
+    }
+
+    /// Its length, then its bytes: nothing has to be escaped.
+    fn write_string(&mut self, string: &str) {
+        self.push(&string.len().to_string());
+        self.push(":");
+        self.push(string);
+    }
+
+    /// `-DIGITSeEXPONENT`, without zeros at either end of the digits: 80, 80.0 and 8e1 are `8e1`.
+    fn write_number(&mut self, number: &str) {
+        let (sign, number) = number.strip_prefix('-').map_or(("", number), |number| ("-", number));
+        let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+        let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = format!("{before}{after}");
+        let significant = digits.trim_end_matches('0');
+        let zeros = (digits.len() - significant.len()) as i64 - after.len() as i64;
+        let significant = significant.trim_start_matches('0');
+        match exponent.parse::<i64>() {
+            _ if significant.is_empty() => self.push("0"),
+            Ok(exponent) => self.push(&format!("{sign}{significant}e{}", exponent.saturating_add(zeros))),
+            // So far from any number that is used that its form does not matter.
+            Err(_) => self.push(number),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::fingerprint;
+    use super::{fingerprint, of_text};
     use crate::config::json::Text;
+    use xxhash_rust::xxh64::xxh64;
 
     fn of(text: &str) -> u64 {
         fingerprint(&Text::parse(text.as_bytes()).unwrap().tree().unwrap())
@@ -121,7 +176,52 @@ mod tests {
 
     #[test]
     fn the_fingerprint_is_a_stable_format() {
-        assert_eq!(of("{}"), xxhash_rust::xxh64::xxh64(b"{}", 0));
-        assert_eq!(of(r#"{"b":[80.0,"x"],"a":true}"#), xxhash_rust::xxh64::xxh64(b"{1:atrue,1:b[8e1,1:x,],}", 0));
+        assert_eq!(of("{}"), xxh64(b"{}", 0));
+        assert_eq!(of(r#"{"b":[80.0,"x"],"a":true}"#), xxh64(b"{1:atrue,1:b[8e1,1:x,],}", 0));
+    }
+
+    #[test]
+    fn a_config_has_the_same_fingerprint_a_rule_at_a_time() {
+        for text in [
+            "{}",
+            "[]",
+            "[{}]",
+            "7",
+            r#"{"rules":[]}"#,
+            r#" { "seal" : "0123456789abcdef", "rules" : [ {"b":1,"a":{"d":[1],"c":[]}} , [2.50] ], "header":"x-a" } "#,
+            r#"{"rules":{"b":[1,2],"a":null},"rules":[1],"a":[[1],{}],"é\u0041":[]}"#,
+        ] {
+            assert_eq!(of_text(text.as_bytes()), of(text) as u32, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_fingerprints_of_configs_are_kept() {
+        let table: &[(&[u8], u32)] = &[
+            (b"{}", 2_062_718_161),
+            (b"", 2_062_718_161),
+            (b" \n", 2_062_718_161),
+            (b"null", 2_062_718_161),
+            (br#"{"rules":[]}"#, 1_039_675_886),
+            (br#"{"rules":null}"#, 3_205_722_617),
+            (
+                br#"{"rules":[{"name":"a","split":[{"subset":"v1","weight":80},{"subset":"v2","weight":20}]}]}"#,
+                2_835_536_587,
+            ),
+            (
+                br#"{"rules":[{"split":[{"weight":8e1,"subset":"v1"},{"weight":20.0,"subset":"v2"}],"name":"a"}]}"#,
+                2_835_536_587,
+            ),
+            (br#"{"rules":[{"name":"a","subset":"V1"}]}"#, 3_272_423_614),
+            (b"{", 2_694_116_873),
+            (b"\xff", 2_785_768_772),
+            (b"\"\\ud800\"", 776_391_152),
+        ];
+        for (text, expected) in table {
+            assert_eq!(of_text(text), *expected, "{}", String::from_utf8_lossy(text));
+        }
+        for text in [&b"{"[..], b"\xff", b"\"\\ud800\""] {
+            assert_eq!(of_text(text), xxh64(text, 0) as u32, "of its bytes");
+        }
     }
 }

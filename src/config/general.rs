@@ -44,6 +44,8 @@ pub struct Refused {
 pub struct RuleEntry<'t> {
     /// Its name, if it has a valid one that no entry before it has.
     pub name: Option<String>,
+    /// Whether its last good version may take its place.
+    pub may_be_restored: bool,
     /// What the config says.
     pub text: Text<'t>,
     /// The rule, or all that is wrong with it.
@@ -138,7 +140,7 @@ impl<'t> General<'t> {
                 Ok(json) => json,
                 Err(problem) => {
                     errors.add(&place, format_args!("not JSON: {problem} of this rule"));
-                    return RuleEntry { name: None, text, rule: Err(errors.0) };
+                    return RuleEntry { name: None, may_be_restored: false, text, rule: Err(errors.0) };
                 }
             };
             let mut name = rule_name(&json).map(str::to_owned);
@@ -156,6 +158,7 @@ impl<'t> General<'t> {
                     }
                 }
             }
+            let mut may_be_restored = name.is_some();
             let rule = match self.rule(&json, &place, Some(&self.headers.request)) {
                 Ok(rule) if errors.0.is_empty() => {
                     if !self.may_cost_that(&rule, &place, &mut errors) {
@@ -164,7 +167,7 @@ impl<'t> General<'t> {
                         Ok(rule)
                     } else {
                         // Its last good version might not have the cookie either.
-                        name = None;
+                        may_be_restored = false;
                         Err(errors.0)
                     }
                 }
@@ -174,7 +177,7 @@ impl<'t> General<'t> {
                     Err(errors.0)
                 }
             };
-            RuleEntry { name, text, rule }
+            RuleEntry { name, may_be_restored, text, rule }
         });
         // What is needed no longer is freed before anything else is built.
         rules.chain(std::iter::from_fn(|| {

@@ -1,5 +1,6 @@
 //! A config and what was in force before it → the rules that are in force, and all that is wrong.
 
+use super::health::{FaultyRule, RuleState};
 use super::in_force::{InForce, NO_RULES, names, places};
 use crate::config::{Config, ConfigError, General, Headers};
 use std::rc::Rc;
@@ -13,6 +14,8 @@ pub struct Evaluation {
     pub faults: Vec<Fault>,
     /// How many rules are as the config says, on their last good version, and off.
     pub counts: Counts,
+    /// Those that are not as the config says, as far as they have names.
+    pub faulty: Vec<FaultyRule>,
     pub(super) in_force: Option<Rc<InForce>>,
 }
 
@@ -51,6 +54,7 @@ pub(super) fn evaluate(before: Option<&Rc<InForce>>, text: &[u8]) -> Evaluation 
     };
     let mut faults = faults(ignored, "ignored; the rules take effect");
     let mut counts = Counts::default();
+    let mut faulty = Vec::new();
     let mut rules = Vec::with_capacity(general.count());
     let mut texts = Vec::with_capacity(general.count());
     // Looked up only where a rule is bad.
@@ -70,7 +74,7 @@ pub(super) fn evaluate(before: Option<&Rc<InForce>>, text: &[u8]) -> Evaluation 
             let places = places(&mut names(&named));
             (named, places)
         });
-        let restored = entry.name.as_ref().and_then(|name| {
+        let restored = entry.name.as_ref().filter(|_| entry.may_be_restored).and_then(|name| {
             let (_, text) = named.get(*places.get(&**name)? as usize)?;
             Some((general.restore_rule(*text, index)?, *text))
         });
@@ -78,14 +82,16 @@ pub(super) fn evaluate(before: Option<&Rc<InForce>>, text: &[u8]) -> Evaluation 
             Some((rule, text)) => {
                 counts.last_good += 1;
                 faults.extend(self::faults(errors, &format!("rule {} keeps its last good version", rule.name)));
+                faulty.push((rule.name.clone(), RuleState::LastGood));
                 texts.push(text.as_str());
                 rules.push(rule);
             }
             None => {
                 counts.off += 1;
                 let consequence =
-                    entry.name.map_or("this rule is off".to_owned(), |name| format!("rule {name} is off"));
+                    entry.name.as_ref().map_or("this rule is off".to_owned(), |name| format!("rule {name} is off"));
                 faults.extend(self::faults(errors, &consequence));
+                faulty.extend(entry.name.map(|name| (name, RuleState::Off)));
             }
         }
     }
@@ -95,7 +101,7 @@ pub(super) fn evaluate(before: Option<&Rc<InForce>>, text: &[u8]) -> Evaluation 
         (None, _) => InForce::new(&general, general.list().unwrap_or(NO_RULES).to_owned()),
         (Some(_), _) => InForce::new(&general, format!("[{}]", texts.join(","))),
     };
-    Evaluation { config: Config::new(general.headers, rules), faults, counts, in_force: Some(in_force) }
+    Evaluation { config: Config::new(general.headers, rules), faults, counts, faulty, in_force: Some(in_force) }
 }
 
 /// A config that cannot be used: the last good one stays in force, or nothing is.
@@ -115,6 +121,7 @@ fn refused(before: Option<&Rc<InForce>>, errors: Vec<ConfigError>, header: Optio
     };
     Evaluation {
         counts: Counts { last_good: config.rules.len(), ..Counts::default() },
+        faulty: config.rules.iter().map(|rule| (rule.name.clone(), RuleState::LastGood)).collect(),
         config,
         faults: faults(errors, &consequence),
         in_force: before.cloned(),

@@ -7,10 +7,12 @@
 //! after it. So evaluation is idempotent: with the state that it leaves behind it gives the same answer again.
 
 mod evaluation;
+mod health;
 mod in_force;
 pub mod plugins;
 mod state;
 pub mod trips;
 
 pub use evaluation::{Counts, Evaluation, Fault};
+pub use health::{FaultyRule, Health, RuleState};
 pub use state::{Claim, Served, State};

@@ -1,8 +1,10 @@
 //! What the VMs of a plugin share: what is in force, and which configs it came from.
 
 use super::evaluation::{Evaluation, evaluate};
+use super::health::Health;
 use super::in_force::{InForce, NOTHING, changes, places};
 use crate::config::Headers;
+use crate::config::fingerprint::of_text;
 use crate::rule::{Rule, Target};
 use std::fmt::Write;
 use std::rc::Rc;
@@ -24,6 +26,8 @@ pub struct State {
     since: u64,
     /// xxHash64 of the last configs' texts, one for each generation, the newest first.
     hashes: Vec<u64>,
+    /// How the newest config is.
+    pub health: Rc<Health>,
     /// What is in force; `None`: nothing has ever been.
     in_force: Option<Rc<InForce>>,
 }
@@ -33,13 +37,17 @@ pub struct State {
 pub struct Served {
     /// xxHash64 of its text.
     pub hash: u64,
+    /// How it is.
+    pub health: Rc<Health>,
     in_force: Option<Rc<InForce>>,
 }
 
 impl Served {
     /// What this evaluation of this text comes to.
     pub fn new(text: &[u8], evaluation: &Evaluation) -> Served {
-        Served { hash: xxh64(text, 0), in_force: evaluation.in_force.clone() }
+        let health =
+            Health { fingerprint: of_text(text), faults: evaluation.faults.len(), faulty: evaluation.faulty.clone() };
+        Served { hash: xxh64(text, 0), health: Rc::new(health), in_force: evaluation.in_force.clone() }
     }
 }
 
@@ -69,9 +77,10 @@ impl State {
 
     /// The state after a config is served: a new one, or one that Envoy goes back to. Where some worker still has that, Envoy gives
     /// it to nobody again.
-    pub fn after(&self, Served { hash, in_force }: &Served, now: u64) -> State {
+    pub fn after(&self, Served { hash, health, in_force }: &Served, now: u64) -> State {
         let hashes = std::iter::once(*hash).chain(self.hashes.iter().copied()).take(HASHES).collect();
-        State { generation: self.generation + 1, since: now, hashes, in_force: in_force.clone() }
+        let (health, in_force) = (Rc::clone(health), in_force.clone());
+        State { generation: self.generation + 1, since: now, hashes, health, in_force }
     }
 
     /// Whether this is the newest config.
@@ -115,13 +124,15 @@ impl State {
         }
     }
 
-    /// The state as it is stored: `GENERATION SINCE HASH…`; if anything is in force, its headers, its seal and its rules follow, each
-    /// from a line of its own on.
+    /// The state as it is stored: `GENERATION SINCE HASH…`, then the health; if anything is in force, its headers, its seal and its
+    /// rules follow, each from a line of its own on.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut text = format!("{} {}", self.generation, self.since);
         for hash in &self.hashes {
             let _ = write!(text, " {hash}");
         }
+        text.push('\n');
+        self.health.write(&mut text);
         if let Some(InForce { headers, seal, rules }) = self.in_force.as_deref() {
             let (response, seal) = (headers.response.as_deref(), seal.as_deref());
             for part in [&headers.request, response.unwrap_or_default(), seal.unwrap_or_default(), rules] {
@@ -139,19 +150,21 @@ impl State {
     }
 
     fn from_text(mut text: String) -> Option<State> {
-        let lines: Vec<&str> = text.splitn(5, '\n').collect();
+        let lines: Vec<&str> = text.splitn(6, '\n').collect();
         let mut numbers = lines.first()?.split(' ').map(|number| number.parse::<u64>().ok());
         let (generation, since) = (numbers.next()??, numbers.next()??);
         let hashes = numbers.collect::<Option<Vec<u64>>>()?;
+        let health = Rc::new(Health::read(lines.get(1)?)?);
         let (headers, seal, rules) = match *lines.as_slice() {
-            [_] => return Some(State { generation, since, hashes, in_force: None }),
-            [_, request, response, seal, rules] => {
+            [_, _] => return Some(State { generation, since, hashes, health, in_force: None }),
+            [_, _, request, response, seal, rules] => {
                 let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
                 (Headers { request: request.to_owned(), response: given(response) }, given(seal), rules.len())
             }
             _ => return None,
         };
         text.drain(..text.len() - rules);
-        Some(State { generation, since, hashes, in_force: Some(Rc::new(InForce { headers, seal, rules: text })) })
+        let in_force = Some(Rc::new(InForce { headers, seal, rules: text }));
+        Some(State { generation, since, hashes, health, in_force })
     }
 }

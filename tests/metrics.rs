@@ -2,14 +2,20 @@
 
 use canary_split::decide::Source;
 use canary_split::metrics::{
-    CodeClass, RuleState, config_rules, config_weight, failing_visitors, failures, requests, responses, source, tripped,
+    CodeClass, config_faults, config_fingerprint, config_rules, config_weight, failing_visitors, failures, requests,
+    responses, rule_fault, source, tripped,
 };
+use canary_split::reload::RuleState;
 
 #[test]
 fn the_names_of_statistics_are_kept() {
     assert_eq!(config_rules(RuleState::Active), "state=.=active;.;canary_config_rules");
     assert_eq!(config_rules(RuleState::LastGood), "state=.=last_good;.;canary_config_rules");
     assert_eq!(config_rules(RuleState::Off), "state=.=off;.;canary_config_rules");
+    assert_eq!(config_fingerprint("ns.name"), "plugin=.=ns.name;.;canary_config_fingerprint");
+    assert_eq!(config_faults("ns.name"), "plugin=.=ns.name;.;canary_config_faults");
+    assert_eq!(rule_fault("r", RuleState::LastGood), "rule=.=r;.;state=.=last_good;.;canary_rule_fault");
+    assert_eq!(rule_fault("r", RuleState::Off), "rule=.=r;.;state=.=off;.;canary_rule_fault");
     assert_eq!(config_weight("r", "v2"), "rule=.=r;.;subset=.=v2;.;canary_config_weight");
     assert_eq!(requests("r", "v2", Some(Source::Key)), "rule=.=r;.;subset=.=v2;.;source=.=key;.;canary_requests_total");
     assert_eq!(requests("", "", None), "rule=.=;.;subset=.=;.;source=.=none;.;canary_requests_total");

@@ -1,7 +1,7 @@
 //! Which rules are in force, whatever the order in which the VMs are given the configs.
 
 use canary_split::reload::plugins::{Plugins, Serving};
-use canary_split::reload::{Claim, Counts, Evaluation, Served, State};
+use canary_split::reload::{Claim, Counts, Evaluation, Health, RuleState, Served, State};
 
 /// A list of rules in which each letter is a rule: good in lower case, broken in upper case; `!` is no config at all.
 fn config(rules: &str) -> String {
@@ -49,6 +49,53 @@ fn a_rule_stands_or_falls_alone() {
     }
 }
 
+/// Rules of one cookie that would rewrite each other's.
+const SHARED_COOKIE: &str = r#"{"seal":"0123456789abcdef","rules":[
+    {"name":"a","split":[{"subset":"v1","weight":1}],"sticky":{"cookie":{"name":"c"},"onWeightChange":"keep"}},
+    {"name":"b","split":[{"subset":"v1","weight":1}],"sticky":{"cookie":{"name":"c"},"onWeightChange":"keep"}}]}"#;
+
+#[test]
+fn a_rule_that_is_not_as_its_config_says_is_known_by_its_name() {
+    use RuleState::{LastGood, Off};
+    type Row<'a> = (&'a [&'a str], &'a [(&'a str, RuleState)]);
+    let of = |rules: &str| if rules.starts_with('{') { rules.to_owned() } else { config(rules) };
+    let table: &[Row] = &[
+        (&["ab"], &[]),
+        (&["aB"], &[("b", Off)]),
+        (&["ab", "Ab"], &[("a", LastGood)]),
+        (&["a", "AB"], &[("a", LastGood), ("b", Off)]),
+        (&["a", "AB", "ab"], &[]),
+        (&["ab", "!"], &[("a", LastGood), ("b", LastGood)]),
+        (&["!"], &[]),
+        // The first of that name is good.
+        (&["aa"], &[]),
+        (&["", r#"{"rules":[{"name":"?"},7]}"#], &[]),
+        (&[SHARED_COOKIE], &[("b", Off)]),
+        (&["ab", SHARED_COOKIE], &[("b", Off)]),
+    ];
+    for (configs, expected) in table {
+        let mut state = State::default();
+        for rules in *configs {
+            let text = of(rules);
+            state = state.after(&Served::new(text.as_bytes(), &state.evaluate(text.as_bytes())), 0);
+        }
+        let expected: Vec<_> = expected.iter().map(|(rule, state)| ((*rule).to_owned(), *state)).collect();
+        assert_eq!(state.health.faulty, expected, "{configs:?}");
+    }
+}
+
+#[test]
+fn a_rule_that_is_good_again_or_in_another_state_has_left_its_state() {
+    let health = |faulty: &[(&str, RuleState)]| Health {
+        faulty: faulty.iter().map(|(rule, state)| ((*rule).to_owned(), *state)).collect(),
+        ..Health::default()
+    };
+    let before = health(&[("a", RuleState::Off), ("b", RuleState::LastGood), ("c", RuleState::Off)]);
+    let now = health(&[("c", RuleState::Off), ("b", RuleState::Off), ("d", RuleState::Off)]);
+    let left: Vec<_> = before.left(&now).map(|(rule, state)| (&**rule, *state)).collect();
+    assert_eq!(left, [("a", RuleState::Off), ("b", RuleState::LastGood)]);
+}
+
 #[test]
 fn evaluation_is_idempotent() {
     let configs = ["", "a", "A", "ab", "aB", "Ab", "AB", "ba", "aa", "Aa", "!"];
@@ -67,7 +114,8 @@ fn evaluation_is_idempotent() {
 #[test]
 fn the_state_survives_being_stored() {
     let mut state = State::default();
-    for text in ["!", r#"{"header":"x-v","seal":"0123456789abcdef","rules":[{"name":"a","subset":"v1"}]}"#, "{}"] {
+    let sealed = r#"{"header":"x-v","seal":"0123456789abcdef","rules":[{"name":"a","subset":"v1"}]}"#;
+    for text in ["!", sealed, &config("ABc"), "!", "{}"] {
         state = state.after(&Served::new(text.as_bytes(), &state.evaluate(text.as_bytes())), 0);
         assert_eq!(State::from_bytes(state.to_bytes()), state);
     }

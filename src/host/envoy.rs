@@ -12,6 +12,11 @@ pub(super) fn plugin_name() -> String {
     format!("{}/{}", named("plugin_name"), named("plugin_root_id")).replace(char::is_control, " ")
 }
 
+/// What Envoy calls a plugin, without the root id: with Istio `NAMESPACE.NAME` of the WasmPlugin, and maybe more behind it.
+pub(super) fn called(plugin: &str) -> &str {
+    plugin.rsplit_once('/').map_or(plugin, |(name, _)| name)
+}
+
 pub(super) fn property(path: Vec<&str>) -> Option<Vec<u8>> {
     hostcalls::get_property(path).ok().flatten()
 }

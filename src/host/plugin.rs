@@ -5,8 +5,8 @@ use super::envoy::{now, plugin_name};
 use super::rollouts::end_trips_of_edited;
 use super::shared::{Effect, go_back, is_first_to_tell, plugins, state, take_effect, update_plugins};
 use super::stats::{
-    count_errors, define_guarded, record_gone, record_in_force, record_no_weights, record_rules, record_weights,
-    rules_in_force, take_over_counters,
+    count_errors, define_guarded, record_faulty, record_gone, record_in_force, record_no_health, record_no_weights,
+    record_rules, record_weights, rules_in_force, take_over_counters,
 };
 use super::stream::Stream;
 use super::vm::{Alive, Known, known, vm_id};
@@ -68,7 +68,7 @@ impl RootContext for Plugin {
         // Statistics end with the last VM that knows them, so a new one records them anew: those before it may be of an old module.
         // A plugin that was taken away and comes back as it was is no news, but its gauges are at 0.
         if after.is_some() || seen == 0 || !was_alive {
-            record_in_force(&name, rules, generation);
+            record_in_force(&name, &before.health, rules, &alive.served.health, generation);
             define_guarded(rules);
             record_rules();
             count_errors(0);
@@ -180,10 +180,13 @@ impl Plugin {
         }
         let rules = &self.active.config.rules;
         record_no_weights(rules);
+        record_no_health(name, &state(name).0.health);
         end_trips_of_edited(name, Vec::new, &[]);
         // One with another name may have taken its place, with rules of the same names.
         for other in others.iter().flat_map(|plugins| plugins.names()) {
-            record_weights(rules_in_force(other, &state(other).0));
+            let (state, _) = state(other);
+            record_weights(rules_in_force(other, &state));
+            record_faulty(&state.health);
         }
         record_rules();
     }
@@ -204,7 +207,7 @@ fn restore(name: &str, ended: Option<u64>, mut serving: Alive) {
         let rules: Vec<_> = rules_in_force(name, &after).collect();
         end_trips_of_edited(name, || before.rules().collect(), &rules);
         record_gone(before.gone(&rules));
-        record_in_force(name, &rules, after.generation);
+        record_in_force(name, &before.health, &rules, &after.health, after.generation);
         record_rules();
         log::info!("canary-split: back to an earlier config; {}", before.changes(&after));
     }

@@ -1,9 +1,9 @@
 //! Gauges of what is in force, and the ids of all statistics.
 
-use super::envoy::second;
+use super::envoy::{called, second};
 use super::shared::{COUNTERS, plugins, state, trips};
-use crate::metrics::{self, RuleState};
-use crate::reload::State;
+use crate::metrics;
+use crate::reload::{Health, RuleState, State};
 use crate::rollout::ramp::Moment;
 use crate::rule::{Rule, Target, WeightedSubsets};
 use proxy_wasm::hostcalls;
@@ -91,17 +91,42 @@ pub(super) fn record_no_weights(rules: &[Rule]) {
     }
 }
 
-/// Says what a plugin's weights are: these, unless another VM has changed the state meanwhile.
-pub(super) fn record_in_force(plugin: &str, rules: &[Rule], mut generation: u64) {
-    record_weights(rules);
-    for _ in 0..TRIES {
-        let (newest, _) = state(plugin);
-        if newest.generation <= generation {
-            return;
-        }
-        record_weights(rules_in_force(plugin, &newest));
-        generation = newest.generation;
+/// Says what a plugin's config of this generation has put in force, unless there is a newer one. `before` is what was said of the
+/// plugin before.
+pub(super) fn record_in_force(plugin: &str, before: &Health, rules: &[Rule], health: &Health, mut generation: u64) {
+    let newer_than = |generation| Some(state(plugin).0).filter(|newest| newest.generation > generation);
+    let mut newer = newer_than(generation);
+    if newer.is_none() {
+        record_weights(rules);
+        record_health(plugin, before, health);
     }
+    let mut said = if newer.is_none() { health } else { before }.clone();
+    // Another VM may change the state meanwhile.
+    for _ in 0..TRIES {
+        let Some(newest) = newer.take().or_else(|| newer_than(generation)) else { return };
+        record_weights(rules_in_force(plugin, &newest));
+        record_health(plugin, &said, &newest.health);
+        generation = newest.generation;
+        said = Health::clone(&newest.health);
+    }
+}
+
+/// Says how a plugin's config is; `before` is what was said until now.
+fn record_health(plugin: &str, before: &Health, now: &Health) {
+    record(&metrics::config_fingerprint(called(plugin)), now.fingerprint.into());
+    record(&metrics::config_faults(called(plugin)), now.faults as u64);
+    before.left(now).for_each(|(rule, state)| record(&metrics::rule_fault(rule, *state), 0));
+    record_faulty(now);
+}
+
+/// Says which rules are not as their config says.
+pub(super) fn record_faulty(health: &Health) {
+    health.faulty.iter().for_each(|(rule, state)| record(&metrics::rule_fault(rule, *state), 1));
+}
+
+/// Says that a plugin is gone.
+pub(super) fn record_no_health(plugin: &str, before: &Health) {
+    record_health(plugin, before, &Health::default());
 }
 
 /// The rules of a state, with what is tripped.

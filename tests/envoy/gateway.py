@@ -242,6 +242,7 @@ class Plugin:
 
     def __init__(self, name, directory, root_id="canary-split", failure_policy="FAIL_OPEN", wasm=WASM):
         self.name = name  # Istio: NAMESPACE.NAME
+        self.called = name  # what the filter is told, the property plugin_name
         self.root_id = root_id  # Istio: spec.pluginName
         self.failure_policy = failure_policy
         self.wasm = wasm
@@ -273,7 +274,7 @@ class Plugin:
             "typed_config": {
                 "@type": f"{EXTENSIONS}filters.http.wasm.v3.Wasm",
                 "config": {
-                    "name": self.name,
+                    "name": self.called,
                     "root_id": self.root_id,
                     "failure_policy": self.failure_policy,
                     "configuration": string if config.strip() not in ("", "{}") else {},

@@ -42,8 +42,8 @@ class Generated:
         (extension,) = resources["extensions"]
         wasm = extension["typed_config"]["config"]
         self.plugin = Plugin("plugin", directory, wasm["root_id"], wasm["failure_policy"])
-        # Under Istio's name for it.
-        self.plugin.name = extension["name"]
+        # Under Istio's names for it.
+        self.plugin.name, self.plugin.called = extension["name"], wasm["name"]
         self.listeners, self.clusters = resources["listeners"], resources["clusters"]
         for endpoint in (each["endpoint"] for each in walk(resources["endpoints"]) if "endpoint" in each):
             where = endpoint["address"]["socket_address"]
@@ -53,7 +53,7 @@ class Generated:
         self._secret(certificate)
         for endpoints in resources["endpoints"]:
             self.endpoints(endpoints["cluster_name"], endpoints["endpoints"])
-        self._routes(resources)
+        self.write_routes(resources)
         self.plugin.write(self._config(resources))
         for listener in self.listeners:
             listener["address"] = address("127.0.0.1", 0)
@@ -74,7 +74,7 @@ class Generated:
         """Puts an overlay in force, with a change if need be, and waits until all of it is."""
         resources = fixture(overlay)
         change(resources)
-        versions = self._routes(resources)
+        versions = self.write_routes(resources)
 
         def in_force():
             envoy.alive()
@@ -93,7 +93,8 @@ class Generated:
     def _config(resources):
         return resources["extensions"][0]["typed_config"]["config"]["configuration"]["value"]
 
-    def _routes(self, resources):
+    def write_routes(self, resources):
+        """The versions of what Envoy is told to route by."""
         kind = "envoy.config.route.v3.RouteConfiguration"
         return [self._write(routes["name"], kind, routes) for routes in resources["routes"]]
 

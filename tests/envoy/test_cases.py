@@ -152,6 +152,7 @@ def check_report(envoy, plugin, log, faults_before, others, phase):
     for text, start in zip(errors, expected):
         assert text.startswith(start + " (") and text.endswith(")"), f"{text!r} is not {start!r} (…)"
     assert metrics.faults(envoy) - faults_before == len(expected)
+    assert metrics.config_faults(envoy, plugin) == len(expected)
     assert [level for level, _ in said].count("info") == 1, said
     if "rules" in phase:
         assert {state: count - others[state] for state, count in metrics.rules(envoy).items()} == phase["rules"]

@@ -136,19 +136,24 @@ def test_gauges_say_what_is_in_force_and_forget_a_plugin_that_is_gone(version, t
     with Envoy(version, bootstrap([], clusters, lds_config=source(listeners.file)), concurrency=2) as envoy:
 
         def gauges():
-            return weights(envoy), list(metrics.rules(envoy).values())
+            faulty = metrics.rule_faults(envoy), metrics.config_faults(envoy, plugin)
+            return weights(envoy), list(metrics.rules(envoy).values()), faulty, metrics.fingerprint(envoy, plugin)
 
         def become(*expected):
             until(lambda: gauges() == expected, lambda: f"{expected}, not {gauges()}")
 
-        become([80, 20], [2, 0, 1])
+        fault = {("bad", "off")}, 1
+        until(lambda: metrics.fingerprint(envoy, plugin), "a fingerprint")
+        one, two = (metrics.fingerprint(envoy, each) for each in (plugin, other))
+        assert one != two
+        become([80, 20], [2, 0, 1], fault, one)
         # The other one's news change nothing of this one's.
         other.update(envoy, {"header": "x-other", "rules": []})
-        become([80, 20], [1, 0, 1])
+        become([80, 20], [1, 0, 1], fault, one)
         listeners.write(each["other"])
-        become([0, 0], [0, 0, 0])
+        become([0, 0], [0, 0, 0], (set(), 0), 0)
         listeners.write(*each.values())
-        become([80, 20], [1, 0, 1])
+        become([80, 20], [1, 0, 1], fault, one)
         # It ends well with plugins loaded.
         envoy.process.terminate()
         assert envoy.process.wait(30) == 0, envoy.log_tail()
@@ -190,13 +195,15 @@ def test_a_new_build_with_the_same_config_shows_the_gauges_again_and_goes_on_cou
         counted = metrics.counted(gateway.envoy)
         assert min(counted) >= 8
 
-        before = metrics.vms(gateway.envoy)
+        before, fingerprint = metrics.vms(gateway.envoy), metrics.fingerprint(gateway.envoy, plugin)
+        assert fingerprint
         plugin.wasm, plugin.config = another_build(tmp_path), None
         plugin.update(gateway.envoy, ramp(3, 1))
         # The VMs of the old build end after that, and take nothing with them.
         until(lambda: metrics.vms(gateway.envoy) == before, lambda: f"{before} VMs, not {metrics.vms(gateway.envoy)}")
         until(lambda: weights(gateway.envoy) == [3, 1], lambda: f"3/1, not {weights(gateway.envoy)}")
         assert metrics.rules(gateway.envoy)["active"] == 1
+        assert metrics.fingerprint(gateway.envoy, plugin) == fingerprint
         assert metrics.counted(gateway.envoy) == counted, "counters go on"
 
 

@@ -22,10 +22,10 @@ def gateway(directory, certificate, with_filter=True, responses=True):
 
 
 def stats_config(responses):
-    """Istio's, and what our own `update` waits for."""
+    """Istio's, and what `Plugin.update` waits for."""
     text = (FIXTURES / "bootstrap/stats_config.json").read_text()
     shown = "|101|[245]xx"
     assert shown in text
     config = json.loads(text if responses else text.replace(shown, ""))
-    config["stats_matcher"]["inclusion_list"]["patterns"].append({"prefix": "extension_config_discovery"})
+    config["stats_matcher"]["inclusion_list"]["patterns"].append({"suffix": ".config_reload"})
     return config

@@ -10,8 +10,9 @@ import pytest
 import yaml
 from client import Connection, request_bytes
 from configs import split_rule
+from discovery import publish, resource
 from gateway import Failed, until
-from generated import HTTPS
+from generated import HTTPS, fixture
 from operated import gateway
 from prometheus import RULES, Prometheus
 from repository import ROOT
@@ -29,6 +30,8 @@ CONFIG = {
         },
     ]
 }
+# As Istio, which translates WasmPlugins, calls it.
+PLUGIN = "istio-system.canary-split~istio-translated-wasmplugin"
 # What is sent, how often, and how it is to be counted: (rule, source).
 SENT = [
     ([], 100, ("httpbin", "fresh")),
@@ -81,6 +84,7 @@ def test_labels_say_what_the_config_says_and_never_who_asked(prometheus, seen):
         "source": {"fixed", "fresh", "key", "cookie", "kept", "none"},
         "code_class": {"1xx", "2xx", "3xx", "4xx", "5xx"},
         "state": {"active", "last_good", "off"},
+        "plugin": {PLUGIN},
         "instance": {"gateway"},
         "job": {"g"},
         "istio": {"ingressgateway"},
@@ -92,6 +96,8 @@ def test_labels_say_what_the_config_says_and_never_who_asked(prometheus, seen):
         "canary_responses_total",
         "canary_config_errors_total",
         "canary_config_rules",
+        "canary_config_fingerprint",
+        "canary_config_faults",
         "canary_config_weight",
         "canary_tripped",
         "canary_failing_visitors_total",
@@ -203,11 +209,18 @@ def test_a_typo_is_told_and_so_is_its_end(gateways, prometheus, seen):
     alerts(*now)
     assert prometheus.value('canary_config_rules{state="last_good"}') == 1
     assert prometheus.value("canary_config_errors_total") == 2
+    assert prometheus.value(f'canary_config_faults{{plugin="{PLUGIN}"}}') == 2
+    faulty = {(labels["rule"], labels["state"]): value for labels, value in prometheus.query("canary_rule_fault")}
+    assert faulty == {("httpbin", "last_good"): 1, ("new", "off"): 1}
+    fingerprint = prometheus.value("canary_config_fingerprint")
     # The last good weights are in force, and are shown.
     assert prometheus.value('canary_config_weight{rule="httpbin",subset="v2"}') == 20
     generated.plugin.update(envoy, CONFIG)
     # That there were faults is told for a while.
     alerts(("CanaryConfigFaulty", "firing"))
+    assert prometheus.value("canary_config_faults") == 0
+    assert {value for _, value in prometheus.query("canary_rule_fault")} == {0}
+    assert prometheus.value("canary_config_fingerprint") != fingerprint
 
 
 def test_a_subset_without_a_route_is_told(gateways, prometheus, seen):
@@ -265,3 +278,24 @@ def test_the_rules_use_no_series_that_nobody_writes(prometheus, seen):
     assert words and words - written <= EMPTY, words - written
     with pytest.raises(Failed):
         prometheus.query("sum by (")
+
+
+def test_what_envoy_rejects_is_counted(tmp_path, certificate):
+    """Routes and a plugin's config: Envoy keeps those that it had."""
+    routes = 'envoy_http_rds_http_8080_update_rejected{http_conn_manager_prefix="outbound_0.0.0.0_8080"}'
+    extension = "envoy_extension_config_discovery_http_filter_" + re.sub(r"\W", "_", f"extensions.istio.io/trafficextension/{PLUGIN}")
+    names = (routes, extension + "_update_rejected{}", extension + "_config_fail{}")
+    with gateway(tmp_path, certificate) as (envoy, generated):
+
+        def rejected():
+            samples = dict(line.rsplit(" ", 1) for line in envoy.admin("/stats/prometheus").splitlines() if line)
+            return [int(samples[name]) > 0 for name in names]
+
+        until(lambda: rejected() == [False, False, False], rejected)
+        resources = fixture("weighted")
+        for each in resources["routes"]:
+            each["virtual_hosts"][0]["domains"] = []
+        generated.write_routes(resources)
+        until(lambda: rejected() == [True, False, False], rejected)
+        publish(generated.plugin.file, "bad", resource("envoy.config.core.v3.TypedExtensionConfig", {"name": "another"}))
+        until(lambda: rejected() == [True, True, True], rejected)

@@ -2,6 +2,7 @@
 
 use crate::host::{Headers, Program, Worker};
 use crate::{BROKEN, GOOD, Gateway, value};
+use canary_split::config::fingerprint::of_text;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -57,6 +58,29 @@ fn of_two_vms_that_race_for_a_config_one_reports() {
     }
 }
 
+/// While the first VM that is given a config has stored it, and has not yet said how it is.
+#[test]
+fn of_two_vms_that_race_the_newer_config_is_what_gauges_say() {
+    let program = Program::load();
+    let table: [(&[u8], &[u8], i64, [(i64, i64); 2]); 3] =
+        [(BROKEN, b"{}", 0, GOOD_RULES), (b"{}", BROKEN, 1, [(0, 1), (0, 0)]), (GOOD, BROKEN, 1, [(1, 0), (0, 0)])];
+    for (slow_gets, fast_gets, faults, rules) in table {
+        let mut gateway = Gateway::new(&program);
+        let mut fast = gateway.vm();
+        let configured = Rc::new(RefCell::new(false));
+        let (shared, is_configured) = (Rc::clone(&gateway.shared), Rc::clone(&configured));
+        gateway.shared.borrow_mut().before_next_write = Some(Box::new(move || {
+            shared.borrow_mut().before_next_write = Some(Box::new(move || {
+                fast.configure("canary", fast_gets);
+                is_configured.replace(true);
+            }));
+        }));
+        gateway.workers[0].configure("canary", slow_gets);
+        assert!(configured.take(), "there was a race");
+        assert_eq!(health(&gateway, "canary"), (healthy(fast_gets, faults), rules));
+    }
+}
+
 /// The main thread is given each config first; workers follow at their own pace, some get a config again, and new VMs join.
 #[test]
 fn whatever_the_pace_of_the_vms_each_fault_is_reported_once() {
@@ -100,6 +124,8 @@ fn whatever_the_pace_of_the_vms_each_fault_is_reported_once() {
         let lines = gateway.shared.borrow_mut().take_errors();
         assert_eq!(lines.len() as i64, faults, "seed {seed}: {configs:#?} {lines:#?}");
         assert_eq!(gateway.shared.borrow().stat("canary_config_errors_total"), faults, "seed {seed}: {configs:?}");
+        let (newest, faults) = &configs[configs.len() - 1];
+        assert_eq!(health(&gateway, "canary").0, healthy(newest.as_bytes(), *faults), "seed {seed}: {configs:?}");
         let in_force: Vec<_> = gateway.workers.iter_mut().map(subset).collect();
         assert!(in_force.iter().all(|subset| *subset == in_force[0]), "seed {seed}: {in_force:?} {configs:?}");
     }
@@ -419,4 +445,133 @@ fn a_plugin_under_another_name_keeps_the_weights_of_the_one_it_replaces() {
     worker.configure("two", all_to("v2").as_bytes());
     worker.unload("one");
     assert_eq!([WEIGHT, ACTIVE].map(|stat| gateway.shared.borrow().stat(stat)), [100, 1]);
+}
+
+/// What the gauges say of a plugin's config: its fingerprint, and how many faults it has; and of rules `a` and `b` whether each is on its
+/// last good version, and whether it is off.
+fn health(gateway: &Gateway, plugin: &str) -> ((i64, i64), [(i64, i64); 2]) {
+    let gauge = |name: String| gateway.shared.borrow().stat(&name);
+    let of_config = |what| gauge(format!("plugin=.={plugin};.;canary_config_{what}"));
+    let fault = |rule, state| gauge(format!("rule=.={rule};.;state=.={state};.;canary_rule_fault"));
+    let of_rules = ["a", "b"].map(|rule| (fault(rule, "last_good"), fault(rule, "off")));
+    ((of_config("fingerprint"), of_config("faults")), of_rules)
+}
+
+/// What they are to say of this text.
+fn healthy(text: &[u8], faults: i64) -> (i64, i64) {
+    (of_text(text).into(), faults)
+}
+
+const GOOD_RULES: [(i64, i64); 2] = [(0, 0); 2];
+
+#[test]
+fn gauges_say_which_config_a_plugin_was_given_and_what_is_wrong_with_it() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    let off = br#"{"rules":[{"name":"a","subset":"v1"},{"name":"b","subset":"V2","hosts":[]}]}"#;
+    let table: &[(&[u8], i64, [(i64, i64); 2])] = &[
+        (off, 2, [(0, 0), (0, 1)]),
+        (GOOD, 0, GOOD_RULES),
+        (BROKEN, 1, [(1, 0), (0, 0)]),
+        (off, 2, [(0, 0), (1, 0)]),
+        // The config is refused: all rules are on their last good version.
+        (b"{", 1, [(1, 0), (1, 0)]),
+        (br#"{"rules":[{"name":"b","subset":"v1"}]}"#, 0, GOOD_RULES),
+        (BROKEN, 1, [(0, 1), (0, 0)]),
+        (b"", 0, GOOD_RULES),
+    ];
+    for (text, faults, rules) in table {
+        gateway.configure(text);
+        assert_eq!(health(&gateway, "canary"), (healthy(text, *faults), *rules), "{}", String::from_utf8_lossy(text));
+    }
+    let shared = gateway.shared.borrow();
+    let defined = |rule: &str| shared.stats.keys().any(|name| name.starts_with(rule) && name.ends_with("rule_fault"));
+    assert!(defined("rule=.=a;") && !defined("rule=.=c;"));
+}
+
+#[test]
+fn a_rule_that_was_always_good_has_no_gauge_of_faults() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    gateway.configure(GOOD);
+    gateway.configure(&[GOOD, b" "].concat());
+    assert!(!gateway.shared.borrow().stats.keys().any(|name| name.contains("canary_rule_fault")));
+}
+
+#[test]
+fn a_plugin_that_is_taken_away_has_no_config_and_comes_back_with_one() {
+    let program = Program::load();
+    let mut gateway = Gateway::new(&program);
+    gateway.configure(BROKEN);
+    let mut other = gateway.vm();
+    let others = br#"{"header":"x-b","rules":[{"name":"b","subset":"V1"}]}"#;
+    other.configure("other", others);
+    assert_eq!(health(&gateway, "canary"), (healthy(BROKEN, 1), [(0, 1), (0, 1)]));
+    assert_eq!(health(&gateway, "other").0, healthy(others, 1));
+    for worker in &mut gateway.workers {
+        worker.unload("canary");
+    }
+    assert_eq!(health(&gateway, "canary"), ((0, 0), [(0, 0), (0, 1)]), "the other plugin's rule is still off");
+    assert_eq!(health(&gateway, "other").0, healthy(others, 1));
+    gateway.configure(BROKEN);
+    assert_eq!(health(&gateway, "canary"), (healthy(BROKEN, 1), [(0, 1), (0, 1)]));
+    gateway.configure(BROKEN);
+    other.unload("other");
+    assert_eq!(health(&gateway, "other"), ((0, 0), [(0, 1), (0, 0)]));
+}
+
+#[test]
+fn a_plugin_under_another_name_keeps_the_faults_of_the_one_it_replaces() {
+    let program = Program::load();
+    let gateway = Gateway::new(&program);
+    let mut worker = Worker::new(&program, &gateway.shared, 7);
+    worker.configure("one", BROKEN);
+    worker.configure("two", BROKEN);
+    worker.unload("one");
+    assert_eq!(health(&gateway, "one").0, (0, 0));
+    assert_eq!(health(&gateway, "two"), (healthy(BROKEN, 1), [(0, 1), (0, 0)]));
+}
+
+#[test]
+fn a_new_vm_says_again_how_the_config_is_also_if_it_is_late() {
+    let program = Program::load();
+    for (newest, late, rules) in [(BROKEN, GOOD, [(1, 0), (0, 0)]), (b"{}", BROKEN, GOOD_RULES)] {
+        let mut gateway = Gateway::new(&program);
+        for config in [GOOD, BROKEN, newest] {
+            gateway.configure(config);
+        }
+        // Statistics end with the last VM that knows them.
+        gateway.shared.borrow_mut().stats.clear();
+        let mut new = gateway.vm();
+        let faults = i64::from(newest == BROKEN);
+        new.configure("canary", late);
+        assert_eq!(health(&gateway, "canary"), (healthy(newest, faults), rules));
+        new.configure("canary", newest);
+        assert_eq!(health(&gateway, "canary"), (healthy(newest, faults), rules));
+    }
+}
+
+#[test]
+fn a_config_that_is_reused_has_the_faults_that_it_had() {
+    let program = Program::load();
+    for (first, faults, rules) in [(BROKEN, 1, [(0, 1), (0, 0)]), (b"{}", 0, GOOD_RULES)] {
+        let mut gateway = Gateway::new(&program);
+        gateway.configure(first);
+        let earlier: Vec<u32> = gateway.workers.iter().map(|worker| worker.root("canary")).collect();
+        let streams: Vec<_> =
+            gateway.workers.iter_mut().map(|worker| worker.open("canary", headers(&[(HEADER, "v9")]))).collect();
+        let second = br#"{"rules":[{"name":"b","subset":"V2"}]}"#;
+        gateway.configure(second);
+        assert_eq!(
+            health(&gateway, "canary"),
+            (healthy(second, 1), [(0, 0), (i64::from(first == BROKEN), i64::from(first != BROKEN))])
+        );
+        for (worker, root) in gateway.workers.iter_mut().zip(earlier) {
+            worker.reuse("canary", root);
+        }
+        for (worker, stream) in gateway.workers.iter_mut().zip(streams) {
+            worker.respond(stream, ok());
+        }
+        assert_eq!(health(&gateway, "canary"), (healthy(first, faults), rules));
+    }
 }

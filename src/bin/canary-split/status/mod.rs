@@ -5,11 +5,10 @@ mod shown;
 
 use crate::cluster::access::Access;
 use crate::cluster::inventory::{Extent, Inventory};
-use crate::cluster::look::{self, Question, Silence};
-use crate::cluster::reading::{self, Looks};
+use crate::cluster::look::Silence;
+use crate::cluster::looks;
 use crate::input::time;
 use crate::report::output::Output;
-use crate::world::World;
 use kube::Client;
 use shown::{Shown, Wanted};
 use std::io::Write;
@@ -50,10 +49,10 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
 async fn watch(client: Client, options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
     let mut screen = print::Screen::default();
     let mut inventory = read(&client, options).await?;
-    let mut before = looks(&client, &inventory).await?;
+    let mut before = looks::take(&client, &inventory).await.map_err(Silence::said)?;
     loop {
         tokio::time::sleep(options.interval).await;
-        let now = looks(&client, &inventory).await?;
+        let now = looks::take(&client, &inventory).await.map_err(Silence::said)?;
         let shown = Shown::of(&inventory, options.wanted(), &before, &now)?;
         let is_good = shown.is_good();
         if !options.watch {
@@ -71,15 +70,4 @@ async fn watch(client: Client, options: &Options, output: Output, out: &mut impl
 
 async fn read(client: &Client, options: &Options) -> Result<Inventory, String> {
     Inventory::read(client, options.access.namespace.as_deref(), Extent::All).await
-}
-
-/// One look at each gateway pod.
-async fn looks(client: &Client, inventory: &Inventory) -> Result<Looks, String> {
-    let world = World::of(&inventory.objects);
-    let pods = reading::gateway_pods(&world, inventory);
-    let looks = look::at_all(client, &pods, Question::Arrived).await;
-    if let Some(Err(Silence::Forbidden(why))) = looks.iter().find(|look| matches!(look, Err(Silence::Forbidden(_)))) {
-        return Err(why.clone());
-    }
-    Ok(pods.iter().map(|pod| pod.title()).zip(looks).collect())
 }

@@ -3,7 +3,8 @@
 use crate::check;
 use crate::cluster::health;
 use crate::cluster::inventory::Inventory;
-use crate::cluster::reading::{self, Looks, Reading};
+use crate::cluster::looks::Looks;
+use crate::cluster::reading::{self, Reading};
 use crate::input::time;
 use crate::report::finding::{Finding, Severity};
 use crate::world::World;
@@ -36,7 +37,7 @@ impl Shown {
         let mut notes = inventory.notes.clone();
         notes.append(&mut reading.notes);
         // A warning of check may be meant; an error is why requests go wrong.
-        let mut findings = check::of_cluster(inventory, Some(&reading), now, &mut notes);
+        let mut findings = check::of_cluster(inventory, Some(&reading), false, now, &mut notes);
         findings.retain(|finding| finding.code.severity == Severity::Error || health::CODES.contains(&finding.code));
         choose(&mut reading, wanted)?;
         Ok(Shown { reading, findings, notes })

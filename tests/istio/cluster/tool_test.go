@@ -34,6 +34,7 @@ func (s *story) tool() {
 	for _, line := range []string{"canary-split check manifests", "kubectl canary-split check manifests/base"} {
 		s.user.show(viewer.run(line))
 	}
+	s.living()
 }
 
 // scaleGateway waits until this many pods of the gateway run.

@@ -203,8 +203,11 @@ fn no_file_of_the_tool_is_in_a_circle_and_commands_use_what_is_shared() {
                 "report" => used == "input",
                 "world" => ["input", "report"].contains(&used.as_str()),
                 "cluster" => ["input", "report", "world"].contains(&used.as_str()),
+                // It shows what check finds.
+                "status" => ["input", "report", "world", "cluster", "check"].contains(&used.as_str()),
                 // It shows the difference before it writes.
-                "set" => ["input", "report", "world", "cluster", "diff"].contains(&used.as_str()),
+                "change" => ["input", "report", "world", "cluster", "diff"].contains(&used.as_str()),
+                "set" | "rollback" => ["input", "report", "world", "cluster", "change"].contains(&used.as_str()),
                 _ => ["input", "report", "world", "cluster"].contains(&used.as_str()),
             };
             assert!(is_fine, "{} uses {used}", file.join("::"));

@@ -48,7 +48,7 @@ fn no_file_makes_the_tool_panic_or_say_more_than_a_line_about_each_document_that
         &["explain", "--config", "-", "-b", "canary-httpbin=00000000", "https://canary.example.com/"],
         &["diff", good, "-"],
         &["diff", "-", good],
-        &["set", "-", "httpbin", "v1=1", "v2=2"],
+        &["set", "httpbin", "v1=1", "v2=2", "-f", "-"],
     ];
     let (next, ends) = (AtomicUsize::new(0), [const { AtomicUsize::new(0) }; 3]);
     thread::scope(|scope| {

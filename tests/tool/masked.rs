@@ -139,7 +139,7 @@ fn trial_31_no_line_that_is_shown_has_a_secret_on_it() {
             &["check", "--output", "json", "-"],
             &["explain", "--config", "-", "https://a.example.com/"],
             &["explain", "--output", "json", "--config", "-", "https://a.example.com/"],
-            &["set", "-", "a", "v1=100"],
+            &["set", "a", "v1=100%", "-f", "-"],
         ] {
             let (out, error, code) = ended(&fed(arguments, &text));
             assert!(arguments[0] != "check" || code > 0, "nothing is found in {text}: {out}");

@@ -116,7 +116,7 @@ fn explain_and_diff_go_on_after_what_cannot_be_read_and_end_with_2() {
         assert_eq!((out.as_str(), told.len(), code), ("", 2, 2), "{arguments:?} {told:?}");
     }
     // An edit on half of a file is none.
-    let (out, told, code) = run(&["set", "cut.yaml", "shop", "v1=1"]);
+    let (out, told, code) = run(&["set", "shop", "v1=1%", "-f", "cut.yaml"]);
     let text = std::fs::read_to_string(folder.0.join("cut.yaml")).unwrap();
     assert_eq!((out.as_str(), told.len(), code, text), ("", 1, 2, cut.clone()));
 }

@@ -1,4 +1,4 @@
-//! `set`.
+//! `set` and `rollback` in files.
 
 use crate::{ended, fed, tool};
 use std::fs;
@@ -59,18 +59,27 @@ spec:
       - {subset: v2, weight: 20}
 ";
 
+/// The command with these words, for the rule `web` unless another one is named.
+fn command<'w>(words: &[&'w str]) -> Vec<&'w str> {
+    match words {
+        ["rollback", rest @ ..] => [&["rollback", "web"], rest].concat(),
+        ["set", ..] => words.to_vec(),
+        words => [&["set", "web"], words].concat(),
+    }
+}
+
 #[test]
 fn only_the_numbers_change() {
     let table: &[(&str, &str)] = &[
         ("v1=50 v2=50", &PLUGIN.replace("80}", "«80→50»}").replace("20}", "«20→50»}")),
-        ("v2=0", &PLUGIN.replace("20}", "«20→0»}")),
+        ("v2=0%", &PLUGIN.replace("80}", "«80→100»}").replace("20}", "«20→0»}")),
         // Comments, order, quotes, blank lines and line ends stay.
         (
             "v1=5 v2=95",
             "# ü\r\nrules:   # all\r\n\r\n- split:\r\n  -   \"weight\":   «80→5»   # eighty\r\n      'subset': 'v1'\r\n  - subset: \"v2\"\r\n    weight: «20.0→95»\r\n  name: \"web\"",
         ),
         (
-            "v1=50",
+            "v1=50 v2=10",
             "\u{feff}rules:\n- name: web\n  split:\n  - subset: v1\n    weight:\n      «0x50→50»\n  - {weight: 1_0, subset: v2}\n...\n",
         ),
         (
@@ -81,9 +90,9 @@ fn only_the_numbers_change() {
             "v1=50 v2=50",
             "{\n\t\"kind\": \"List\", \"apiVersion\": \"v1\",\n\t\"items\": [{\"apiVersion\": \"extensions.istio.io/v1alpha1\", \"kind\": \"WasmPlugin\", \"metadata\": {\"name\": \"x\"},\n\t\"spec\": {\"pluginConfig\": {\"rules\": [{\"name\": \"web\", \"split\": [{\"subset\": \"v1\", \"weight\": «80→50»},{\"subset\":\"v2\",\"weight\":«20→50»}]}]}}}]\n}\n",
         ),
-        ("--rollback", &PLUGIN.replace("20}", "«20→0»}")),
+        ("rollback", &PLUGIN.replace("20}", "«20→0»}")),
         (
-            "--rollback",
+            "rollback",
             &PLUGIN.replace("80}", "«0→100»}").replace("20}", "«20→0»}\n      - {subset: v3, weight: «80→0»}"),
         ),
         // What says the same already is left as it is written.
@@ -94,13 +103,13 @@ fn only_the_numbers_change() {
         let (before, after) = both(marked);
         let file = folder.file("a.yaml", &before);
         let arguments: Vec<&str> = arguments.split(' ').collect();
-        let (out, error, code) = ended(&tool(&[&["set", &file, "web"][..], &arguments].concat()));
+        let (out, error, code) = ended(&tool(&[&command(&arguments)[..], &["-f", &file]].concat()));
         assert_eq!((code, error.as_str()), (0, ""), "{before}");
         assert_eq!(fs::read_to_string(&file).unwrap(), after);
         assert!(out.starts_with(&format!("{file}: rule web: ")) && out.contains("\n\nrule web\n  old  "), "{out}");
         assert_eq!(folder.names(), ["a.yaml"]);
         // The same by the standard input.
-        let (out, error, code) = ended(&fed(&[&["set", "-", "web"][..], &arguments].concat(), &before));
+        let (out, error, code) = ended(&fed(&[&command(&arguments)[..], &["-f", "-"]].concat(), &before));
         assert_eq!((code, out.as_str()), (0, after.as_str()));
         assert!(error.starts_with("standard input: rule web: ") && error.contains("\n\nrule web\n  old  "), "{error}");
     }
@@ -118,43 +127,44 @@ fn what_cannot_be_set_is_named_and_nothing_is_written() {
     let folder = Folder::new("errors");
     let path = folder.0.join("a.yaml").display().to_string();
     let table: &[(&str, &str, String)] = &[
-        (PLUGIN, "shop v1=1", "canary-split: no rule shop; there are testers, web".to_owned()),
-        ("rules: []", "web v1=1", format!("{path}: no rule web; there is none")),
-        (PLUGIN, "web v3=1", "rule web has no subset v3; there are v1, v2".to_owned()),
-        (PLUGIN, "testers v2=1", "rule testers has the fixed subset v2 and no weights; take the rule out, or change the subset".to_owned()),
-        (PLUGIN, "testers --rollback", "rule testers has the fixed subset v2 and no weights; take the rule out, or change the subset".to_owned()),
-        (PLUGIN, "web v2", "\"v2\" is not SUBSET=WEIGHT, as in v2=20".to_owned()),
-        (PLUGIN, "web v2=4294967296", "v2: \"4294967296\" is no weight of 0 to 4294967295".to_owned()),
-        (PLUGIN, "web v2=-1", "v2: \"-1\" is no weight of 0 to 4294967295".to_owned()),
-        (PLUGIN, "web v2=+1", "v2: \"+1\" is no weight of 0 to 4294967295".to_owned()),
-        (PLUGIN, "web v2=", "v2: \"\" is no weight of 0 to 4294967295".to_owned()),
-        (PLUGIN, "web v2=1 v2=2", "v2 is given twice".to_owned()),
-        (PLUGIN, "web v1=0 v2=0", "rule web would have a fault: rules[1].split: the weights add up to 0; at least one must be positive".to_owned()),
-        (PLUGIN, "web v2=4294967295", "rule web would have a fault: rules[1].split: the weights add up to 4294967375, which is more than 4294967295".to_owned()),
-        (&PLUGIN.replace(", weight: 20", ""), "web v2=1", "rule web: v2 has no weight; write one into the file first".to_owned()),
-        (&PLUGIN.replace("20}", "'20'}"), "web v2=1", format!("{path}:11:30: the weight of v2 is no number of 0 to 4294967295; mend it first")),
-        (&anchored, "web v1=1", format!("{path}: cannot be edited without changing more than the weights; is one read elsewhere by an alias?\n")),
-        (&anchored, "web v2=1", format!("{path}:11:30: the weight of v2 stands in or behind an alias, and says something elsewhere too; edit it by hand")),
-        (&merged, "web v2=1", format!("{path}:6:20: the weight of v2 stands in or behind an alias, and says something elsewhere too; edit it by hand")),
-        (&aliased, "web v2=1", format!("{path}:11:30: the weight of v2 stands in or behind an alias, and says something elsewhere too; edit it by hand")),
-        (&two, "web v2=1", format!("{path}: several WasmPlugins of this filter; choose by --plugin: canary-split, other")),
-        (&two, "web v2=1 --plugin x", format!("{path}: no WasmPlugin x of this filter; there are canary-split, other")),
-        ("a: b", "web v2=1", format!("{path}: no WasmPlugin of this filter and no pluginConfig")),
-        ("a: {", "web v2=1", format!("{path}:1:5: not YAML: ")),
-        (&PLUGIN.replace("    rules:", "    seal: geheim\n    rules:"), "web v2=1", "the filter would refuse the config: seal: a seal of 6 bytes; it has 16 to 128".to_owned()),
+        (PLUGIN, "set shop v1=1", "WasmPlugin canary-split has no rule \"shop\"; it has testers, web".to_owned()),
+        ("rules: []", "v1=1", format!("{path} has no rule \"web\"; it has no rules")),
+        ("rules: []", "set v1=1", format!("{path} has no rule with a split")),
+        (&PLUGIN.replace("subset: v2}\n    - name", "split: [{subset: v1, weight: 1}]}\n    - name"), "set v1=1", "WasmPlugin canary-split has several rules with a split; name one of them: testers, web".to_owned()),
+        (PLUGIN, "set", "which weights? As in v2=25%; or --pause, or --resume".to_owned()),
+        (PLUGIN, "set web", "which weights? As in v2=25%; or --pause, or --resume".to_owned()),
+        (PLUGIN, "set v2=1 --pause", "--pause and --resume go without weights".to_owned()),
+        (PLUGIN, "v3=1", "rule web: \"v3=1\": there is no subset \"v3\"; there are v1, v2".to_owned()),
+        (PLUGIN, "set testers v2=1", "rule testers has the fixed subset v2 and no weights; remove the rule, or change its subset".to_owned()),
+        (PLUGIN, "v2", "rule web: \"v2\": no weights; write v2=25%, v1=75 v2=25, or 75/25".to_owned()),
+        (PLUGIN, "v2=25", "rule web: \"v2=25\": the weights would add up to 105 instead of 100; write v2=25% for 25 of 100 requests, or v1=75 v2=25 for weights that add up to 100".to_owned()),
+        (PLUGIN, "v1=0 v2=0", "rule web would have a fault: rules[1].split: the weights add up to 0; at least one must be positive".to_owned()),
+        (PLUGIN, "v1=80 v2=4294967295", "rule web would have a fault: rules[1].split: the weights add up to 4294967375, which is more than 4294967295".to_owned()),
+        (&PLUGIN.replace("20}", "'20'}"), "v1=80", "rule web: the present weight of v2 is none of 0 to 4294967295; give all weights, as in 75/25: v1, v2".to_owned()),
+        (&anchored, "v1=1 v2=80", format!("{path}: rule web cannot be edited without changing more than that; is it read elsewhere by an alias? Edit it by hand\n")),
+        (&anchored, "v1=80 v2=1", format!("{path}:11:30: split[1].weight of rule web is in or behind an alias, and says something elsewhere too; edit it by hand")),
+        (&merged, "v1=80 v2=1", format!("{path}:6:20: split[1].weight of rule web is in or behind an alias, and says something elsewhere too; edit it by hand")),
+        (&aliased, "set web v1=80 v2=1", format!("{path}:11:30: split[1].weight of rule web is in or behind an alias, and says something elsewhere too; edit it by hand")),
+        (&two, "v2=1%", format!("{path}: several WasmPlugins of this filter; choose by --plugin: canary-split, other")),
+        (&two, "v2=1% --plugin x", format!("{path}: no WasmPlugin x of this filter; there are canary-split, other")),
+        ("a: b", "v2=1%", format!("{path}: no WasmPlugin of this filter and no pluginConfig")),
+        ("a: {", "v2=1%", format!("{path}:1:5: not YAML: ")),
+        (&PLUGIN.replace("    rules:", "    seal: geheim\n    rules:"), "v2=1%", "the filter would refuse the config: seal: a seal of 6 bytes; it has 16 to 128".to_owned()),
     ];
     for (text, arguments, problem) in table {
         folder.file("a.yaml", text);
         let arguments: Vec<&str> = arguments.split(' ').collect();
-        let (out, error, code) = ended(&tool(&[&["set", &path][..], &arguments].concat()));
+        let (out, error, code) = ended(&tool(&[&command(&arguments)[..], &["-f", &path]].concat()));
         assert_eq!((out.as_str(), code, error.lines().count()), ("", 2, 1), "{arguments:?}: {error}");
         assert!(error.starts_with(&format!("canary-split: {problem}")), "{error} is not {problem}");
         assert_eq!(fs::read_to_string(&path).unwrap(), *text, "{arguments:?}");
     }
     let kustomization = "manifests/overlays/sticky";
-    let (_, error, code) = ended(&tool(&["set", kustomization, "httpbin", "v1=1"]));
+    let (_, error, code) = ended(&tool(&["set", "httpbin", "v1=1", "-f", kustomization]));
     let expected = format!("canary-split: {kustomization}: a folder; name the file in it that holds the WasmPlugin\n");
     assert_eq!((error, code), (expected, 2));
+    let (_, error, code) = ended(&tool(&["set", "v2=25%"]));
+    assert_eq!((error.as_str(), code), ("canary-split: which file? -f FILE names the one with the WasmPlugin\n", 2));
     assert_eq!(folder.names(), ["a.yaml"]);
 }
 
@@ -164,11 +174,11 @@ fn one_of_several_plugins_is_chosen_by_name() {
     let other = PLUGIN.replace("name: canary-split", "name: canary-split, namespace: x");
     let renamed = PLUGIN.replace("name: canary-split", "name: other");
     for (plugin, expected) in [
-        ("x/canary-split", format!("{}---\n{renamed}", other.replace("20}", "1}"))),
-        ("other", format!("{other}---\n{}", renamed.replace("20}", "1}"))),
+        ("x/canary-split", format!("{}---\n{renamed}", other.replace("80}", "99}").replace("20}", "1}"))),
+        ("other", format!("{other}---\n{}", renamed.replace("80}", "99}").replace("20}", "1}"))),
     ] {
         let file = folder.file("a.yaml", &format!("{other}---\n{renamed}"));
-        let (_, error, code) = ended(&tool(&["set", &file, "web", "v2=1", "--plugin", plugin]));
+        let (_, error, code) = ended(&tool(&["set", "web", "v2=1%", "--plugin", plugin, "-f", &file]));
         assert_eq!((error.as_str(), code), ("", 0));
         assert_eq!(fs::read_to_string(&file).unwrap(), expected);
     }
@@ -182,9 +192,9 @@ fn what_changes_nothing_and_what_is_only_tried_is_not_written() {
     // One that is written is another file of the same name.
     let number = || fs::metadata(&file).unwrap().ino();
     let before = number();
-    let (out, _, code) = ended(&tool(&["set", &file, "web", "v1=80", "v2=20"]));
+    let (out, _, code) = ended(&tool(&["set", "web", "v1=80", "v2=20", "-f", &file]));
     assert_eq!((out, code), (format!("{file}: rule web has these weights already; nothing is written\n"), 0));
-    let (out, _, code) = ended(&tool(&["set", &file, "web", "v1=50", "v2=50", "--dry-run"]));
+    let (out, _, code) = ended(&tool(&["set", "50/50", "--dry-run", "-f", &file]));
     assert!(
         out.starts_with(&format!("{file}: rule web: v1 80 → 50, v2 20 → 50; nothing is written\n\nrule web\n")),
         "{out}"
@@ -192,11 +202,14 @@ fn what_changes_nothing_and_what_is_only_tried_is_not_written() {
     assert_eq!((fs::read_to_string(&file).unwrap().as_str(), code), (PLUGIN, 0));
     assert_eq!(number(), before);
     // A pipe goes on with what came in.
-    let (out, error, code) = ended(&fed(&["set", "-", "web", "v2=20"], PLUGIN));
+    let (out, error, code) = ended(&fed(&["set", "v2=20", "-f", "-"], PLUGIN));
     assert_eq!((out.as_str(), code), (PLUGIN, 0));
     assert_eq!(error, "standard input: rule web has these weights already; nothing is written\n");
-    let (out, error, _) = ended(&fed(&["set", "-", "web", "v2=2", "--dry-run"], PLUGIN));
-    assert!(out.starts_with("standard input: rule web: v2 20 → 2; nothing is written\n") && error.is_empty(), "{out}");
+    let (out, error, _) = ended(&fed(&["set", "v2=2%", "-f", "-", "--dry-run"], PLUGIN));
+    assert!(
+        out.starts_with("standard input: rule web: v1 80 → 98, v2 20 → 2; nothing is written\n") && error.is_empty(),
+        "{out}"
+    );
 }
 
 #[test]
@@ -204,7 +217,7 @@ fn another_rule_with_faults_is_a_warning() {
     let folder = Folder::new("faults");
     let text = PLUGIN.replace("exact: geheim", "exakt: geheim");
     let file = folder.file("a.yaml", &text);
-    let (out, error, code) = ended(&tool(&["set", &file, "web", "v2=0"]));
+    let (out, error, code) = ended(&tool(&["rollback", "-f", &file]));
     assert_eq!(code, 1, "{out}{error}");
     assert!(
         error.lines().all(|line| line.starts_with("canary-split: warning: ")) && error.contains("rule testers is off")
@@ -220,7 +233,7 @@ fn a_file_is_replaced_behind_its_link_with_its_permissions() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
     let link = folder.0.join("link.yaml");
     symlink("real.yaml", &link).unwrap();
-    let (_, error, code) = ended(&tool(&["set", link.to_str().unwrap(), "web", "v2=0"]));
+    let (_, error, code) = ended(&tool(&["rollback", "-f", link.to_str().unwrap()]));
     assert_eq!((error.as_str(), code), ("", 0));
     assert!(link.is_symlink());
     assert_eq!(fs::read_to_string(&file).unwrap(), PLUGIN.replace("20}", "0}"));
@@ -231,10 +244,150 @@ fn a_file_is_replaced_behind_its_link_with_its_permissions() {
 #[test]
 fn programs_are_told_what_was_edited() {
     let folder = Folder::new("json");
-    let file = folder.file("a.yaml", PLUGIN);
-    let (out, _, code) = ended(&tool(&["set", &file, "--rollback", "web", "--output", "json"]));
+    let file = folder.file("a.yaml", &format!("{PLUGIN}      sticky: {{cookie: {{}}}}\n"));
+    let (out, _, code) = ended(&tool(&["rollback", "-f", &file, "web", "-o", "json"]));
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
     let edits = serde_json::json!([{"subset": "v2", "old": "20", "new": 0, "line": 11}]);
     assert_eq!((&json["edits"], &json["written"], &json["rule"], code), (&edits, &true.into(), &"web".into(), 0));
     assert_eq!(json["diff"]["differs"], true);
+    let parts = ["plugin", "old", "new", "moved", "gateways", "notes"].map(|part| json[part].clone());
+    let moved = f64::from(u32::MAX / 5) / 2_f64.powi(32);
+    let expected = serde_json::json!(["canary-split", {"v1": 80, "v2": 20}, {"v1": 80, "v2": 0}, moved, null, []]);
+    assert_eq!(serde_json::json!(parts), expected);
+    assert!(json["tookMs"].is_u64(), "{json}");
+}
+
+const KEEP: &str = "rules:
+- name: web
+  split:
+  - {subset: v1, weight: 60}
+  - subset: v2 # the new one
+    weight: 30
+  - subset: v3
+    weight: 10
+  sticky:
+    cookie: {}
+    onWeightChange: keep
+  guard: {margin: 2%}
+  ramp:
+    start: 2026-12-01T09:00:00Z
+    # slowly
+    steps:
+    - {after: 0s, weights: {v1: 60, v2: 30, v3: 10}}
+    - {after: 1h, weights: {v1: 0, v2: 90, v3: 10}}
+- {name: api, split: [{subset: v1, weight: 0}, {subset: v2, weight: 7}]}
+";
+
+/// A text after a rollback, what was said, and the exit code.
+fn rolled_back(text: &str, arguments: &[&str]) -> (String, String, i32) {
+    let folder = Folder::new(&format!("rollback-{:?}", std::thread::current().id()));
+    let file = folder.file("a.yaml", text);
+    let (out, error, code) = ended(&tool(&[&["rollback", "-f", &file], arguments].concat()));
+    (fs::read_to_string(&file).unwrap(), (out + &error).replace(&file, "FILE"), code)
+}
+
+#[test]
+fn a_rollback_does_what_is_right_for_each_rule_and_says_it() {
+    let ramp = KEEP.find("  ramp:").unwrap()..KEEP.find("- {name: api").unwrap();
+    let without = KEEP.replace(&KEEP[ramp], "");
+    let zero = without.replace("weight: 30", "weight: 0").replace("weight: 10", "weight: 0");
+    let gone = without.replace("  - subset: v2 # the new one\n    weight: 30\n  - subset: v3\n    weight: 10\n", "");
+    let plain = KEEP.replace("\n    onWeightChange: keep", "").replace("  guard: {margin: 2%}\n", "");
+    let plain_zero = zero.replace("\n    onWeightChange: keep", "").replace("  guard: {margin: 2%}\n", "");
+    let api = |text: &str| text.replace("weight: 0}, {subset: v2, weight: 7}", "weight: 7}, {subset: v2, weight: 0}");
+    let table: &[(&str, &[&str], &str, &[&str])] = &[
+        (
+            KEEP,
+            &["web"],
+            &zero,
+            &[
+                "FILE: rule web: v2 30 → 0, v3 10 → 0, ramp removed\n",
+                "  note: its ramp is removed: these weights stay until a new plan is written\n",
+                "  note: visitors who are kept in v2, v3 stay there (onWeightChange: keep); --evict sends them to stable\n",
+                "  note: a trip of its guard ends with this edit; the weight of 0 takes its place\n",
+            ],
+        ),
+        (
+            KEEP,
+            &["web", "--evict"],
+            &gone,
+            &[
+                "FILE: rule web: v2, v3 evicted, ramp removed\n",
+                "  note: evicted: the visitors of v2, v3 go to stable with their next request and are kept there; one that is back in the split begins with new visitors\n",
+            ],
+        ),
+        (
+            &plain,
+            &["web", "--evict"],
+            &plain_zero,
+            &[
+                "  note: --evict has nothing to do: rule web keeps nobody, and a weight of 0 sends everybody to stable\n",
+            ],
+        ),
+        (KEEP, &["api"], &api(KEEP), &["FILE: rule api: v1 0 → 7, v2 7 → 0\n"]),
+        (KEEP, &["--all"], &api(&zero), &["FILE: rule web: v2 30 → 0", "FILE: rule api: v1 0 → 7, v2 7 → 0\n"]),
+        (&api(&zero), &["--all"], &api(&zero), &["FILE: rule web has these weights already; nothing is written\n"]),
+        // Paused, or not begun yet.
+        (&KEEP.replace("    # slowly", "    pausedAt: 2026-12-01T09:10:00Z"), &["web"], &zero, &["ramp removed"]),
+        (&KEEP.replace("2026-12-01T09", "2036-12-01T09"), &["web"], &zero, &["ramp removed"]),
+        // Faults: weights, and optional fields.
+        (&without.replace("weight: 30", "weight: 30%"), &["web"], &zero, &["rule web: v2 ? → 0, v3 10 → 0\n"]),
+        (&KEEP.replace("after: 1h", "after: 1d"), &["web"], &zero, &["ramp removed\n"]),
+        (
+            &without.replace("2%", "two"),
+            &["web"],
+            &zero.replace("{margin: 2%}", "{}"),
+            &[
+                "v3 10 → 0, guard.margin removed\n",
+                "  note: guard.margin is removed, since it has a fault: rules[0].guard.margin: \"two\" is no percentage",
+            ],
+        ),
+        (
+            &without.replace("  guard:", "  gaurd:"),
+            &["web"],
+            &zero.replace("  guard: {margin: 2%}\n", ""),
+            &["v3 10 → 0, gaurd removed\n"],
+        ),
+        (
+            &without.replace("    cookie: {}", "    cookie: {ttl: 30d, path: /}"),
+            &["web"],
+            &zero.replace("    cookie: {}", "    cookie: {path: /}"),
+            &["sticky.cookie.ttl removed\n"],
+        ),
+    ];
+    for (before, arguments, after, said) in table {
+        let (text, told, code) = rolled_back(before, arguments);
+        assert_eq!((text.as_str(), code), (*after, 0), "{arguments:?} of {before}: {told}");
+        for line in *said {
+            assert!(told.contains(line), "{line} is not in {told}");
+        }
+    }
+}
+
+#[test]
+fn what_no_rollback_can_do_is_said() {
+    let refused = KEEP.replace("rules:\n", "header: Host\nrules:\n");
+    let matched = KEEP.replace("  guard:", "  match: [{uri: {}}]\n  guard:");
+    let table: &[(&str, &[&str], &str, i32)] = &[
+        (KEEP, &[], "FILE has several rules with a split; name one of them: web, api\n", 2),
+        (KEEP, &["shop"], "FILE has no rule \"shop\"; it has web, api\n", 2),
+        ("rules: []", &["--all"], "FILE has no rule with a split\n", 2),
+        (
+            &refused,
+            &["web"],
+            "the filter refuses the whole config, so that no rollback reaches the gateways: header: ",
+            1,
+        ),
+        (&matched, &["web"], "rule web has a fault that no rollback gets rid of: rules[0].match[0].uri: ", 1),
+    ];
+    for (text, arguments, problem, expected) in table {
+        let (after, told, code) = rolled_back(text, arguments);
+        assert_eq!((after.as_str(), code), (*text, *expected), "{told}");
+        assert!(told.starts_with(&format!("canary-split: {problem}")), "{told}");
+    }
+    // One that fails does not stop the others.
+    let (after, told, code) = rolled_back(&matched, &["--all"]);
+    let expected = matched.replace("weight: 0}, {subset: v2, weight: 7}", "weight: 7}, {subset: v2, weight: 0}");
+    assert_eq!((after, code), (expected, 1), "{told}");
+    assert!(told.contains("rule web has a fault that") && told.contains("rule api: v1 0 → 7, v2 7 → 0\n"), "{told}");
 }

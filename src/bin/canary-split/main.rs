@@ -4,18 +4,23 @@
 //! input → world → one folder a command → report
 //! ```
 //!
-//! Commands use `input`, `world` (how objects work together) and `report`. They do not use one another, except that `set` shows what `diff` finds.
+//! Commands use `input`, `world` (how objects work together) and `report`. They do not use one another, except that `set` and `rollback` do a
+//! `change`, which shows what `diff` finds.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
+mod change;
 mod check;
+mod cluster;
 mod diff;
 mod explain;
 mod input;
 mod report;
+mod rollback;
 mod schema;
 mod set;
 mod simulate;
+mod status;
 mod world;
 
 use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
@@ -31,7 +36,7 @@ use std::process::ExitCode;
 #[command(version)]
 struct Cli {
     /// How results are printed
-    #[arg(long, global = true, value_enum, default_value_t = Form::Text)]
+    #[arg(short, long, global = true, value_enum, default_value_t = Form::Text)]
     output: Form,
     /// When to use colours; never if NO_COLOR is set, unless asked for
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto)]
@@ -63,14 +68,30 @@ enum Command {
         after_help = "Examples:\n  canary-split explain --config wasmplugin.yaml -H x-user:alice https://shop.example.com/cart\n  canary-split explain --config wasmplugin.yaml --now 2026-12-01T12:00:00Z shop.example.com"
     )]
     Explain(Box<explain::Options>),
-    /// Set weights in a file, or pause a ramp and let it go on, and change nothing else; print who moves
+    /// Set the weights of a rule, or pause a ramp and let it go on; print who moves
     ///
-    /// It ends with 0 if that was done, 1 if it was done and another rule of the config has faults, 2 if nothing was done.
-    /// Nothing is done if any document of the file cannot be read: it may hold the same rule, and the edit would be half of one.
+    /// Nothing else in the file changes. It ends with 0 if that was done, 1 if it was done and another rule of the config has faults,
+    /// 2 if nothing was done.
     #[command(
-        after_help = "Examples:\n  canary-split set wasmplugin.yaml shop v1=75 v2=25 --dry-run\n  canary-split set wasmplugin.yaml shop --rollback\n  canary-split set wasmplugin.yaml shop --pause\n  canary-split set wasmplugin.yaml shop --resume"
+        after_help = "Examples:\n  canary-split set v2=25% -f wasmplugin.yaml --dry-run\n  canary-split set shop v1=75 v2=25 -f wasmplugin.yaml\n  canary-split set shop 75/25 -f wasmplugin.yaml\n  canary-split set shop --pause -f wasmplugin.yaml\n  canary-split set shop --resume -f wasmplugin.yaml"
     )]
     Set(set::Options),
+    /// Show what is in force on every gateway pod, what was decided, and what arrived
+    ///
+    /// It ends with 0 if all is well, 1 if something was found, 2 if the cluster cannot be read. Shares are of the requests
+    /// between two looks.
+    #[command(
+        after_help = "Examples:\n  canary-split status\n  canary-split status shop --watch\n  canary-split status -n istio-system --output json"
+    )]
+    Status(status::Options),
+    /// Roll back: set every canary of a rule to 0, whatever state the rule is in; print who moves
+    ///
+    /// A ramp is removed, and what makes the rule faulty too, if it can do without. It ends with 0 if that was done, 1 if a rule has
+    /// a fault that has to be fixed first, 2 if nothing was done.
+    #[command(
+        after_help = "Examples:\n  canary-split rollback -f wasmplugin.yaml\n  canary-split rollback shop --evict -f wasmplugin.yaml\n  canary-split rollback --all -f wasmplugin.yaml"
+    )]
+    Rollback(rollback::Options),
     /// Simulate who moves when weights are edited: next to other schemes, day by day, or by a ramp; and when a guard trips
     ///
     /// With --days visitors come for the first time evenly over the days, and each of them comes again on each later day with
@@ -117,7 +138,9 @@ fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<u8, Strin
         Command::Check(options) => return check::run(options, output, out),
         Command::Diff(options) => return diff::run(options, output, out),
         Command::Explain(options) => return explain::run(options, output, out),
-        Command::Set(options) => set::run(options, output, out),
+        Command::Status(options) => return status::run(options, output, out),
+        Command::Set(options) => return set::run(options, output, out),
+        Command::Rollback(options) => return rollback::run(options, output, out),
         Command::Simulate(options) => return simulate::run(options, output, out),
         Command::Schema(options) => schema::run(options, out).map(|()| true),
         Command::Completion { shell } => {

@@ -41,6 +41,9 @@ mod unchosen;
 mod websocket;
 mod weights;
 
+use crate::cluster::health;
+use crate::cluster::inventory::Inventory;
+use crate::cluster::reading::Reading;
 use crate::input::manifest::{Objects, Unknown};
 use crate::input::sources::{self, Input};
 use crate::input::time;
@@ -58,7 +61,7 @@ use std::rc::Rc;
 use together::Worlds;
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 30] = [
+pub const CODES: [&[&Code]; 31] = [
     &config::CODES,
     &duplicates::CODES,
     &parts::CODES,
@@ -89,6 +92,7 @@ pub const CODES: [&[&Code]; 30] = [
     &redirect::CODES,
     &domain::CODES,
     &rollout::CODES,
+    &health::CODES,
 ];
 
 /// What to check.
@@ -185,6 +189,26 @@ fn look(options: &Options, is_known: &dyn Fn(&str) -> bool) -> Result<Said, Stri
     let mut seen = HashSet::new();
     notes.retain(|note| seen.insert(note.clone()));
     Ok(Said { objects, configs, findings, notes, unreadable })
+}
+
+/// All that is wrong in a cluster: with its manifests, and, where they were asked, with what the gateways say.
+pub fn of_cluster(
+    inventory: &Inventory,
+    reading: Option<&Reading>,
+    now: Second,
+    notes: &mut Vec<String>,
+) -> Vec<Finding> {
+    let objects = &inventory.objects;
+    let is_known = |name: &str| CODES.into_iter().flatten().any(|code| code.name == name);
+    let mut findings = check(objects, now);
+    if let Some(reading) = reading {
+        findings.extend(health::findings(&World::of(objects), inventory, reading));
+    }
+    allow::retain(objects, &mut findings, notes, &is_known);
+    places::add(objects, &mut findings);
+    order(objects, &mut findings);
+    secrets::hide(objects, &mut findings, notes);
+    findings
 }
 
 fn say(said: &Said, output: Output, out: &mut impl Write) -> io::Result<()> {

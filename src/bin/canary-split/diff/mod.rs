@@ -18,6 +18,7 @@ use crate::input::time;
 use crate::input::unreadable::{self, Unreadable};
 use crate::report::fault::{self, FaultAt};
 use crate::report::output::Output;
+use crate::report::share::Share;
 use canary_split::rollout::ramp::Second;
 use config::PluginDiff;
 use rule::Change;
@@ -108,6 +109,12 @@ impl Diff {
     /// Whether nothing differs in effect.
     pub fn is_empty(&self) -> bool {
         self.plugins.iter().all(|plugin| plugin.change == Change::Same)
+    }
+
+    /// The share of the visitors of a rule who move; `None`: it is new, gone or the same as before.
+    pub fn moved(&self, rule: &str) -> Option<f64> {
+        let rule = self.plugins.iter().flat_map(|plugin| &plugin.rules).find(|diff| diff.rule == rule)?;
+        rule.visitors.iter().map(|visitors| visitors.moved).max().map(Share::fraction)
     }
 
     /// Whether there are faults in either.

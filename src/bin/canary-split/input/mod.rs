@@ -13,4 +13,5 @@ pub mod template;
 pub mod time;
 pub mod told;
 pub mod unreadable;
+pub mod weights;
 pub mod yaml;

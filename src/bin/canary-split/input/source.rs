@@ -14,6 +14,8 @@ pub struct Source {
     pub text: String,
     /// The folder of the kustomization that it was rendered from.
     pub rendered_from: Option<PathBuf>,
+    /// Whether it is what the API server says: its lines are in no file.
+    pub is_living: bool,
     /// Where its lines begin.
     lines: OnceCell<Vec<usize>>,
     /// How many characters begin before each step of bytes.
@@ -30,9 +32,15 @@ impl Source {
             name: name.into(),
             text: text.into(),
             rendered_from: None,
+            is_living: false,
             lines: OnceCell::new(),
             characters: OnceCell::new(),
         }
+    }
+
+    /// What the API server says of an object.
+    pub fn living(title: String, text: String) -> Source {
+        Source { is_living: true, ..Source::new(title, text) }
     }
 
     /// The same, rendered from a folder.
@@ -42,7 +50,8 @@ impl Source {
 
     /// The same with another text.
     pub fn with(&self, text: String) -> Source {
-        Source { rendered_from: self.rendered_from.clone(), ..Source::new(self.name.clone(), text) }
+        let (rendered_from, is_living) = (self.rendered_from.clone(), self.is_living);
+        Source { rendered_from, is_living, ..Source::new(self.name.clone(), text) }
     }
 
     fn lines(&self) -> &[usize] {

@@ -1,7 +1,7 @@
 //! `--now`: a moment, by the clock or as it is given.
 
 use canary_split::rollout::ramp::Second;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -18,4 +18,12 @@ pub fn read(text: &str) -> Result<Second, String> {
 /// The time that is given, or the clock's.
 pub fn or_clock(given: Option<Second>) -> Second {
     given.unwrap_or_else(|| Second(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())))
+}
+
+/// A duration of at least a second, as in `5s` or `1m30s`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    match canary_split::config::seconds(text, "").map_err(|problem| format!("{text:?} {problem}"))? {
+        0 => Err(format!("{text:?} is less than 1s")),
+        seconds => Ok(Duration::from_secs(seconds.into())),
+    }
 }

@@ -90,8 +90,8 @@ struct Listed<'f> {
     severity: Severity,
     message: &'f str,
     file: &'f str,
-    line: usize,
-    column: usize,
+    line: Option<usize>,
+    column: Option<usize>,
     text: String,
     object: Option<&'f str>,
     path: Option<&'f str>,
@@ -135,15 +135,18 @@ impl Finding {
         let snippet = Snippet::source(text).line_start(line).annotation(AnnotationKind::Primary.span(pointed));
         let group = level.primary_title(&self.message).id(self.code.name);
         // Of a line that is cut the columns are not those of the file.
-        let group = if self.source.line(self.span.start).0.len() == text.len() {
+        let group = if self.source.is_living {
+            group.element(annotate_snippets::Origin::path(&self.source.name))
+        } else if self.source.line(self.span.start).0.len() == text.len() {
             group.element(snippet.path(&self.source.name))
         } else {
             group
                 .element(annotate_snippets::Origin::path(&self.source.name).line(line).char_column(column))
                 .element(snippet)
         };
-        // The lines of what was rendered are in no file.
-        let place = self.place.as_ref().filter(|_| self.source.rendered_from.is_some()).map(Place::to_string);
+        // The lines of what was rendered, or is in the cluster, are in no file.
+        let is_in_no_file = self.source.rendered_from.is_some() || self.source.is_living;
+        let place = self.place.as_ref().filter(|_| is_in_no_file).map(Place::to_string);
         let place = place.iter().map(|place| Level::NOTE.message(place.as_str()));
         let group = group.elements(place);
         let report = [group.element(Level::NOTE.message(self.code.why)).element(Level::HELP.message(self.code.fix))];
@@ -153,7 +156,8 @@ impl Finding {
 
     /// As an entry of a list in JSON.
     pub fn to_json(&self) -> serde_json::Value {
-        let (line, column) = self.source.position(self.span.start);
+        let position = (!self.source.is_living).then(|| self.source.position(self.span.start));
+        let (line, column) = position.unzip();
         let text = self.pointed().0.to_owned();
         let place = self.place.as_ref();
         let Code { name, severity, why, fix } = *self.code;

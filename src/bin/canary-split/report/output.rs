@@ -43,3 +43,11 @@ fn is_colourful(choice: ColorChoice) -> bool {
         ColorChoice::Auto => io::stdout().is_terminal() && is_wanted(),
     }
 }
+
+/// How many columns a line may have: those of the terminal, or $COLUMNS; elsewhere any number.
+pub fn width() -> usize {
+    let given = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let is_terminal = io::stdout().is_terminal();
+    let of_terminal = || terminal_size::terminal_size().filter(|_| is_terminal).map(|(width, _)| usize::from(width.0));
+    given.or_else(of_terminal).filter(|columns| *columns > 0).unwrap_or(usize::MAX)
+}

@@ -23,6 +23,11 @@ impl Share {
         Share(u128::from(these) * u128::from(those))
     }
 
+    /// As a number of 0 to 1.
+    pub fn fraction(self) -> f64 {
+        self.0 as f64 / 2_f64.powi(64)
+    }
+
     /// The number of draws, if it is a whole one.
     pub fn draws(self) -> Option<u64> {
         u64::try_from(self.0 >> 32).ok().filter(|_| self.0.trailing_zeros() >= 32)
@@ -70,7 +75,7 @@ impl Serialize for Share {
             share: f64,
             draws: Option<u64>,
         }
-        Parts { share: self.0 as f64 / 2_f64.powi(64), draws: self.draws() }.serialize(serializer)
+        Parts { share: self.fraction(), draws: self.draws() }.serialize(serializer)
     }
 }
 

@@ -1,0 +1,288 @@
+//! Changes of rules in the cluster: shown, asked for, written, and awaited on every gateway.
+
+use super::edit::{Edit, Step};
+use super::file::Target;
+use super::print::{Place, Told, Way, say};
+use super::rule::{self, Chosen};
+use super::{Change, Refusal};
+use crate::cluster::inventory::{Extent, Inventory};
+use crate::cluster::patch::{self, Refused};
+use crate::cluster::rollout::{self, Reached};
+use crate::diff::Diff;
+use crate::input::manifest::{Object, Objects, PluginConfig};
+use crate::input::sources::{Source, Unit};
+use crate::report::output::Output;
+use kube::Client;
+use serde_json::{Value, json};
+use std::io::{self, IsTerminal, Write};
+use std::rc::Rc;
+use std::time::Instant;
+
+/// What shall be done to a rule of a config.
+pub type Job<'j> = &'j dyn Fn(&PluginConfig, Chosen) -> Result<Change, Refusal>;
+
+/// Which rules it shall be done to.
+#[derive(Clone, Copy)]
+pub enum Rules<'n> {
+    /// The one of this name; without a name the only one that has a split.
+    One(Option<&'n str>),
+    /// Each that has a split.
+    All,
+}
+
+/// A plugin that is to be written.
+struct Plan {
+    object: Object,
+    old: PluginConfig,
+    new: PluginConfig,
+    told: Vec<Told>,
+}
+
+/// Does it; the exit code.
+pub fn run(target: &Target, rules: Rules, job: Job, output: Output) -> Result<u8, String> {
+    if !target.yes && !target.dry_run && !io::stdin().is_terminal() {
+        return Err("nobody can be asked here: give --yes, or --dry-run".to_owned());
+    }
+    target.access.run(|client| change(client, target, rules, job, output))
+}
+
+async fn change(client: Client, target: &Target, rules: Rules<'_>, job: Job<'_>, output: Output) -> Result<u8, String> {
+    let begun = Instant::now();
+    let inventory = Inventory::read(&client, target.access.namespace.as_deref(), Extent::Plugins).await?;
+    let (plans, is_partial) = match plans(&inventory, target, rules, job)? {
+        Ok(planned) => planned,
+        Err(fault) => {
+            eprintln!("canary-split: {fault}");
+            return Ok(1);
+        }
+    };
+    let is_list = matches!(rules, Rules::All);
+    let is_edit = plans.iter().flat_map(|plan| &plan.told).any(|told| !told.change.edits.is_empty());
+    let mut is_good = !is_partial;
+    if let Output::Text { .. } = output {
+        for plan in &plans {
+            plan.show(&inventory, target, output).map_err(|error| error.to_string())?;
+        }
+    }
+    if is_edit && !target.dry_run && !target.yes && !agrees(&plans)? {
+        return Err("nothing was written".to_owned());
+    }
+    let mut listed = Vec::new();
+    for plan in plans {
+        let has_edits = plan.told.iter().any(|told| !told.change.edits.is_empty());
+        let written = if has_edits && !target.dry_run {
+            match patch::patch(&client, &inventory.versions, &plan.object, &plan.patch()).await {
+                Ok(object) => Some(config_of(&object)?),
+                Err(Refused::Changed) => {
+                    let title = plan.object.title();
+                    eprintln!(
+                        "canary-split: {title} was changed by somebody else meanwhile; nothing was written: look again"
+                    );
+                    return Ok(1);
+                }
+                Err(Refused::Said(why)) => return Err(why),
+            }
+        } else {
+            None
+        };
+        let in_force = written.as_ref().unwrap_or(&plan.old);
+        let reached = if target.dry_run {
+            None
+        } else {
+            Some(rollout::wait(&client, &inventory, in_force, target.timeout).await?)
+        };
+        let took_ms = begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+        is_good &= reached.as_ref().is_none_or(|reached| reached.behind.is_empty() && reached.total > 0);
+        match output {
+            Output::Json => listed.extend(plan.to_json(target, written.is_some(), reached.as_ref(), took_ms)),
+            Output::Text { .. } => tell(reached.as_ref(), target, took_ms),
+        }
+    }
+    if let Output::Json = output {
+        let json = if is_list { Value::from(listed) } else { listed.pop().unwrap_or_default() };
+        writeln!(io::stdout(), "{json:#}").map_err(|error| error.to_string())?;
+    }
+    Ok(u8::from(!is_good))
+}
+
+/// How far it has got, in words.
+fn tell(reached: Option<&Reached>, target: &Target, took_ms: u64) {
+    let Some(Reached { current, total, behind }) = reached else { return };
+    let seconds = took_ms as f64 / 1000.0;
+    if *total == 0 {
+        println!(
+            "\nno gateway pod has this plugin: nothing is in force anywhere; canary-split check --cluster says why"
+        );
+    } else if behind.is_empty() {
+        println!("\nin force on {current} of {total} gateway pods after {seconds:.1} s");
+    } else {
+        println!("\nin force on {current} of {total} gateway pods after {} s; not on:", target.timeout.as_secs());
+        behind.iter().for_each(|pod| println!("  {pod}"));
+    }
+}
+
+/// What is to be done to each plugin, and whether a rule could not be changed; or the fault that prevents the only change.
+fn plans(
+    inventory: &Inventory,
+    target: &Target,
+    rules: Rules,
+    job: Job,
+) -> Result<Result<(Vec<Plan>, bool), String>, String> {
+    let all: Vec<PluginConfig> = inventory.objects.configs().filter(|config| config.object.is_some()).collect();
+    let mut plugins = all.clone();
+    if let Some(wanted) = &target.plugin {
+        plugins.retain(|config| {
+            config.title() == *wanted || config.object.as_ref().is_some_and(|object| object.name == *wanted)
+        });
+    }
+    let titles = |of: &[PluginConfig]| of.iter().map(PluginConfig::title).collect::<Vec<_>>().join(", ");
+    if plugins.is_empty() {
+        let place = target.access.namespace.as_ref().map(|name| format!(" in namespace {name}")).unwrap_or_default();
+        return Err(match &target.plugin {
+            Some(wanted) if !all.is_empty() => format!("no plugin {wanted}{place}; there are {}", titles(&all)),
+            _ => format!("no WasmPlugin of this filter{place}"),
+        });
+    }
+    let mut is_partial = false;
+    let mut plans = Vec::new();
+    match rules {
+        Rules::One(name) => {
+            let has = |config: &&PluginConfig| match name {
+                Some(name) => rule::names(config).any(|own| own == name),
+                None => !rule::all(config).is_empty(),
+            };
+            let having: Vec<&PluginConfig> = plugins.iter().filter(has).collect();
+            let config = match (having.as_slice(), plugins.as_slice()) {
+                ([config], _) => (*config).clone(),
+                ([], [config]) => config.clone(),
+                ([], several) => {
+                    let what = name.map_or("a rule with a split".to_owned(), |name| format!("a rule {name}"));
+                    return Err(format!("none of the plugins {} has {what}", titles(several)));
+                }
+                (several, _) => {
+                    let what = name.map_or("rules with a split".to_owned(), |name| format!("a rule {name}"));
+                    let titles: Vec<_> = several.iter().map(|config| config.title()).collect();
+                    return Err(format!("several plugins have {what}; choose by --plugin: {}", titles.join(", ")));
+                }
+            };
+            let chosen = rule::choose(&config, name)?;
+            match job(&config, chosen) {
+                Ok(change) => plans.push(Plan::of(config, vec![change])?),
+                Err(Refusal::Wrong(why)) => return Err(why),
+                Err(Refusal::Fault(why)) => return Ok(Err(why)),
+            }
+        }
+        Rules::All => {
+            for config in plugins {
+                let mut changes = Vec::new();
+                for chosen in rule::all(&config) {
+                    match job(&config, chosen) {
+                        Ok(change) => changes.push(change),
+                        Err(refusal) => {
+                            eprintln!("canary-split: {}: {}", config.title(), refusal.text());
+                            is_partial = true;
+                        }
+                    }
+                }
+                if !changes.is_empty() {
+                    plans.push(Plan::of(config, changes)?);
+                }
+            }
+            if plans.is_empty() && !is_partial {
+                return Err("no rule has a split".to_owned());
+            }
+        }
+    }
+    Ok(Ok((plans, is_partial)))
+}
+
+/// Whether somebody at the terminal wants it.
+fn agrees(plans: &[Plan]) -> Result<bool, String> {
+    let titles: Vec<String> = plans.iter().map(|plan| plan.object.title()).collect();
+    eprint!("\nwrite this to {}? [y/N] ", titles.join(", "));
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(|error| error.to_string())?;
+    Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
+}
+
+impl Plan {
+    fn of(old: PluginConfig, changes: Vec<Change>) -> Result<Plan, String> {
+        let object = old.object.clone().ok_or("not a plugin")?;
+        let mut json: Value = serde_json::from_str(&object.node.to_json()).map_err(|error| error.to_string())?;
+        for change in &changes {
+            if let Some(rule) = json.pointer_mut(&format!("{}/rules/{}", base(&object), change.index)) {
+                change.edits.iter().for_each(|edit| edit.apply(rule));
+            }
+        }
+        let new = config_of(&json)?;
+        let told = changes.into_iter().map(|change| Told { change, done: Vec::new() }).collect();
+        Ok(Plan { object, old, new, told })
+    }
+
+    /// What the API server is asked to do: nothing, if the object or the place of a rule is not what it was.
+    fn patch(&self) -> Value {
+        let mut operations = Vec::new();
+        let version = self.object.text(&["metadata", "resourceVersion"]);
+        operations.extend(
+            version.map(|version| json!({"op": "test", "path": "/metadata/resourceVersion", "value": version})),
+        );
+        for Told { change, .. } in &self.told {
+            let rule = format!("{}/rules/{}", base(&self.object), change.index);
+            operations.push(json!({"op": "test", "path": format!("{rule}/name"), "value": change.rule}));
+            operations.extend(change.edits.iter().map(|Edit { path, new }| {
+                let path = format!("{rule}{}", path.iter().map(pointer).collect::<String>());
+                match new {
+                    // An item is replaced; a field is added or replaced.
+                    Some(new) => json!({"op": "add", "path": path, "value": new}),
+                    None => json!({"op": "remove", "path": path}),
+                }
+            }));
+        }
+        Value::from(operations)
+    }
+
+    fn diff(&self, target: &Target) -> Diff {
+        Diff::between(std::slice::from_ref(&self.old), std::slice::from_ref(&self.new), target.now())
+    }
+
+    fn show(&self, inventory: &Inventory, target: &Target, output: Output) -> io::Result<()> {
+        let way = Way { is_dry: target.dry_run, is_written: false, is_list: false, took_ms: 0 };
+        let place = Place { name: self.object.title(), plugin: Some(self.old.title()), gateways: None };
+        let mut out = io::stdout().lock();
+        say(&place, &self.told, &self.diff(target), &way, output, &mut out)?;
+        match inventory.manager(&self.object) {
+            Some(manager) => writeln!(out, "note: {} is managed by {}", self.object.title(), manager.said()),
+            None => Ok(()),
+        }
+    }
+
+    fn to_json(&self, target: &Target, is_written: bool, reached: Option<&Reached>, took_ms: u64) -> Vec<Value> {
+        let way = Way { is_dry: target.dry_run, is_written, is_list: true, took_ms };
+        let gateways = reached
+            .map(|reached| json!({"current": reached.current, "total": reached.total, "behind": reached.behind}));
+        let place = Place { name: self.object.title(), plugin: Some(self.old.title()), gateways };
+        super::print::listed(&place, &self.told, &self.diff(target), &way)
+    }
+}
+
+/// Where a plugin has its config.
+fn base(object: &Object) -> &'static str {
+    if object.kind == "TrafficExtension" { "/spec/wasm/pluginConfig" } else { "/spec/pluginConfig" }
+}
+
+/// A step of a JSON Pointer (RFC 6901).
+fn pointer(step: &Step) -> String {
+    match step {
+        Step::Field(name) => format!("/{}", name.replace('~', "~0").replace('/', "~1")),
+        Step::Item(at) => format!("/{at}"),
+    }
+}
+
+/// The config of a plugin as the API server has it.
+fn config_of(object: &Value) -> Result<PluginConfig, String> {
+    let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    let title = format!("{} {}/{}", text("/kind"), text("/metadata/namespace"), text("/metadata/name"));
+    let source = Source::living(title.clone(), format!("{object:#}\n"));
+    let objects = Objects::of(&Unit { folder: String::new(), sources: vec![Rc::new(source)] })?;
+    objects.configs().next().ok_or_else(|| format!("{title} is no plugin of this filter any more"))
+}

@@ -1,0 +1,83 @@
+//! How the API server is reached: as `kubectl` does.
+
+use super::refusal;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Which cluster, and which part of it.
+#[derive(Clone, clap::Args)]
+#[command(next_help_heading = "Cluster")]
+pub struct Access {
+    /// Look at the plugins of this namespace alone; those of all namespaces if it is not given
+    #[arg(short, long)]
+    pub namespace: Option<String>,
+    /// The context of the kubeconfig; its current one if it is not given
+    #[arg(long)]
+    pub context: Option<String>,
+    /// The kubeconfig; $KUBECONFIG or ~/.kube/config if it is not given
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+}
+
+/// How long to wait for a connection to the API server.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long to wait for its answer.
+const ANSWER: Duration = Duration::from_secs(30);
+
+impl Access {
+    /// Runs what needs the cluster.
+    pub fn run<T, F: Future<Output = Result<T, String>>>(&self, job: impl FnOnce(Client) -> F) -> Result<T, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
+        runtime.block_on(async { job(self.client().await?).await })
+    }
+
+    async fn client(&self) -> Result<Client, String> {
+        let mut config = self.config().await?;
+        config.connect_timeout = Some(CONNECT);
+        config.read_timeout = Some(ANSWER);
+        Client::try_from(config).map_err(|error| refusal::said(&error))
+    }
+
+    async fn config(&self) -> Result<Config, String> {
+        let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
+        let Some(kubeconfig) = self.kubeconfig()? else {
+            return Config::incluster().map_err(|_| NO_CLUSTER.to_owned());
+        };
+        let contexts: Vec<_> = kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
+        if let Some(wanted) = &self.context
+            && !contexts.contains(wanted)
+        {
+            return Err(format!("the kubeconfig has no context {wanted}; it has {}", listed(&contexts)));
+        }
+        if self.context.is_none() && kubeconfig.current_context.as_deref().unwrap_or_default().is_empty() {
+            return Err(format!("the kubeconfig has no current context; choose by --context: {}", listed(&contexts)));
+        }
+        Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| format!("the kubeconfig: {error}"))
+    }
+
+    /// `None`: there is none, as in a pod.
+    fn kubeconfig(&self) -> Result<Option<Kubeconfig>, String> {
+        if let Some(file) = &self.kubeconfig {
+            return match Kubeconfig::read_from(file) {
+                Ok(read) => Ok(Some(read)),
+                Err(error) => Err(format!("{}: {}", file.display(), refusal::innermost(&error))),
+            };
+        }
+        let is_given = std::env::var_os("KUBECONFIG").is_some_and(|paths| !paths.is_empty());
+        let home = std::env::home_dir().map(|home| home.join(".kube/config"));
+        if !is_given && home.is_none_or(|home| !home.exists()) {
+            return Ok(None);
+        }
+        Kubeconfig::read().map(Some).map_err(|error| format!("the kubeconfig: {}", refusal::innermost(&error)))
+    }
+}
+
+const NO_CLUSTER: &str = "no cluster: neither --kubeconfig nor $KUBECONFIG nor ~/.kube/config; for files give -f FILE";
+
+fn listed(contexts: &[String]) -> String {
+    if contexts.is_empty() { "none".to_owned() } else { contexts.join(", ") }
+}

@@ -1,0 +1,132 @@
+//! Envoy's admin interface in a gateway pod, through a port-forward, as istioctl does: how many requests each cluster has got.
+
+use super::refusal;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, Client, Error};
+use serde::Deserialize;
+use std::collections::HashMap;
+
+/// Where Envoy's admin interface is, on the loopback of the pod.
+const PORT: u16 = 15000;
+
+/// The requests that each cluster has got since its hosts are known, by the cluster's name.
+pub type Arrived = HashMap<String, u64>;
+
+/// Why it is not known: a missing right, or a pod that does not answer.
+#[derive(Debug)]
+pub struct Unknown(pub String);
+
+/// What arrived.
+pub async fn arrived(client: &Client, namespace: &str, pod: &str) -> Result<Arrived, Unknown> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let mut forwarder = pods.portforward(pod, &[PORT]).await.map_err(|error| match &error {
+        Error::UpgradeConnection(kube::client::UpgradeConnectionError::ProtocolSwitch(status))
+            if status.as_u16() == 403 =>
+        {
+            Unknown(format!("no right to port-forward to pods (pods/portforward) in namespace {namespace}"))
+        }
+        error => Unknown(format!("port-forward to {namespace}/{pod}: {}", refusal::innermost(error))),
+    })?;
+    let silent = |why: String| Unknown(format!("port-forward to {namespace}/{pod}, port {PORT}: {why}"));
+    let stream = forwarder.take_stream(PORT).ok_or_else(|| silent("no stream".to_owned()))?;
+    let body = get(TokioIo::new(stream), "/clusters?format=json").await.map_err(silent)?;
+    forwarder.abort();
+    read(&body).map_err(silent)
+}
+
+async fn get(stream: TokioIo<tokio::io::DuplexStream>, path: &str) -> Result<Bytes, String> {
+    let said = |error: hyper::Error| error.to_string();
+    let (mut sender, connection) = http1::handshake(stream).await.map_err(said)?;
+    let request = hyper::Request::get(path).header("host", "localhost").body(Empty::<Bytes>::new());
+    let request = request.map_err(|error| error.to_string())?;
+    let answered = async {
+        let response = sender.send_request(request).await.map_err(said)?;
+        Ok(response.into_body().collect().await.map_err(said)?.to_bytes())
+    };
+    // The connection has to be driven until the answer is there.
+    tokio::pin!(answered);
+    tokio::select! {
+        answer = &mut answered => answer,
+        ended = connection => match ended {
+            Err(error) => Err(error.to_string()),
+            Ok(()) => answered.await,
+        },
+    }
+}
+
+#[derive(Deserialize)]
+struct Clusters {
+    #[serde(default)]
+    cluster_statuses: Vec<Cluster>,
+}
+
+#[derive(Deserialize)]
+struct Cluster {
+    name: String,
+    #[serde(default)]
+    host_statuses: Vec<Host>,
+}
+
+#[derive(Deserialize)]
+struct Host {
+    #[serde(default)]
+    stats: Vec<Stat>,
+}
+
+#[derive(Deserialize)]
+struct Stat {
+    name: String,
+    #[serde(default)]
+    value: Option<Number>,
+}
+
+/// Envoy writes 64-bit numbers as strings.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Number {
+    Text(String),
+    Number(u64),
+}
+
+fn read(body: &[u8]) -> Result<Arrived, String> {
+    let clusters: Clusters = serde_json::from_slice(body).map_err(|error| format!("/clusters: {error}"))?;
+    let requests = |stat: &Stat| match &stat.value {
+        Some(Number::Text(text)) => text.parse().unwrap_or(0),
+        Some(Number::Number(number)) => *number,
+        None => 0,
+    };
+    let sum = |cluster: &Cluster| {
+        let stats = cluster.host_statuses.iter().flat_map(|host| &host.stats);
+        stats.filter(|stat| stat.name == "rq_total").map(requests).sum::<u64>()
+    };
+    let mut arrived = Arrived::new();
+    for cluster in clusters.cluster_statuses {
+        let sum = sum(&cluster);
+        *arrived.entry(cluster.name).or_default() += sum;
+    }
+    Ok(arrived)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn requests_are_summed_over_the_hosts_of_a_cluster() {
+        let text = br#"{"cluster_statuses": [
+            {"name": "outbound|80|v1|shop.shop.svc.cluster.local", "host_statuses": [
+                {"stats": [{"name": "cx_total", "value": "9"}, {"name": "rq_total", "value": "40"}]},
+                {"stats": [{"name": "rq_total", "value": "2"}, {"name": "rq_error"}]}]},
+            {"name": "outbound|80|v2|shop.shop.svc.cluster.local", "host_statuses": [{"stats": [{"name": "rq_total"}]}]},
+            {"name": "empty"}]}"#;
+        let arrived = read(text).unwrap();
+        assert_eq!(arrived["outbound|80|v1|shop.shop.svc.cluster.local"], 42);
+        assert_eq!(arrived["outbound|80|v2|shop.shop.svc.cluster.local"], 0);
+        assert_eq!(arrived["empty"], 0);
+        assert!(read(b"upstream connect error").is_err());
+    }
+}

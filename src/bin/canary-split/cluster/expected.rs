@@ -1,0 +1,145 @@
+//! Where the requests of each subset should arrive: the route, Envoy's clusters, and the pods behind them.
+
+use super::pods::Pod;
+use crate::world::World;
+use crate::world::labels::Labels;
+use crate::world::plugin::Named;
+use crate::world::routing::Destination;
+use crate::world::site::Site;
+use serde::Serialize;
+
+/// Where the requests of one subset of a rule should arrive.
+#[derive(Debug, Default)]
+pub struct Expected {
+    /// `NAMESPACE/NAME http[PLACE]` of the route that they meet first.
+    pub route: Option<String>,
+    /// What Envoy calls where they go; empty if it is not known.
+    pub clusters: Vec<Cluster>,
+    /// The pods there.
+    pub pods: Option<Pods>,
+}
+
+/// The pods of a subset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Pods {
+    /// Those that get requests.
+    pub ready: usize,
+    /// Those that run.
+    pub total: usize,
+}
+
+/// A cluster of Envoy's: `outbound|PORT|SUBSET|HOST`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// `None`: whichever the Service has.
+    port: Option<u32>,
+    subset: String,
+    /// The host, or the beginning of it up to the cluster's domain.
+    host: String,
+}
+
+impl Cluster {
+    fn of(destination: &Destination) -> Cluster {
+        let host = match destination.service() {
+            Some(service) => format!("{}.{}.svc.", service.name, service.namespace),
+            None => destination.host.1.to_owned(),
+        };
+        let subset = destination.subset.map(|(_, subset)| subset.to_owned()).unwrap_or_default();
+        Cluster { port: destination.port.map(|(_, port)| port), subset, host }
+    }
+
+    /// Whether Envoy's cluster of this name is this one.
+    pub fn is(&self, name: &str) -> bool {
+        let mut parts = name.splitn(4, '|');
+        let (kind, port, subset, host) = (parts.next(), parts.next(), parts.next(), parts.next());
+        let is_host =
+            |host: &str| if self.host.ends_with(".svc.") { host.starts_with(&*self.host) } else { host == self.host };
+        kind == Some("outbound")
+            && subset == Some(&*self.subset)
+            && host.is_some_and(is_host)
+            && self.port.is_none_or(|own| port == Some(&*own.to_string()))
+    }
+}
+
+/// What is expected of a subset of a rule, by the sites of that rule.
+pub fn of(world: &World, sites: &[&Site], named: &Named, pods: &[Pod]) -> Expected {
+    let mut expected = Expected::default();
+    let mut own: Vec<&Destination> = Vec::new();
+    for site in sites {
+        for class in site.classes(&named.subset.header_value) {
+            for table in &site.tables {
+                for met in table.met(&class.known()) {
+                    let (service, route) = (met.step.service, met.step.route);
+                    let place = service.routes.iter().position(|each| std::ptr::eq(each, route)).unwrap_or_default();
+                    let title = || format!("{}/{} http[{place}]", service.object.namespace, service.object.name);
+                    if !route.destinations.is_empty() {
+                        expected.route.get_or_insert_with(title);
+                    }
+                    own.extend(&route.destinations);
+                }
+            }
+        }
+    }
+    // Weights that are left in a route lead to other subsets too: what a destination is called says whose it is.
+    let all = sites.iter().flat_map(|site| site.routes()).flat_map(|(_, route)| &route.destinations);
+    let mut called: Vec<&Destination> = all.filter(|destination| destination.is_called(&named.subset.name)).collect();
+    if called.is_empty() {
+        called = own;
+    }
+    for destination in called {
+        let cluster = Cluster::of(destination);
+        if expected.clusters.contains(&cluster) {
+            continue;
+        }
+        if let Some(there) = pods_of(world, destination, pods) {
+            let sum = expected.pods.get_or_insert_default();
+            (sum.ready, sum.total) = (sum.ready.max(there.ready), sum.total.max(there.total));
+        }
+        expected.clusters.push(cluster);
+    }
+    expected
+}
+
+/// The pods that a destination leads to, if its Service and its subset are known.
+pub fn pods_of(world: &World, destination: &Destination, pods: &[Pod]) -> Option<Pods> {
+    let service = world.service_of(destination)?;
+    let selector = service.selector.as_ref()?;
+    let subset = match destination.subset {
+        None => Labels::default(),
+        Some((_, name)) => {
+            let subset = world.rules_of(destination).into_iter().find_map(|rule| rule.subset(name))?;
+            subset.get("labels").map_or(Some(Labels::default()), Labels::of)?
+        }
+    };
+    let namespace = &service.object.namespace;
+    let there = pods.iter().filter(|pod| pod.is_one_of(namespace, selector) && pod.has(&subset));
+    Some(
+        there.fold(Pods::default(), |sum, pod| Pods {
+            ready: sum.ready + usize::from(pod.is_ready),
+            total: sum.total + 1,
+        }),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cluster;
+
+    #[test]
+    fn a_cluster_is_known_by_its_port_its_subset_and_its_host() {
+        let own = Cluster { port: None, subset: "v2".to_owned(), host: "shop.apps.svc.".to_owned() };
+        for (name, expected) in [
+            ("outbound|80|v2|shop.apps.svc.cluster.local", true),
+            ("outbound|8080|v2|shop.apps.svc.example.org", true),
+            ("outbound|80|v1|shop.apps.svc.cluster.local", false),
+            ("outbound|80||shop.apps.svc.cluster.local", false),
+            ("outbound|80|v2|shop.other.svc.cluster.local", false),
+            ("inbound|80|v2|shop.apps.svc.cluster.local", false),
+            ("BlackHoleCluster", false),
+        ] {
+            assert_eq!(own.is(name), expected, "{name}");
+        }
+        let own = Cluster { port: Some(443), subset: String::new(), host: "www.example.com".to_owned() };
+        assert!(own.is("outbound|443||www.example.com") && !own.is("outbound|80||www.example.com"));
+    }
+}

@@ -1,0 +1,106 @@
+//! What the API server has of the kinds that the tool knows.
+
+use super::kinds::{self, EXTENSIONS, OTHERS, PLUGINS, PODS, Versions};
+use super::manager::Manager;
+use super::pods::Pod;
+use super::refusal;
+use crate::input::manifest::{Object, Objects};
+use crate::input::sources::{Source, Unit};
+use kube::{Client, Error};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// All of it.
+pub struct Inventory {
+    /// As if they had been read from files; each has a text of its own, called `KIND NAMESPACE/NAME`.
+    pub objects: Objects,
+    /// All pods.
+    pub pods: Vec<Pod>,
+    /// What could not be read, and why.
+    pub notes: Vec<String>,
+    /// Which versions of the kinds it prefers.
+    pub versions: Versions,
+    managers: HashMap<String, Manager>,
+}
+
+/// How much is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Plugins and pods.
+    Plugins,
+    /// Routes, subsets, Services and what makes pods, too.
+    All,
+}
+
+impl Inventory {
+    /// Reads it; the plugins of one namespace, or all.
+    pub async fn read(client: &Client, namespace: Option<&str>, extent: Extent) -> Result<Inventory, String> {
+        let versions = Versions::ask(client).await?;
+        if versions.of(PLUGINS).is_none() {
+            return Err("the cluster does not know WasmPlugins (extensions.istio.io): is Istio installed?".to_owned());
+        }
+        let mut kinds = vec![(EXTENSIONS, namespace)];
+        if extent == Extent::All {
+            kinds.extend(OTHERS.map(|kind| (kind, None)));
+        }
+        let rest = kinds.iter().map(|(kind, namespace)| kinds::list(client, &versions, *kind, *namespace));
+        let (plugins, pods, rest) = futures::join!(
+            kinds::list(client, &versions, PLUGINS, namespace),
+            kinds::list(client, &versions, PODS, None),
+            futures::future::join_all(rest)
+        );
+        let said = |error: Error| refusal::said(&error);
+        let (mut all, pods) = (plugins.map_err(said)?, pods.map_err(said)?);
+        let mut inventory = Inventory {
+            objects: Objects::default(),
+            pods: pods.iter().map(Pod::of).collect(),
+            notes: Vec::new(),
+            managers: HashMap::new(),
+            versions,
+        };
+        for ((kind, _), list) in kinds.iter().zip(rest) {
+            match list {
+                Ok(list) => all.extend(list),
+                Err(error) if refusal::is_forbidden(&error) => {
+                    inventory.notes.push(format!("{}s were not compared: {}", kind.name, refusal::said(&error)));
+                }
+                Err(error) => return Err(refusal::said(&error)),
+            }
+        }
+        if extent == Extent::All {
+            all.extend(pods.into_iter().filter(|pod| !is_made(pod)));
+        }
+        inventory.add(all);
+        Ok(inventory)
+    }
+
+    /// Who writes an object besides its users.
+    pub fn manager(&self, object: &Object) -> Option<Manager> {
+        self.managers.get(&object.title()).copied()
+    }
+
+    fn add(&mut self, all: Vec<Value>) {
+        let mut sources = Vec::new();
+        for mut object in all {
+            let manager = Manager::of(&object);
+            if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+                metadata.remove("managedFields");
+            }
+            let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default();
+            let title = format!("{} {}/{}", text("/kind"), text("/metadata/namespace"), text("/metadata/name"));
+            if let Some(manager) = manager {
+                self.managers.insert(title.clone(), manager);
+            }
+            sources.push(Rc::new(Source::living(title, format!("{object:#}\n"))));
+        }
+        self.objects = Objects::readable(&Unit { folder: String::new(), sources });
+    }
+}
+
+/// Whether a pod is made by a workload that is read too.
+fn is_made(pod: &Value) -> bool {
+    let owner = pod.pointer("/metadata/ownerReferences/0/kind").and_then(Value::as_str);
+    let is_of_rollout = pod.pointer("/metadata/labels/rollouts-pod-template-hash").is_some();
+    !is_of_rollout && owner.is_some_and(|owner| ["ReplicaSet", "StatefulSet", "DaemonSet"].contains(&owner))
+}

@@ -1,0 +1,20 @@
+//! The living cluster: what its API server has, and what each gateway pod says.
+//!
+//! ```text
+//! access → inventory (objects, pods, managers) → look (statistics, admin) → reading (shares) → health (findings)
+//! ```
+
+pub mod access;
+pub mod admin;
+pub mod expected;
+pub mod health;
+pub mod inventory;
+mod kinds;
+pub mod look;
+pub mod manager;
+pub mod patch;
+pub mod pods;
+pub mod reading;
+pub mod refusal;
+pub mod rollout;
+pub mod statistics;

@@ -1,0 +1,408 @@
+//! What two looks at all gateways say of each rule: what is in force, what was decided, and what arrived.
+
+use super::expected::{self, Cluster, Expected, Pods};
+use super::inventory::Inventory;
+use super::look::{Look, Silence};
+use super::manager::Manager;
+use super::pods::{self, Pod};
+use crate::input::yaml::Node;
+use crate::report::plan::{self, Progress};
+use crate::world::World;
+use crate::world::plugin::{self, Named, Plugin};
+use crate::world::site::{self, Site};
+use canary_split::config::fingerprint;
+use canary_split::metrics;
+use canary_split::reload::RuleState;
+use canary_split::rollout::ramp::Second;
+use canary_split::rule::Rule;
+use canary_split::rule::Target;
+use serde::{Serialize, Serializer};
+use std::collections::{BTreeMap, HashMap};
+
+/// The gauges that say which config a gateway has, and how many faults that has.
+pub const FINGERPRINT: &str = "canary_config_fingerprint";
+const FAULTS: &str = "canary_config_faults";
+
+/// What the gateway pods have said, by `NAMESPACE/NAME`.
+pub type Looks = HashMap<String, Result<Look, Silence>>;
+
+/// A plugin and what is known of it.
+#[derive(Serialize)]
+pub struct PluginReading {
+    /// `metadata.namespace`
+    pub namespace: String,
+    /// `metadata.name`
+    pub name: String,
+    /// Who else writes the object.
+    #[serde(rename = "managedBy")]
+    pub managed_by: Option<Manager>,
+    /// The pods that it is on.
+    pub gateways: Vec<Gateway>,
+    /// Its rules, in their order.
+    pub rules: Vec<RuleReading>,
+    /// Which of the plugins it is.
+    #[serde(skip)]
+    pub at: usize,
+}
+
+/// A gateway pod.
+#[derive(Serialize)]
+pub struct Gateway {
+    /// `metadata.namespace`
+    pub namespace: String,
+    /// `metadata.name`
+    pub pod: String,
+    /// Whether it has this config.
+    pub current: bool,
+    /// How many faults the config has that it was given last; `None`: it does not say.
+    pub faults: Option<u64>,
+    /// How many pushes of routes and extensions its Envoy has rejected; `None`: that is not collected.
+    pub rejected: Option<u64>,
+    /// Why it says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silent: Option<String>,
+    /// Whether the filter runs there.
+    #[serde(rename = "hasFilter")]
+    pub has_filter: bool,
+}
+
+/// Why a rule is in force, or that it is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// As the config says.
+    Active,
+    /// As the last config said in which it was good.
+    LastGood,
+    /// Not in force.
+    Off,
+}
+
+/// A rule.
+#[derive(Serialize)]
+pub struct RuleReading {
+    /// Its name.
+    pub name: String,
+    /// Its hosts, as a VirtualService would write them.
+    pub hosts: Vec<String>,
+    /// The worst of the gateways.
+    pub state: State,
+    /// Where its ramp is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ramp: Option<Progress>,
+    /// Stable first.
+    pub subsets: Vec<SubsetReading>,
+    /// Requests decided between the looks.
+    #[serde(skip)]
+    pub requests: f64,
+}
+
+/// A subset of a rule.
+#[derive(Serialize)]
+pub struct SubsetReading {
+    /// Its name.
+    pub name: String,
+    /// Whether it holds whatever the others do not.
+    pub stable: bool,
+    /// In the config; `None`: a fixed subset, or it cannot be read.
+    pub weight: Option<u32>,
+    /// In force now, if all gateways agree.
+    #[serde(rename = "inForce")]
+    pub in_force: Option<u64>,
+    /// The same by gateway pod.
+    #[serde(rename = "inForceByGateway")]
+    pub in_force_by_gateway: BTreeMap<String, u64>,
+    /// The share of the rule's requests for which it was chosen.
+    #[serde(serialize_with = "short")]
+    pub decided: Option<f64>,
+    /// The share of the rule's requests that got there.
+    #[serde(serialize_with = "short")]
+    pub arrived: Option<f64>,
+    /// The share of its final responses that were 5xx.
+    #[serde(serialize_with = "short")]
+    pub errors: Option<f64>,
+    /// Whether a gateway's guard has taken it out.
+    pub tripped: bool,
+    /// The pods behind it.
+    pub pods: Option<Pods>,
+    /// The route that its requests meet.
+    pub route: Option<String>,
+    /// What Envoy calls where they go.
+    #[serde(skip)]
+    clusters: Vec<Cluster>,
+    /// Requests between the looks: decided, arrived.
+    #[serde(skip)]
+    pub counted: (f64, Option<f64>),
+}
+
+/// Five digits say it all.
+fn short<S: Serializer>(share: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    share.map(|share| (share * 100_000.0).round() / 100_000.0).serialize(serializer)
+}
+
+/// All plugins, with what is left to be said.
+pub struct Reading {
+    /// In the order of the API server.
+    pub plugins: Vec<PluginReading>,
+    /// Why something is not known.
+    pub notes: Vec<String>,
+}
+
+/// The pods that the plugins are on, each once.
+pub fn gateway_pods<'i>(world: &World, inventory: &'i Inventory) -> Vec<&'i Pod> {
+    let mut all: Vec<&Pod> = world.plugins.iter().flat_map(|plugin| pods::of_plugin(plugin, &inventory.pods)).collect();
+    all.sort_by_key(|pod| pod.title());
+    all.dedup_by_key(|pod| pod.title());
+    all
+}
+
+/// Reads what two looks say; `before` may have fewer pods.
+pub fn read(world: &World, inventory: &Inventory, before: &Looks, looks: &Looks, now: Second) -> Reading {
+    let sites = site::sites(world);
+    let mut notes = Vec::new();
+    let mut plugins: Vec<PluginReading> = world
+        .plugins
+        .iter()
+        .enumerate()
+        .filter_map(|(at, plugin)| read_plugin(world, inventory, &sites, (at, plugin), (before, looks), now))
+        .collect();
+    count_arrived(&mut plugins, before, looks, &mut notes);
+    let unknown = looks.values().filter_map(|look| look.as_ref().ok()?.unknown.clone());
+    notes.extend(unknown.min().map(|why| format!("what arrived is not known: {why}")));
+    Reading { plugins, notes }
+}
+
+fn read_plugin(
+    world: &World,
+    inventory: &Inventory,
+    sites: &[Site],
+    (at, plugin): (usize, &Plugin),
+    (before, looks): (&Looks, &Looks),
+    now: Second,
+) -> Option<PluginReading> {
+    let object = plugin.object()?;
+    let own: Vec<(&Pod, Option<&Result<Look, Silence>>)> =
+        pods::of_plugin(plugin, &inventory.pods).into_iter().map(|pod| (pod, looks.get(&pod.title()))).collect();
+    let fingerprint = f64::from(fingerprint::of_text(plugin.config.json().as_bytes()));
+    let gauge = |look: &Look, name: &str| look.statistics.of_plugin(name, &object.namespace, &object.name);
+    let gateways = own.iter().map(|(pod, look)| {
+        let answered = look.and_then(|look| look.as_ref().ok());
+        Gateway {
+            namespace: pod.namespace.clone(),
+            pod: pod.name.clone(),
+            current: answered.is_some_and(|look| gauge(look, FINGERPRINT) == Some(fingerprint)),
+            faults: answered.and_then(|look| gauge(look, FAULTS)).map(|faults| faults as u64),
+            rejected: answered.and_then(|look| look.statistics.rejected()).map(|rejected| rejected as u64),
+            silent: look
+                .and_then(|look| look.as_ref().err())
+                .map(|(Silence::Forbidden(why) | Silence::Silent(why))| why.clone()),
+            has_filter: answered.is_some_and(|look| look.statistics.has_filter()),
+        }
+    });
+    let answered: Vec<(&Pod, &Look)> =
+        own.iter().filter_map(|(pod, look)| Some((*pod, look.as_ref()?.as_ref().ok()?))).collect();
+    let read = |node: &Node| {
+        let name = node.get("name").and_then(Node::text)?;
+        let good = plugin.rules.iter().map(|(_, rule)| rule).find(|rule| *rule.name == *name);
+        let mut reading = match good {
+            Some(rule) => {
+                let own: Vec<&Site> = sites
+                    .iter()
+                    .filter(|site| std::ptr::eq(site.plugin, plugin) && std::ptr::eq(site.rule, rule))
+                    .collect();
+                read_rule(world, inventory, plugin, rule, &own, now)
+            }
+            None => read_faulty(node, name),
+        };
+        let state = |(_, look): &(&Pod, &Look)| {
+            let is = |state| look.statistics.value(&metrics::rule_fault(name, state)) == Some(1.0);
+            match (is(RuleState::Off), is(RuleState::LastGood)) {
+                (true, _) => State::Off,
+                (_, true) => State::LastGood,
+                _ => State::Active,
+            }
+        };
+        reading.state = answered.iter().map(state).max().unwrap_or(reading.state);
+        fill(&mut reading, &answered, before);
+        Some(reading)
+    };
+    let rules = plugin.config.node.as_ref().and_then(|node| node.get("rules")).map_or(&[][..], Node::items);
+    Some(PluginReading {
+        namespace: object.namespace.clone(),
+        name: object.name.clone(),
+        managed_by: inventory.manager(object),
+        gateways: gateways.collect(),
+        rules: rules.iter().filter_map(read).collect(),
+        at,
+    })
+}
+
+fn read_rule(
+    world: &World,
+    inventory: &Inventory,
+    plugin: &Plugin,
+    rule: &Rule,
+    sites: &[&Site],
+    now: Second,
+) -> RuleReading {
+    let weights: &[u32] = if let Target::Split(split) = &rule.target { &split.weights } else { &[] };
+    let subset = |(place, named): (usize, Named)| {
+        let Expected { route, clusters, pods } = expected::of(world, sites, &named, &inventory.pods);
+        let stable = named.is_stable && matches!(rule.target, Target::Split(_));
+        SubsetReading {
+            pods,
+            route,
+            clusters,
+            weight: weights.get(place).copied(),
+            ..SubsetReading::new(&named.subset.name, stable)
+        }
+    };
+    RuleReading {
+        name: rule.name.to_string(),
+        hosts: plugin::hosts(rule),
+        state: State::Active,
+        ramp: plan::progress(rule, now),
+        subsets: plugin.subsets(rule).into_iter().enumerate().map(subset).collect(),
+        requests: 0.0,
+    }
+}
+
+/// What can be read of a rule with a fault.
+fn read_faulty(node: &Node, name: &str) -> RuleReading {
+    let texts = |list: &[Node]| list.iter().filter_map(Node::text).map(str::to_owned).collect::<Vec<_>>();
+    let split = node.get("split").map_or(&[][..], Node::items).iter();
+    let subset = |(place, node): (usize, &Node)| {
+        let name = node.get("subset").and_then(Node::text)?;
+        Some(SubsetReading {
+            weight: node.get("weight").and_then(Node::number),
+            ..SubsetReading::new(name, place == 0)
+        })
+    };
+    RuleReading {
+        name: name.to_owned(),
+        hosts: node.get("hosts").map(|hosts| texts(hosts.items())).unwrap_or_default(),
+        // What a gateway says counts; until one says something, nothing of the rule is known to be in force.
+        state: State::Off,
+        ramp: None,
+        subsets: split.enumerate().filter_map(subset).collect(),
+        requests: 0.0,
+    }
+}
+
+impl SubsetReading {
+    fn new(name: &str, stable: bool) -> SubsetReading {
+        SubsetReading {
+            name: name.to_owned(),
+            stable,
+            weight: None,
+            in_force: None,
+            in_force_by_gateway: BTreeMap::new(),
+            decided: None,
+            arrived: None,
+            errors: None,
+            tripped: false,
+            pods: None,
+            route: None,
+            clusters: Vec::new(),
+            counted: (0.0, None),
+        }
+    }
+}
+
+/// Adds what the gateways say.
+fn fill(rule: &mut RuleReading, answered: &[(&Pod, &Look)], before: &Looks) {
+    for subset in &mut rule.subsets {
+        let (mut responses, mut failed) = (0.0, 0.0);
+        for (pod, look) in answered {
+            let statistics = &look.statistics;
+            if let Some(weight) = statistics.value(&metrics::config_weight(&rule.name, &subset.name)) {
+                subset.in_force_by_gateway.insert(pod.name.clone(), weight as u64);
+            }
+            subset.tripped |= statistics.value(&metrics::tripped(&rule.name, &subset.name)) == Some(1.0);
+            let Some(earlier) = before.get(&pod.title()).and_then(|look| look.as_ref().ok()) else { continue };
+            let since = |now: f64, then: f64| (now - then).max(0.0);
+            let requests = |look: &Look| look.statistics.requests(&rule.name, &subset.name);
+            subset.counted.0 += since(requests(look), requests(earlier));
+            let (all, bad) = statistics.responses(&rule.name, &subset.name);
+            let (all_then, bad_then) = earlier.statistics.responses(&rule.name, &subset.name);
+            responses += since(all, all_then);
+            failed += since(bad, bad_then);
+        }
+        let mut weights = subset.in_force_by_gateway.values();
+        let first = weights.next().copied();
+        let says_each = subset.in_force_by_gateway.len() == answered.len();
+        subset.in_force = first.filter(|first| says_each && weights.all(|weight| weight == first));
+        subset.errors = (responses > 0.0).then(|| (failed / responses).min(1.0));
+    }
+    rule.requests = rule.subsets.iter().map(|subset| subset.counted.0).sum();
+    if rule.requests > 0.0 {
+        for subset in &mut rule.subsets {
+            subset.decided = Some(subset.counted.0 / rule.requests);
+        }
+    }
+}
+
+/// Adds what arrived: what Envoy's clusters got, less what other rules have sent there.
+fn count_arrived(plugins: &mut [PluginReading], before: &Looks, looks: &Looks, notes: &mut Vec<String>) {
+    let mut got: HashMap<&str, f64> = HashMap::new();
+    for (pod, look) in looks {
+        let (Ok(Look { arrived: Some(arrived), .. }), Some(Ok(Look { arrived: Some(earlier), .. }))) =
+            (look, before.get(pod))
+        else {
+            continue;
+        };
+        for (cluster, requests) in arrived {
+            let since = requests.saturating_sub(earlier.get(cluster).copied().unwrap_or(0));
+            *got.entry(cluster).or_default() += since as f64;
+        }
+    }
+    // What arrived behind some of the gateways is no share of what was decided on all.
+    let is_unknown = looks.values().flatten().any(|look| look.unknown.is_some());
+    if is_unknown || got.is_empty() {
+        return;
+    }
+    // Which subsets have each cluster, with what was decided for them.
+    let users: Vec<(String, Vec<Cluster>, f64)> = plugins
+        .iter()
+        .flat_map(|plugin| plugin.rules.iter().map(move |rule| (plugin.at, rule)))
+        .flat_map(|(at, rule)| rule.subsets.iter().map(move |subset| (at, rule, subset)))
+        .map(|(at, rule, subset)| (format!("{at} {}", rule.name), subset.clusters.clone(), subset.counted.0))
+        .collect();
+    for plugin in plugins {
+        for rule in &mut plugin.rules {
+            let own = format!("{} {}", plugin.at, rule.name);
+            let others = |subset: &SubsetReading| {
+                let shares = |clusters: &[Cluster]| clusters.iter().any(|cluster| subset.clusters.contains(cluster));
+                users
+                    .iter()
+                    .filter(|(user, clusters, _)| *user != own && shares(clusters))
+                    .map(|(_, _, decided)| decided)
+                    .sum::<f64>()
+            };
+            let is_shared = rule.subsets.iter().enumerate().any(|(place, subset)| {
+                let later = rule.subsets.iter().skip(place + 1);
+                later.into_iter().any(|other| other.clusters.iter().any(|cluster| subset.clusters.contains(cluster)))
+            });
+            if is_shared {
+                notes.push(format!(
+                    "what arrived of rule {} is not known: two of its subsets have one destination",
+                    rule.name
+                ));
+            }
+            if is_shared || rule.subsets.iter().any(|subset| subset.clusters.is_empty()) {
+                continue;
+            }
+            let mut sum = 0.0;
+            for subset in &mut rule.subsets {
+                let is_its = |name: &str| subset.clusters.iter().any(|cluster| cluster.is(name));
+                let all: f64 = got.iter().filter(|(name, _)| is_its(name)).map(|(_, requests)| requests).sum();
+                let arrived = (all - others(subset)).max(0.0);
+                subset.counted.1 = Some(arrived);
+                sum += arrived;
+            }
+            for subset in rule.subsets.iter_mut().filter(|_| sum > 0.0) {
+                subset.arrived = subset.counted.1.map(|arrived| arrived / sum);
+            }
+        }
+    }
+}

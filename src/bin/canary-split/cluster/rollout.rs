@@ -1,0 +1,84 @@
+//! Waiting until every gateway pod has a config.
+
+use super::inventory::Inventory;
+use super::kinds::{self, PODS};
+use super::look::{self, Question, Silence};
+use super::pods::{self, Pod};
+use super::reading::FINGERPRINT;
+use super::refusal;
+use crate::input::manifest::PluginConfig;
+use crate::world::plugin::Plugin;
+use canary_split::config::fingerprint;
+use indicatif::{ProgressBar, ProgressStyle};
+use kube::Client;
+use std::time::{Duration, Instant};
+
+/// Between two questions: a gateway tells only when it is asked.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long the list of pods is taken to be right.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// Which gateway pods have a config.
+pub struct Reached {
+    /// How many have it.
+    pub current: usize,
+    /// How many there are.
+    pub total: usize,
+    /// The others, each with the reason if it says none.
+    pub behind: Vec<String>,
+}
+
+/// Waits until every gateway pod of a plugin has this config, or the time is over.
+pub async fn wait(
+    client: &Client,
+    inventory: &Inventory,
+    config: &PluginConfig,
+    timeout: Duration,
+) -> Result<Reached, String> {
+    let plugin = Plugin::new(config.clone());
+    let begun = Instant::now();
+    let mut pods: Vec<Pod> = pods::of_plugin(&plugin, &inventory.pods).into_iter().cloned().collect();
+    let mut listed = Instant::now();
+    let bar = ProgressBar::new(pods.len() as u64);
+    if let Ok(style) =
+        ProgressStyle::with_template("{spinner} {pos} of {len} gateway pods have it in force ({elapsed})")
+    {
+        bar.set_style(style);
+    }
+    loop {
+        let reached = look(client, &plugin, config, &pods).await?;
+        bar.set_length(reached.total as u64);
+        bar.set_position(reached.current as u64);
+        if reached.behind.is_empty() || begun.elapsed() >= timeout {
+            bar.finish_and_clear();
+            return Ok(reached);
+        }
+        tokio::time::sleep(PAUSE).await;
+        if listed.elapsed() > FRESH {
+            let all =
+                kinds::list(client, &inventory.versions, PODS, None).await.map_err(|error| refusal::said(&error))?;
+            let all: Vec<Pod> = all.iter().map(Pod::of).collect();
+            pods = pods::of_plugin(&plugin, &all).into_iter().cloned().collect();
+            listed = Instant::now();
+        }
+    }
+}
+
+async fn look(client: &Client, plugin: &Plugin, config: &PluginConfig, pods: &[Pod]) -> Result<Reached, String> {
+    let Some(object) = plugin.object() else { return Ok(Reached { current: 0, total: 0, behind: Vec::new() }) };
+    let wanted = f64::from(fingerprint::of_text(config.json().as_bytes()));
+    let looks = look::at_all(client, &pods.iter().collect::<Vec<_>>(), Question::InForce).await;
+    let mut behind = Vec::new();
+    for (pod, look) in pods.iter().zip(looks) {
+        match look {
+            Ok(look) if look.statistics.of_plugin(FINGERPRINT, &object.namespace, &object.name) == Some(wanted) => {}
+            Ok(look) if !look.statistics.has_filter() => {
+                behind.push(format!("{} does not run the filter", pod.title()))
+            }
+            Ok(_) => behind.push(format!("{} has another config", pod.title())),
+            Err(Silence::Forbidden(why)) => return Err(why),
+            Err(Silence::Silent(why)) => behind.push(format!("{} does not answer: {why}", pod.title())),
+        }
+    }
+    Ok(Reached { current: pods.len() - behind.len(), total: pods.len(), behind })
+}

@@ -1,0 +1,212 @@
+//! What a gateway's statistics say, in Prometheus' text form, with and without Istio's labels.
+
+use canary_split::metrics;
+use std::collections::HashMap;
+
+/// The samples of one answer.
+#[derive(Debug, Default)]
+pub struct Statistics(Vec<Sample>);
+
+#[derive(Debug)]
+struct Sample {
+    name: String,
+    labels: Vec<(String, String)>,
+    value: f64,
+}
+
+impl Statistics {
+    /// Reads a text; lines that are no samples are left out.
+    pub fn read(text: &str) -> Statistics {
+        Statistics(text.lines().filter_map(Sample::read).collect())
+    }
+
+    /// Whether the filter has said anything: one that runs has these gauges in any case.
+    pub fn has_filter(&self) -> bool {
+        self.0.iter().any(|sample| sample.name.ends_with("canary_config_rules"))
+    }
+
+    /// The value of one of the filter's statistics, which is named as the filter names it: `rule=.=shop;.;…canary_config_weight`.
+    pub fn value(&self, stat: &str) -> Option<f64> {
+        let (name, labels) = parts(stat);
+        let bare = bare(stat);
+        let is_it = |sample: &&Sample| {
+            sample.name == bare
+                || sample.name == name
+                    && labels.len() == sample.labels.len()
+                    && labels.iter().all(|(name, value)| sample.label(name) == Some(value))
+        };
+        self.0.iter().find(is_it).map(|sample| sample.value)
+    }
+
+    /// The sum of the requests of a subset, by whatever they were decided.
+    pub fn requests(&self, rule: &str, subset: &str) -> f64 {
+        use canary_split::decide::Source::{Cookie, Fixed, Fresh, Kept, Key, Remembered};
+        let all = [Fixed, Fresh, Key, Cookie, Kept, Remembered];
+        all.iter().filter_map(|source| self.value(&metrics::requests(rule, subset, Some(*source)))).sum()
+    }
+
+    /// The sums of the final responses of a subset, and of those that are its failures: 5xx.
+    pub fn responses(&self, rule: &str, subset: &str) -> (f64, f64) {
+        let of = |status| self.value(&metrics::responses(rule, subset, metrics::CodeClass::of(status))).unwrap_or(0.0);
+        let failed = of(500);
+        ([100, 200, 300, 400].into_iter().map(of).sum::<f64>() + failed, failed)
+    }
+
+    /// A gauge that has a label `plugin`, of the plugin `NAMESPACE/NAME`: Istio calls it `NAMESPACE.NAME`, and appends to it.
+    pub fn of_plugin(&self, gauge: &str, namespace: &str, name: &str) -> Option<f64> {
+        let own = format!("{namespace}.{name}");
+        let is_own =
+            |label: &str| label.strip_prefix(&own).is_some_and(|rest| rest.is_empty() || rest.starts_with('~'));
+        let bare_own = format!("plugin___{}", sanitized(&own));
+        let is_it = |sample: &&Sample| match sample.name.strip_suffix(gauge) {
+            Some("") => sample.label("plugin").is_some_and(is_own),
+            Some(before) => {
+                let rest = before.strip_prefix(&bare_own);
+                rest.is_some_and(|rest| rest == "___" || rest.starts_with("_istio_translated"))
+            }
+            None => false,
+        };
+        self.0.iter().find(is_it).map(|sample| sample.value)
+    }
+
+    /// How many pushes Envoy has rejected: of routes and of extensions; `None` where that is not collected.
+    pub fn rejected(&self) -> Option<f64> {
+        let is_it = |sample: &&Sample| {
+            sample.name.ends_with("update_rejected")
+                && ["rds", "extension_config_discovery"].iter().any(|kind| sample.name.contains(kind))
+                || sample.name.ends_with("config_fail") && sample.name.contains("extension_config_discovery")
+        };
+        let all: Vec<f64> = self.0.iter().filter(is_it).map(|sample| sample.value).collect();
+        (!all.is_empty()).then(|| all.iter().sum())
+    }
+}
+
+impl Sample {
+    /// `NAME{LABEL="VALUE",…} NUMBER`
+    fn read(line: &str) -> Option<Sample> {
+        if line.starts_with('#') {
+            return None;
+        }
+        let (name, labels, rest) = match line.split_once('{') {
+            Some((name, rest)) => {
+                let (labels, rest) = labels(rest)?;
+                (name, labels, rest)
+            }
+            None => {
+                let (name, rest) = line.split_once(' ')?;
+                (name, Vec::new(), rest)
+            }
+        };
+        let value = rest.split_whitespace().next()?.parse().ok()?;
+        Some(Sample { name: name.to_owned(), labels, value })
+    }
+
+    fn label(&self, name: &str) -> Option<&str> {
+        self.labels.iter().find(|(own, _)| own == name).map(|(_, value)| &**value)
+    }
+}
+
+/// The labels up to the closing brace, and what follows it.
+fn labels(mut text: &str) -> Option<(Vec<(String, String)>, &str)> {
+    let mut labels = Vec::new();
+    loop {
+        if let Some(rest) = text.strip_prefix('}') {
+            return Some((labels, rest));
+        }
+        let (name, rest) = text.split_once("=\"")?;
+        let mut value = String::new();
+        let mut characters = rest.char_indices();
+        let end = loop {
+            match characters.next()? {
+                (at, '"') => break at,
+                (_, '\\') => match characters.next()?.1 {
+                    'n' => value.push('\n'),
+                    other => value.push(other),
+                },
+                (_, other) => value.push(other),
+            }
+        };
+        labels.push((name.trim_start_matches(',').to_owned(), value));
+        text = rest.get(end + 1..)?;
+        text = text.strip_prefix(',').unwrap_or(text);
+    }
+}
+
+/// The name and the labels of a stat.
+fn parts(stat: &str) -> (&str, HashMap<&str, &str>) {
+    let (labels, name) = stat.rsplit_once(";.;").unwrap_or(("", stat));
+    (name, labels.split(";.;").filter_map(|piece| piece.split_once("=.=")).collect())
+}
+
+/// What Envoy makes of a stat's name where nobody tells it to make labels of it.
+fn bare(stat: &str) -> String {
+    sanitized(stat)
+}
+
+fn sanitized(name: &str) -> String {
+    name.chars().map(|each| if each.is_ascii_alphanumeric() { each } else { '_' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Statistics;
+    use canary_split::metrics;
+
+    const LABELLED: &str = r#"# TYPE canary_config_weight gauge
+canary_config_weight{rule="my-shop",subset="v2"} 20
+canary_config_rules{state="active"} 1
+canary_requests_total{rule="my-shop",subset="v2",source="fresh"} 7
+canary_requests_total{rule="my-shop",subset="v2",source="cookie"} 5
+canary_responses_total{rule="my-shop",subset="v2",code_class="2xx"} 9
+canary_responses_total{rule="my-shop",subset="v2",code_class="5xx"} 3
+canary_config_fingerprint{plugin="istio-system.canary-split~istio-translated-wasmplugin"} 4294967295
+canary_config_fingerprint{plugin="istio-system.canary-split-2"} 7
+envoy_odd{a="b\"c,}",d="e"} 1
+"#;
+
+    const BARE: &str = r#"rule___my_shop___subset___v2___canary_config_weight{} 20
+state___active___canary_config_rules{} 1
+rule___my_shop___subset___v2___source___fresh___canary_requests_total{} 7
+rule___my_shop___subset___v2___source___cookie___canary_requests_total{} 5
+rule___my_shop___subset___v2___code_class___2xx___canary_responses_total{} 9
+rule___my_shop___subset___v2___code_class___5xx___canary_responses_total{} 3
+plugin___istio_system_canary_split_istio_translated_wasmplugin___canary_config_fingerprint{} 4294967295
+plugin___istio_system_canary_split_2___canary_config_fingerprint{} 7
+"#;
+
+    #[test]
+    fn what_a_gateway_says_is_read_with_and_without_labels() {
+        for text in [LABELLED, BARE] {
+            let statistics = Statistics::read(text);
+            assert!(statistics.has_filter());
+            assert_eq!(statistics.value(&metrics::config_weight("my-shop", "v2")), Some(20.0));
+            assert_eq!(statistics.value(&metrics::config_weight("my-shop", "v1")), None);
+            assert_eq!(statistics.requests("my-shop", "v2"), 12.0);
+            assert_eq!(statistics.responses("my-shop", "v2"), (12.0, 3.0));
+            let fingerprint = |name| statistics.of_plugin("canary_config_fingerprint", "istio-system", name);
+            assert_eq!(fingerprint("canary-split"), Some(4_294_967_295.0));
+            assert_eq!(fingerprint("canary-split-2"), Some(7.0));
+            assert_eq!(fingerprint("canary"), None);
+            assert_eq!(statistics.rejected(), None);
+        }
+    }
+
+    #[test]
+    fn rejected_pushes_are_those_of_routes_and_extensions() {
+        for (line, expected) in [
+            (r#"envoy_http_rds_update_rejected{rds_route_config="http.80"} 2"#, Some(2.0)),
+            (r#"envoy_extension_config_discovery_http_filter_x_config_fail{} 1"#, Some(1.0)),
+            (r#"envoy_cluster_manager_cds_update_rejected{} 3"#, None),
+            (r#"envoy_listener_manager_lds_update_rejected{} 3"#, None),
+        ] {
+            assert_eq!(Statistics::read(line).rejected(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_sample_is_left_out() {
+        for text in ["", "# HELP x", "x", "x{", "x{a=\"b} 1", "x{a=\"b\"} y", "<html>", "upstream connect error"] {
+            assert!(Statistics::read(text).0.is_empty(), "{text}");
+        }
+    }
+}

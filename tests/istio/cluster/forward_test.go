@@ -41,22 +41,27 @@ func (g *gatewayPod) PortForward(_ context.Context, _, _ string, port int32, str
 }
 
 // dial connects from within the pod.
-func (g *gatewayPod) dial(port int32) (connection net.Conn, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		// Never unlocked: the thread that has entered the network ends with this goroutine.
-		runtime.LockOSThread()
-		var network netns.NsHandle
-		if network, err = netns.GetFromPid(g.process); err != nil {
-			return
-		}
-		defer network.Close()
-		if err = netns.Set(network); err != nil {
-			return
-		}
-		connection, err = net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	}()
-	<-done
+func (g *gatewayPod) dial(port int32) (net.Conn, error) {
+	here, err := netns.Get()
+	if err != nil {
+		return nil, err
+	}
+	defer here.Close()
+	pod, err := netns.GetFromPid(g.process)
+	if err != nil {
+		return nil, err
+	}
+	defer pod.Close()
+	// A thread enters, and comes back: were it to end, so would the pods that it has started (Pdeathsig).
+	runtime.LockOSThread()
+	if err := netns.Set(pod); err != nil {
+		runtime.UnlockOSThread()
+		return nil, err
+	}
+	connection, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if back := netns.Set(here); back != nil {
+		return nil, back // and nothing else may run on this thread
+	}
+	runtime.UnlockOSThread()
 	return connection, err
 }

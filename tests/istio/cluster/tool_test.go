@@ -104,9 +104,15 @@ func (s *story) everyGatewayCanBeAsked() {
 	rejected := regexp.MustCompile(`(?m)^envoy_(http_rds|extension_config_discovery)_.+_update_rejected\{.*\} 0$`)
 	given := map[string]bool{}
 	for _, pod := range s.gateway.names() {
+		var statistics string
 		var found []string
+		defer func() {
+			if s.t.Failed() {
+				s.t.Logf("%s says:\n%.2000s\nits log:\n%s", pod, statistics, tail(s.gateway.pod(pod).log(), 20))
+			}
+		}()
 		harness.Until(s.t, pod+" says which config it has", func() bool {
-			statistics, err := s.user.as("viewer").try("kubectl get --raw /api/v1/namespaces/istio-system/pods/"+pod+":15090/proxy/stats/prometheus", "")
+			statistics, err = s.user.as("viewer").try("kubectl get --raw /api/v1/namespaces/istio-system/pods/"+pod+":15090/proxy/stats/prometheus", "")
 			found = fingerprint.FindStringSubmatch(statistics)
 			return err == nil && found != nil && len(rejected.FindAllString(statistics, -1)) >= 2
 		})

@@ -203,9 +203,9 @@ fn what_is_shipped_is_clean_whole_and_in_parts() {
         assert!(codes.is_empty() && !notes.contains("7d1f4c0a") && !notes.contains("3fb1c2d4"), "{path}: {answer}");
         let (out, error, code) = ended(&tool(&["check", "--allow", "placeholder", &path]));
         let ending = if folder == "base" {
-            "6 objects, 0 configs of this filter: 0 findings\nmanifests/base: not given, so not compared with: WasmPlugin\n"
+            "ok: 6 objects, 0 configs of this filter\nmanifests/base: not given, so not compared with: WasmPlugin\n"
         } else {
-            "8 objects, 1 config of this filter: 0 findings\n"
+            "ok: 8 objects, 1 config of this filter\n"
         };
         assert_eq!((out.as_str(), error.as_str(), code), (ending, "", 0), "{path}");
         assert_silent(&rendered(&path), &path);
@@ -409,14 +409,14 @@ fn a_file_that_is_given_twice_is_read_once() {
     let kustomization = "manifests/overlays/sticky";
     let paths = [kustomization, "manifests/overlays/sticky/kustomization.yaml", "./manifests/overlays/sticky"];
     let (out, error, code) = ended(&tool(&[&["check", "--allow", "placeholder"], &paths[..]].concat()));
-    assert_eq!((out.as_str(), error.as_str(), code), ("8 objects, 1 config of this filter: 0 findings\n", "", 0));
+    assert_eq!((out.as_str(), error.as_str(), code), ("ok: 8 objects, 1 config of this filter\n", "", 0));
 }
 
 #[test]
 fn a_kustomization_that_is_given_by_its_file_is_its_folder() {
     let (out, error, code) =
         ended(&tool(&["check", "--allow", "placeholder", "manifests/overlays/sealed/kustomization.yaml"]));
-    assert_eq!((out.as_str(), error.as_str(), code), ("8 objects, 1 config of this filter: 0 findings\n", "", 0));
+    assert_eq!((out.as_str(), error.as_str(), code), ("ok: 8 objects, 1 config of this filter\n", "", 0));
 }
 
 #[test]

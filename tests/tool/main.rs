@@ -33,6 +33,17 @@ pub fn tool(arguments: &[&str]) -> Output {
     fed(arguments, "")
 }
 
+/// Runs the tool with this in its environment.
+pub fn with(name: &str, value: &str, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_canary-split"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env(name, value)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
 /// Runs the tool with this on its standard input.
 pub fn fed<A: AsRef<OsStr>>(arguments: &[A], input: &str) -> Output {
     let top = env!("CARGO_MANIFEST_DIR");

@@ -293,6 +293,8 @@ fn trial_32_a_place_in_a_rendered_kustomization_says_where_it_is_from() {
     assert_eq!(folder.shorten(finding["from"]["file"].as_str().unwrap()), "base/routes.yaml");
     assert_eq!(finding["from"]["line"], line);
     let (out, _, _) = ended(&tool(&["check", &path]));
-    let said = "= note: VirtualService canary/httpbin, spec.http[0].match[0].headers.x-canary, from ";
+    let said = format!("--> {}:{line}:", folder.0.join("base/routes.yaml").display());
+    assert!(out.contains(&said), "{out}");
+    let said = "= note: VirtualService canary/httpbin, spec.http[0].match[0].headers.x-canary\n";
     assert!(out.contains(said), "{out}");
 }

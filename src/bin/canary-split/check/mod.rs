@@ -294,12 +294,11 @@ fn is_http_route(unknown: &Unknown) -> bool {
 
 fn summary(objects: usize, configs: usize, findings: usize) -> String {
     let number = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-    format!(
-        "{}, {} of this filter: {}",
-        number(objects, "object"),
-        number(configs, "config"),
-        number(findings, "finding")
-    )
+    let looked = format!("{}, {} of this filter", number(objects, "object"), number(configs, "config"));
+    match findings {
+        0 => format!("ok: {looked}"),
+        _ => format!("{} in {looked}", number(findings, "finding")),
+    }
 }
 
 #[cfg(test)]

@@ -76,6 +76,12 @@ pub struct Origin {
     pub file: String,
     /// From 1.
     pub line: usize,
+    /// What it says.
+    #[serde(skip)]
+    pub text: String,
+    /// The bytes of it that are meant.
+    #[serde(skip)]
+    pub pointed: Range<usize>,
 }
 
 /// Longer lines are shown in part.
@@ -135,7 +141,13 @@ impl Finding {
         let snippet = Snippet::source(text).line_start(line).annotation(AnnotationKind::Primary.span(pointed));
         let group = level.primary_title(&self.message).id(self.code.name);
         // Of a line that is cut the columns are not those of the file.
-        let group = if self.source.is_living {
+        let from = self.place.as_ref().and_then(|place| place.from.as_ref());
+        let is_in_no_file = self.source.rendered_from.is_some() || self.source.is_living;
+        let group = if let Some(Origin { file, line, text, pointed }) = from {
+            let snippet =
+                Snippet::source(text).line_start(*line).annotation(AnnotationKind::Primary.span(pointed.clone()));
+            group.element(snippet.path(file))
+        } else if is_in_no_file {
             group.element(annotate_snippets::Origin::path(&self.source.name))
         } else if self.source.line(self.span.start).0.len() == text.len() {
             group.element(snippet.path(&self.source.name))
@@ -145,10 +157,10 @@ impl Finding {
                 .element(snippet)
         };
         // The lines of what was rendered, or is in the cluster, are in no file.
-        let is_in_no_file = self.source.rendered_from.is_some() || self.source.is_living;
         let place = self.place.as_ref().filter(|_| is_in_no_file).map(Place::to_string);
-        let place = place.iter().map(|place| Level::NOTE.message(place.as_str()));
-        let group = group.elements(place);
+        let rendered = from.map(|_| format!("rendered by {}", self.source.name));
+        let notes = place.iter().chain(&rendered).map(|note| Level::NOTE.message(note.as_str()));
+        let group = group.elements(notes);
         let report = [group.element(Level::NOTE.message(self.code.why)).element(Level::HELP.message(self.code.fix))];
         let renderer = if is_colourful { Renderer::styled() } else { Renderer::plain() };
         writeln!(out, "{}\n", renderer.decor_style(DecorStyle::Ascii).render(&report))
@@ -179,13 +191,13 @@ impl Finding {
     }
 }
 
-/// `OBJECT, PATH, from FILE:LINE`
+/// `OBJECT, PATH`
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.object)?;
         if !self.path.is_empty() {
             write!(f, ", {}", self.path)?;
         }
-        self.from.as_ref().map_or(Ok(()), |Origin { file, line }| write!(f, ", from {file}:{line}"))
+        Ok(())
     }
 }

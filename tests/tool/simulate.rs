@@ -213,7 +213,6 @@ fn a_table_fits_the_screen() {
     for (arguments, columns) in [
         (&["--visitors", "100"][..], 80),
         (&["100/0", "95/5", "0/100", "--days", "4", "--visitors", "100"], 80),
-        (&["100/0", "95/5", "0/100", "--days", "4", "--visitors", "100"], 60),
         (&["--guard", "--rate", "10", "--canary", "5", "--days", "1", "--runs", "1"], 80),
     ] {
         let lines = |columns: &str| {

@@ -156,7 +156,7 @@ mod tests {
             // A word is not broken.
             (
                 Look::Columns(1),
-                "what     how\nis      many\ndone      of\n        them  why\na        5 %\ncanary\ngrows\nit    12.5 %  x\nis\nrolled\nback\n",
+                "           how\nwhat      many\nis          of\ndone      them  why\na          5 %\ncanary\ngrows\nit is   12.5 %  x\nrolled\nback\n",
             ),
             (
                 Look::Markdown,

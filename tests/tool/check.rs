@@ -274,7 +274,7 @@ fn what_could_not_be_compared_is_said() {
         (only(&["VirtualService", "Gateway", "DestinationRule", "Service"]), not_given("WasmPlugin, workload")),
         (
             weighted.clone() + "\n---\n" + &only(&["Service"]),
-            "Service canary/httpbin is there twice (standard input:8, standard input:211), so nothing was compared"
+            "Service canary/httpbin exists twice (standard input:8, standard input:211), so nothing was compared"
                 .to_owned(),
         ),
     ];
@@ -367,7 +367,7 @@ fn versions_in_two_folders_are_compared_one_by_one() {
     let line = good.lines().position(|line| line == "kind: Service").unwrap();
     let folder = Folder::new("versions", &[("envs/prod/b.yaml", &good), ("envs/staging/deep/b.yaml", &bad)]);
     let note = format!(
-        "Service canary/httpbin is there twice (envs/prod/b.yaml:{line}, envs/staging/deep/b.yaml:{line}), so each folder was compared by itself"
+        "Service canary/httpbin exists twice (envs/prod/b.yaml:{line}, envs/staging/deep/b.yaml:{line}), so each folder was compared by itself"
     );
     let found = vec!["envs/staging/deep/b.yaml header-mismatch".to_owned()];
     for paths in [vec!["envs"], vec!["envs/prod", "./envs/staging", "envs/prod/b.yaml", "envs/prod/../prod"]] {

@@ -18,6 +18,7 @@ mod reading;
 mod remember;
 mod rollout;
 mod schema;
+mod screens;
 mod set;
 mod simulate;
 mod strangers;

@@ -267,7 +267,7 @@ fn trial_32_a_note_is_said_once_whatever_the_depth() {
         [("a/b/c/x.yaml", good.as_str()), ("a/b/d/x.yaml", &good), ("a/e/x.yaml", &good), ("f/g/x.yaml", &good)];
     let (codes, notes, _, code) = checked(&Folder::new("deep", &files), &["."]);
     assert_eq!((codes, code), (vec![], 0));
-    assert_eq!(notes.iter().filter(|note| note.contains("is there twice")).count(), 1, "{notes:#?}");
+    assert_eq!(notes.iter().filter(|note| note.contains("exists twice")).count(), 1, "{notes:#?}");
 }
 
 #[test]

@@ -181,9 +181,7 @@ fn simulate_draws_the_plan_and_says_who_is_sent_back() {
     assert!(out.contains("5 %; 5 % back to stable\n\n  5 % are sent back to stable on the way.\n"), "{out}");
     let kept = SHOP.replace("cookie: {}", "cookie: {}\n    onWeightChange: keep");
     assert!(
-        ended(&fed(&now, &kept))
-            .0
-            .ends_with("Whoever is in a subset stays there: new visitors come by these weights.\n")
+        ended(&fed(&now, &kept)).0.ends_with("Visitors stay in their subset: new visitors come by these weights.\n")
     );
     let (_, error, code) = ended(&fed(&[&now[..], &["--rule", "other"]].concat(), SHOP));
     assert_eq!((error.as_str(), code), ("canary-split: -: no rule other in force has a ramp\n", 2));

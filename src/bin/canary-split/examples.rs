@@ -42,11 +42,11 @@ Examples:
 /// Of `explain`.
 pub const EXPLAIN: &str = "\
 Examples:
-  canary-split explain --config wasmplugin.yaml -H x-user:alice \\
+  canary-split explain -f wasmplugin.yaml -H x-user:alice \\
     https://shop.example.com/cart
-  canary-split explain --config wasmplugin.yaml --now 2026-12-01T12:00:00Z \\
+  canary-split explain -f wasmplugin.yaml --now 2026-12-01T12:00:00Z \\
     shop.example.com
-  canary-split explain --config wasmplugin.yaml 1.5f2e6049.1c8cf84";
+  canary-split explain -f wasmplugin.yaml 1.5f2e6049.1c8cf84";
 
 /// Of `diff`.
 pub const DIFF: &str = "\
@@ -61,7 +61,7 @@ pub const SIMULATE: &str = "\
 Examples:
   canary-split simulate 80/20 50/50
   canary-split simulate 100/0 95/5@3 50/50@10 --days 14 --form plot
-  canary-split simulate --config wasmplugin.yaml
+  canary-split simulate -f wasmplugin.yaml
   canary-split simulate --guard --rate 50 --canary 10";
 
 /// Of `schema`.

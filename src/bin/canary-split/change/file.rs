@@ -29,8 +29,8 @@ pub struct Target {
     /// Wait so long for every gateway pod to have it in force
     #[arg(long, value_name = "DURATION", value_parser = time::duration, default_value = "60s", help_heading = "Cluster")]
     pub timeout: Duration,
-    /// Edit this file instead of the cluster; `-` reads the standard input and prints the edited text, the difference on the
-    /// standard error
+    /// Edit this file instead of the cluster; - reads the standard input and prints the edited text, the difference on the standard
+    /// error
     #[arg(short, long = "filename", value_name = "FILE", help_heading = "Where")]
     file: Option<PathBuf>,
     /// Choose the WasmPlugin, if there are several: NAME or NAMESPACE/NAME

@@ -1,5 +1,6 @@
 //! What `check` finds: each with a code, its place, why it matters and how to fix it.
 
+use super::wrap::lines;
 use crate::input::sources::Source;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
@@ -84,6 +85,9 @@ pub struct Origin {
     pub pointed: Range<usize>,
 }
 
+/// How many characters a line has before its note, next to the number of the line.
+const NOTE: usize = " = note: ".len();
+
 /// Longer lines are shown in part.
 const MOST: usize = 400;
 /// How much of them before and behind the place.
@@ -160,8 +164,9 @@ impl Finding {
         let place = self.place.as_ref().filter(|_| is_in_no_file).map(Place::to_string);
         let rendered = from.map(|_| format!("rendered by {}", self.source.name));
         let notes = place.iter().chain(&rendered).map(|note| Level::NOTE.message(note.as_str()));
+        let (why, fix) = (lines(NOTE + digits(line), self.code.why), lines(NOTE + digits(line), self.code.fix));
         let group = group.elements(notes);
-        let report = [group.element(Level::NOTE.message(self.code.why)).element(Level::HELP.message(self.code.fix))];
+        let report = [group.element(Level::NOTE.message(why.as_str())).element(Level::HELP.message(fix.as_str()))];
         let renderer = if is_colourful { Renderer::styled() } else { Renderer::plain() };
         writeln!(out, "{}\n", renderer.decor_style(DecorStyle::Ascii).render(&report))
     }
@@ -189,6 +194,10 @@ impl Finding {
         };
         serde_json::to_value(listed).unwrap_or_default()
     }
+}
+
+fn digits(line: usize) -> usize {
+    line.to_string().len()
 }
 
 /// `OBJECT, PATH`

@@ -8,3 +8,4 @@ pub mod plan;
 pub mod share;
 pub mod table;
 pub mod time;
+pub mod wrap;

@@ -34,7 +34,7 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t = Form::Table)]
     pub form: Form,
     /// Draw the plan of a ramp: of a file or folder with the WasmPlugin, a bare pluginConfig, or - for the standard input
-    #[arg(help_heading = "A ramp", long, value_name = "FILE", conflicts_with_all = ["plan", "days", "guard"])]
+    #[arg(help_heading = "A ramp", short = 'f', long, value_name = "FILE", conflicts_with_all = ["plan", "days", "guard"])]
     pub config: Option<PathBuf>,
     /// Choose the WasmPlugin, if there are several: NAME or NAMESPACE/NAME
     #[arg(help_heading = "A ramp", long, value_name = "NAME", requires = "config")]

@@ -12,7 +12,7 @@ use std::io::{self, Write};
 const PLANS: [(&str, &str); 4] = [
     ("a ramp", "100/0 99/1 95/5 75/25 50/50 0/100"),
     ("a ramp that is taken back", "100/0 95/5 75/25 50/50 75/25 95/5 100/0"),
-    ("a second canary beside the first", "80/20 70/20/10 60/20/20 70/10/20 80/0/20 50/0/50"),
+    ("a second canary next to the first", "80/20 70/20/10 60/20/20 70/10/20 80/0/20 50/0/50"),
     ("twenty edits at random, two to five subsets", ""),
 ];
 

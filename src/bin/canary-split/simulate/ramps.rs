@@ -10,6 +10,7 @@ use crate::report::output::{Output, width};
 use crate::report::plan::{self, Progress, ramp};
 use crate::report::share::Share;
 use crate::report::time::{span, utc};
+use crate::report::wrap::wrapped;
 use canary_split::reload::State;
 use canary_split::rollout::ramp::{Between, Ramp, Second};
 use canary_split::rule::{Rule, Target, WeightedSubsets};
@@ -143,7 +144,7 @@ fn print(plan: &Plan, is_colourful: bool, out: &mut impl Write) -> io::Result<()
     let Plan { rule, progress, between, on_weight_change, subsets, steps, back } = plan;
     let legend: Vec<String> =
         subsets.iter().enumerate().map(|(at, name)| format!("{} {name}", painted(at, is_colourful))).collect();
-    writeln!(out, "rule {rule}: the ramp {}", progress.said())?;
+    writeln!(out, "{}", wrapped("", &format!("rule {rule}: the ramp {}", progress.said())))?;
     writeln!(out, "  between: {between}; {}\n", legend.join(", "))?;
     let slashed = |step: &Step| step.weights.iter().map(u32::to_string).collect::<Vec<_>>().join("/");
     let said = |step: &Step| {
@@ -153,7 +154,7 @@ fn print(plan: &Plan, is_colourful: bool, out: &mut impl Write) -> io::Result<()
         moved + &back
     };
     let wide = steps.iter().map(|step| slashed(step).len()).max().unwrap_or(0).max("weights".len());
-    let longest = steps.iter().map(|step| said(step).len()).max().unwrap_or(0);
+    let longest = steps.iter().map(|step| said(step).len()).max().unwrap_or(0).max("move".len());
     let bar_width = width().saturating_sub(REST + wide + longest).clamp(WIDTHS.1, WIDTHS.0);
     writeln!(out, "  {:20}  {:>8}  {:wide$}  {:bar_width$}  move", "from", "after", "weights", "")?;
     for step in steps {
@@ -167,7 +168,7 @@ fn print(plan: &Plan, is_colourful: bool, out: &mut impl Write) -> io::Result<()
     let verdict = match (*on_weight_change, *back > Share::default()) {
         ("rebalance", false) => "Nobody is sent back to stable.".to_owned(),
         ("rebalance", true) => format!("{back} are sent back to stable on the way."),
-        ("keep", _) => "Whoever is in a subset stays there: new visitors come by these weights.".to_owned(),
+        ("keep", _) => "Visitors stay in their subset: new visitors come by these weights.".to_owned(),
         _ => "Nothing sticks: every request is drawn by these weights.".to_owned(),
     };
     writeln!(out, "\n  {verdict}")

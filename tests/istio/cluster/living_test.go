@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	"time"
 
 	"canary-split/tests/istio/harness"
 )
@@ -207,8 +208,8 @@ func (s *story) setAndRollback() {
 
 func (s *story) rampIsShown() {
 	operator := s.user.as("operator")
-	ramp := `[{"op":"add","path":"/spec/pluginConfig/rules/0/ramp","value":{"start":"2026-01-01T00:00:00Z","steps":[` +
-		`{"after":"1h","weights":{"v1":70,"v2":30}},{"after":"400000h","weights":{"v1":0,"v2":100}}]}}]`
+	ramp := `[{"op":"add","path":"/spec/pluginConfig/rules/0/ramp","value":{"start":"` + time.Now().Add(-2*time.Hour).UTC().Format(time.RFC3339) +
+		`","steps":[{"after":"1h","weights":{"v1":70,"v2":30}},{"after":"48h","weights":{"v1":0,"v2":100}}]}}]`
 	s.user.run(fmt.Sprintf("kubectl -n istio-system patch wasmplugin canary-split --type=json -p '%s'", ramp))
 	harness.Until(s.t, "the ramp's weights", func() bool {
 		var said status
@@ -407,7 +408,7 @@ func (s *story) usedWrongly() {
 		as, line, part string
 		code           int
 	}{
-		{"viewer", "canary-split set v2=25% --yes", "wasmplugins", 2},
+		{"viewer", "canary-split set v2=25% --yes -o json", "cannot patch resource", 2},
 		{"viewer", "canary-split set v2=25%", "--yes", 2},
 		{"operator", "canary-split set nosuch v2=25% --yes", "nosuch", 2},
 		{"operator", "canary-split set httpbin v3=25% --yes", "v3", 2},

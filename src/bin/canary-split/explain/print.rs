@@ -1,7 +1,7 @@
 //! An explanation as people read it.
 
 use super::explanation::{Explanation, Written};
-use super::passed::Reason;
+use super::passed::{Place, Reason};
 use super::routed::{Arrival, Routed};
 use crate::report::wrap::wrapped;
 use std::io::{self, Write};
@@ -11,15 +11,14 @@ pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
     for passed in &explanation.passed {
         writeln!(out, "rule {} does not hold", passed.rule)?;
         for reason in &passed.reasons {
-            let at = &reason.at;
-            writeln!(out, "  {}:{}:{}: {}", explanation.file, at.line, at.column, at.place)?;
+            writeln!(out, "  {}", placed(&explanation.file, &reason.at))?;
             writeln!(out, "    {}", sentence(reason))?;
         }
     }
     match (&explanation.rule, &explanation.at) {
         (Some(rule), Some(at)) => {
             writeln!(out, "rule {rule} decides")?;
-            writeln!(out, "  {}:{}:{}: {}", explanation.file, at.line, at.column, at.place)?;
+            writeln!(out, "  {}", placed(&explanation.file, at))?;
         }
         _ if explanation.passed.is_empty() => {
             writeln!(out, "no rule is in force; the default route takes the request")?
@@ -70,6 +69,14 @@ pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
         writeln!(out, "{}", wrapped("ignored   ", &format!("{}: {}", ignored.what, ignored.why)))?;
     }
     Ok(())
+}
+
+/// `FILE:LINE:COLUMN: PLACE`
+fn placed(file: &str, at: &Place) -> String {
+    match (at.line, at.column) {
+        (Some(line), Some(column)) => format!("{file}:{line}:{column}: {}", at.place),
+        _ => format!("{file}: {}", at.place),
+    }
 }
 
 fn print_route(routed: &Routed, is_one: bool, out: &mut impl Write) -> io::Result<()> {

@@ -35,6 +35,7 @@ func TestWhatTheReadmeSaysHappensInACluster(t *testing.T) {
 		{"base: v1 over https with the issued certificate, http redirected", (*story).base},
 		{"the module comes from the registry; nobody sees v2 yet", (*story).prepared},
 		{"weighted: 80/20 by request", (*story).weighted},
+		{"the tool, with the rights that it needs and no more", (*story).tool},
 		{"a weight is moved by one patch, without a failed request", (*story).weightMoves},
 		{"every patch of the manifests' README gives the weights that stand above it", (*story).patches},
 		{"sticky: 80/20 by visitor", (*story).sticky},

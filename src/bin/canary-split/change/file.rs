@@ -131,7 +131,7 @@ impl Edited<'_> {
     pub fn finish(self, old: &PluginConfig, is_list: bool, output: Output, out: &mut impl Write) -> Result<u8, String> {
         let is_stdin = self.path.as_os_str() == "-";
         let target = self.target;
-        let text = [&self.mark, &self.config.source.text[..]].concat();
+        let text = [self.mark.as_str(), &self.config.source.text].concat();
         let is_written = self.done.iter().any(|told| !told.change.edits.is_empty()) && !target.dry_run;
         if is_written && !is_stdin {
             write::replace(self.path, &text)?;

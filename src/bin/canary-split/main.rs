@@ -25,8 +25,7 @@ mod world;
 
 use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use report::output::{Form, Output};
-use std::io::{self, Write};
+use report::output::{Form, Output, print};
 use std::process::ExitCode;
 
 /// The tool beside the canary-split filter. It decides by the very code that runs in the gateway.
@@ -120,15 +119,6 @@ fn main() -> ExitCode {
             eprintln!("canary-split: {error}");
             ExitCode::from(2)
         }
-    }
-}
-
-/// Whoever has stopped reading (`| head`) has seen enough.
-fn print(out: &[u8]) -> Result<(), String> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(out).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
-        _ => Ok(()),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::cluster::rollout::{self, Reached};
 use crate::diff::Diff;
 use crate::input::manifest::{Object, Objects, PluginConfig};
 use crate::input::sources::{Source, Unit};
-use crate::report::output::Output;
+use crate::report::output::{Output, print};
 use kube::Client;
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
@@ -95,29 +95,29 @@ async fn change(client: Client, target: &Target, rules: Rules<'_>, job: Job<'_>,
         is_good &= reached.as_ref().is_none_or(|reached| reached.behind.is_empty() && reached.total > 0);
         match output {
             Output::Json => listed.extend(plan.to_json(target, written.is_some(), reached.as_ref(), took_ms)),
-            Output::Text { .. } => tell(reached.as_ref(), target, took_ms),
+            Output::Text { .. } => {
+                print(reached.as_ref().map(|reached| told(reached, target, took_ms)).unwrap_or_default().as_bytes())?;
+            }
         }
     }
     if let Output::Json = output {
         let json = if is_list { Value::from(listed) } else { listed.pop().unwrap_or_default() };
-        writeln!(io::stdout(), "{json:#}").map_err(|error| error.to_string())?;
+        print(format!("{json:#}\n").as_bytes())?;
     }
     Ok(u8::from(!is_good))
 }
 
 /// How far it has got, in words.
-fn tell(reached: Option<&Reached>, target: &Target, took_ms: u64) {
-    let Some(Reached { current, total, behind }) = reached else { return };
+fn told(Reached { current, total, behind }: &Reached, target: &Target, took_ms: u64) -> String {
     let seconds = took_ms as f64 / 1000.0;
     if *total == 0 {
-        println!(
-            "\nno gateway pod has this plugin: nothing is in force anywhere; canary-split check --cluster says why"
-        );
+        "\nno gateway pod has this plugin: nothing is in force anywhere; canary-split check --cluster says why\n"
+            .to_owned()
     } else if behind.is_empty() {
-        println!("\nin force on {current} of {total} gateway pods after {seconds:.1} s");
+        format!("\nin force on {current} of {total} gateway pods after {seconds:.1} s\n")
     } else {
-        println!("\nin force on {current} of {total} gateway pods after {} s; not on:", target.timeout.as_secs());
-        behind.iter().for_each(|pod| println!("  {pod}"));
+        let pods: String = behind.iter().map(|pod| format!("  {pod}\n")).collect();
+        format!("\nin force on {current} of {total} gateway pods after {} s; not on:\n{pods}", target.timeout.as_secs())
     }
 }
 
@@ -248,12 +248,12 @@ impl Plan {
     fn show(&self, inventory: &Inventory, target: &Target, output: Output) -> io::Result<()> {
         let way = Way { is_dry: target.dry_run, is_written: false, is_list: false, took_ms: 0 };
         let place = Place { name: self.object.title(), plugin: Some(self.old.title()), gateways: None };
-        let mut out = io::stdout().lock();
+        let mut out = Vec::new();
         say(&place, &self.told, &self.diff(target), &way, output, &mut out)?;
-        match inventory.manager(&self.object) {
-            Some(manager) => writeln!(out, "note: {} is managed by {}", self.object.title(), manager.said()),
-            None => Ok(()),
+        if let Some(manager) = inventory.manager(&self.object) {
+            writeln!(out, "note: {} is managed by {}", self.object.title(), manager.said())?;
         }
+        print(&out).map_err(io::Error::other)
     }
 
     fn to_json(&self, target: &Target, is_written: bool, reached: Option<&Reached>, took_ms: u64) -> Vec<Value> {

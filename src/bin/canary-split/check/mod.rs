@@ -41,9 +41,11 @@ mod unchosen;
 mod websocket;
 mod weights;
 
-use crate::cluster::health;
-use crate::cluster::inventory::Inventory;
-use crate::cluster::reading::Reading;
+use crate::cluster::access::Access;
+use crate::cluster::inventory::{Extent, Inventory};
+use crate::cluster::look::Silence;
+use crate::cluster::reading::{self, Reading};
+use crate::cluster::{health, looks};
 use crate::input::manifest::{Objects, Unknown};
 use crate::input::sources::{self, Input};
 use crate::input::time;
@@ -53,11 +55,13 @@ use crate::report::finding::{Code, Finding, Severity};
 use crate::report::output::Output;
 use crate::world::{World, site};
 use canary_split::rollout::ramp::Second;
+use kube::Client;
 use parts::Part;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 use together::Worlds;
 
 /// Every code there is, file by file.
@@ -99,8 +103,11 @@ pub const CODES: [&[&Code]; 31] = [
 #[derive(clap::Args)]
 pub struct Options {
     /// Files, folders, and `-` for the standard input; all of them together are what will be applied
-    #[arg(required_unless_present_any = ["list", "explain"])]
+    #[arg(required_unless_present_any = ["list", "explain", "cluster"])]
     paths: Vec<PathBuf>,
+    /// Check the cluster: what its API server has, and what each gateway pod says
+    #[arg(long, conflicts_with_all = ["paths", "list", "explain"])]
+    cluster: bool,
     /// Findings to leave out, by their code; for one object: the annotation canary-split/allow: CODE,…
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
     allow: Vec<String>,
@@ -119,6 +126,11 @@ pub struct Options {
     /// The time for what goes by the clock, as in 2026-12-01T09:00:00Z; the clock's if it is not given
     #[arg(long, value_name = "TIME", value_parser = time::read)]
     now: Option<Second>,
+    /// With --cluster: the time between two looks at the gateways
+    #[arg(long, value_name = "DURATION", value_parser = time::duration, default_value = "5s", requires = "cluster")]
+    interval: Duration,
+    #[command(flatten)]
+    access: Access,
 }
 
 /// All that is said.
@@ -141,12 +153,42 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
         let names: Vec<_> = known().map(|code| code.name).collect();
         return Err(format!("--allow {unknown}: no such code; known are {}", names.join(", ")));
     }
-    let mut said = look(options, &is_known)?;
+    let mut said = if options.cluster {
+        options.access.run(|client| look_at_cluster(client, options))?
+    } else if options.access.is_given() {
+        return Err("-n, --context and --kubeconfig go with --cluster".to_owned());
+    } else {
+        look(options, &is_known)?
+    };
     said.findings.retain(|finding| !options.allow.iter().any(|allowed| allowed == finding.code.name));
     say(&said, output, out).map_err(|error| error.to_string())?;
     unreadable::warn(&said.unreadable);
     let is_bad = said.findings.iter().any(|finding| finding.code.severity >= options.fail_on);
     Ok(if said.unreadable.is_empty() { u8::from(is_bad) } else { 2 })
+}
+
+/// Reads a cluster, and looks twice at its gateways.
+async fn look_at_cluster(client: Client, options: &Options) -> Result<Said, String> {
+    let inventory = Inventory::read(&client, options.access.namespace.as_deref(), Extent::All).await?;
+    let mut notes = inventory.notes.clone();
+    let now = time::or_clock(options.now);
+    let reading = match looks::take(&client, &inventory).await {
+        Ok(before) => {
+            tokio::time::sleep(options.interval).await;
+            let looks = looks::take(&client, &inventory).await.map_err(Silence::said)?;
+            let mut reading = reading::read(&World::of(&inventory.objects), &inventory, &before, &looks, now);
+            notes.append(&mut reading.notes);
+            Some(reading)
+        }
+        Err(silence) => {
+            notes.push(format!("the gateways were not asked: {}", silence.said()));
+            None
+        }
+    };
+    let findings = of_cluster(&inventory, reading.as_ref(), options.show_secrets, now, &mut notes);
+    let objects = &inventory.objects;
+    let (count, configs) = (objects.objects.len(), objects.configs().count());
+    Ok(Said { objects: count, configs, findings, notes, unreadable: objects.unreadable.clone() })
 }
 
 /// Reads and compares.
@@ -195,6 +237,7 @@ fn look(options: &Options, is_known: &dyn Fn(&str) -> bool) -> Result<Said, Stri
 pub fn of_cluster(
     inventory: &Inventory,
     reading: Option<&Reading>,
+    shows_secrets: bool,
     now: Second,
     notes: &mut Vec<String>,
 ) -> Vec<Finding> {
@@ -207,7 +250,9 @@ pub fn of_cluster(
     allow::retain(objects, &mut findings, notes, &is_known);
     places::add(objects, &mut findings);
     order(objects, &mut findings);
-    secrets::hide(objects, &mut findings, notes);
+    if !shows_secrets {
+        secrets::hide(objects, &mut findings, notes);
+    }
     findings
 }
 

@@ -33,6 +33,14 @@ pub enum Silence {
     Silent(String),
 }
 
+impl Silence {
+    /// In words.
+    pub fn said(self) -> String {
+        let (Silence::Forbidden(why) | Silence::Silent(why)) = self;
+        why
+    }
+}
+
 /// What is asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Question {

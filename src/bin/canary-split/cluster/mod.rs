@@ -11,6 +11,7 @@ pub mod health;
 pub mod inventory;
 mod kinds;
 pub mod look;
+pub mod looks;
 pub mod manager;
 pub mod patch;
 pub mod pods;

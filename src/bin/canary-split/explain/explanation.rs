@@ -2,6 +2,7 @@
 
 use super::draw::{Candidate, Ignored};
 use super::passed::{Passed, Place};
+use super::routed::Routed;
 use crate::input::unreadable::Unreadable;
 use crate::report::fault::FaultAt;
 use crate::report::plan::Progress;
@@ -41,6 +42,9 @@ pub struct Explanation {
     pub forgotten: Vec<SetCookie>,
     /// The response header.
     pub response_header: Option<Written>,
+    /// Where the request goes then; of a cluster alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Routed>,
     /// What does not count.
     pub ignored: Vec<Ignored>,
     /// What is wrong with the config.

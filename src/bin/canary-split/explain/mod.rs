@@ -7,11 +7,14 @@ mod passed;
 mod print;
 mod remembered;
 mod request;
+mod routed;
 mod secrets;
 mod shown;
 mod url;
 
-use crate::input::choice::{choose, read};
+use crate::cluster::access::Access;
+use crate::cluster::inventory::{Extent, Inventory};
+use crate::input::choice::{Given, choose, read};
 use crate::input::manifest::PluginConfig;
 use crate::input::time;
 use crate::input::unreadable;
@@ -19,18 +22,22 @@ use crate::report::fault::{self, FaultAt};
 use crate::report::output::Output;
 use crate::report::plan;
 use crate::report::share::{DRAWS, Share};
+use crate::world::World;
+use crate::world::plugin::Plugin;
 use canary_split::config::Config;
-use canary_split::decide::{Answer, answer};
+use canary_split::decide::{Answer, Decision, answer};
 use canary_split::metrics;
 use canary_split::reload::State;
 use canary_split::rollout::ramp::Second;
 use canary_split::rule::Target;
 use canary_split::split::Draw;
+use canary_split::subset::Subset;
 use canary_split::visitor::cookie::Minutes;
 use canary_split::visitor::new_cookie::NewCookie;
 use draw::Chance;
 use explanation::{Explanation, SetCookie, Written};
 use request::{Seen, Spelled};
+use routed::Decided;
 use shown::masked;
 use std::cell::Cell;
 use std::io::Write;
@@ -39,9 +46,9 @@ use std::path::PathBuf;
 /// What to explain.
 #[derive(clap::Args)]
 pub struct Options {
-    /// A file or folder with the WasmPlugin, a bare pluginConfig, or `-` for the standard input
+    /// A file or folder with the WasmPlugin, a bare pluginConfig, or `-` for the standard input; the cluster if it is not given
     #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    config: Option<PathBuf>,
     /// The WasmPlugin, if there are several: NAME or NAMESPACE/NAME
     #[arg(long, value_name = "NAME")]
     plugin: Option<String>,
@@ -55,17 +62,36 @@ pub struct Options {
     #[arg(long)]
     show_secrets: bool,
     #[command(flatten)]
+    access: Access,
+    #[command(flatten)]
     request: Spelled,
 }
 
 /// Prints what is decided; the exit code.
 pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
     let mut request = options.request.read()?;
-    let given = read(&options.config)?;
-    let written = choose(&options.config.display().to_string(), &given.configs, options.plugin.as_deref())
-        .inspect_err(|_| unreadable::warn(&given.unreadable))?;
+    let (written, given, inventory) = match &options.config {
+        Some(path) => {
+            let given = read(path)?;
+            let written = choose(&path.display().to_string(), &given.configs, options.plugin.as_deref())
+                .inspect_err(|_| unreadable::warn(&given.unreadable))?;
+            (written, given, None)
+        }
+        None => {
+            let namespace = options.access.namespace.as_deref();
+            let inventory =
+                options.access.run(|client| async move { Inventory::read(&client, namespace, Extent::All).await })?;
+            let configs: Vec<_> = inventory.objects.configs().collect();
+            (choose("the cluster", &configs, options.plugin.as_deref())?, Given::default(), Some(inventory))
+        }
+    };
     let evaluation = State::default().evaluate(written.json().as_bytes());
-    let mut explanation = explain(&evaluation.config, &written, &mut request, options);
+    let (mut explanation, decided) = explain(&evaluation.config, &written, &mut request, options);
+    if let Some(inventory) = &inventory {
+        let world = World::of(&inventory.objects);
+        let plugin = Plugin::new(written.clone());
+        explanation.routes = routed::routes(&world, &plugin, &request, &decided, &inventory.pods);
+    }
     if request.needs_address {
         return Err("the decision goes by the client's address; give it by --client-ip".to_owned());
     }
@@ -86,7 +112,12 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
     Ok(if explanation.unreadable.is_empty() { u8::from(!explanation.faults.is_empty()) } else { 2 })
 }
 
-fn explain(config: &Config, written: &PluginConfig, request: &mut Seen, options: &Options) -> Explanation {
+fn explain(
+    config: &Config,
+    written: &PluginConfig,
+    request: &mut Seen,
+    options: &Options,
+) -> (Explanation, Vec<Decided>) {
     let chance = Cell::new(Chance::Unasked);
     let fresh = || {
         chance.set(options.draw.map_or(Chance::Open, Chance::Given));
@@ -113,13 +144,15 @@ fn explain(config: &Config, written: &PluginConfig, request: &mut Seen, options:
         set_cookie: None,
         forgotten: forgotten.into_iter().map(|cookie| set_cookie(cookie, false)).collect(),
         response_header: None,
+        routes: Vec::new(),
         ignored: Vec::new(),
         faults: Vec::new(),
         unreadable: Vec::new(),
     };
-    let Some(decision) = decision else { return explanation };
+    let Some(decision) = decision else { return (explanation, vec![None]) };
     let (draw, from) = draw::origin(&decision, chance.get(), request);
     let is_open = chance.get() == Chance::Open;
+    let decided = decided(&decision, is_open, second);
     explanation.shares = if is_open { draw::candidates(decision.rule, second) } else { Vec::new() };
     // Who has all draws is certain.
     let all = explanation.shares.iter().find(|candidate| candidate.share == Share::of_draws(DRAWS));
@@ -147,7 +180,20 @@ fn explain(config: &Config, written: &PluginConfig, request: &mut Seen, options:
     explanation.from = Some(from);
     explanation.ignored = draw::ignored(&decision, request, now);
     explanation.set_cookie = decision.cookie.map(|cookie| set_cookie(cookie, is_open));
-    explanation
+    (explanation, decided)
+}
+
+/// What the filter may write: one subset, or each that has a share.
+fn decided(decision: &Decision, is_open: bool, now: Second) -> Vec<Decided> {
+    let written = |subset: &Subset| Some((subset.name.to_string(), subset.header_value.to_string()));
+    match &decision.rule.target {
+        Target::Split(split) if is_open => {
+            let shares = plan::draws(split, now);
+            let with_share = split.subsets.iter().zip(shares).filter(|(_, draws)| *draws > 0);
+            with_share.map(|(subset, _)| written(subset)).collect()
+        }
+        _ => vec![written(decision.subset)],
+    }
 }
 
 fn set_cookie(cookie: NewCookie, is_open: bool) -> SetCookie {

@@ -123,6 +123,45 @@ impl Seen {
         self.headers.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_slice())
     }
 
+    fn text(&self, name: &str) -> String {
+        String::from_utf8_lossy(self.values(name).next().unwrap_or_default()).into_owned()
+    }
+
+    /// The host, without port and in lower case.
+    pub fn host(&self) -> String {
+        let authority = self.text(":authority").to_ascii_lowercase();
+        let host = authority.rsplit_once(':').filter(|(_, port)| port.bytes().all(|digit| digit.is_ascii_digit()));
+        host.map_or(authority.as_str(), |(host, _)| host).trim_end_matches('.').to_owned()
+    }
+
+    /// The method.
+    pub fn method(&self) -> String {
+        self.text(":method")
+    }
+
+    /// The path, without the query.
+    pub fn path(&self) -> String {
+        let path = self.text(":path");
+        path.split('?').next().unwrap_or_default().to_owned()
+    }
+
+    /// The query parameters, as Envoy compares them: not decoded.
+    pub fn query(&self) -> Vec<(String, String)> {
+        let path = self.text(":path");
+        let query = path.split_once('?').map_or("", |(_, query)| query);
+        let pair = |pair: &str| {
+            pair.split_once('=')
+                .map_or((pair.to_owned(), String::new()), |(name, value)| (name.to_owned(), value.to_owned()))
+        };
+        query.split('&').filter(|pair| !pair.is_empty()).map(pair).collect()
+    }
+
+    /// The headers that are text.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        let headers = self.headers.iter().filter(|(name, _)| !name.starts_with(':'));
+        headers.filter_map(|(name, value)| Some((name.as_str(), std::str::from_utf8(value).ok()?)))
+    }
+
     /// The value of a claim, as it was given.
     pub fn claim_value(&self, path: &ClaimPath) -> Option<&Value> {
         claims::find(&self.claims, path)

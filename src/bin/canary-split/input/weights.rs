@@ -62,7 +62,7 @@ pub fn resolve(arguments: &[String], split: &[Present]) -> Result<Resolved, Stri
         ([], numbers) => Ok(Resolved { weights: by_number(arguments, numbers, split)?, scaled: None }),
         _ => Err(format!(
             "{}: percentages and weights together; write all of them in one way",
-            quoted(&arguments.join(" "))
+            quoted(arguments.join(" "))
         )),
     }
 }
@@ -176,7 +176,7 @@ fn two_readings(arguments: &[String], given: &[(usize, u32)], split: &[Present],
     }
     format!(
         "{}: the weights would add up to {after} instead of {before}; write {}",
-        quoted(&arguments.join(" ")),
+        quoted(arguments.join(" ")),
         readings.join(", or ")
     )
 }
@@ -197,7 +197,7 @@ impl Percent {
             format!(
                 "{}: {} is no percentage; it is a number of 0 to 100 with at most {MAX_DIGITS} decimals, as in 25% or 12.5%",
                 quoted(argument),
-                quoted(&format!("{text}%"))
+                quoted(format!("{text}%"))
             )
         };
         if !is_number(before) || text.contains('.') && !is_number(after) || after.len() > MAX_DIGITS {

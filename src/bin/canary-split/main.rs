@@ -13,6 +13,7 @@ mod change;
 mod check;
 mod cluster;
 mod diff;
+mod edit;
 mod examples;
 mod explain;
 mod input;

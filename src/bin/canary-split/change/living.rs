@@ -1,6 +1,5 @@
 //! Changes of rules in the cluster: shown, asked for, written, and awaited on every gateway.
 
-use super::edit::{Edit, Step};
 use super::file::Target;
 use super::print::{Place, Told, Way, say};
 use super::rule::{self, Chosen};
@@ -9,6 +8,7 @@ use crate::cluster::inventory::{Extent, Inventory};
 use crate::cluster::patch::{self, Refused};
 use crate::cluster::rollout::{self, Reached};
 use crate::diff::Diff;
+use crate::edit::{self, Step, Test};
 use crate::input::manifest::{Object, Objects, PluginConfig};
 use crate::input::sources::{Source, Unit};
 use crate::report::output::{Output, print};
@@ -210,9 +210,9 @@ impl Plan {
         let object = old.object.clone().ok_or("not a plugin")?;
         let mut json: Value = serde_json::from_str(&object.node.to_json()).map_err(|error| error.to_string())?;
         for change in &changes {
-            if let Some(rule) = json.pointer_mut(&format!("{}/rules/{}", base(&object), change.index)) {
-                change.edits.iter().for_each(|edit| edit.apply(rule));
-            }
+            let rule = rule_at(&object, change.index);
+            let edits: Vec<_> = change.edits.iter().map(|edit| edit.below(&rule)).collect();
+            edit::patch::apply(&mut json, &edits)?;
         }
         let new = config_of(&json)?;
         let told = changes.into_iter().map(|change| Told { change, done: Vec::new() }).collect();
@@ -221,24 +221,17 @@ impl Plan {
 
     /// What the API server is asked to do: nothing, if the object or the place of a rule is not what it was.
     fn patch(&self) -> Value {
-        let mut operations = Vec::new();
-        let version = self.object.text(&["metadata", "resourceVersion"]);
-        operations.extend(
-            version.map(|version| json!({"op": "test", "path": "/metadata/resourceVersion", "value": version})),
-        );
-        for Told { change, .. } in &self.told {
-            let rule = format!("{}/rules/{}", base(&self.object), change.index);
-            operations.push(json!({"op": "test", "path": format!("{rule}/name"), "value": change.rule}));
-            operations.extend(change.edits.iter().map(|Edit { path, new }| {
-                let path = format!("{rule}{}", path.iter().map(pointer).collect::<String>());
-                match new {
-                    // An item is replaced; a field is added or replaced.
-                    Some(new) => json!({"op": "add", "path": path, "value": new}),
-                    None => json!({"op": "remove", "path": path}),
-                }
-            }));
+        let (mut tests, mut edits) = (Vec::new(), Vec::new());
+        if let Some(version) = self.object.text(&["metadata", "resourceVersion"]) {
+            tests.push(Test { path: edit::fields(["metadata", "resourceVersion"]), value: version.into() });
         }
-        Value::from(operations)
+        for Told { change, .. } in &self.told {
+            let rule = rule_at(&self.object, change.index);
+            let name = [&rule[..], &["name".into()]].concat();
+            tests.push(Test { path: name, value: change.rule.clone().into() });
+            edits.extend(change.edits.iter().map(|edit| edit.below(&rule)));
+        }
+        edit::patch::of(&tests, &edits)
     }
 
     fn diff(&self, target: &Target) -> Diff {
@@ -265,17 +258,10 @@ impl Plan {
     }
 }
 
-/// Where a plugin has its config.
-fn base(object: &Object) -> &'static str {
-    if object.kind == "TrafficExtension" { "/spec/wasm/pluginConfig" } else { "/spec/pluginConfig" }
-}
-
-/// A step of a JSON Pointer (RFC 6901).
-fn pointer(step: &Step) -> String {
-    match step {
-        Step::Field(name) => format!("/{}", name.replace('~', "~0").replace('/', "~1")),
-        Step::Item(at) => format!("/{at}"),
-    }
+/// Where a plugin has a rule.
+fn rule_at(object: &Object, index: usize) -> Vec<Step> {
+    let module = if object.kind == "TrafficExtension" { &["spec", "wasm"][..] } else { &["spec"] };
+    module.iter().chain(&["pluginConfig", "rules"]).map(|name| Step::from(*name)).chain([index.into()]).collect()
 }
 
 /// The config of a plugin as the API server has it.

@@ -1,5 +1,6 @@
 //! `check`: manifests that are spoiled in one place, and those that are as they should be.
 
+use crate::answers::LIVING;
 use crate::{ended, fed, tool};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -175,7 +176,8 @@ fn every_mistake_is_found_under_its_code_and_nothing_else_is() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count >= 45, "{count}");
-    let documented = documented();
+    let mut documented = documented();
+    documented.retain(|code, _| !LIVING.contains(&code.as_str()));
     for (code, examples) in &documented {
         assert!(!examples.is_empty() && examples.iter().all(|example| said.contains(example)), "{code}: {examples:?}");
     }

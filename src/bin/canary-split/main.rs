@@ -15,6 +15,7 @@ mod cluster;
 mod diff;
 mod edit;
 mod explain;
+mod finish;
 mod input;
 mod report;
 mod rollback;
@@ -92,6 +93,22 @@ enum Command {
         after_help = "Examples:\n  canary-split rollback -f wasmplugin.yaml\n  canary-split rollback shop --evict -f wasmplugin.yaml\n  canary-split rollback --all -f wasmplugin.yaml"
     )]
     Rollback(rollback::Options),
+    /// Promote a canary to stable: it keeps all requests, and the default route leads to it; nobody moves
+    ///
+    /// The subset must have all the weight. It ends with 0 if that was done, 1 if the state does not allow it, 2 if nothing
+    /// could be read or it was used wrongly.
+    #[command(
+        after_help = "Examples:\n  canary-split promote shop v2 -f manifests --dry-run\n  canary-split promote shop v2 -f wasmplugin.yaml virtualservice.yaml"
+    )]
+    Promote(finish::Promote),
+    /// Remove a rule, the routes by its header, and the subsets that no route uses any more, in the order in which no request fails
+    ///
+    /// Its stable must have all the weight. Workloads are not deleted. It ends with 0 if that was done, 1 if the state does not
+    /// allow it, 2 if nothing could be read or it was used wrongly.
+    #[command(
+        after_help = "Examples:\n  canary-split remove shop -f manifests --dry-run\n  canary-split remove shop -f wasmplugin.yaml routing.yaml"
+    )]
+    Remove(finish::Remove),
     /// Simulate who moves when weights are edited: next to other schemes, day by day, or by a ramp; and when a guard trips
     ///
     /// With --days visitors come for the first time evenly over the days, and each of them comes again on each later day with
@@ -132,6 +149,8 @@ fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<u8, Strin
         Command::Status(options) => return status::run(options, output, out),
         Command::Set(options) => return set::run(options, output, out),
         Command::Rollback(options) => return rollback::run(options, output, out),
+        Command::Promote(options) => return finish::promote(options, output, out),
+        Command::Remove(options) => return finish::remove(options, output, out),
         Command::Simulate(options) => return simulate::run(options, output, out),
         Command::Schema(options) => schema::run(options, out).map(|()| true),
         Command::Completion { shell } => {

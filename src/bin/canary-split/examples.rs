@@ -32,6 +32,20 @@ Examples:
   canary-split rollback shop --evict           kept visitors leave too
   canary-split rollback -f wasmplugin.yaml";
 
+/// Of `promote`.
+pub const PROMOTE: &str = "\
+Examples:
+  canary-split promote shop v2
+  canary-split promote shop v2 --dry-run       show the steps
+  canary-split promote shop v2 -f manifests";
+
+/// Of `remove`.
+pub const REMOVE: &str = "\
+Examples:
+  canary-split remove shop
+  canary-split remove shop --dry-run           show the steps
+  canary-split remove shop -f wasmplugin.yaml routing.yaml";
+
 /// Of `check`.
 pub const CHECK: &str = "\
 Examples:

@@ -16,6 +16,7 @@ mod diff;
 mod edit;
 mod examples;
 mod explain;
+mod finish;
 mod input;
 mod report;
 mod rollback;
@@ -75,6 +76,19 @@ enum Command {
     /// It ends with 0 if that was done, 1 if it is not in force everywhere or a fault has to be fixed first, 2 if nothing was done.
     #[command(after_help = examples::ROLLBACK)]
     Rollback(rollback::Options),
+    /// Promote a canary to stable: nobody moves
+    ///
+    /// The subset must have all the weight. It becomes stable, and the default route leads to it. In the cluster it shows the steps,
+    /// asks, and waits for the gateways between them. It ends with 0 if that was done, 1 if the state does not allow it or it is not in
+    /// force everywhere, 2 if it was used wrongly.
+    #[command(after_help = examples::PROMOTE)]
+    Promote(finish::Promote),
+    /// Remove a rule, then its routes and subsets
+    ///
+    /// Its stable must have all the weight. Subsets that another route uses stay. The steps are in the order in which no request fails; workloads are not deleted. It ends
+    /// with 0 if that was done, 1 if the state does not allow it or it is not in force everywhere, 2 if it was used wrongly.
+    #[command(after_help = examples::REMOVE)]
+    Remove(finish::Remove),
     /// Check manifests before you apply them
     ///
     /// It ends with 0 if nothing is wrong, 1 if something was found, 2 if something could not be read.
@@ -133,6 +147,8 @@ fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<u8, Strin
         Command::Status(options) => return status::run(options, output, out),
         Command::Set(options) => return set::run(options, output, out),
         Command::Rollback(options) => return rollback::run(options, output, out),
+        Command::Promote(options) => return finish::promote(options, output, out),
+        Command::Remove(options) => return finish::remove(options, output, out),
         Command::Simulate(options) => return simulate::run(options, output, out),
         Command::Schema(options) => schema::run(options, out).map(|()| true),
         Command::Completion { shell } => {

@@ -69,7 +69,7 @@ enum Command {
     Set(set::Options),
     /// Roll back: set every canary of a rule to 0
     ///
-    /// Whatever state the rule is in, it does what is right and says it.     /// A ramp is removed, and so is what makes the rule faulty, if the rule can do without. In the cluster it asks first, and waits
+    /// Whatever state the rule is in, it does what is right and says it. A ramp is removed, and so is what makes the rule faulty, if the rule can do without. In the cluster it asks first, and waits
     /// until every gateway pod has it in force.
     ///
     /// It ends with 0 if that was done, 1 if it is not in force everywhere or a fault has to be fixed first, 2 if nothing was done.

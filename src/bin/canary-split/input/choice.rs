@@ -51,6 +51,9 @@ pub fn choose(place: &str, all: &[PluginConfig], plugin: Option<&str>) -> Result
         all.iter().filter(|config| plugin.is_none_or(|wanted| is_named(config, wanted))).collect();
     match (fitting.as_slice(), plugin) {
         ([config], _) => Ok((*config).clone()),
+        ([], Some(wanted)) if !all.is_empty() && all.iter().all(|config| config.object.is_none()) => {
+            Err(format!("{place}: no WasmPlugin {wanted} of this filter, but a bare pluginConfig; leave out --plugin"))
+        }
         ([], Some(wanted)) if !all.is_empty() => {
             Err(format!("{place}: no WasmPlugin {wanted} of this filter; there are {}", titles()))
         }

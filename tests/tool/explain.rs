@@ -298,7 +298,10 @@ fn a_request_is_spelled_as_for_curl() {
         ("--claims|[]|a.test", "--claims: no object, as in '{\"sub\": \"alice\"}'"),
         ("--claims|{|a.test", "--claims: not JSON: EOF while parsing an object at line 1 column 1"),
         ("ftp://a.test", "URL \"ftp://a.test\": neither http nor https"),
-        ("--plugin|x|a.test", "-: no WasmPlugin x of this filter; there are standard input"),
+        (
+            "--plugin|x|a.test",
+            "standard input: no WasmPlugin x of this filter, but a bare pluginConfig; leave out --plugin",
+        ),
     ] {
         let expected = format!(
             "canary-split: {problem}

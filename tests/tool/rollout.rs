@@ -184,7 +184,7 @@ fn simulate_draws_the_plan_and_says_who_is_sent_back() {
         ended(&fed(&now, &kept)).0.ends_with("Visitors stay in their subset: new visitors come by these weights.\n")
     );
     let (_, error, code) = ended(&fed(&[&now[..], &["--rule", "other"]].concat(), SHOP));
-    assert_eq!((error.as_str(), code), ("canary-split: -: no rule other in force has a ramp\n", 2));
+    assert_eq!((error.as_str(), code), ("canary-split: standard input: no rule other in force has a ramp\n", 2));
 }
 
 /// Sets something in a file; what the file says then, and what was said.

@@ -101,14 +101,15 @@ fn lines_fit_the_screen() {
 }
 
 #[test]
-fn colours_are_for_who_asks_for_them() {
-    let file = Temporary::new(OLD);
-    let path = file.0.display().to_string();
-    for arguments in [&["check", &path][..], &["diff", &path, &path], &["simulate", "-f", &path]] {
+fn colours_are_for_those_who_ask_for_them() {
+    let files = [OLD, &OLD.replace("weight: 10}", "weight: 10%}"), &OLD.replace("70, v2: 10", "60, v2: 20")];
+    let files = files.map(Temporary::new);
+    let [old, faulty, new] = files.each_ref().map(|file| file.0.display().to_string());
+    let now = "2026-12-01T12:00:00Z";
+    let table = [&["check", &faulty][..], &["diff", &old, &new, "--now", now], &["simulate", "-f", &old, "--now", now]];
+    for arguments in table {
         let is_coloured = |more: &[&str]| ended(&fed(&[arguments, more].concat(), "")).0.contains('\x1b');
-        assert!(!is_coloured(&[]) && !is_coloured(&["--color", "never"]), "{arguments:?}");
-        // What says nothing has nothing to colour.
-        let says_nothing = arguments[0] != "simulate";
-        assert!(says_nothing || is_coloured(&["--color", "always"]), "{arguments:?}");
+        let seen = [&[][..], &["--color", "never"], &["--color", "always"]].map(is_coloured);
+        assert_eq!(seen, [false, false, true], "{arguments:?}");
     }
 }

@@ -46,6 +46,7 @@ use crate::cluster::inventory::{Extent, Inventory};
 use crate::cluster::look::Silence;
 use crate::cluster::reading::{self, Reading};
 use crate::cluster::{health, looks};
+use crate::input::choice::shown;
 use crate::input::manifest::{Objects, Unknown};
 use crate::input::sources::{self, Input};
 use crate::input::time;
@@ -202,7 +203,7 @@ fn look(options: &Options, is_known: &dyn Fn(&str) -> bool) -> Result<Said, Stri
     if objects == 0 {
         let mut said: Vec<_> = unreadable.iter().map(Unreadable::to_string).collect();
         if said.is_empty() {
-            let paths: Vec<_> = options.paths.iter().map(|path| path.display().to_string()).collect();
+            let paths: Vec<_> = options.paths.iter().map(|path| shown(path)).collect();
             let end = notes.into_iter().map(|note| format!("; {note}")).collect::<String>();
             said.push(format!("{}: neither a WasmPlugin nor anything that it works with{end}", paths.join(", ")));
         }

@@ -15,7 +15,7 @@ mod url;
 
 use crate::cluster::access::Access;
 use crate::cluster::inventory::{Extent, Inventory};
-use crate::input::choice::{Given, choose, read};
+use crate::input::choice::{Given, choose, read, shown};
 use crate::input::manifest::PluginConfig;
 use crate::input::time;
 use crate::input::unreadable;
@@ -108,7 +108,7 @@ fn configured(options: &Options) -> Result<(PluginConfig, Given, Option<Inventor
     match &options.config {
         Some(path) => {
             let given = read(path)?;
-            let written = choose(&path.display().to_string(), &given.configs, options.plugin.as_deref())
+            let written = choose(&shown(path), &given.configs, options.plugin.as_deref())
                 .inspect_err(|_| unreadable::warn(&given.unreadable))?;
             Ok((written, given, None))
         }

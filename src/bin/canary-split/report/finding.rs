@@ -80,6 +80,9 @@ pub struct Origin {
     /// What it says.
     #[serde(skip)]
     pub text: String,
+    /// The same without secrets, as long.
+    #[serde(skip)]
+    pub masked: String,
     /// The bytes of it that are meant.
     #[serde(skip)]
     pub pointed: Range<usize>,
@@ -147,7 +150,7 @@ impl Finding {
         // Of a line that is cut the columns are not those of the file.
         let from = self.place.as_ref().and_then(|place| place.from.as_ref());
         let is_in_no_file = self.source.rendered_from.is_some() || self.source.is_living;
-        let group = if let Some(Origin { file, line, text, pointed }) = from {
+        let group = if let Some(Origin { file, line, text, pointed, .. }) = from {
             let snippet =
                 Snippet::source(text).line_start(*line).annotation(AnnotationKind::Primary.span(pointed.clone()));
             group.element(snippet.path(file))

@@ -1,7 +1,7 @@
 //! `--config`: the plan of a rule's ramp, step by step: the weights, who moves, and whether anybody is sent back.
 
 use super::options::Options;
-use crate::input::choice::{choose, read};
+use crate::input::choice::{choose, read, shown};
 use crate::input::time;
 use crate::input::unreadable;
 use crate::report::bars::{cells, painted};
@@ -61,7 +61,7 @@ struct Step {
 
 /// Prints the plan of every ramp in a config, or of one rule; the exit code, as that of `explain`.
 pub fn run(path: &Path, options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
-    let name = path.display().to_string();
+    let name = shown(path);
     let given = read(path)?;
     unreadable::warn(&given.unreadable);
     let written = choose(&name, &given.configs, options.plugin.as_deref())?;

@@ -1,10 +1,11 @@
-//! A plan done in the cluster: step by step, each of the plugin awaited on every gateway.
+//! A plan done in the cluster: step by step, each awaited on every gateway.
 
 use super::plan::{self, Plan, Stage};
 use super::print::{Way, Written, say, to_json};
 use super::target::Target;
 use crate::change::Refusal;
 use crate::change::living::{agrees, can_be_asked};
+use crate::cluster::admin::Unknown;
 use crate::cluster::inventory::{Extent, Inventory};
 use crate::cluster::patch::{self as write, Refused};
 use crate::cluster::rollout::{self, Reached};
@@ -55,6 +56,8 @@ async fn finish(
             return Err("nothing was written".to_owned());
         }
         let mut versions = HashMap::new();
+        let mut configs = inventory.objects.configs();
+        let mut config = configs.find(|config| config.title() == plan.plugin).ok_or("the plugin is gone")?;
         for (number, stage) in plan.stages.iter().enumerate() {
             let step = number + 1;
             let object = match write::patch(&client, &inventory.versions, &stage.object, &guarded(stage, &versions))
@@ -75,20 +78,36 @@ async fn finish(
             way.is_written = true;
             let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default();
             versions.insert(stage.object.title(), version.to_owned());
-            if let Some(config) = plan::config_of(&object) {
-                let Reached { current, total, behind } =
-                    rollout::wait(&client, &inventory, &config, target.timeout).await?;
-                way.gateways = Some(json!({"current": current, "total": total, "behind": behind}));
-                if !behind.is_empty() {
-                    // What follows relies on it.
-                    eprintln!(
-                        "canary-split: step {step} is in force on {current} of {total} gateway pods after {} s; what follows was not written. Not on:",
-                        target.timeout.as_secs()
-                    );
-                    behind.iter().for_each(|pod| eprintln!("  {pod}"));
-                    is_good = false;
-                    break;
+            let reached = match plan::config_of(&object) {
+                Some(now) => {
+                    config = now;
+                    rollout::wait(&client, &inventory, &config, target.timeout).await?
                 }
+                None if stage.object.kind == "VirtualService" => {
+                    match rollout::wait_for_routes(&client, &inventory, &config, &object, target.timeout).await {
+                        Ok(reached) => reached,
+                        Err(Unknown(why)) => {
+                            eprintln!(
+                                "canary-split: step {step} is written; whether the gateways have the routes is not known, so what follows was not written: {why}"
+                            );
+                            is_good = false;
+                            break;
+                        }
+                    }
+                }
+                None => continue,
+            };
+            let Reached { current, total, behind } = reached;
+            way.gateways = Some(json!({"current": current, "total": total, "behind": behind}));
+            if !behind.is_empty() {
+                // What follows relies on it.
+                let seconds = target.timeout.as_secs();
+                eprintln!(
+                    "canary-split: step {step} is in force on {current} of {total} gateway pods after {seconds} s; what follows was not written. Not on:"
+                );
+                behind.iter().for_each(|pod| eprintln!("  {pod}"));
+                is_good = false;
+                break;
             }
         }
     }

@@ -42,7 +42,6 @@ impl Used {
         all
     }
 
-
     /// Whether a DestinationRule is for its host.
     pub fn is_of(&self, rule: &DestinationRule) -> bool {
         !rule.is_wildcard() && Host::of(rule.host, &rule.object.namespace) == self.host

@@ -120,6 +120,10 @@ func (s *story) finding(said status, code, part string) {
 func (s *story) living() {
 	stop := load(s.t, s.cluster)
 	s.statusAgrees()
+	for _, line := range s.user.code("docs/CLUSTER.md", "Each is one command") {
+		s.user.show(s.user.as("operator").run(line))
+	}
+	s.user.as("operator").run("canary-split set 80/20 --yes")
 	s.setAndRollback()
 	s.user.say("%d requests meanwhile, 0 failed", stop())
 	s.rampIsShown()

@@ -23,8 +23,12 @@ impl Origins {
         let is_same = |other: &&Object| other.kind == object.kind && other.name == object.name;
         // What is patched is where the patch is: files that are named later have the last word.
         objects.objects.iter().rev().filter(is_same).find_map(|other| {
-            let (_, at) = walk(&other.node, steps).filter(|(node, _)| node.to_json() == rendered)?;
-            Some(Origin { file: other.source.name.clone(), line: other.source.position(at).0 })
+            let (node, at) = walk(&other.node, steps).filter(|(node, _)| node.to_json() == rendered)?;
+            let (text, begins) = other.source.line(at);
+            let end = node.span.end.saturating_sub(begins).min(text.len());
+            let (start, line) = (at - begins, other.source.position(at).0);
+            let pointed = start..end.max(start);
+            Some(Origin { file: other.source.name.clone(), line, text: text.to_owned(), pointed })
         })
     }
 }

@@ -10,6 +10,7 @@ use crate::input::sources::{self, MARK, Source, Unit};
 use crate::input::time;
 use crate::input::unreadable::Unreadable;
 use crate::report::output::Output;
+use crate::report::wrap::wrapped;
 use canary_split::rollout::ramp::Second;
 use serde_json::{Map, Value, json};
 use std::io::Write;
@@ -21,19 +22,19 @@ use std::time::Instant;
 #[derive(clap::Args)]
 pub struct Target {
     /// Edit these files, and those of these folders; all that routes the rule's requests must be among them
-    #[arg(short, long = "filename", value_name = "FILE", num_args = 1.., required = true)]
+    #[arg(short, long = "filename", value_name = "FILE", num_args = 1.., required = true, help_heading = "Where")]
     files: Vec<PathBuf>,
     /// Choose the WasmPlugin, if several have the rule: NAME or NAMESPACE/NAME
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Where")]
     plugin: Option<String>,
     /// Write nothing; print the differences
-    #[arg(long)]
+    #[arg(long, help_heading = "How")]
     dry_run: bool,
     /// Do not ask; a file is edited without a question anyway
-    #[arg(long)]
+    #[arg(long, help_heading = "How")]
     yes: bool,
     /// Use this time instead of the clock's, as in 2026-12-01T09:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = time::read)]
+    #[arg(long, value_name = "TIME", value_parser = time::read, help_heading = "How")]
     now: Option<Second>,
 }
 
@@ -119,12 +120,12 @@ impl Target {
         for (number, (stage, written)) in plan.stages.iter().zip(written).enumerate() {
             let Written { file, line, diff } = written;
             writeln!(out, "{}. {} ({file}:{line}): {}", number + 1, stage.object.title(), stage.said)?;
-            writeln!(out, "   {}", stage.why)?;
+            writeln!(out, "{}", wrapped("   ", stage.why))?;
             if self.dry_run {
                 write!(out, "{diff}")?;
             }
         }
-        plan.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
+        plan.notes.iter().try_for_each(|note| writeln!(out, "{}", wrapped("note: ", note)))?;
         if !plan.stages.is_empty() {
             let end = if self.dry_run { "nothing is written" } else { "written; apply it in this order" };
             writeln!(out, "{end}")?;

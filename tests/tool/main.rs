@@ -10,6 +10,7 @@ mod configs;
 mod diff;
 mod documented;
 mod explain;
+mod finish;
 mod hostile;
 mod linear;
 mod masked;

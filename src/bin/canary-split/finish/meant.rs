@@ -88,8 +88,8 @@ impl<'w> Found<'w> {
         let own = hosts(self.rule);
         let mut found: Vec<&VirtualService> = Vec::new();
         for service in beside.iter().copied().filter(|service| own.iter().any(|host| service.is_for(host))) {
-            let delegates = service.routes.iter().filter_map(|route| Some((route, world.delegate(service, route)?)));
-            for (_, delegate) in delegates.filter(|(_, delegate)| delegate.mentions(self.header)) {
+            let mut delegates = service.routes.iter().filter_map(|route| world.delegate(service, route));
+            if let Some(delegate) = delegates.find(|delegate| delegate.mentions(self.header)) {
                 return Err(Refusal::Fault(format!(
                     "{}: {} delegates to {}, which asks for {}; routes of delegates have to be edited by hand",
                     delegate.object.place(),
@@ -103,6 +103,11 @@ impl<'w> Found<'w> {
             }
         }
         Ok(found)
+    }
+
+    /// Whether another rule is for one of its hosts.
+    pub fn meets(&self, other: &Rule) -> bool {
+        hosts(self.rule).iter().any(|own| hosts(other).iter().any(|other| overlap(own, other)))
     }
 
     /// What other rules write into its header for requests that a VirtualService may route, with their names.

@@ -2,6 +2,7 @@
 
 use super::plan::{Plan, Stage};
 use crate::edit::patch;
+use crate::report::wrap::wrapped;
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 
@@ -35,12 +36,12 @@ pub fn say(plan: &Plan, written: &[Written], way: &Way, out: &mut impl Write) ->
     for (number, (stage, written)) in plan.stages.iter().zip(written).enumerate() {
         let place = written.line.map(|line| format!(" ({}:{line})", written.file)).unwrap_or_default();
         writeln!(out, "{}. {}{place}: {}", number + 1, stage.object.title(), stage.said)?;
-        writeln!(out, "   {}", stage.why)?;
+        writeln!(out, "{}", wrapped("   ", stage.why))?;
         if way.is_dry || written.line.is_none() {
             write!(out, "{}", written.diff)?;
         }
     }
-    plan.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))
+    plan.notes.iter().try_for_each(|note| writeln!(out, "{}", wrapped("note: ", note)))
 }
 
 /// The same for programs.

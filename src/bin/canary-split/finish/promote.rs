@@ -12,8 +12,9 @@ use crate::world::World;
 use canary_split::rule::{Target, WeightedSubsets};
 use canary_split::subset::Subset;
 
-const SPLIT_FIRST: &str = "the route by header still serves the subset, which has all the weight in either order";
-const ROUTES_LAST: &str = "everybody has the header of the new stable by now, and gets to the same pods by the default route; only requests that no rule decides change, with the meaning of stable";
+const ROUTES_FIRST: &str = "every request of the rule has the subset's header and gets to the same pods by the default route, also if the filter fails; requests that no rule decides follow the default route";
+const SPLIT_LAST: &str =
+    "all the weight is the subset's in either order, so nobody moves; from here on a rollback leads to it";
 
 /// The edits, in their order.
 pub fn plan(objects: &Objects, meant: &Meant, subset: &str) -> Result<Plan, Refusal> {
@@ -43,18 +44,10 @@ pub fn plan(objects: &Objects, meant: &Meant, subset: &str) -> Result<Plan, Refu
     order.swap(0, at);
     let all: Vec<u64> = (0..order.len()).map(|place| if place == 0 { 100 } else { 0 }).collect();
     let (mut stages, mut notes) = (Vec::new(), Vec::new());
-    let edits = of_split(&found, split, at);
-    let moved = moved(&found.plugin.config, &edits, name, meant.now)?;
+    let of_split = of_split(&found, split, at);
+    let moved = moved(&found.plugin.config, &of_split, name, meant.now)?;
     if moved > 0.0 {
         return Err(Refusal::Fault(format!("rule {name}: {moved} of its visitors would move; nothing is done")));
-    }
-    if !edits.is_empty() {
-        stages.push(Stage {
-            object: found.object.clone(),
-            edits,
-            said: format!("{subset} is stable with all the weight"),
-            why: SPLIT_FIRST,
-        });
     }
     let services = found.services(&world)?;
     for service in &services {
@@ -65,14 +58,22 @@ pub fn plan(objects: &Objects, meant: &Meant, subset: &str) -> Result<Plan, Refu
         if !edits.is_empty() {
             given_once(objects, service.object)?;
             let said = format!("the default route leads to {subset}");
-            stages.push(Stage { object: service.object.clone(), edits, said, why: ROUTES_LAST });
+            stages.push(Stage { object: service.object.clone(), edits, said, why: ROUTES_FIRST });
         }
     }
     if services.is_empty() {
         notes.push(format!("no VirtualService is given that routes rule {name} by {}", found.header));
     }
-    let plugin = found.plugin.config.title();
-    Ok(Plan { plugin, rule: name.to_owned(), old, new: named(&all, order), moved, stages, notes })
+    let new = if of_split.is_empty() { old.clone() } else { named(&all, order) };
+    if !of_split.is_empty() {
+        stages.push(Stage {
+            object: found.object.clone(),
+            edits: of_split,
+            said: format!("{subset} is stable with all the weight"),
+            why: SPLIT_LAST,
+        });
+    }
+    Ok(Plan { plugin: found.plugin.config.title(), rule: name.to_owned(), old, new, moved, stages, notes })
 }
 
 /// The subset first, with all the weight; no ramp any more.

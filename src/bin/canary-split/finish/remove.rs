@@ -12,6 +12,7 @@ use canary_split::rule::Target;
 use std::collections::HashSet;
 
 const RULE_FIRST: &str = "its requests lose the header and take the default route, which leads to the same pods; nothing needs the routes by header then";
+const OVERRIDE_FIRST: &str = "its requests are decided by a later rule or take the default route, as all others do; nothing needs its routes by header then";
 const ROUTES_NEXT: &str = "no request has the header's value any more, so no request takes these routes";
 const SUBSETS_LAST: &str = "no route uses them any more; before that their requests would have failed";
 
@@ -44,8 +45,10 @@ pub fn plan(objects: &Objects, meant: &Meant) -> Result<Plan, Refusal> {
         object: found.object.clone(),
         edits: vec![Edit::remove(found.path())],
         said: format!("rule {name} is removed"),
-        why: RULE_FIRST,
+        why: if matches!(found.rule.target, Target::Split(_)) { RULE_FIRST } else { OVERRIDE_FIRST },
     });
+    let later = found.plugin.rules.iter().filter(|(place, later)| *place > found.index && found.meets(later));
+    notes.extend(later.map(|(_, later)| format!("rule {} may decide its requests from then on", later.name)));
     let mut after: Vec<(&Object, serde_json::Value)> =
         world.virtual_services.iter().map(|service| (service.object, json(service.object))).collect();
     let mut left = Vec::new();

@@ -5,11 +5,12 @@ use crate::input::manifest::Object;
 use crate::world::World;
 use crate::world::host::ServiceName;
 use crate::world::labels::Labels;
+use crate::world::namespace::is_same_namespace;
 use crate::world::service::DestinationRule;
 use serde_json::Value;
 
 /// A destination of a route, of a connection or of copies.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Used {
     /// The Service, or another host.
     host: Host,
@@ -17,10 +18,23 @@ pub struct Used {
     pub subset: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Host {
     Service { name: String, namespace: String },
     Other(String),
+}
+
+/// What has no namespace may be in any.
+impl PartialEq for Host {
+    fn eq(&self, other: &Host) -> bool {
+        match (self, other) {
+            (Host::Service { name, namespace }, Host::Service { name: other, namespace: others }) => {
+                name == other && is_same_namespace(namespace, others)
+            }
+            (Host::Other(own), Host::Other(other)) => own.eq_ignore_ascii_case(other),
+            _ => false,
+        }
+    }
 }
 
 impl Host {

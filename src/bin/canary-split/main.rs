@@ -70,8 +70,8 @@ enum Command {
     Set(set::Options),
     /// Roll back: set every canary of a rule to 0
     ///
-    /// Whatever state the rule is in, it does what is right and says it. A ramp is removed, and so is what makes the rule faulty, if the rule can do without. In the cluster it asks first, and waits
-    /// until every gateway pod has it in force.
+    /// Whatever state the rule is in, it does what is right and says it. A ramp is removed, and so is what makes the rule faulty, if the
+    /// rule can do without. In the cluster it asks first, and waits until every gateway pod has it in force.
     ///
     /// It ends with 0 if that was done, 1 if it is not in force everywhere or a fault has to be fixed first, 2 if nothing was done.
     #[command(after_help = examples::ROLLBACK)]
@@ -85,8 +85,8 @@ enum Command {
     Promote(finish::Promote),
     /// Remove a rule, then its routes and subsets
     ///
-    /// Its stable must have all the weight. Subsets that another route uses stay. The steps are in the order in which no request fails; workloads are not deleted. It ends
-    /// with 0 if that was done, 1 if the state does not allow it or it is not in force everywhere, 2 if it was used wrongly.
+    /// Its stable must have all the weight. Subsets that another route uses stay. The steps are in the order in which no request fails;
+    /// workloads are not deleted. It ends with 0 if that was done, 1 if the state does not allow it or it is not in force everywhere, 2 if it was used wrongly.
     #[command(after_help = examples::REMOVE)]
     Remove(finish::Remove),
     /// Check manifests before you apply them

@@ -45,9 +45,10 @@ fn of_dump(dump: &Value, own: &str, header: &str) -> Option<Asked> {
     for route in routes.filter(is_own) {
         let asked: &mut Asked = found.get_or_insert_default();
         for matched in list(&route, "/match/headers") {
-            let is_it = matched["name"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(header));
+            let name = matched.get("name").and_then(Value::as_str);
+            let is_it = name.is_some_and(|name| name.eq_ignore_ascii_case(header));
             if is_it && matched.get("invert_match").is_none() {
-                asked.extend(texts(&matched["string_match"]));
+                asked.extend(matched.get("string_match").into_iter().flat_map(texts));
             }
         }
     }

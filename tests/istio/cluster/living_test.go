@@ -174,6 +174,11 @@ func (s *story) statusAgrees() {
 	if code != 0 || !strings.Contains(text, "3 of 3 gateway pods") {
 		s.t.Error("as a plugin of kubectl")
 	}
+	// On a terminal the second picture takes the place of the first, with bars of who has which part.
+	watched, code := s.user.as("viewer").exit(`timeout -s INT 5 script -qefc "canary-split status --watch --interval 1s" /dev/null`)
+	if inPlace := regexp.MustCompile("\x1b\\[[0-9]+A\x1b\\[J"); !inPlace.MatchString(watched) || strings.Count(watched, "3 of 3 gateway pods") < 2 || !strings.Contains(watched, "arrived  \x1b[30;44ma") {
+		s.t.Errorf("%d: not refreshed in place:\n%q", code, watched)
+	}
 }
 
 func (s *story) setAndRollback() {

@@ -11,7 +11,10 @@ use crate::diff::Diff;
 use crate::edit::{self, Step, Test};
 use crate::input::manifest::{Object, Objects, PluginConfig};
 use crate::input::sources::{Source, Unit};
+use crate::report::fault::{self, FaultAt};
 use crate::report::output::{Output, print};
+use canary_split::config::General;
+use canary_split::reload::State;
 use kube::Client;
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
@@ -54,6 +57,12 @@ async fn change(client: Client, target: &Target, rules: Rules<'_>, job: Job<'_>,
             return Ok(1);
         }
     };
+    // Whoever may not ask the gateways learns it before anything is written.
+    let mut tripped = Vec::new();
+    for plan in &plans {
+        let here = rollout::tripped(&client, &inventory, &plan.old).await?;
+        tripped.extend(here.into_iter().filter(|(rule, _)| plan.told.iter().any(|told| told.change.rule == *rule)));
+    }
     let is_list = matches!(rules, Rules::All);
     let is_edit = plans.iter().flat_map(|plan| &plan.told).any(|told| !told.change.edits.is_empty());
     let mut is_good = !is_partial;
@@ -61,6 +70,16 @@ async fn change(client: Client, target: &Target, rules: Rules<'_>, job: Job<'_>,
         for plan in &plans {
             plan.show(&inventory, target, output).map_err(|error| error.to_string())?;
         }
+    }
+    for (rule, subset) in &tripped {
+        // With an edit the trip ends; without one it stays, and the weights are not in force.
+        let is_edited = plans
+            .iter()
+            .flat_map(|plan| &plan.told)
+            .any(|told| told.change.rule == *rule && !told.change.edits.is_empty());
+        let ends = if is_edited { "this edit ends the trip" } else { "any edit of the rule ends the trip" };
+        eprintln!("canary-split: rule {rule}: the guard has taken {subset} out of the split; {ends}");
+        is_good &= is_edited;
     }
     if is_edit && !target.dry_run && !target.yes && !agrees(plans.iter().map(|plan| plan.object.title()))? {
         return Err("nothing was written".to_owned());
@@ -78,6 +97,12 @@ async fn change(client: Client, target: &Target, rules: Rules<'_>, job: Job<'_>,
                     );
                     return Ok(1);
                 }
+                // What others have is told, whatever becomes of this one.
+                Err(Refused::Said(why)) if is_list => {
+                    eprintln!("canary-split: {}: nothing was written: {why}", plan.object.title());
+                    is_good = false;
+                    continue;
+                }
                 Err(Refused::Said(why)) => return Err(why),
             }
         } else {
@@ -87,14 +112,26 @@ async fn change(client: Client, target: &Target, rules: Rules<'_>, job: Job<'_>,
         let reached = if target.dry_run {
             None
         } else {
-            Some(rollout::wait(&client, &inventory, in_force, target.timeout).await?)
+            let reached = rollout::wait(&client, &inventory, in_force, target.timeout).await;
+            // Written is written, whatever the gateways say.
+            Some(reached.unwrap_or_else(|why| Reached { current: 0, total: 1, behind: vec![why] }))
         };
+        let faults = State::default().evaluate(in_force.json().as_bytes()).faults;
+        fault::warn(&FaultAt::all(in_force, &faults));
+        is_good &= faults.is_empty();
         let took_ms = begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
         is_good &= reached.as_ref().is_none_or(|reached| reached.behind.is_empty() && reached.total > 0);
         match output {
             Output::Json => listed.extend(plan.to_json(target, written.is_some(), reached.as_ref(), took_ms)),
             Output::Text { .. } => {
-                print(reached.as_ref().map(|reached| told(reached, target, took_ms)).unwrap_or_default().as_bytes())?;
+                let title = plan.object.title();
+                print(
+                    reached
+                        .as_ref()
+                        .map(|reached| told(&title, reached, target, took_ms))
+                        .unwrap_or_default()
+                        .as_bytes(),
+                )?;
             }
         }
     }
@@ -106,16 +143,16 @@ async fn change(client: Client, target: &Target, rules: Rules<'_>, job: Job<'_>,
 }
 
 /// How far it has got, in words.
-fn told(Reached { current, total, behind }: &Reached, target: &Target, took_ms: u64) -> String {
+fn told(title: &str, Reached { current, total, behind }: &Reached, target: &Target, took_ms: u64) -> String {
     let seconds = took_ms as f64 / 1000.0;
     if *total == 0 {
-        "\nno gateway pod has this plugin: nothing is in force anywhere; canary-split check --cluster says why\n"
-            .to_owned()
+        format!("\n{title} is on no gateway pod: nothing is in force; canary-split check --cluster says why\n")
     } else if behind.is_empty() {
-        format!("\nin force on {current} of {total} gateway pods after {seconds:.1} s\n")
+        format!("\n{title} is in force on {current} of {total} gateway pods after {seconds:.1} s\n")
     } else {
         let pods: String = behind.iter().map(|pod| format!("  {pod}\n")).collect();
-        format!("\nin force on {current} of {total} gateway pods after {} s; not on:\n{pods}", target.timeout.as_secs())
+        let after = target.timeout.as_secs();
+        format!("\n{title} is in force on {current} of {total} gateway pods after {after} s; not on:\n{pods}")
     }
 }
 
@@ -163,6 +200,10 @@ fn plans(
                     return Err(format!("several plugins have {what}; choose by --plugin: {}", titles.join(", ")));
                 }
             };
+            if let Err(refused) = General::parse(config.json().as_bytes()) {
+                let fault = refused.errors.first().map(ToString::to_string).unwrap_or_default();
+                return Ok(Err(refused_whole(&config, &fault)));
+            }
             let chosen = rule::choose(&config, name)?;
             match job(&config, chosen) {
                 Ok(change) => plans.push(Plan::of(config, vec![change])?),
@@ -173,6 +214,12 @@ fn plans(
         Rules::All => {
             for config in plugins {
                 let mut changes = Vec::new();
+                if let Err(refused) = General::parse(config.json().as_bytes()) {
+                    let fault = refused.errors.first().map(ToString::to_string).unwrap_or_default();
+                    eprintln!("canary-split: {}", refused_whole(&config, &fault));
+                    is_partial = true;
+                    continue;
+                }
                 for chosen in rule::all(&config) {
                     match job(&config, chosen) {
                         Ok(change) => changes.push(change),
@@ -268,6 +315,14 @@ impl Plan {
 fn rule_at(object: &Object, index: usize) -> Vec<Step> {
     let module = if object.kind == "TrafficExtension" { &["spec", "wasm"][..] } else { &["spec"] };
     module.iter().chain(&["pluginConfig", "rules"]).map(|name| Step::from(*name)).chain([index.into()]).collect()
+}
+
+/// Why nothing of a config can be changed.
+fn refused_whole(config: &PluginConfig, fault: &str) -> String {
+    format!(
+        "the filter refuses the whole config of {}, and gateways keep what they had: {fault}; fix that first",
+        config.title()
+    )
 }
 
 /// The config of a plugin as the API server has it.

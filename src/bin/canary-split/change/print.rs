@@ -4,6 +4,7 @@ use super::Change;
 use super::text::Done;
 use crate::diff::Diff;
 use crate::edit::{Edit, Shown, Step};
+use crate::input::quoted::visible;
 use crate::report::output::Output;
 use crate::report::wrap::wrapped;
 use serde_json::{Value, json};
@@ -62,13 +63,13 @@ pub fn say(
     for Told { change, .. } in told {
         let rule = &change.rule;
         if change.edits.is_empty() {
-            writeln!(out, "{name}: rule {rule} has these weights already; nothing is written")?;
+            writeln!(out, "{name}: rule {} has these weights already; nothing is written", visible(rule))?;
         } else {
             let end = if way.is_dry { "; nothing is written" } else { "" };
-            writeln!(out, "{name}: rule {rule}: {}{end}", change.said)?;
+            writeln!(out, "{name}: rule {}: {}{end}", visible(rule), visible(&change.said))?;
         }
         for note in &change.notes {
-            writeln!(out, "{}", wrapped("  note: ", note))?;
+            writeln!(out, "{}", wrapped("  note: ", &visible(note)))?;
         }
     }
     if told.iter().all(|told| told.change.edits.is_empty()) {
@@ -99,8 +100,18 @@ fn to_json(place: &Place, told: &Told, diff: &Diff, way: &Way) -> Value {
         "edits": edits(change, done),
         "notes": change.notes,
         "written": way.is_written && !change.edits.is_empty(),
-        "diff": diff.to_json(),
+        "diff": if way.is_list { of_rule(diff.to_json(), &change.rule) } else { diff.to_json() },
     })
+}
+
+/// The part of a difference that is about a rule: a list has an entry for each.
+fn of_rule(mut diff: Value, rule: &str) -> Value {
+    for plugin in diff.get_mut("plugins").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(rules) = plugin.get_mut("rules").and_then(Value::as_array_mut) {
+            rules.retain(|diff| diff.get("rule").and_then(Value::as_str) == Some(rule));
+        }
+    }
+    diff
 }
 
 fn edits(change: &Change, done: &[Done]) -> Vec<Value> {

@@ -63,7 +63,7 @@ pub fn change(config: &PluginConfig, rule: Chosen, evict: bool) -> Result<Change
         (true, _) => notes.push(format!(
             "--evict has nothing to do: rule {name} keeps nobody, and a weight of 0 sends everybody to stable"
         )),
-        (false, true) => {
+        (false, true) if old.len() > 1 => {
             notes.push(format!(
                 "visitors who are kept in {canaries} stay there (onWeightChange: keep); --evict sends them to stable"
             ));

@@ -43,7 +43,6 @@ mod weights;
 
 use crate::cluster::access::Access;
 use crate::cluster::inventory::{Extent, Inventory};
-use crate::cluster::look::Silence;
 use crate::cluster::reading::{self, Reading};
 use crate::cluster::{health, looks};
 use crate::input::choice::shown;
@@ -177,7 +176,7 @@ async fn look_at_cluster(client: Client, options: &Options) -> Result<Said, Stri
     let reading = match looks::take(&client, &inventory).await {
         Ok(before) => {
             tokio::time::sleep(options.interval).await;
-            let looks = looks::take(&client, &inventory).await.map_err(Silence::said)?;
+            let looks = looks::take(&client, &inventory).await.map_err(|silence| silence.said())?;
             let mut reading = reading::read(&World::of(&inventory.objects), &inventory, &before, &looks, now);
             notes.append(&mut reading.notes);
             Some(reading)

@@ -1,7 +1,7 @@
 //! How the API server is reached: as `kubectl` does.
 
 use super::refusal;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use std::future::Future;
 use std::path::PathBuf;
@@ -61,7 +61,9 @@ impl Access {
         if self.context.is_none() && kubeconfig.current_context.as_deref().unwrap_or_default().is_empty() {
             return Err(format!("the kubeconfig has no current context; choose by --context: {}", listed(&contexts)));
         }
-        Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| format!("the kubeconfig: {error}"))
+        Config::from_custom_kubeconfig(kubeconfig, &options)
+            .await
+            .map_err(|error| format!("the kubeconfig: {}", refusal::kubeconfig(&error)))
     }
 
     /// `None`: there is none, as in a pod.
@@ -69,7 +71,8 @@ impl Access {
         if let Some(file) = &self.kubeconfig {
             return match Kubeconfig::read_from(file) {
                 Ok(read) => Ok(Some(read)),
-                Err(error) => Err(format!("{}: {}", file.display(), refusal::innermost(&error))),
+                Err(KubeconfigError::ReadConfig(error, _)) => Err(format!("{}: {error}", file.display())),
+                Err(error) => Err(format!("{}: {}", file.display(), refusal::kubeconfig(&error))),
             };
         }
         let is_given = std::env::var_os("KUBECONFIG").is_some_and(|paths| !paths.is_empty());
@@ -77,7 +80,7 @@ impl Access {
         if !is_given && home.is_none_or(|home| !home.exists()) {
             return Ok(None);
         }
-        Kubeconfig::read().map(Some).map_err(|error| format!("the kubeconfig: {}", refusal::innermost(&error)))
+        Kubeconfig::read().map(Some).map_err(|error| format!("the kubeconfig: {}", refusal::kubeconfig(&error)))
     }
 }
 

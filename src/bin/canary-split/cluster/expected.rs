@@ -4,9 +4,12 @@ use super::pods::Pod;
 use crate::world::World;
 use crate::world::labels::Labels;
 use crate::world::plugin::Named;
-use crate::world::routing::Destination;
+use crate::world::routing::{Destination, VirtualService};
 use crate::world::site::Site;
+use crate::world::table::Step;
+use crate::world::text::Taken;
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// Where the requests of one subset of a rule should arrive.
 #[derive(Debug, Default)]
@@ -68,15 +71,13 @@ pub fn of(world: &World, sites: &[&Site], named: &Named, pods: &[Pod]) -> Expect
     for site in sites {
         for class in site.classes(&named.subset.header_value) {
             for table in &site.tables {
-                for met in table.met(&class.known()) {
-                    let (service, route) = (met.step.service, met.step.route);
-                    let place = service.routes.iter().position(|each| std::ptr::eq(each, route)).unwrap_or_default();
-                    let title = || format!("{}/{} http[{place}]", service.object.namespace, service.object.name);
-                    if !route.destinations.is_empty() {
-                        expected.route.get_or_insert_with(title);
-                    }
-                    own.extend(&route.destinations);
+                let met = table.met(&class.known());
+                // The one that takes all; where none does, the first that may.
+                let leading = || met.iter().filter(|met| !met.step.route.destinations.is_empty());
+                if let Some(met) = leading().find(|met| met.taken == Taken::All).or(leading().next()) {
+                    expected.route.get_or_insert_with(|| title(met.step));
                 }
+                own.extend(met.iter().flat_map(|met| &met.step.route.destinations));
             }
         }
     }
@@ -98,6 +99,28 @@ pub fn of(world: &World, sites: &[&Site], named: &Named, pods: &[Pod]) -> Expect
         expected.clusters.push(cluster);
     }
     expected
+}
+
+fn title(step: &Step) -> String {
+    let (service, route) = (step.service, step.route);
+    let place = service.routes.iter().position(|each| std::ptr::eq(each, route)).unwrap_or_default();
+    format!("{}/{} http[{place}]", service.object.namespace, service.object.name)
+}
+
+/// The VirtualServices at gateways some of whose requests no rule decides, and where these may go.
+pub fn undecided(world: &World, sites: &[Site]) -> Vec<(String, Vec<Cluster>)> {
+    let decided = sites.iter().filter(|site| site.rule.matches.is_empty()).flat_map(|site| &site.services);
+    let decided: HashSet<_> = decided.map(|service| std::ptr::from_ref(*service)).collect();
+    let is_stranger = |service: &&VirtualService| {
+        !decided.contains(&std::ptr::from_ref(*service))
+            && service.gateways().next().is_some()
+            && !service.hosts.is_empty()
+    };
+    let leads = |service: &VirtualService| {
+        let routes = world.routes_of(service);
+        routes.iter().flat_map(|route| &route.destinations).map(Cluster::of).collect::<Vec<_>>()
+    };
+    world.virtual_services.iter().filter(is_stranger).map(|service| (service.object.title(), leads(service))).collect()
 }
 
 /// The pods that a destination leads to, if its Service and its subset are known.

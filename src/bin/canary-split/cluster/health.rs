@@ -17,7 +17,7 @@ const NO_GATEWAY: Code = Code {
     name: "no-gateway-pod",
     severity: Severity::Error,
     why: "a plugin that is on no gateway pod decides nothing: all requests take the routes without a header",
-    fix: "give spec.selector.matchLabels the labels of the gateway's pods, in their namespace",
+    fix: "start the gateway's pods, or give spec.selector.matchLabels the labels that they have, in their namespace",
 };
 
 const NO_FILTER: Code = Code {

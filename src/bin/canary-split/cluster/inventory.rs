@@ -47,7 +47,7 @@ impl Inventory {
         let rest = kinds.iter().map(|(kind, namespace)| kinds::list(client, &versions, *kind, *namespace));
         let (plugins, pods, rest) = futures::join!(
             kinds::list(client, &versions, PLUGINS, namespace),
-            kinds::list(client, &versions, PODS, None),
+            list_pods(client, &versions, namespace),
             futures::future::join_all(rest)
         );
         let said = |error: Error| refusal::said(&error);
@@ -106,6 +106,16 @@ impl Inventory {
             sources.push(Rc::new(Source::living(title, format!("{object:#}\n"))));
         }
         self.objects = Objects::readable(&Unit { folder: String::new(), sources });
+    }
+}
+
+/// All pods; those of the namespace alone, where no more may be listed: a gateway is with its plugin.
+pub async fn list_pods(client: &Client, versions: &Versions, namespace: Option<&str>) -> Result<Vec<Value>, Error> {
+    match kinds::list(client, versions, PODS, None).await {
+        Err(error) if refusal::is_forbidden(&error) && namespace.is_some() => {
+            kinds::list(client, versions, PODS, namespace).await
+        }
+        pods => pods,
     }
 }
 

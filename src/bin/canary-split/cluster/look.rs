@@ -31,13 +31,17 @@ pub enum Silence {
     Forbidden(String),
     /// It does not answer.
     Silent(String),
+    /// It has ended.
+    Gone,
 }
 
 impl Silence {
     /// In words.
-    pub fn said(self) -> String {
-        let (Silence::Forbidden(why) | Silence::Silent(why)) = self;
-        why
+    pub fn said(&self) -> String {
+        match self {
+            Silence::Forbidden(why) | Silence::Silent(why) => why.clone(),
+            Silence::Gone => "it has ended".to_owned(),
+        }
     }
 }
 
@@ -82,6 +86,7 @@ async fn statistics(client: &Client, pod: &Pod) -> Result<Statistics, Silence> {
     match client.request_text(request).await {
         Ok(text) => Ok(Statistics::read(&text)),
         Err(error) if refusal::is_forbidden(&error) => Err(Silence::Forbidden(refusal::said(&error))),
+        Err(Error::Api(status)) if status.code == 404 && status.reason == "NotFound" => Err(Silence::Gone),
         // What the pod itself has said is long; its status says enough.
         Err(Error::Api(status)) => {
             Err(Silence::Silent(format!("statistics at 15090: {} {}", status.code, first_line(&status.message))))

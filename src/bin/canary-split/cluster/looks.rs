@@ -22,8 +22,11 @@ pub async fn take(client: &Client, inventory: &Inventory) -> Result<Looks, Silen
     for (pod, look) in pods.iter().zip(look::at_all(client, &pods, Question::Arrived).await) {
         match look {
             Err(forbidden @ Silence::Forbidden(_)) => return Err(forbidden),
-            look => looks.insert(pod.title(), look),
-        };
+            Err(Silence::Gone) => {}
+            look => {
+                looks.insert(pod.title(), look);
+            }
+        }
     }
     Ok(looks)
 }

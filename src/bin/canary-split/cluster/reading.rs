@@ -17,6 +17,7 @@ use canary_split::reload::RuleState;
 use canary_split::rollout::ramp::Second;
 use canary_split::rule::Rule;
 use canary_split::rule::Target;
+use canary_split::rule::hosts::HostPattern;
 use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, HashMap};
 
@@ -156,7 +157,8 @@ pub fn read(world: &World, inventory: &Inventory, before: &Looks, looks: &Looks,
         .enumerate()
         .filter_map(|(at, plugin)| read_plugin(world, inventory, &sites, (at, plugin), (before, looks), now))
         .collect();
-    count_arrived(&mut plugins, before, looks, &mut notes);
+    let strangers = expected::undecided(world, &sites);
+    count_arrived(&mut plugins, &strangers, before, looks, &mut notes);
     let unknown = looks.values().filter_map(|look| look.as_ref().ok()?.unknown.clone());
     notes.extend(unknown.min().map(|why| format!("what arrived is not known: {why}")));
     Reading { plugins, notes }
@@ -171,8 +173,10 @@ fn read_plugin(
     now: Second,
 ) -> Option<PluginReading> {
     let object = plugin.object()?;
+    let pods = pods::of_plugin(plugin, &inventory.pods).into_iter();
+    // One that has ended meanwhile has no look.
     let own: Vec<(&Pod, Option<&Result<Look, Silence>>)> =
-        pods::of_plugin(plugin, &inventory.pods).into_iter().map(|pod| (pod, looks.get(&pod.title()))).collect();
+        pods.filter_map(|pod| Some((pod, Some(looks.get(&pod.title())?)))).collect();
     let fingerprint = f64::from(fingerprint::of_text(plugin.config.json().as_bytes()));
     let gauge = |look: &Look, name: &str| look.statistics.of_plugin(name, &object.namespace, &object.name);
     let gateways = own.iter().map(|(pod, look)| {
@@ -183,23 +187,22 @@ fn read_plugin(
             current: answered.is_some_and(|look| gauge(look, FINGERPRINT) == Some(fingerprint)),
             faults: answered.and_then(|look| gauge(look, FAULTS)).map(|faults| faults as u64),
             rejected: answered.and_then(|look| look.statistics.rejected()).map(|rejected| rejected as u64),
-            silent: look
-                .and_then(|look| look.as_ref().err())
-                .map(|(Silence::Forbidden(why) | Silence::Silent(why))| why.clone()),
+            silent: look.and_then(|look| look.as_ref().err()).map(Silence::said),
             has_filter: answered.is_some_and(|look| look.statistics.has_filter()),
         }
     });
     let answered: Vec<(&Pod, &Look)> =
         own.iter().filter_map(|(pod, look)| Some((*pod, look.as_ref()?.as_ref().ok()?))).collect();
-    let read = |node: &Node| {
+    let rules = plugin.config.node.as_ref().and_then(|node| node.get("rules")).map_or(&[][..], Node::items);
+    let read = |(place, node): (usize, &Node)| {
         let name = node.get("name").and_then(Node::text)?;
-        let good = plugin.rules.iter().map(|(_, rule)| rule).find(|rule| *rule.name == *name);
+        let good = plugin.rules.iter().find(|(own, _)| *own == place).map(|(_, rule)| rule);
+        // Of two rules of one name the gateways know the first.
+        let earlier = rules.iter().take(place);
+        let is_second = earlier.filter_map(|node| node.get("name")?.text()).any(|earlier| earlier == name);
         let mut reading = match good {
             Some(rule) => {
-                let own: Vec<&Site> = sites
-                    .iter()
-                    .filter(|site| std::ptr::eq(site.plugin, plugin) && std::ptr::eq(site.rule, rule))
-                    .collect();
+                let own = sites_of(sites, plugin, place, rule);
                 read_rule(world, inventory, plugin, rule, &own, now)
             }
             None => read_faulty(node, name),
@@ -212,19 +215,40 @@ fn read_plugin(
                 _ => State::Active,
             }
         };
-        reading.state = answered.iter().map(state).max().unwrap_or(reading.state);
-        fill(&mut reading, &answered, before);
+        if !is_second {
+            let said = answered.iter().map(state).max().filter(|state| *state != State::Active);
+            reading.state = said.unwrap_or(reading.state);
+            fill(&mut reading, &answered, before);
+        }
         Some(reading)
     };
-    let rules = plugin.config.node.as_ref().and_then(|node| node.get("rules")).map_or(&[][..], Node::items);
     Some(PluginReading {
         namespace: object.namespace.clone(),
         name: object.name.clone(),
         managed_by: inventory.manager(object),
         gateways: gateways.collect(),
-        rules: rules.iter().filter_map(read).collect(),
+        rules: rules.iter().enumerate().filter_map(read).collect(),
         at,
     })
+}
+
+/// The sites of a rule, but for hosts all of whose requests an earlier rule decides.
+fn sites_of<'s, 'w, 'o>(
+    sites: &'s [Site<'w, 'o>],
+    plugin: &Plugin,
+    place: usize,
+    rule: &Rule,
+) -> Vec<&'s Site<'w, 'o>> {
+    let is_own = |site: &&Site| std::ptr::eq(site.plugin, plugin) && std::ptr::eq(site.rule, rule);
+    let earlier = || plugin.rules.iter().filter(|(own, rule)| *own < place && rule.matches.is_empty());
+    let is_taken = |site: &&Site| {
+        let is_it =
+            |host: &HostPattern| matches!(host, HostPattern::Exact(exact) if exact.eq_ignore_ascii_case(site.host.1));
+        earlier().any(|(_, rule)| rule.hosts.iter().any(is_it))
+    };
+    let own: Vec<_> = sites.iter().filter(is_own).collect();
+    let left: Vec<_> = own.iter().copied().filter(|site| !is_taken(site)).collect();
+    if left.is_empty() { own } else { left }
 }
 
 fn read_rule(
@@ -333,7 +357,13 @@ fn fill(rule: &mut RuleReading, answered: &[(&Pod, &Look)], before: &Looks) {
 }
 
 /// Adds what arrived: what Envoy's clusters got, less what other rules have sent there.
-fn count_arrived(plugins: &mut [PluginReading], before: &Looks, looks: &Looks, notes: &mut Vec<String>) {
+fn count_arrived(
+    plugins: &mut [PluginReading],
+    strangers: &[(String, Vec<Cluster>)],
+    before: &Looks,
+    looks: &Looks,
+    notes: &mut Vec<String>,
+) {
     let mut got: HashMap<&str, f64> = HashMap::new();
     for (pod, look) in looks {
         let (Ok(Look { arrived: Some(arrived), .. }), Some(Ok(Look { arrived: Some(earlier), .. }))) =
@@ -349,6 +379,11 @@ fn count_arrived(plugins: &mut [PluginReading], before: &Looks, looks: &Looks, n
     // What arrived behind some of the gateways is no share of what was decided on all.
     let is_unknown = looks.values().flatten().any(|look| look.unknown.is_some());
     if is_unknown || got.is_empty() {
+        return;
+    }
+    let mut rules = plugins.iter().flat_map(|plugin| &plugin.rules);
+    if let Some(rule) = rules.find(|rule| rule.state == State::LastGood) {
+        notes.push(format!("what arrived is not known while rule {} is on its last good version", rule.name));
         return;
     }
     // Which subsets have each cluster, with what was decided for them.
@@ -379,7 +414,22 @@ fn count_arrived(plugins: &mut [PluginReading], before: &Looks, looks: &Looks, n
                     rule.name
                 ));
             }
-            if is_shared || rule.subsets.iter().any(|subset| subset.clusters.is_empty()) {
+            let has = |clusters: &[Cluster]| {
+                let mut own = rule.subsets.iter().flat_map(|subset| &subset.clusters);
+                own.any(|cluster| clusters.contains(cluster))
+            };
+            let stranger = strangers.iter().find(|(_, clusters)| has(clusters));
+            if let Some((title, _)) = stranger {
+                notes.push(format!(
+                    "what arrived of rule {} is not known: {title} sends requests there that no rule decides",
+                    rule.name
+                ));
+            }
+            if stranger.is_some()
+                || rule.requests == 0.0
+                || is_shared
+                || rule.subsets.iter().any(|subset| subset.clusters.is_empty())
+            {
                 continue;
             }
             let mut sum = 0.0;

@@ -1,6 +1,8 @@
 //! What an API server refuses, or why it cannot be reached, in one line.
 
 use kube::Error;
+use kube::client::AuthError;
+use kube::config::KubeconfigError;
 use std::error;
 
 /// Why a request failed.
@@ -10,8 +12,39 @@ pub fn said(error: &Error) -> String {
             format!("the API server does not know this user: {}", status.message)
         }
         Error::Api(status) => status.message.clone(),
-        Error::Auth(error) => format!("credentials: {error}"),
+        Error::Auth(error) => credentials(error),
         other => format!("the API server cannot be reached: {}", innermost(other)),
+    }
+}
+
+/// What is wrong with credentials, without anything of what they are: a plugin prints tokens.
+fn credentials(error: &AuthError) -> String {
+    match error {
+        AuthError::AuthExecStart(error) => format!("the kubeconfig's exec plugin cannot be started: {error}"),
+        AuthError::AuthExecRun { out, .. } => format!("the kubeconfig's exec plugin has failed: {}", out.status),
+        AuthError::AuthExecParse(_) => "what the kubeconfig's exec plugin prints is no ExecCredential".to_owned(),
+        AuthError::ReadTokenFile(error, file) => format!("{}: {error}", file.display()),
+        AuthError::MalformedTokenExpirationDate(_) => "the time at which the token expires cannot be read".to_owned(),
+        _ => "the kubeconfig's credentials cannot be used".to_owned(),
+    }
+}
+
+/// What is wrong with a kubeconfig, without anything of what is in it.
+pub fn kubeconfig(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::Parse(error) => match error.location() {
+            Some(at) => format!("not a kubeconfig: line {}, column {}", at.line(), at.column()),
+            None => "not a kubeconfig".to_owned(),
+        },
+        KubeconfigError::ReadConfig(error, file) => format!("{}: {error}", file.display()),
+        KubeconfigError::LoadCertificateAuthority(_) => "its certificate-authority cannot be read".to_owned(),
+        KubeconfigError::LoadClientCertificate(_) => "its client-certificate cannot be read".to_owned(),
+        KubeconfigError::LoadClientKey(_) => "its client-key cannot be read".to_owned(),
+        KubeconfigError::ParseCertificates(_) => "its certificate-authority is no certificate".to_owned(),
+        KubeconfigError::LoadClusterOfContext(cluster) => format!("it has no cluster {cluster:?}"),
+        KubeconfigError::LoadContext(context) => format!("it has no context {context:?}"),
+        KubeconfigError::MissingClusterUrl => "its cluster has no server".to_owned(),
+        _ => "it cannot be used".to_owned(),
     }
 }
 

@@ -1,8 +1,7 @@
 //! Waiting until every gateway pod has a config.
 
 use super::admin::Unknown;
-use super::inventory::Inventory;
-use super::kinds::{self, PODS};
+use super::inventory::{Inventory, list_pods};
 use super::look::{self, Question, Silence};
 use super::pods::{self, Pod};
 use super::reading::FINGERPRINT;
@@ -11,6 +10,7 @@ use super::routes;
 use crate::input::manifest::PluginConfig;
 use crate::world::plugin::Plugin;
 use canary_split::config::fingerprint;
+use canary_split::metrics;
 use indicatif::{ProgressBar, ProgressStyle};
 use kube::Client;
 use serde_json::Value;
@@ -29,6 +29,34 @@ pub struct Reached {
     pub total: usize,
     /// The others, each with the reason if it says none.
     pub behind: Vec<String>,
+}
+
+/// Whether the gateways of a plugin may be asked at all, and which of its canaries are tripped there: `(RULE, SUBSET)`.
+pub async fn tripped(
+    client: &Client,
+    inventory: &Inventory,
+    config: &PluginConfig,
+) -> Result<Vec<(String, String)>, String> {
+    let plugin = Plugin::new(config.clone());
+    let pods = pods::of_plugin(&plugin, &inventory.pods);
+    let mut tripped = Vec::new();
+    for look in look::at_all(client, &pods, Question::InForce).await {
+        let look = match look {
+            Ok(look) => look,
+            Err(Silence::Forbidden(why)) => return Err(why),
+            Err(_) => continue,
+        };
+        for (_, rule) in &plugin.rules {
+            for named in plugin.subsets(rule) {
+                let name = (rule.name.to_string(), named.subset.name.to_string());
+                let is_tripped = look.statistics.value(&metrics::tripped(&name.0, &name.1)) == Some(1.0);
+                if is_tripped && !tripped.contains(&name) {
+                    tripped.push(name);
+                }
+            }
+        }
+    }
+    Ok(tripped)
 }
 
 /// Waits until every gateway pod of a plugin has this config, or the time is over.
@@ -58,8 +86,8 @@ pub async fn wait(
         }
         tokio::time::sleep(PAUSE).await;
         if listed.elapsed() > FRESH {
-            let all =
-                kinds::list(client, &inventory.versions, PODS, None).await.map_err(|error| refusal::said(&error))?;
+            let namespace = plugin.object().map(|object| object.namespace.as_str());
+            let all = list_pods(client, &inventory.versions, namespace).await.map_err(|error| refusal::said(&error))?;
             let all: Vec<Pod> = all.iter().map(Pod::of).collect();
             pods = pods::of_plugin(&plugin, &all).into_iter().cloned().collect();
             listed = Instant::now();
@@ -108,6 +136,7 @@ async fn look(client: &Client, plugin: &Plugin, config: &PluginConfig, pods: &[P
             }
             Ok(_) => behind.push(format!("{} has another config", pod.title())),
             Err(Silence::Forbidden(why)) => return Err(why),
+            Err(Silence::Gone) => behind.push(format!("{} has ended", pod.title())),
             Err(Silence::Silent(why)) => behind.push(format!("{} does not answer: {why}", pod.title())),
         }
     }

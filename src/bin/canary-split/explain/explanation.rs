@@ -54,6 +54,9 @@ pub struct Explanation {
     pub notes: Vec<String>,
     /// What does not count.
     pub ignored: Vec<Ignored>,
+    /// Whether the config is that of the cluster.
+    #[serde(skip)]
+    pub is_living: bool,
     /// What is wrong with the config.
     pub faults: Vec<FaultAt>,
     /// What could not be read next to it.

@@ -181,6 +181,7 @@ fn explain(
         cookies: Vec::new(),
         notes: Vec::new(),
         ignored: Vec::new(),
+        is_living: written.source.is_living,
         faults: Vec::new(),
         unreadable: Vec::new(),
     };

@@ -20,6 +20,10 @@ pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
             writeln!(out, "rule {rule} decides")?;
             writeln!(out, "  {}", placed(&explanation.file, at))?;
         }
+        _ if explanation.is_living && !explanation.faults.is_empty() => writeln!(
+            out,
+            "no rule of this config holds; the gateways may have a last good version in force, which only they know: canary-split status"
+        )?,
         _ if explanation.passed.is_empty() => {
             writeln!(out, "no rule is in force; the default route takes the request")?
         }

@@ -1,5 +1,7 @@
 //! Texts that others wrote, as messages show them.
 
+use std::borrow::Cow;
+
 /// Between quotes. Every byte beyond visible ASCII is shown by its number: what looks like another character is told from it.
 pub fn quoted(text: impl AsRef<[u8]>) -> String {
     let mut quoted = "\"".to_owned();
@@ -14,9 +16,26 @@ pub fn quoted(text: impl AsRef<[u8]>) -> String {
     quoted
 }
 
+/// Without characters that a terminal would obey: each is shown by its number.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |each: char| {
+        if each.is_control() { format!("\\x{:02x}", u32::from(each)) } else { each.to_string() }
+    };
+    Cow::Owned(text.chars().map(shown).collect())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use super::{quoted, visible};
+
+    #[test]
+    fn a_terminal_obeys_nothing_that_others_wrote() {
+        assert_eq!(visible("größer als 1"), "größer als 1");
+        assert_eq!(visible("a\x1b[31m\nb\u{9b}"), "a\\x1b[31m\\x0ab\\x9b");
+    }
 
     #[test]
     fn what_is_not_seen_at_a_glance_is_shown_by_its_number() {

@@ -241,7 +241,8 @@ fn by_percent(given: &[(usize, Percent)], split: &[Present]) -> Result<Resolved,
         _ => given.iter().filter(|(at, _)| *at > 0).map(|(at, percent)| (*at, part(percent))).collect(),
     };
     let given_to = |place: usize| canaries.iter().find(|(at, _)| *at == place).map(|(_, part)| *part);
-    let mut old = if canaries.len() + 1 == split.len() {
+    let is_free = canaries.len() + 1 == split.len();
+    let mut old = if is_free {
         // Nothing of them stays but the sum.
         present(split).or_else(|_| Ok::<_, String>(vec![0; split.len()]))?
     } else {
@@ -250,13 +251,21 @@ fn by_percent(given: &[(usize, Percent)], split: &[Present]) -> Result<Resolved,
     if old.iter().sum::<u64>() == 0 {
         old = (0..split.len()).map(|place| if place == 0 { 100 } else { 0 }).collect();
     }
-    let before: u64 = old.iter().sum();
+    let mut before: u64 = old.iter().sum();
+    let was = before;
     let too_much =
         || format!("{}: exact only with weights that add up to more than {MAX}; leave out decimals", quoted(&argument));
-    let mut scale = 1_u64;
-    for (_, part) in &canaries {
-        let least = whole / divisor(whole, before.checked_mul(*part).ok_or_else(too_much)?);
-        scale = scale.checked_mul(least / divisor(scale, least)).ok_or_else(too_much)?;
+    // By how much a sum has to grow to be exact.
+    let scale_of = |sum: u64| {
+        canaries.iter().try_fold(1_u64, |scale, (_, part)| {
+            let least = whole / divisor(whole, sum.checked_mul(*part)?);
+            scale.checked_mul(least / divisor(scale, least))
+        })
+    };
+    let mut scale = scale_of(before).ok_or_else(too_much)?;
+    // Weights that grow with each edit would end at the limit.
+    if scale > 1 && is_free && scale_of(100) == Some(1) {
+        (before, scale) = (100, 1);
     }
     let after = before.checked_mul(scale).filter(|after| *after <= MAX).ok_or_else(too_much)?;
     let share = |(place, own): (usize, &u64)| match given_to(place) {
@@ -287,7 +296,7 @@ fn by_percent(given: &[(usize, Percent)], split: &[Present]) -> Result<Resolved,
     if let Some(stable) = new.first_mut() {
         *stable = left;
     }
-    Ok(Resolved { weights: named(split, &new)?, scaled: (before != after).then_some((before, after)) })
+    Ok(Resolved { weights: named(split, &new)?, scaled: (was != after).then_some((was, after)) })
 }
 
 /// A share in percent, to two digits behind the point.
@@ -329,7 +338,8 @@ mod tests {
             // Scaled only as far as it has to be.
             ("v2=12.5%", "80/20", "175/25", Some((100, 200))),
             ("v2=12.5%", "800/200", "875/125", None),
-            ("v2=25%", "2/1", "9/3", Some((3, 12))),
+            ("v2=25%", "2/1", "75/25", Some((3, 100))),
+            ("v2=20%", "64/0", "80/20", Some((64, 100))),
             ("v2=12.5% v3=0.1%", "100/0/0", "874/125/1", Some((100, 1000))),
             ("v3=12.5%", "70/10/20", "155/20/25", Some((100, 200))),
             ("v2=25.00%", "80/20", "75/25", None),

@@ -13,8 +13,8 @@ use std::ops::Range;
 #[derive(Debug, Serialize)]
 pub struct FaultAt {
     file: String,
-    line: usize,
-    column: usize,
+    line: Option<usize>,
+    column: Option<usize>,
     place: String,
     problem: String,
     consequence: String,
@@ -25,7 +25,11 @@ impl std::fmt::Display for FaultAt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let FaultAt { file, line, column, place, problem, consequence } = self;
         let colon = if place.is_empty() { "" } else { ": " };
-        write!(f, "{file}:{line}:{column}: {place}{colon}{problem} ({consequence})")
+        match (line, column) {
+            (Some(line), Some(column)) => write!(f, "{file}:{line}:{column}: ")?,
+            _ => write!(f, "{file}: ")?,
+        }
+        write!(f, "{place}{colon}{problem} ({consequence})")
     }
 }
 
@@ -36,7 +40,9 @@ impl FaultAt {
         let hidden = OnceCell::new();
         let at = |fault: &Fault| {
             let span = locator.locate(&fault.error.place, false);
-            let (line, column) = config.source.position(span.start);
+            // What is in the cluster has no lines.
+            let position = (!config.source.is_living).then(|| config.source.position(span.start));
+            let (line, column) = position.unzip();
             let may_name_one = may_name_one(&fault.error.place);
             let hidden = may_name_one.then(|| hidden.get_or_init(|| Hidden::of(config)));
             let (place, problem) = match hidden {

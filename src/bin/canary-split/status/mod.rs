@@ -5,7 +5,6 @@ mod shown;
 
 use crate::cluster::access::Access;
 use crate::cluster::inventory::{Extent, Inventory};
-use crate::cluster::look::Silence;
 use crate::cluster::looks;
 use crate::input::time;
 use crate::report::output::Output;
@@ -49,10 +48,10 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
 async fn watch(client: Client, options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
     let mut screen = print::Screen::default();
     let mut inventory = read(&client, options).await?;
-    let mut before = looks::take(&client, &inventory).await.map_err(Silence::said)?;
+    let mut before = looks::take(&client, &inventory).await.map_err(|silence| silence.said())?;
     loop {
         tokio::time::sleep(options.interval).await;
-        let now = looks::take(&client, &inventory).await.map_err(Silence::said)?;
+        let now = looks::take(&client, &inventory).await.map_err(|silence| silence.said())?;
         let shown = Shown::of(&inventory, options.wanted(), &before, &now)?;
         let is_good = shown.is_good();
         if !options.watch {

@@ -3,10 +3,12 @@
 use super::shown::Shown;
 use crate::cluster::health;
 use crate::cluster::reading::{PluginReading, RuleReading, State, SubsetReading};
+use crate::input::quoted::visible;
 use crate::report::bars;
 use crate::report::finding::Finding;
 use crate::report::output::{Output, width};
-use std::io::{self, Write};
+use crate::report::wrap::wrapped;
+use std::io::{self, IsTerminal, Write};
 
 /// Where the picture is refreshed in place.
 #[derive(Default)]
@@ -19,14 +21,22 @@ impl Screen {
     /// Shows a picture in the place of the one before.
     pub fn show(&mut self, text: &[u8]) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
-        if self.lines > 0 {
+        // Elsewhere than on a terminal each picture follows the one before.
+        if self.lines > 0 && stdout.is_terminal() {
             // Up to where the last one began, and nothing of it stays.
             write!(stdout, "\x1b[{}A\x1b[J", self.lines)?;
         }
         stdout.write_all(text)?;
-        self.lines = text.iter().filter(|byte| **byte == b'\n').count();
+        self.lines = String::from_utf8_lossy(text).lines().map(rows).sum();
         stdout.flush()
     }
+}
+
+/// How many rows of the screen a line takes.
+fn rows(line: &str) -> usize {
+    // What colours are made of takes no room.
+    let colours: usize = line.split("\x1b[").skip(1).filter_map(|rest| rest.find('m')).map(|end| end + 3).sum();
+    line.chars().count().saturating_sub(colours).div_ceil(width().max(1)).max(1)
 }
 
 const RED: &str = "\x1b[31m";
@@ -40,7 +50,7 @@ struct Cell {
 }
 
 fn cell(text: impl Into<String>) -> Cell {
-    Cell { text: text.into(), is_bad: false }
+    Cell { text: visible(&text.into()).into_owned(), is_bad: false }
 }
 
 /// Cells of a bar.
@@ -64,11 +74,14 @@ pub fn print(shown: &Shown, output: Output, out: &mut impl Write) -> io::Result<
     }
     let (bold, red, plain) = if is_colourful { (BOLD, RED, PLAIN) } else { ("", "", "") };
     for finding in &shown.findings {
-        writeln!(out, "\n{red}{}[{}]{plain}: {}", finding.code.severity, finding.code.name, finding.message)?;
-        writeln!(out, "  {bold}fix{plain}: {}", finding.code.fix)?;
+        let head = format!("{}[{}]", finding.code.severity, finding.code.name);
+        let text = wrapped(&format!("{head}: "), &visible(&finding.message));
+        writeln!(out, "\n{red}{head}{plain}{}", text.strip_prefix(&head).unwrap_or_default())?;
+        let text = wrapped("  fix: ", finding.code.fix);
+        writeln!(out, "  {bold}fix{plain}{}", text.strip_prefix("  fix").unwrap_or_default())?;
     }
     for note in &shown.notes {
-        writeln!(out, "\nnote: {note}")?;
+        writeln!(out, "\n{}", wrapped("note: ", &visible(note)))?;
     }
     Ok(())
 }
@@ -88,7 +101,7 @@ fn print_plugin(plugin: &PluginReading, is_colourful: bool, out: &mut impl Write
     };
     writeln!(out, "{}/{}   {current} of {total} gateway pods have this config{same}", plugin.namespace, plugin.name)?;
     if let Some(manager) = plugin.managed_by {
-        writeln!(out, "managed by {}", manager.said())?;
+        writeln!(out, "{}", wrapped("managed by ", manager.said()))?;
     }
     if plugin.rules.is_empty() {
         return writeln!(out, "no rules");
@@ -107,7 +120,7 @@ fn print_plugin(plugin: &PluginReading, is_colourful: bool, out: &mut impl Write
     for row in rows {
         match row {
             Row::Cells(cells) => print_row(&cells, &widths, is_colourful, out)?,
-            Row::Line(text) => writeln!(out, "{text}")?,
+            Row::Line(text) => writeln!(out, "{}", wrapped("  ", visible(&text).trim_start()))?,
             Row::Bar(rule) if is_colourful => print_bars(rule, out)?,
             Row::Bar(_) => {}
         }

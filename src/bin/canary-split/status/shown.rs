@@ -34,12 +34,15 @@ impl Shown {
         let world = World::of(&inventory.objects);
         let now = time::or_clock(None);
         let mut reading = reading::read(&world, inventory, before, looks, now);
+        choose(&mut reading, wanted)?;
         let mut notes = inventory.notes.clone();
         notes.append(&mut reading.notes);
         // A warning of check may be meant; an error is why requests go wrong.
         let mut findings = check::of_cluster(inventory, Some(&reading), false, now, &mut notes);
         findings.retain(|finding| finding.code.severity == Severity::Error || health::CODES.contains(&finding.code));
-        choose(&mut reading, wanted)?;
+        if let Some(rule) = wanted.rule {
+            findings.retain(|finding| finding.message.contains(&format!("rule {rule}")) || is_of_a_gateway(finding));
+        }
         Ok(Shown { reading, findings, notes })
     }
 
@@ -47,6 +50,11 @@ impl Shown {
     pub fn is_good(&self) -> bool {
         self.findings.is_empty()
     }
+}
+
+/// Whether it is about a gateway pod, and so about every rule.
+fn is_of_a_gateway(finding: &Finding) -> bool {
+    health::CODES.contains(&finding.code) && !finding.message.starts_with("rule ")
 }
 
 /// Leaves the rules and plugins that are asked for.

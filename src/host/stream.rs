@@ -13,6 +13,7 @@ use crate::visitor::new_cookie::NewCookie;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, MapType};
+use smallvec::SmallVec;
 use std::rc::Rc;
 
 /// One request and its response.
@@ -160,10 +161,14 @@ impl Drop for Stream {
 /// What the request says, each thing asked for at most once: a value costs ten times as much as anything that we do with it.
 #[derive(Default)]
 struct Asked<'c> {
-    headers: Vec<(&'c str, Option<Vec<u8>>)>,
-    claims: Vec<(&'c ClaimPath, Option<Vec<u8>>)>,
+    /// Hardly any request is asked for more: no allocation for these.
+    headers: SmallVec<[Told<&'c str>; 6]>,
+    claims: SmallVec<[Told<&'c ClaimPath>; 1]>,
     client_address: Option<Option<Vec<u8>>>,
 }
+
+/// A question and what was answered.
+type Told<Q> = (Q, Option<Vec<u8>>);
 
 impl<'c> Request<'c> for Asked<'c> {
     fn header(&mut self, name: &'c str) -> Option<&[u8]> {
@@ -187,8 +192,8 @@ impl<'c> Request<'c> for Asked<'c> {
 }
 
 /// What was answered to this question, which is asked if it was not before.
-fn once<Q>(
-    asked: &mut Vec<(Q, Option<Vec<u8>>)>,
+fn once<Q, const N: usize>(
+    asked: &mut SmallVec<[Told<Q>; N]>,
     question: Q,
     is_same: impl Fn(&Q, &Q) -> bool,
     ask: impl FnOnce() -> Option<Vec<u8>>,

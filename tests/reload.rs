@@ -169,7 +169,7 @@ fn the_state_goes_back_to_what_was_in_force() {
     let b = a.after(&second, 0);
     let back = b.after(&first, 7);
     assert!(back.serves(&first) && !back.serves(&second));
-    assert_eq!((back.generation, b.changes(&back)), (3, "new: a, b; gone: c".to_owned()));
+    assert_eq!((back.generation, b.difference(&back).line), (3, "new: a, b; gone: c".to_owned()));
     assert_eq!(back.claim(&served(&back, &config("ab")), 3, 7), Claim::Known(3));
     // What was good in the first config is last good again.
     assert_eq!(in_force(&back.evaluate(config("AB").as_bytes())), "ab");
@@ -233,7 +233,7 @@ fn what_changed_is_said_by_name() {
         let evaluation = state.evaluate(text.as_bytes());
         {
             let after = state.after(&Served::new(text.as_bytes(), &evaluation), 0);
-            let changes = state.changes(&after);
+            let changes = state.difference(&after).line;
             (after, changes)
         }
     };
@@ -250,6 +250,24 @@ fn what_changed_is_said_by_name() {
 }
 
 #[test]
+fn what_changed_between_rules_that_stay_is_found() {
+    let state = |names: &str| {
+        let text = config(names);
+        State::default().after(&Served::new(text.as_bytes(), &State::default().evaluate(text.as_bytes())), 0)
+    };
+    for (before, after, line) in [
+        ("abcd", "abxcd", "new: x"),
+        ("abxcd", "abcd", "gone: x"),
+        ("abcd", "acbd", "order of the rules"),
+        ("abcd", "axcd", "new: x; gone: b"),
+        ("abcd", "ab", "gone: c, d"),
+        ("cd", "abcd", "new: a, b"),
+    ] {
+        assert_eq!(state(before).difference(&state(after)).line, line, "{before} {after}");
+    }
+}
+
+#[test]
 fn what_changed_in_headers_and_seal_is_said_and_of_many_rules_the_first_eight() {
     let after =
         |state: &State, text: &str| state.after(&Served::new(text.as_bytes(), &state.evaluate(text.as_bytes())), 0);
@@ -261,12 +279,12 @@ fn what_changed_in_headers_and_seal_is_said_and_of_many_rules_the_first_eight() 
         (r#""seal":"0123456789abcdef""#, "seal", "seal"),
     ] {
         let state = general(fields);
-        assert_eq!([plain.changes(&state), state.changes(&plain)], [there, back]);
+        assert_eq!([plain.difference(&state).line, state.difference(&plain).line], [there, back]);
     }
     let eight = after(&plain, &config("abcdefgh"));
     let ten = after(&plain, &config("abcdefghij"));
-    assert_eq!(plain.changes(&eight), "new: a, b, c, d, e, f, g, h");
-    assert_eq!(ten.changes(&plain), "gone: a, b, c, d, e, f, g, h and 2 more");
+    assert_eq!(plain.difference(&eight).line, "new: a, b, c, d, e, f, g, h");
+    assert_eq!(ten.difference(&plain).line, "gone: a, b, c, d, e, f, g, h and 2 more");
 }
 
 #[test]
@@ -280,10 +298,11 @@ fn the_weights_that_are_gone_are_told_by_rule_and_subset() {
     let fixed = r#"{"name":"f","subset":"v1"}"#.to_owned();
     let before = list(&[split("a", &["v1", "v2"]), fixed.clone(), split("b", &["v1"]), split("c", &["v1", "v2"])]);
     let state = State::default().after(&Served::new(before.as_bytes(), &evaluate(&before)), 0);
-    let now = evaluate(&list(&[split("c", &["v2", "v3"]), fixed, split("a", &["v1", "v2"])])).config.rules;
+    let now = list(&[split("c", &["v2", "v3"]), fixed, split("a", &["v1", "v2"])]);
+    let now = state.after(&Served::new(now.as_bytes(), &evaluate(&now)), 0);
     let gone = [("b", "v1"), ("c", "v1")].map(|(rule, subset)| (rule.to_owned(), subset.to_owned()));
-    assert_eq!(state.gone(&now), gone);
-    assert_eq!(State::default().gone(&now), []);
+    assert_eq!(state.difference(&now).gone, gone);
+    assert_eq!(State::default().difference(&now).gone, []);
 }
 
 #[test]

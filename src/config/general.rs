@@ -21,6 +21,8 @@ pub struct General<'t> {
     /// The secret that is appended to the header's value.
     pub seal: Option<String>,
     rules: Option<Text<'t>>,
+    /// How many rules there are, good or bad.
+    pub count: usize,
     /// What the regexes of good rules have taken of [`MAX_STEPS`].
     steps: Cell<u32>,
     effort: Effort,
@@ -59,6 +61,7 @@ impl<'t> General<'t> {
             headers,
             seal,
             rules: None,
+            count: 0,
             steps: Cell::default(),
             effort: Effort::default(),
             cookies: RefCell::default(),
@@ -100,17 +103,19 @@ impl<'t> General<'t> {
             check_header(header, &place.field("responseHeader"), &mut errors);
             if let Json::String(header) = header { Some(header.clone()) } else { None }
         });
+        // To count them takes a look at every byte.
+        let count = rules.map_or(0, |rules| rules.items().count());
         match fields.get("rules") {
             Some(json) => {
                 let place = place.field("rules");
                 list(json, &place, &mut errors);
-                rules = rules.filter(|rules| few(rules.items().count(), "entries", &place, &mut errors));
+                rules = rules.filter(|_| few(count, "entries", &place, &mut errors));
             }
             None if fields.is_empty() => {}
             None => errors.add(&place.field("rules"), "missing; write rules: [] for none"),
         }
         let request = header.clone().unwrap_or_else(|| DEFAULT_HEADER.to_owned());
-        let general = General { rules, ..General::of(Headers { request, response }, seal) };
+        let general = General { rules, count, ..General::of(Headers { request, response }, seal) };
         if errors.0.is_empty() {
             return Ok((general, unknown.0));
         }
@@ -122,11 +127,6 @@ impl<'t> General<'t> {
     /// The list of the rules as the config gives it, if it does.
     pub fn list(&self) -> Option<&'t str> {
         self.rules.map(Text::as_str)
-    }
-
-    /// How many rules there are, good or bad.
-    pub fn count(&self) -> usize {
-        self.rules.map_or(0, |rules| rules.items().count())
     }
 
     /// All rules, good or bad, in the order of the list, one at a time.

@@ -28,6 +28,10 @@ pub enum Json {
 impl Json {
     /// An object of these fields.
     pub fn object(fields: Vec<(String, Json)>) -> Json {
+        // As protobuf writes them.
+        if fields.is_sorted_by(|(a, _), (b, _)| a <= b) {
+            return Json::Object(fields);
+        }
         let name = |at: usize| fields.get(at).map(|(name, _)| name);
         let places = sorted(fields.len(), &|a, b| name(a).cmp(&name(b)));
         let mut fields: Vec<_> = fields.into_iter().map(Some).collect();
@@ -119,17 +123,25 @@ impl<'t> Iterator for Parts<'t> {
     fn next(&mut self) -> Option<Text<'t>> {
         let text = self.rest.take()?;
         let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-        let end = text.bytes().position(|byte| {
-            let is_escape = in_string && byte == b'\\' && !escaped;
+        let mut end = None;
+        // A loop: of closures this profile makes calls, one for each byte.
+        for (at, &byte) in text.as_bytes().iter().enumerate() {
+            if in_string {
+                in_string = escaped || byte != b'"';
+                escaped = !escaped && byte == b'\\';
+                continue;
+            }
             match byte {
-                b'"' if !escaped => in_string = !in_string,
-                b'{' | b'[' if !in_string => depth += 1,
-                b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+                b'"' => in_string = true,
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth = depth.saturating_sub(1),
+                _ if depth == 0 && byte == self.separator => {
+                    end = Some(at);
+                    break;
+                }
                 _ => {}
             }
-            escaped = is_escape;
-            depth == 0 && !in_string && byte == self.separator
-        });
+        }
         self.rest = end.and_then(|end| text.get(end + 1..));
         Some(Text(text.get(..end.unwrap_or(text.len()))?.trim_ascii()))
     }

@@ -62,12 +62,13 @@ impl RootContext for Plugin {
         known(&name, |known| known.rollouts.configure(&name, self.id, &active));
         let was_alive = plugins().contains(&name);
         let others = insert(&name, &alive);
-        if after.is_some() {
-            record_gone(before.gone(rules));
+        let difference = after.map(|after| before.difference(&after));
+        if let Some(difference) = &difference {
+            record_gone(&difference.gone);
         }
         // Statistics end with the last VM that knows them, so a new one records them anew: those before it may be of an old module.
         // A plugin that was taken away and comes back as it was is no news, but its gauges are at 0.
-        if after.is_some() || seen == 0 || !was_alive {
+        if difference.is_some() || seen == 0 || !was_alive {
             record_in_force(&name, &before.health, rules, &alive.served.health, generation);
             define_guarded(rules);
             record_rules();
@@ -78,8 +79,8 @@ impl RootContext for Plugin {
         }
         let rival = others.and_then(|plugins| plugins.rival(&name, now()));
         let doubtful = rival.as_ref().is_some_and(|rival| rival.may_be_leaving);
-        if let Some(after) = after {
-            report(counts, &faults, &before.changes(&after));
+        if let Some(difference) = difference {
+            report(counts, &faults, &difference.line);
             if let Some(rival) = rival.filter(|_| !doubtful) {
                 report_rival(&rival.name, &active.config.header);
             }
@@ -206,10 +207,11 @@ fn restore(name: &str, ended: Option<u64>, mut serving: Alive) {
     if let Some(before) = before {
         let rules: Vec<_> = rules_in_force(name, &after).collect();
         end_trips_of_edited(name, || before.rules().collect(), &rules);
-        record_gone(before.gone(&rules));
+        let difference = before.difference(&after);
+        record_gone(&difference.gone);
         record_in_force(name, &before.health, &rules, &after.health, after.generation);
         record_rules();
-        log::info!("canary-split: back to an earlier config; {}", before.changes(&after));
+        log::info!("canary-split: back to an earlier config; {}", difference.line);
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) fn take_effect(plugin: &str, text: impl Fn() -> Vec<u8>, seen: u64) -
         let (evaluation, served) = {
             let text = text();
             let evaluation = before.evaluate(&text);
-            let served = Served::new(&text, &evaluation);
+            let served = before.served(&text, &evaluation);
             (evaluation, served)
         };
         let now = now();

@@ -157,9 +157,9 @@ pub(super) fn record_tripped(rule: &str, subset: &str, is_tripped: bool) {
 }
 
 /// Says that these weighted subsets are no longer in force.
-pub(super) fn record_gone(gone: impl IntoIterator<Item = (String, String)>) {
+pub(super) fn record_gone(gone: &[(String, String)]) {
     for (rule, subset) in gone {
-        record(&metrics::config_weight(&rule, &subset), 0);
+        record(&metrics::config_weight(rule, subset), 0);
     }
 }
 

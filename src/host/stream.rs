@@ -13,6 +13,7 @@ use crate::visitor::new_cookie::NewCookie;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, MapType};
+use smallvec::SmallVec;
 use std::rc::Rc;
 
 /// One request and its response.
@@ -83,10 +84,15 @@ impl HttpContext for Stream {
         let mut request = Asked::default();
         let Answer { decision, forgotten } = answer(&active.config, &mut request, fresh, second);
         self.forgotten = forgotten;
-        // Exactly one write on every request, so that no client says what the subset is. It also makes Envoy choose the
-        // route again: Envoy does so by itself for plugins of this ABI (0.2.1), not for those of a newer one.
+        // No client says what the subset is: its header is ours, or none is there. A write also makes Envoy choose the route again: it
+        // does so by itself for plugins of this ABI (0.2.1), not for those of a newer one. That costs ten times what it costs to be told
+        // that there is nothing to remove.
+        let header = &active.config.header;
         let value = decision.as_ref().map(|decision| &*decision.subset.header_value);
-        let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, &active.config.header, value);
+        if value.is_some() || request.header(header).is_some() {
+            // `set` and removal leave no other line of that name.
+            let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, header, value);
+        }
         let source = decision.as_ref().map(|decision| decision.source);
         if let Some(Decision { rule_at, subset_at, draw, cookie, .. }) = decision {
             self.decided = Some((rule_at, subset_at));
@@ -155,10 +161,14 @@ impl Drop for Stream {
 /// What the request says, each thing asked for at most once: a value costs ten times as much as anything that we do with it.
 #[derive(Default)]
 struct Asked<'c> {
-    headers: Vec<(&'c str, Option<Vec<u8>>)>,
-    claims: Vec<(&'c ClaimPath, Option<Vec<u8>>)>,
+    /// Hardly any request is asked for more: no allocation for these.
+    headers: SmallVec<[Told<&'c str>; 6]>,
+    claims: SmallVec<[Told<&'c ClaimPath>; 1]>,
     client_address: Option<Option<Vec<u8>>>,
 }
+
+/// A question and what was answered.
+type Told<Q> = (Q, Option<Vec<u8>>);
 
 impl<'c> Request<'c> for Asked<'c> {
     fn header(&mut self, name: &'c str) -> Option<&[u8]> {
@@ -182,8 +192,8 @@ impl<'c> Request<'c> for Asked<'c> {
 }
 
 /// What was answered to this question, which is asked if it was not before.
-fn once<Q>(
-    asked: &mut Vec<(Q, Option<Vec<u8>>)>,
+fn once<Q, const N: usize>(
+    asked: &mut SmallVec<[Told<Q>; N]>,
     question: Q,
     is_same: impl Fn(&Q, &Q) -> bool,
     ask: impl FnOnce() -> Option<Vec<u8>>,

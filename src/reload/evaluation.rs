@@ -55,8 +55,8 @@ pub(super) fn evaluate(before: Option<&Rc<InForce>>, text: &[u8]) -> Evaluation 
     let mut faults = faults(ignored, "ignored; the rules take effect");
     let mut counts = Counts::default();
     let mut faulty = Vec::new();
-    let mut rules = Vec::with_capacity(general.count());
-    let mut texts = Vec::with_capacity(general.count());
+    let mut rules = Vec::with_capacity(general.count);
+    let mut texts = Vec::with_capacity(general.count);
     // Looked up only where a rule is bad.
     let mut last_good = None;
     for (index, entry) in general.rules().enumerate() {

@@ -6,6 +6,7 @@
 //! Envoy gives every config to several VMs, in any order, and each may find the state as it was before that config or
 //! after it. So evaluation is idempotent: with the state that it leaves behind it gives the same answer again.
 
+mod difference;
 mod evaluation;
 mod health;
 mod in_force;
@@ -13,6 +14,7 @@ pub mod plugins;
 mod state;
 pub mod trips;
 
+pub use difference::Difference;
 pub use evaluation::{Counts, Evaluation, Fault};
 pub use health::{FaultyRule, Health, RuleState};
 pub use state::{Claim, Served, State};

@@ -1,11 +1,12 @@
 //! What the VMs of a plugin share: what is in force, and which configs it came from.
 
+use super::difference::{Difference, NOTHING, difference};
 use super::evaluation::{Evaluation, evaluate};
 use super::health::Health;
-use super::in_force::{InForce, NOTHING, changes, places};
+use super::in_force::InForce;
 use crate::config::Headers;
 use crate::config::fingerprint::of_text;
-use crate::rule::{Rule, Target};
+use crate::rule::Rule;
 use std::fmt::Write;
 use std::rc::Rc;
 use xxhash_rust::xxh64::xxh64;
@@ -45,9 +46,7 @@ pub struct Served {
 impl Served {
     /// What this evaluation of this text comes to.
     pub fn new(text: &[u8], evaluation: &Evaluation) -> Served {
-        let health =
-            Health { fingerprint: of_text(text), faults: evaluation.faults.len(), faulty: evaluation.faulty.clone() };
-        Served { hash: xxh64(text, 0), health: Rc::new(health), in_force: evaluation.in_force.clone() }
+        State::default().served(text, evaluation)
     }
 }
 
@@ -93,34 +92,27 @@ impl State {
         self.in_force.iter().flat_map(|in_force| in_force.restored())
     }
 
-    /// The weighted subsets that are in force until these rules are: `(rule, subset)`.
-    pub fn gone(&self, now: &[Rule]) -> Vec<(String, String)> {
-        let weighted = |rule: &Rule| match &rule.target {
-            Target::Split(split) => split.subsets.iter().map(|subset| subset.name.to_string()).collect(),
-            Target::Fixed(_) => Vec::new(),
-        };
-        let places = places(&mut now.iter().map(|rule| &*rule.name));
-        let mut gone = Vec::new();
-        for rule in self.rules() {
-            let subsets =
-                places.get(&*rule.name).and_then(|&at| now.get(at as usize)).map(weighted).unwrap_or_default();
-            let missing = weighted(&rule).into_iter().filter(|subset| !subsets.contains(subset));
-            gone.extend(missing.map(|subset| (rule.name.clone(), subset)));
-        }
-        gone
-    }
-
     /// Evaluates a config's text.
     pub fn evaluate(&self, text: &[u8]) -> Evaluation {
         evaluate(self.in_force.as_ref(), text)
     }
 
-    /// What is different after it, in one line.
-    pub fn changes(&self, after: &State) -> String {
+    /// What it comes to.
+    pub fn served(&self, text: &[u8], evaluation: &Evaluation) -> Served {
+        let hash = xxh64(text, 0);
+        // For most VMs: another one has been given this config before, and has read all of it for this.
+        let fingerprint = if self.hashes.first() == Some(&hash) { self.health.fingerprint } else { of_text(text) };
+        let health = Health { fingerprint, faults: evaluation.faults.len(), faulty: evaluation.faulty.clone() };
+        Served { hash, health: Rc::new(health), in_force: evaluation.in_force.clone() }
+    }
+
+    /// What is different after it.
+    pub fn difference(&self, after: &State) -> Difference {
+        let all = |line: &str| Difference { line: line.to_owned(), gone: Vec::new() };
         match (&self.in_force, &after.in_force) {
-            (Some(before), Some(after)) if before != after => changes(before, after),
-            (None, Some(_)) => "first config".to_owned(),
-            _ => NOTHING.to_owned(),
+            (Some(before), Some(after)) if before != after => difference(before, after),
+            (None, Some(_)) => all("first config"),
+            _ => all(NOTHING),
         }
     }
 

@@ -4,9 +4,10 @@ use super::Request;
 
 /// A CORS preflight: it carries no cookies and must not set any.
 pub fn is_preflight<'c>(request: &mut impl Request<'c>) -> bool {
-    request.header(":method") == Some(b"OPTIONS")
+    // What hardly any request has comes first: to be told so costs an eighth of a value.
+    request.header("access-control-request-method").is_some()
         && request.header("origin").is_some()
-        && request.header("access-control-request-method").is_some()
+        && request.header(":method") == Some(b"OPTIONS")
 }
 
 /// A page that somebody goes to: `sec-fetch-mode: navigate`, or, of a client that says no mode, an `accept` with `text/html` in any

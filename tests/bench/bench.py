@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +24,24 @@ sys.path.insert(0, str(HERE.parents[0] / "envoy"))
 
 from client import request_bytes  # noqa: E402
 from cookies import minute  # noqa: E402
-from gateway import EXTENSIONS, Envoy, Failed, Plugin, bootstrap, connection_manager, header_match, listener, newest, route  # noqa: E402
-from load import rss  # noqa: E402
+from certificates import issue  # noqa: E402
+from gateway import (  # noqa: E402
+    EXTENSIONS,
+    Envoy,
+    Failed,
+    Plugin,
+    bootstrap,
+    connection_manager,
+    echo_apps,
+    header_match,
+    listener,
+    newest,
+    route,
+    subset_routes,
+)
+from http2 import Http2Client, block  # noqa: E402
+from loading import cpu, worker  # noqa: E402
+from loading import table as loading_table  # noqa: E402
 from repository import ROOT  # noqa: E402
 
 REQUESTS = 3000  # in a round, over
@@ -34,7 +50,8 @@ WARM = 5000  # requests until V8 has compiled what is hot
 NOISE = 1.15
 BY_HAND = 1.10
 BUILT = ROOT / "target/bench/wasm32-wasip1/release"
-
+# The cases that are measured in a whole gateway too.
+THROUGH = ["other host", "weighted", "new visitor", "returning visitor"]
 
 
 @dataclass
@@ -94,25 +111,25 @@ def slug(case):
 
 
 def gateway(directory, all_cases):
-    managers = {name: connection_manager(name, filters, ROUTES) for name, filters in variants(directory, all_cases).items()}
-    listeners = [listener(name, manager) for name, manager in managers.items()]
-    return Envoy(newest(), bootstrap(listeners, []), concurrency=1)
+    """What answers by itself, and `through-…`: what speaks TLS and asks an application, which is another process."""
+    found = variants(directory, all_cases)
+    listeners = [listener(name, connection_manager(name, filters, ROUTES)) for name, filters in found.items()]
+    certificate = issue(directory, "canary.example.com")
+    for name in ["bare", *(f"ours-{slug(case)}" for case in all_cases if case.name in THROUGH)]:
+        manager = connection_manager(f"through-{name}", found[name], subset_routes())
+        listeners.append(listener(f"through-{name}", manager, certificate))
+    apps, clusters = echo_apps(directory)
+    return Envoy(newest(), bootstrap(apps), concurrency=1), Envoy(newest(), bootstrap(listeners, clusters), concurrency=1)
 
 
-def worker(envoy):
-    """The schedstat of the one thread that serves."""
-    for task in Path(f"/proc/{envoy.process.pid}/task").iterdir():
-        if (task / "comm").read_text().startswith("wrk:"):
-            return task / "schedstat"
-    raise Failed("Envoy has no worker")
-
-
-def pin(envoy):
+def pin(envoy, application):
+    """The gateway to one core, and to another who asks and who answers."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         raise Failed("one core for the gateway and one for the client are needed")
-    for task in Path(f"/proc/{envoy.process.pid}/task").iterdir():
-        os.sched_setaffinity(int(task.name), {cores[0]})
+    for process, core in ((envoy, cores[0]), (application, cores[1])):
+        for task in Path(f"/proc/{process.process.pid}/task").iterdir():
+            os.sched_setaffinity(int(task.name), {core})
     os.sched_setaffinity(0, {cores[1]})
 
 
@@ -157,9 +174,9 @@ def check(case, responses):
 
 def measure(clients, schedstat, listener_name, request):
     """Nanoseconds of the worker's CPU per request."""
-    before = int(schedstat.read_text().split()[0])
+    before = cpu(schedstat)
     clients[listener_name].run(request, REQUESTS)
-    return (int(schedstat.read_text().split()[0]) - before) / REQUESTS
+    return (cpu(schedstat) - before) / REQUESTS
 
 
 @dataclass
@@ -178,15 +195,53 @@ class Result:
         return self.median("ours") / self.median(variant) if variant in self.added else None
 
 
+@dataclass
+class Share:
+    """What part of a gateway's request the filter is."""
+
+    case: Case
+    protocol: str
+    bare: list  # nanoseconds without the filter, a figure for each round
+    ours: list  # and with it
+
+    def row(self):
+        bare, ours = (statistics.median(figures) / 1000 for figures in (self.bare, self.ours))
+        shares = [100 * (ours - bare) / ours for bare, ours in zip(self.bare, self.ours)]
+        low, middle, high = statistics.quantiles(shares, n=4)
+        return f"| {self.case.name} | {self.protocol} | {bare:.1f} | {ours:.1f} | {middle:.0f} % ({low:.0f}–{high:.0f}) |"
+
+
+def share(envoy, schedstat, case, rounds):
+    """Through an application, over each protocol: rounds without and with the filter in turns."""
+    names = ["through-bare", f"through-ours-{slug(case)}"]
+    http1 = {name: Client(envoy.port(name)) for name in names}
+    http2 = {name: Http2Client(envoy.port(name), CONNECTIONS) for name in names}
+    for protocol, clients, request in (
+        ("HTTP/1.1", http1, request_bytes(path=case.path, headers=case.headers)),
+        ("HTTP/2, TLS", http2, block(case.path, case.headers)),
+    ):
+        for name in names:
+            clients[name].run(request, WARM)
+        costs = {name: [] for name in names}
+        for round in range(rounds):
+            for name in names if round % 2 else reversed(names):
+                costs[name].append(measure(clients, schedstat, name, request))
+        yield Share(case, protocol, *costs.values())
+
+
 def run(rounds):
     all_cases = list(cases())
-    results, bare = [], []
-    with tempfile.TemporaryDirectory(prefix="canary-bench-") as directory, gateway(Path(directory), all_cases) as envoy:
+    results, bare, shares = [], [], []
+    with ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="canary-bench-"))
+        application, envoy = gateway(Path(directory), all_cases)
+        stack.enter_context(application)
+        stack.enter_context(envoy)
         names = ["bare", "empty", "lua-sticky", "lua-weighted"]
         names += [f"{variant}-{slug(case)}" for case in all_cases for variant in ("ours", "byhand")]
         clients = {name: Client(envoy.port(name)) for name in names}
         schedstat = worker(envoy)
-        pin(envoy)
+        pin(envoy, application)
         for case in all_cases:
             request = request_bytes(path=case.path, headers=case.headers)
             who = {"bare": "bare", "empty": "empty", "byhand": f"byhand-{slug(case)}", "ours": f"ours-{slug(case)}"}
@@ -204,45 +259,11 @@ def run(rounds):
                     added[variant].append(cost[variant] - cost["bare"])
             results.append(Result(case, added))
             print(f"{case.name}: {results[-1].median('ours'):.1f} µs", file=sys.stderr, flush=True)
-    return results, statistics.median(bare) / 1000
-
-
-# ---- loading ----------------------------------------------------------------------------------------------------------------
-
-
-def loading(rules, pushes=5):
-    """(seconds until Envoy is live beyond one without the filter, seconds from a push to its effect, KiB that a VM grows by a rule)."""
-
-    def config(version):
-        split = [{"subset": "v1", "weight": 100}, {"subset": "v2", "weight": version}]
-        match = [{"uri": {"prefix": "/a"}}, {"headers": {"x-a": {"exact": "b"}}}]
-        return {"rules": [{"name": f"r{n}", "hosts": [f"h{n}.example.com"], "match": match, "split": split} for n in range(rules)]}
-
-    with tempfile.TemporaryDirectory(prefix="canary-bench-") as directory:
-        plugin = Plugin("bench.loading", directory)
-        started, memory = {}, {}
-        for name, filters in (("bare", []), ("ours", [plugin.filter()])):
-            plugin.write(config(0))
-            begin = time.monotonic()
-            with Envoy(newest(), bootstrap([listener("l", connection_manager("l", filters, ROUTES))]), concurrency=1) as envoy:
-                envoy.port("l")
-                started[name] = time.monotonic() - begin
-                pushed = []
-                for version in range(1, pushes + 1 if filters else 1):
-                    begin = time.monotonic()
-                    plugin.update(envoy, config(version))
-                    pushed.append(time.monotonic() - begin)
-                memory[name] = rss(envoy)
-                vms = envoy.stat("wasm.wasm_vm_count")
-        return started["ours"] - started["bare"], statistics.median(pushed), (memory["ours"] - memory["bare"]) / vms
-
-
-def loading_table():
-    rows = ["| rules | start | push to effect | memory of a VM |", "|--:|--:|--:|--:|"]
-    for rules in (1, 10_000):
-        start, push, memory = loading(rules)
-        rows.append(f"| {rules:,} | {start * 1000:.0f} ms | {push * 1000:.0f} ms | {memory / 1024:.1f} MiB |")
-    return "\n".join(rows)
+        for case in all_cases:
+            if case.name in THROUGH:
+                shares += share(envoy, schedstat, case, rounds)
+                print(shares[-1].row(), file=sys.stderr, flush=True)
+    return results, statistics.median(bare) / 1000, shares
 
 
 # ---- what it says ---------------------------------------------------------------------------------------------------------------
@@ -262,6 +283,11 @@ def table(results):
         ratios = [f"{result.ratio(variant):.2f}" if variant in result.added else "" for variant in variants]
         rows.append(f"| {result.case.name} | {' | '.join(figures + ratios)} |")
     return "\n".join(rows)
+
+
+def share_table(shares):
+    head = ["case", "over", "a request without the filter", "with it", "share of the filter"]
+    return "\n".join([f"| {' | '.join(head)} |", "|---|---|--:|--:|--:|", *(each.row() for each in shares)])
 
 
 def missed(results):
@@ -311,9 +337,18 @@ def main():
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     build()
-    results, bare = run(arguments.rounds)
+    results, bare, shares = run(arguments.rounds)
     where = f"Envoy {newest()}, {platform.machine()}, {os.cpu_count()} cores, {arguments.rounds} rounds of {REQUESTS:,} requests"
-    text = f"{table(results)}\n\n{where}; bare Envoy: {bare:.1f} µs a request. Medians of µs added, with quartiles.\n\n{loading_table()}"
+    loading = loading_table([(1, "every rule"), (10_000, "one rule"), (10_000, "every rule")])
+    text = f"""{table(results)}
+
+{where}; bare Envoy: {bare:.1f} µs a request. Medians of µs added, with quartiles.
+
+{share_table(shares)}
+
+The same run, through an application behind the gateway: medians of µs of the worker's CPU; the share with quartiles.
+
+{loading}"""
     print(text)
     for line in missed(results):
         print(f"missed: {line}")

@@ -36,10 +36,19 @@ pub struct Shared {
     pub time: u64,
     /// How often each host call was made, since the test last looked.
     pub calls: BTreeMap<String, usize>,
+    /// How the host has answered, since the test last looked.
+    pub answers: Answers,
     /// Which request headers were asked for, since the test last looked.
     pub asked: Vec<String>,
     /// Happens just before the next write of shared data: another VM that is faster.
     pub before_next_write: Option<Box<dyn FnOnce()>>,
+}
+
+/// Questions by what the answer was: a value makes the host call back for memory, which costs most of the call.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Answers {
+    pub data: usize,
+    pub absent: usize,
 }
 
 impl Shared {
@@ -99,6 +108,8 @@ struct Vm {
     visitor: Visitor,
     /// Headers that were written in this phase, and those that were asked for.
     written: Vec<String>,
+    /// Whether one was given a value.
+    is_set: bool,
     asked: Vec<String>,
     /// Stats that this VM has defined.
     defined: HashSet<String>,
@@ -129,13 +140,13 @@ pub struct Stream {
     root: u32,
     context: u32,
     request: Headers,
-    written: String,
+    header: String,
 }
 
 impl Stream {
-    /// The subset header that the filter has written.
+    /// What the subset header says to whoever comes next.
     pub fn subset(&self) -> Option<Vec<u8>> {
-        self.request.iter().find(|(name, _)| *name == self.written).map(|(_, value)| value.clone())
+        self.request.iter().find(|(name, _)| *name == self.header).map(|(_, value)| value.clone())
     }
 }
 
@@ -161,8 +172,8 @@ impl From<Headers> for Reply {
 
 /// What came of one request.
 pub struct Exchange {
-    /// The request header that was written.
-    pub written: String,
+    /// The subset header: the filter has set it, removed it, or seen that there is none.
+    pub header: String,
     /// The request's headers as the application sees them.
     pub request: Headers,
     /// The response's headers as the client sees them.
@@ -224,6 +235,7 @@ impl Worker {
             details: "",
             visitor: Visitor::default(),
             written: Vec::new(),
+            is_set: false,
             asked: Vec::new(),
             defined: HashSet::new(),
             ticking: Vec::new(),
@@ -311,9 +323,16 @@ impl Worker {
         let action = self.call("proxy_on_request_headers", &[context, lines, 1]);
         assert_eq!(action, Some(0), "the filter never holds a request");
         let vm = self.store.data_mut();
-        let [written] = vm.written.as_slice() else { panic!("not exactly one write, but {:?}", vm.written) };
-        let (written, request) = (written.clone(), std::mem::take(&mut vm.request));
-        Stream { plugin: plugin.to_owned(), root, context, request, written }
+        let header = match vm.written.as_slice() {
+            [written] => written.clone(),
+            // Nothing was removed because the last question was for it, and nothing is there.
+            [] => vm.asked.last().expect("neither a write nor a question").clone(),
+            several => panic!("more than one write: {several:?}"),
+        };
+        let request = std::mem::take(&mut vm.request);
+        let is_ours = vm.is_set || !request.iter().any(|(name, _)| *name == header);
+        assert!(is_ours, "a client says what {header} is: {request:?}");
+        Stream { plugin: plugin.to_owned(), root, context, request, header }
     }
 
     /// The response to a request passes the filter.
@@ -345,7 +364,7 @@ impl Worker {
         written.dedup();
         assert_eq!(written, vm.written, "each header of a response is written once at most");
         let response = std::mem::take(&mut vm.response);
-        let exchange = Exchange { written: stream.written.clone(), request: stream.request.clone(), response };
+        let exchange = Exchange { header: stream.header.clone(), request: stream.request.clone(), response };
         self.reset(stream);
         exchange
     }
@@ -377,6 +396,7 @@ impl Worker {
         vm.phase = phase;
         plugin.clone_into(&mut vm.plugin);
         vm.written.clear();
+        vm.is_set = false;
         vm.asked.clear();
     }
 
@@ -432,6 +452,7 @@ fn write_u32(caller: &mut Caller<'_, Vm>, at: u32, value: u32) -> Result<()> {
 /// Hands bytes over as Envoy does: in memory that the module allots.
 fn give(caller: &mut Caller<'_, Vm>, bytes: &[u8], at: u32, size: u32) -> Result<u32> {
     let length = u32::try_from(bytes.len()).expect("fits the memory");
+    caller.data().shared.borrow_mut().answers.data += 1;
     // Of nothing Envoy gives a null pointer.
     let mut results = [Val::I32(0)];
     if length > 0 {
@@ -444,6 +465,12 @@ fn give(caller: &mut Caller<'_, Vm>, bytes: &[u8], at: u32, size: u32) -> Result
     write_u32(caller, at, pointer)?;
     write_u32(caller, size, length)?;
     Ok(OK)
+}
+
+/// Answers that there is no such thing.
+fn absent(caller: &Caller<'_, Vm>) -> u32 {
+    caller.data().shared.borrow_mut().answers.absent += 1;
+    NOT_FOUND
 }
 
 /// Counts a call and refuses it in a phase in which the filter has no business with it.
@@ -525,7 +552,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
                     let names: Vec<String> = names.iter().map(|n| String::from_utf8_lossy(n).into_owned()).collect();
                     match c.data().visitor.claim(names.iter().map(String::as_str)) {
                         Some(value) => give(&mut c, &value, at, size),
-                        None => Ok(NOT_FOUND),
+                        None => Ok(absent(&c)),
                     }
                 }
                 (Response | Trailers | Ended, [b"response", b"flags"]) => {
@@ -553,7 +580,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
             )?;
             let key = read(&c, key, length)?;
             let found = c.data().shared.borrow().data.get(&key).cloned();
-            let Some((bytes, cas)) = found else { return Ok(NOT_FOUND) };
+            let Some((bytes, cas)) = found else { return Ok(absent(&c)) };
             write_u32(&mut c, cas_at, cas)?;
             give(&mut c, &bytes, at, size)
         },
@@ -606,7 +633,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
             let Some(headers) = headers(&mut c, map) else { return Ok(BAD_ARGUMENT) };
             match headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.clone()) {
                 Some(value) => give(&mut c, &value, at, size),
-                None => Ok(NOT_FOUND),
+                None => Ok(absent(&c)),
             }
         },
     )
@@ -619,6 +646,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
             enter(&c, "proxy_replace_header_map_value", &[Request, Response])?;
             let (name, value) = (name(&c, key, length)?, read(&c, at, size)?);
             c.data_mut().written.push(name.clone());
+            c.data_mut().is_set = true;
             let Some(headers) = headers(&mut c, map) else { return Ok(BAD_ARGUMENT) };
             headers.retain(|(n, _)| *n != name);
             headers.push((name, value));
@@ -635,7 +663,13 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
             let name = name(&c, key, length)?;
             c.data_mut().written.push(name.clone());
             let Some(headers) = headers(&mut c, map) else { return Ok(BAD_ARGUMENT) };
+            let lines = headers.len();
             headers.retain(|(n, _)| *n != name);
+            if headers.len() == lines {
+                return Err(wasmi::Error::new(format!(
+                    "{name} is removed and was not there: the route is chosen again"
+                )));
+            }
             Ok(OK)
         },
     )

@@ -222,7 +222,7 @@ fn two_plugins_in_one_vm_do_not_mix() {
         let one = worker.open("one", headers(&[("x-one", "x"), ("x-two", "x")]));
         let two = worker.open("two", headers(&[("x-one", "x"), ("x-two", "x")]));
         let (two, one) = (worker.respond(two, ok()), worker.respond(one, ok()));
-        assert_eq!((one.written.as_str(), two.written.as_str()), ("x-one", "x-two"));
+        assert_eq!((one.header.as_str(), two.header.as_str()), ("x-one", "x-two"));
         assert_eq!(value(&two.request, "x-two").as_deref(), Some(&b"v7"[..]));
         assert_eq!(value(&two.response, "set-cookie"), None);
         assert!(value(&one.response, "set-cookie").is_some());

@@ -162,9 +162,10 @@ extern "C" fn proxy_on_request_headers(context: u32, _: usize, _: u32) -> u32 {
                 let subset = if draw < 858_993_459 { "v2" } else { "v1" };
                 proxy_replace_header_map_value(REQUEST, HEADER.as_ptr(), HEADER.len(), subset.as_ptr(), subset.len());
             }
-            None => {
+            None if header(REQUEST, HEADER).is_some() => {
                 proxy_remove_header_map_value(REQUEST, HEADER.as_ptr(), HEADER.len());
             }
+            None => {}
         }
         proxy_increment_metric(state.metrics[0], 1);
     }

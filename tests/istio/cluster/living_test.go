@@ -499,6 +499,23 @@ func (s *story) usedWrongly() {
 	if output, code := s.user.exit("canary-split status --kubeconfig " + dead); code != 2 || !strings.Contains(output, "cannot be reached") {
 		s.t.Errorf("%d\n%s", code, output)
 	}
+	// Nothing of a kubeconfig is printed, also where it cannot be read or its plugin fails.
+	const token = "SGFT-of-the-user"
+	user := "apiVersion: v1\nkind: Config\ncurrent-context: x\ncontexts: [{name: x, context: {cluster: x, user: x}}]\n" +
+		"clusters: [{name: x, cluster: {server: \"https://127.0.0.1:1\"}}]\nusers:\n- name: x\n  user: "
+	for text, part := range map[string]string{
+		user + "{token: [x, " + token + "]}\n": "not a kubeconfig: line 7",
+		user + "{token: " + token + "\n":       "not a kubeconfig: line",
+		user + "{exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: sh, args: [-c, \"echo " + token + "; exit 3\"]}}\n": "exec plugin has failed: exit status: 3",
+		user + "{exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: sh, args: [-c, \"echo '{" + token + "'\"]}}\n":      "no ExecCredential",
+		user + "{exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: /nosuch}}\n":                                        "exec plugin cannot be started",
+	} {
+		write(s.t, dead, text)
+		output, code := s.user.exit("canary-split status --kubeconfig " + dead)
+		if code != 2 || !strings.Contains(output, part) || strings.Contains(output, token) || strings.Contains(output, "\n") {
+			s.t.Errorf("%s\n%d: %s", text, code, output)
+		}
+	}
 	// Two plugins with a rule of one name.
 	s.user.apply(second)
 	operator := s.user.as("operator")

@@ -316,6 +316,49 @@ mod tests {
         all.iter().map(|finding| format!("{}: {}", finding.code.name, finding.message)).collect()
     }
 
+    /// What arrived at v2, and the notes.
+    fn arrived(says: &Says, more: Vec<Value>, requests: (u32, u32)) -> (Option<f64>, Vec<String>) {
+        let mut all = objects(1, true);
+        all.extend(more);
+        let inventory = Inventory::of(all);
+        let looks = |requests| Looks::from([(format!("istio-system/{GATEWAY}-1"), look(says, requests))]);
+        let world = World::of(&inventory.objects);
+        let reading = reading::read(&world, &inventory, &looks(requests.0), &looks(requests.1), Second(0));
+        (reading.plugins[0].rules[0].subsets[1].arrived, reading.notes)
+    }
+
+    #[test]
+    fn what_arrived_is_not_said_where_it_cannot_be_known() {
+        let route = |name: &str, gateway: &str, hosts: Value| {
+            json!({"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"namespace": "shop", "name": name},
+                "spec": {"hosts": hosts, "gateways": [gateway], "http": [{"route": [{"destination": {"host": "shop", "subset": "v2"}}]}]}})
+        };
+        let stranger = route("wild", "shop", json!(["*.other.test"]));
+        let of_mesh = route("inside", "mesh", json!(["shop"]));
+        let last_good = Says { state: Some("last_good"), ..WELL };
+        let notes = |(share, notes): (Option<f64>, Vec<String>)| (share, notes.join("; "));
+        let said = |what: &str| format!("what arrived {what}");
+        for (says, more, requests, expected) in [
+            (WELL, vec![], (1000, 3000), (Some(0.2), String::new())),
+            (WELL, vec![of_mesh], (1000, 3000), (Some(0.2), String::new())),
+            (WELL, vec![], (1000, 1000), (None, String::new())),
+            (
+                WELL,
+                vec![stranger],
+                (1000, 3000),
+                (
+                    None,
+                    said(
+                        "of rule shop is not known: VirtualService shop/wild sends requests there that no rule decides",
+                    ),
+                ),
+            ),
+            (last_good, vec![], (1000, 3000), (None, said("is not known while rule shop is on its last good version"))),
+        ] {
+            assert_eq!(notes(arrived(&says, more, requests)), expected);
+        }
+    }
+
     #[test]
     fn what_the_gateways_say_is_found_under_its_code_and_nothing_else_is() {
         let silent = Says { silent: Some("statistics at 15090: 503 no healthy upstream"), ..WELL };

@@ -124,7 +124,8 @@ test-istio: setup build target/istio/translation.test target/istio/reading.test 
 	cd tests/istio/reading && $(CURDIR)/target/istio/reading.test
 	cd tests/istio/translation && $(CURDIR)/target/istio/translation.test -test.v -test.failfast
 
-test-cluster: setup build target/istio/cluster.test ## the README in a cluster: API server, Istio, cert-manager, kubectl (ENVOY=1.38.2 for another)
+test-cluster: setup build target/istio/cluster.test ## the README in a cluster: API server, Istio, cert-manager, kubectl, the tool (ENVOY=1.38.2 for another)
+	cargo build --locked --bin canary-split
 	cd tests/istio/cluster && $(CURDIR)/target/istio/cluster.test -test.v -test.failfast
 
 fixtures: target/istio/translation.test target/istio/reading.test ## tests/envoy/istio anew: what Istio makes of the overlays; and what kubectl reads

@@ -1,6 +1,7 @@
 """What we ship renders, agrees with itself and respects what Istio, cert-manager and Kubernetes ask for."""
 
 import datetime
+import itertools
 import re
 import shlex
 
@@ -397,3 +398,26 @@ def test_links_lead_somewhere():
         for file, anchor in re.findall(r"\]\(([^)#:]+)#([^)]+)\)", (ROOT / readme).read_text()):
             headings = re.findall(r"(?m)^#+ (.+)$", (ROOT / readme).parent.joinpath(file).read_text())
             assert anchor in [h.lower().replace(" ", "-") for h in headings], f"{readme}: {file}#{anchor}"
+
+
+def rights(file):
+    """What a file of manifests/rbac gives: (namespace or none, API group, resource, verb)."""
+    roles = [each for each in yaml.safe_load_all((ROOT / "manifests/rbac" / file).read_text()) if "rules" in each]
+    return {
+        (role["metadata"].get("namespace"), group, resource, verb)
+        for role in roles
+        for rule in role["rules"]
+        for group, resource, verb in itertools.product(rule["apiGroups"], rule["resources"], rule["verbs"])
+    }
+
+
+def test_who_moves_weights_may_look_and_patch_and_nobody_more():
+    viewer, operator = rights("viewer.yaml"), rights("operator.yaml")
+    kinds = {(group, resource) for namespace, group, resource, _ in viewer if namespace is None}
+    assert len(kinds) == 14 and ("", "secrets") not in kinds and "*" not in str(operator)
+    pods = {("pods/proxy", "get"), ("pods/portforward", "get"), ("pods/portforward", "create")}
+    assert viewer == {(None, *kind, verb) for kind in kinds for verb in ("get", "list", "watch")} | {
+        ("istio-system", "", resource, verb) for resource, verb in pods
+    }
+    patched = {("extensions.istio.io", "wasmplugins"), ("networking.istio.io", "virtualservices"), ("networking.istio.io", "destinationrules")}
+    assert operator == viewer | {(None, *kind, "patch") for kind in patched}

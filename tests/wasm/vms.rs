@@ -62,7 +62,8 @@ fn of_two_vms_that_race_for_a_config_one_reports() {
 #[test]
 fn of_two_vms_that_race_the_newer_config_is_what_gauges_say() {
     let program = Program::load();
-    let table: [(&[u8], &[u8], i64, [(i64, i64); 2]); 3] =
+    type Row<'a> = (&'a [u8], &'a [u8], i64, Faulty);
+    let table: [Row; 3] =
         [(BROKEN, b"{}", 0, GOOD_RULES), (b"{}", BROKEN, 1, [(0, 1), (0, 0)]), (GOOD, BROKEN, 1, [(1, 0), (0, 0)])];
     for (slow_gets, fast_gets, faults, rules) in table {
         let mut gateway = Gateway::new(&program);
@@ -449,7 +450,7 @@ fn a_plugin_under_another_name_keeps_the_weights_of_the_one_it_replaces() {
 
 /// What the gauges say of a plugin's config: its fingerprint, and how many faults it has; and of rules `a` and `b` whether each is on its
 /// last good version, and whether it is off.
-fn health(gateway: &Gateway, plugin: &str) -> ((i64, i64), [(i64, i64); 2]) {
+fn health(gateway: &Gateway, plugin: &str) -> ((i64, i64), Faulty) {
     let gauge = |name: String| gateway.shared.borrow().stat(&name);
     let of_config = |what| gauge(format!("plugin=.={plugin};.;canary_config_{what}"));
     let fault = |rule, state| gauge(format!("rule=.={rule};.;state=.={state};.;canary_rule_fault"));
@@ -462,14 +463,18 @@ fn healthy(text: &[u8], faults: i64) -> (i64, i64) {
     (of_text(text).into(), faults)
 }
 
-const GOOD_RULES: [(i64, i64); 2] = [(0, 0); 2];
+/// Of rules `a` and `b`.
+type Faulty = [(i64, i64); 2];
+
+const GOOD_RULES: Faulty = [(0, 0); 2];
 
 #[test]
 fn gauges_say_which_config_a_plugin_was_given_and_what_is_wrong_with_it() {
     let program = Program::load();
     let mut gateway = Gateway::new(&program);
     let off = br#"{"rules":[{"name":"a","subset":"v1"},{"name":"b","subset":"V2","hosts":[]}]}"#;
-    let table: &[(&[u8], i64, [(i64, i64); 2])] = &[
+    type Row<'a> = (&'a [u8], i64, Faulty);
+    let table: &[Row] = &[
         (off, 2, [(0, 0), (0, 1)]),
         (GOOD, 0, GOOD_RULES),
         (BROKEN, 1, [(1, 0), (0, 0)]),

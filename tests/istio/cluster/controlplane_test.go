@@ -5,13 +5,13 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/pem"
 	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -46,28 +46,43 @@ type controlPlane struct {
 	config     *rest.Config
 	kubeconfig string
 	informers  informers.SharedInformerFactory
+	// The kubeconfigs of the users below.
+	kubeconfigs map[string]string
+}
+
+// users by name, and the group of each.
+var users = map[string]string{
+	"admin":    "system:masters",
+	"viewer":   "canary-viewers",   // as manifests/rbac/viewer.yaml calls them
+	"operator": "canary-operators", // as manifests/rbac/operator.yaml does
+	"stranger": "nobody",
 }
 
 const kubeconfigText = `
 apiVersion: v1
 kind: Config
 current-context: test
-contexts: [{name: test, context: {cluster: test, user: admin}}]
-clusters: [{name: test, cluster: {server: "https://127.0.0.1:%s", certificate-authority: %q}}]
-users: [{name: admin, user: {token: %q}}]
+contexts: [{name: test, context: {cluster: test, user: %[3]s}}]
+clusters: [{name: test, cluster: {server: "https://127.0.0.1:%[1]s", certificate-authority: %[2]q}}]
+users: [{name: %[3]s, user: {token: %[4]q}}]
 `
 
 // startControlPlane starts etcd and the API server, and the controllers that turn Deployments into pods and Services into
 // endpoints.
 func startControlPlane(ctx context.Context, t *testing.T) *controlPlane {
 	folder := t.TempDir()
-	token := make([]byte, 16)
-	_, _ = rand.Read(token)
-	p := &controlPlane{kubeconfig: filepath.Join(folder, "kubeconfig")}
-	write(t, filepath.Join(folder, "tokens"), fmt.Sprintf("%x,admin,admin,\"system:masters\"\n", token))
+	p := &controlPlane{kubeconfigs: map[string]string{}}
 	write(t, filepath.Join(folder, "service-accounts.pem"), newKey(t))
 	certificate := filepath.Join(folder, "pki", "apiserver.crt") // the API server makes it
-	write(t, p.kubeconfig, fmt.Sprintf(kubeconfigText, apiPort, certificate, hex.EncodeToString(token)))
+	var tokens strings.Builder
+	for name, group := range users {
+		token := rand.Text()
+		fmt.Fprintf(&tokens, "%s,%s,%s,%q\n", token, name, name, group)
+		p.kubeconfigs[name] = filepath.Join(folder, "kubeconfig-"+name)
+		write(t, p.kubeconfigs[name], fmt.Sprintf(kubeconfigText, apiPort, certificate, name, token))
+	}
+	p.kubeconfig = p.kubeconfigs["admin"]
+	write(t, filepath.Join(folder, "tokens"), tokens.String())
 
 	logs, err := os.Create(filepath.Join(folder, "log"))
 	if err != nil {

@@ -61,6 +61,16 @@ type gatewayPod struct {
 
 func (g *gatewayPod) log() string { return filepath.Join(g.folder, "log") }
 
+// names are those of the pods that run.
+func (g *gatewayContainer) names() (names []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, pod := range g.pods {
+		names = append(names, pod.name)
+	}
+	return names
+}
+
 // pod is the one of this name, or the newest.
 func (g *gatewayContainer) pod(name string) *gatewayPod {
 	g.mu.Lock()
@@ -127,6 +137,9 @@ func (g *gatewayContainer) start(ctx context.Context, pod *corev1.Pod, address s
 	return func() {
 		_ = cmd.Process.Kill() // the first of its namespace: Envoy goes with it
 		<-ended
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.pods = slices.DeleteFunc(g.pods, func(each *gatewayPod) bool { return each == running })
 	}, nil
 }
 

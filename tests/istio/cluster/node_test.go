@@ -32,8 +32,8 @@ const (
 	enterVariable = "CANARY_SPLIT_ENTER"
 )
 
-// startNodeAPI answers what the API server asks the node for `kubectl logs` and `kubectl exec`, for pods of the gateway: these are
-// the only ones that documents tell to look into.
+// startNodeAPI answers what the API server asks the node for `kubectl logs`, `kubectl exec` and `kubectl port-forward`, for pods of the
+// gateway: these are the only ones that documents and the tool look into.
 func startNodeAPI(t *testing.T, gateway *gatewayContainer) {
 	listener, err := net.Listen("tcp", net.JoinHostPort(kubeletAddress, strconv.Itoa(kubeletPort)))
 	if err != nil {
@@ -41,7 +41,7 @@ func startNodeAPI(t *testing.T, gateway *gatewayContainer) {
 	}
 	mux := http.NewServeMux()
 	handle := func(pattern string, answer func(http.ResponseWriter, *http.Request, *gatewayPod)) {
-		mux.HandleFunc(pattern+"/{namespace}/{pod}/{container}", func(w http.ResponseWriter, r *http.Request) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			if pod := gateway.pod(r.PathValue("pod")); pod != nil {
 				answer(w, r, pod)
 				return
@@ -49,8 +49,9 @@ func startNodeAPI(t *testing.T, gateway *gatewayContainer) {
 			http.Error(w, "nothing here looks into "+r.PathValue("pod"), http.StatusNotFound)
 		})
 	}
-	handle("/containerLogs", func(w http.ResponseWriter, r *http.Request, pod *gatewayPod) { http.ServeFile(w, r, pod.log()) })
-	handle("/exec", execute)
+	handle("/containerLogs/{namespace}/{pod}/{container}", func(w http.ResponseWriter, r *http.Request, pod *gatewayPod) { http.ServeFile(w, r, pod.log()) })
+	handle("/exec/{namespace}/{pod}/{container}", execute)
+	handle("/portForward/{namespace}/{pod}", forward)
 	server := httptest.NewUnstartedServer(mux)
 	_ = server.Listener.Close()
 	server.Listener = listener

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,9 +22,24 @@ type user struct {
 	folder  string
 	env     []string
 	started time.Time
+
+	kubeconfigs map[string]string
 }
 
-// newUser has the parts of the repository that he or she changes, the built module, and kubectl.
+// as is the same terminal with the rights of another user: viewer, operator or stranger.
+func (u *user) as(name string) *user {
+	u.t.Helper()
+	kubeconfig := u.kubeconfigs[name]
+	if kubeconfig == "" {
+		u.t.Fatalf("there is no user %s", name)
+	}
+	other := *u
+	other.env = append(slices.Clone(u.env), "KUBECONFIG="+kubeconfig)
+	return &other
+}
+
+// newUser has the parts of the repository that he or she changes, the built module, kubectl and the tool, which is a plugin of kubectl
+// as well.
 func newUser(t *testing.T, p *controlPlane) *user {
 	u := &user{t: t, folder: t.TempDir(), started: time.Now()}
 	for _, part := range []string{"manifests", "wasmplugin"} {
@@ -32,7 +48,7 @@ func newUser(t *testing.T, p *controlPlane) *user {
 		}
 	}
 	// image.py finds these from where it lies.
-	for _, file := range []string{"Cargo.toml", "README.md", harness.Module} {
+	for _, file := range []string{"Cargo.toml", "README.md", "docs/CLUSTER.md", harness.Module} {
 		text, err := os.ReadFile(filepath.Join(harness.Top(), file))
 		if err != nil {
 			t.Fatalf("%v (make build makes it)", err)
@@ -50,9 +66,16 @@ func newUser(t *testing.T, p *controlPlane) *user {
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(kubectl, filepath.Join(bin, "kubectl")); err != nil {
-		t.Fatal(err)
+	tool := filepath.Join(harness.Top(), harness.Tool)
+	if _, err := os.Stat(tool); err != nil {
+		t.Fatalf("%v; run: cargo build --bin canary-split", err)
 	}
+	for name, file := range map[string]string{"kubectl": kubectl, "canary-split": tool, "kubectl-canary_split": tool} {
+		if err := os.Symlink(file, filepath.Join(bin, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	u.kubeconfigs = p.kubeconfigs
 	u.env = append(os.Environ(), "KUBECONFIG="+p.kubeconfig, "KUBECACHEDIR="+filepath.Join(u.folder, "cache"), "PATH="+bin+":"+os.Getenv("PATH"), "GATEWAY="+loadBalancer)
 	return u
 }

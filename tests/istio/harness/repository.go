@@ -14,6 +14,9 @@ import (
 // Module is the built filter, below Top.
 const Module = "target/wasm32-wasip1/release/canary_split.wasm"
 
+// Tool is the built command line, below Top.
+const Tool = "target/debug/canary-split"
+
 // Top is the repository's folder.
 func Top() string {
 	folder, err := os.Getwd() // that of the test's package

@@ -11,7 +11,6 @@ use crate::input::choice;
 use crate::input::manifest::{Objects, PluginConfig};
 use crate::input::sources::{self, MARK, Source, Unit};
 use crate::input::time;
-use crate::input::yaml::Node;
 use crate::report::fault::{self, FaultAt};
 use crate::report::output::Output;
 use canary_split::reload::State;
@@ -26,24 +25,24 @@ use std::time::{Duration, Instant};
 pub struct Target {
     #[command(flatten)]
     pub access: Access,
-    /// Wait so long for the gateways to have it in force
-    #[arg(long, value_name = "DURATION", value_parser = time::duration, default_value = "60s")]
+    /// Wait so long for every gateway pod to have it in force
+    #[arg(long, value_name = "DURATION", value_parser = time::duration, default_value = "60s", help_heading = "Cluster")]
     pub timeout: Duration,
-    /// Edit this file instead of the cluster; `-` reads the standard input and prints the edited text, the difference on the
-    /// standard error
-    #[arg(short, long = "filename", value_name = "FILE")]
+    /// Edit this file instead of the cluster; - reads the standard input and prints the edited text, the difference on the standard
+    /// error
+    #[arg(short, long = "filename", value_name = "FILE", help_heading = "Where")]
     file: Option<PathBuf>,
     /// Choose the WasmPlugin, if there are several: NAME or NAMESPACE/NAME
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Where")]
     pub plugin: Option<String>,
-    /// Write nothing; print what would be done
-    #[arg(long)]
+    /// Write nothing; show what would be done
+    #[arg(long, help_heading = "How")]
     pub dry_run: bool,
     /// Do not ask; a file is edited without a question anyway
-    #[arg(long)]
+    #[arg(long, help_heading = "How")]
     pub yes: bool,
     /// Use this time instead of the clock's, as in 2026-12-01T09:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = time::read)]
+    #[arg(long, value_name = "TIME", value_parser = time::read, help_heading = "How")]
     now: Option<Second>,
 }
 
@@ -55,8 +54,6 @@ pub struct Edited<'t> {
     mark: String,
     /// The config as it is.
     pub config: PluginConfig,
-    /// All of the text.
-    documents: Vec<Node>,
     /// What is done to it.
     done: Vec<Told>,
     /// Whether a change was refused.
@@ -88,18 +85,9 @@ impl Target {
             .split_at_checked(whole.text.strip_prefix(MARK).map_or(0, |_| MARK.len_utf8()))
             .unwrap_or_default();
         let source = Source::new(whole.name, rest);
-        let documents = source.documents()?;
+        source.documents()?;
         let config = chosen(source, self.plugin.as_deref())?;
-        Ok(Edited {
-            target: self,
-            path,
-            mark: mark.to_owned(),
-            config,
-            documents,
-            done: Vec::new(),
-            is_partial: false,
-            begun,
-        })
+        Ok(Edited { target: self, path, mark: mark.to_owned(), config, done: Vec::new(), is_partial: false, begun })
     }
 }
 
@@ -118,9 +106,8 @@ impl Edited<'_> {
         let old = self.config.clone();
         let rule = rule::choose(&old, Some(name))?;
         let change = change(&old, rule)?;
-        let (text, done) = text::edited(&old, &self.documents, rule, &change.edits)?;
+        let (text, done) = text::edited(&old, rule, &change.edits)?;
         let source = Source::new(old.source.name.clone(), text);
-        let documents = source.documents()?;
         let new = chosen(source, self.target.plugin.as_deref())?;
         // What is written says it too, a field that is given twice for example.
         match verdict::of(&new.json(), change.index) {
@@ -130,7 +117,7 @@ impl Edited<'_> {
             }
         }
         self.done.push(Told { change, done });
-        (self.config, self.documents) = (new, documents);
+        self.config = new;
         Ok(())
     }
 
@@ -144,7 +131,7 @@ impl Edited<'_> {
     pub fn finish(self, old: &PluginConfig, is_list: bool, output: Output, out: &mut impl Write) -> Result<u8, String> {
         let is_stdin = self.path.as_os_str() == "-";
         let target = self.target;
-        let text = [&self.mark, &self.config.source.text[..]].concat();
+        let text = [self.mark.as_str(), &self.config.source.text].concat();
         let is_written = self.done.iter().any(|told| !told.change.edits.is_empty()) && !target.dry_run;
         if is_written && !is_stdin {
             write::replace(self.path, &text)?;

@@ -1,6 +1,5 @@
 //! Changes of rules in the cluster: shown, asked for, written, and awaited on every gateway.
 
-use super::edit::{Edit, Step};
 use super::file::Target;
 use super::print::{Place, Told, Way, say};
 use super::rule::{self, Chosen};
@@ -9,9 +8,10 @@ use crate::cluster::inventory::{Extent, Inventory};
 use crate::cluster::patch::{self, Refused};
 use crate::cluster::rollout::{self, Reached};
 use crate::diff::Diff;
+use crate::edit::{self, Step, Test};
 use crate::input::manifest::{Object, Objects, PluginConfig};
 use crate::input::sources::{Source, Unit};
-use crate::report::output::Output;
+use crate::report::output::{Output, print};
 use kube::Client;
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
@@ -40,9 +40,7 @@ struct Plan {
 
 /// Does it; the exit code.
 pub fn run(target: &Target, rules: Rules, job: Job, output: Output) -> Result<u8, String> {
-    if !target.yes && !target.dry_run && !io::stdin().is_terminal() {
-        return Err("nobody can be asked here: give --yes, or --dry-run".to_owned());
-    }
+    can_be_asked(target.yes || target.dry_run)?;
     target.access.run(|client| change(client, target, rules, job, output))
 }
 
@@ -64,7 +62,7 @@ async fn change(client: Client, target: &Target, rules: Rules<'_>, job: Job<'_>,
             plan.show(&inventory, target, output).map_err(|error| error.to_string())?;
         }
     }
-    if is_edit && !target.dry_run && !target.yes && !agrees(&plans)? {
+    if is_edit && !target.dry_run && !target.yes && !agrees(plans.iter().map(|plan| plan.object.title()))? {
         return Err("nothing was written".to_owned());
     }
     let mut listed = Vec::new();
@@ -95,29 +93,29 @@ async fn change(client: Client, target: &Target, rules: Rules<'_>, job: Job<'_>,
         is_good &= reached.as_ref().is_none_or(|reached| reached.behind.is_empty() && reached.total > 0);
         match output {
             Output::Json => listed.extend(plan.to_json(target, written.is_some(), reached.as_ref(), took_ms)),
-            Output::Text { .. } => tell(reached.as_ref(), target, took_ms),
+            Output::Text { .. } => {
+                print(reached.as_ref().map(|reached| told(reached, target, took_ms)).unwrap_or_default().as_bytes())?;
+            }
         }
     }
     if let Output::Json = output {
         let json = if is_list { Value::from(listed) } else { listed.pop().unwrap_or_default() };
-        writeln!(io::stdout(), "{json:#}").map_err(|error| error.to_string())?;
+        print(format!("{json:#}\n").as_bytes())?;
     }
     Ok(u8::from(!is_good))
 }
 
 /// How far it has got, in words.
-fn tell(reached: Option<&Reached>, target: &Target, took_ms: u64) {
-    let Some(Reached { current, total, behind }) = reached else { return };
+fn told(Reached { current, total, behind }: &Reached, target: &Target, took_ms: u64) -> String {
     let seconds = took_ms as f64 / 1000.0;
     if *total == 0 {
-        println!(
-            "\nno gateway pod has this plugin: nothing is in force anywhere; canary-split check --cluster says why"
-        );
+        "\nno gateway pod has this plugin: nothing is in force anywhere; canary-split check --cluster says why\n"
+            .to_owned()
     } else if behind.is_empty() {
-        println!("\nin force on {current} of {total} gateway pods after {seconds:.1} s");
+        format!("\nin force on {current} of {total} gateway pods after {seconds:.1} s\n")
     } else {
-        println!("\nin force on {current} of {total} gateway pods after {} s; not on:", target.timeout.as_secs());
-        behind.iter().for_each(|pod| println!("  {pod}"));
+        let pods: String = behind.iter().map(|pod| format!("  {pod}\n")).collect();
+        format!("\nin force on {current} of {total} gateway pods after {} s; not on:\n{pods}", target.timeout.as_secs())
     }
 }
 
@@ -196,9 +194,17 @@ fn plans(
     Ok(Ok((plans, is_partial)))
 }
 
-/// Whether somebody at the terminal wants it.
-fn agrees(plans: &[Plan]) -> Result<bool, String> {
-    let titles: Vec<String> = plans.iter().map(|plan| plan.object.title()).collect();
+/// Whether there is somebody who can be asked, or nobody needs to be.
+pub fn can_be_asked(is_needless: bool) -> Result<(), String> {
+    if is_needless || io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err("nobody can be asked here: give --yes, or --dry-run".to_owned())
+}
+
+/// Whether somebody at the terminal wants these objects to be written.
+pub fn agrees(titles: impl Iterator<Item = String>) -> Result<bool, String> {
+    let titles: Vec<String> = titles.collect();
     eprint!("\nwrite this to {}? [y/N] ", titles.join(", "));
     let mut answer = String::new();
     io::stdin().read_line(&mut answer).map_err(|error| error.to_string())?;
@@ -210,9 +216,9 @@ impl Plan {
         let object = old.object.clone().ok_or("not a plugin")?;
         let mut json: Value = serde_json::from_str(&object.node.to_json()).map_err(|error| error.to_string())?;
         for change in &changes {
-            if let Some(rule) = json.pointer_mut(&format!("{}/rules/{}", base(&object), change.index)) {
-                change.edits.iter().for_each(|edit| edit.apply(rule));
-            }
+            let rule = rule_at(&object, change.index);
+            let edits: Vec<_> = change.edits.iter().map(|edit| edit.below(&rule)).collect();
+            edit::patch::apply(&mut json, &edits)?;
         }
         let new = config_of(&json)?;
         let told = changes.into_iter().map(|change| Told { change, done: Vec::new() }).collect();
@@ -221,24 +227,17 @@ impl Plan {
 
     /// What the API server is asked to do: nothing, if the object or the place of a rule is not what it was.
     fn patch(&self) -> Value {
-        let mut operations = Vec::new();
-        let version = self.object.text(&["metadata", "resourceVersion"]);
-        operations.extend(
-            version.map(|version| json!({"op": "test", "path": "/metadata/resourceVersion", "value": version})),
-        );
-        for Told { change, .. } in &self.told {
-            let rule = format!("{}/rules/{}", base(&self.object), change.index);
-            operations.push(json!({"op": "test", "path": format!("{rule}/name"), "value": change.rule}));
-            operations.extend(change.edits.iter().map(|Edit { path, new }| {
-                let path = format!("{rule}{}", path.iter().map(pointer).collect::<String>());
-                match new {
-                    // An item is replaced; a field is added or replaced.
-                    Some(new) => json!({"op": "add", "path": path, "value": new}),
-                    None => json!({"op": "remove", "path": path}),
-                }
-            }));
+        let (mut tests, mut edits) = (Vec::new(), Vec::new());
+        if let Some(version) = self.object.text(&["metadata", "resourceVersion"]) {
+            tests.push(Test { path: edit::fields(["metadata", "resourceVersion"]), value: version.into() });
         }
-        Value::from(operations)
+        for Told { change, .. } in &self.told {
+            let rule = rule_at(&self.object, change.index);
+            let name = [&rule[..], &["name".into()]].concat();
+            tests.push(Test { path: name, value: change.rule.clone().into() });
+            edits.extend(change.edits.iter().map(|edit| edit.below(&rule)));
+        }
+        edit::patch::of(&tests, &edits)
     }
 
     fn diff(&self, target: &Target) -> Diff {
@@ -248,12 +247,12 @@ impl Plan {
     fn show(&self, inventory: &Inventory, target: &Target, output: Output) -> io::Result<()> {
         let way = Way { is_dry: target.dry_run, is_written: false, is_list: false, took_ms: 0 };
         let place = Place { name: self.object.title(), plugin: Some(self.old.title()), gateways: None };
-        let mut out = io::stdout().lock();
+        let mut out = Vec::new();
         say(&place, &self.told, &self.diff(target), &way, output, &mut out)?;
-        match inventory.manager(&self.object) {
-            Some(manager) => writeln!(out, "note: {} is managed by {}", self.object.title(), manager.said()),
-            None => Ok(()),
+        if let Some(manager) = inventory.manager(&self.object) {
+            writeln!(out, "note: {} is managed by {}", self.object.title(), manager.said())?;
         }
+        print(&out).map_err(io::Error::other)
     }
 
     fn to_json(&self, target: &Target, is_written: bool, reached: Option<&Reached>, took_ms: u64) -> Vec<Value> {
@@ -265,17 +264,10 @@ impl Plan {
     }
 }
 
-/// Where a plugin has its config.
-fn base(object: &Object) -> &'static str {
-    if object.kind == "TrafficExtension" { "/spec/wasm/pluginConfig" } else { "/spec/pluginConfig" }
-}
-
-/// A step of a JSON Pointer (RFC 6901).
-fn pointer(step: &Step) -> String {
-    match step {
-        Step::Field(name) => format!("/{}", name.replace('~', "~0").replace('/', "~1")),
-        Step::Item(at) => format!("/{at}"),
-    }
+/// Where a plugin has a rule.
+fn rule_at(object: &Object, index: usize) -> Vec<Step> {
+    let module = if object.kind == "TrafficExtension" { &["spec", "wasm"][..] } else { &["spec"] };
+    module.iter().chain(&["pluginConfig", "rules"]).map(|name| Step::from(*name)).chain([index.into()]).collect()
 }
 
 /// The config of a plugin as the API server has it.

@@ -4,20 +4,20 @@
 //! config, rule, what is asked for → Change → a file, or a patch of an object in the cluster
 //! ```
 
-pub mod edit;
 pub mod file;
 pub mod living;
 pub mod pause;
+mod place;
 pub mod print;
 pub mod rollback;
 pub mod rule;
 mod text;
 mod verdict;
 pub mod weights;
-mod write;
+pub mod write;
 
+use crate::edit::Edit;
 use crate::input::manifest::PluginConfig;
-use edit::Edit;
 
 /// What becomes of one rule.
 #[derive(Clone, Debug)]

@@ -1,9 +1,9 @@
 //! A ramp stays where it is, and goes on from there.
 
-use super::edit::{Edit, fields};
 use super::rule::Chosen;
 use super::verdict::{self, check};
 use super::{Change, Refusal};
+use crate::edit::{Edit, fields};
 use crate::input::manifest::PluginConfig;
 use crate::report::plan;
 use crate::report::time::{span, utc};

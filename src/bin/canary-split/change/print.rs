@@ -1,10 +1,11 @@
 //! What was done, as people and programs read it.
 
 use super::Change;
-use super::edit::{Shown, Step};
 use super::text::Done;
 use crate::diff::Diff;
+use crate::edit::{Edit, Shown, Step};
 use crate::report::output::Output;
+use crate::report::wrap::wrapped;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
@@ -67,7 +68,7 @@ pub fn say(
             writeln!(out, "{name}: rule {rule}: {}{end}", change.said)?;
         }
         for note in &change.notes {
-            writeln!(out, "  note: {note}")?;
+            writeln!(out, "{}", wrapped("  note: ", note))?;
         }
     }
     if told.iter().all(|told| told.change.edits.is_empty()) {
@@ -103,7 +104,7 @@ fn to_json(place: &Place, told: &Told, diff: &Diff, way: &Way) -> Value {
 }
 
 fn edits(change: &Change, done: &[Done]) -> Vec<Value> {
-    let one = |(at, edit): (usize, &super::edit::Edit)| {
+    let one = |(at, edit): (usize, &Edit)| {
         let done = done.get(at);
         let place = match edit.path.as_slice() {
             [_, Step::Item(at), Step::Field(last)] if last == "weight" => change.old.get(*at),
@@ -113,7 +114,7 @@ fn edits(change: &Change, done: &[Done]) -> Vec<Value> {
             Some((subset, _)) => ("subset", subset.clone()),
             None => ("field", Shown(&edit.path).to_string()),
         };
-        json!({key: name, "old": done.map(|done| &done.old), "new": edit.new, "line": done.map(|done| done.line)})
+        json!({key: name, "old": done.map(|done| &done.old), "new": edit.new_value(), "line": done.map(|done| done.line)})
     };
     change.edits.iter().enumerate().map(one).collect()
 }

@@ -1,10 +1,11 @@
 //! All to stable, whatever state the rule is in.
 
-use super::edit::{self, Edit, Step, fields, path_of};
+use super::place::path_of;
 use super::rule::Chosen;
 use super::verdict::{self, Verdict};
 use super::weights::{edits, said};
 use super::{Change, Refusal};
+use crate::edit::{Edit, Shown, Step, fields};
 use crate::input::manifest::PluginConfig;
 use crate::input::weights::Present;
 use crate::input::yaml::{self, Node};
@@ -37,7 +38,7 @@ pub fn change(config: &PluginConfig, rule: Chosen, evict: bool) -> Result<Change
         notes.push("its ramp is removed: these weights stay until a new plan is written".to_owned());
     }
     for (path, fault) in without {
-        let path = edit::Shown(&path).to_string();
+        let path = Shown(&path).to_string();
         said.push(format!("{path} removed"));
         notes.push(format!("{path} is removed, since it has a fault: {fault}"));
     }

@@ -1,8 +1,8 @@
 //! What the filter would say of a config with an edited rule.
 
 use super::Refusal;
-use super::edit::Edit;
 use super::rule::Chosen;
+use crate::edit::{Edit, patch};
 use crate::input::manifest::PluginConfig;
 use canary_split::config::{ConfigError, General};
 use canary_split::rule::{Rule, Target, WeightedSubsets};
@@ -22,7 +22,8 @@ pub enum Verdict {
 pub fn after(config: &PluginConfig, index: usize, edits: &[Edit]) -> Verdict {
     let mut json = value(config);
     if let Some(rule) = json.get_mut("rules").and_then(|rules| rules.get_mut(index)) {
-        edits.iter().for_each(|edit| edit.apply(rule));
+        // What cannot be done is a fault of the text, which is said where it is edited.
+        let _ = patch::apply(rule, edits);
     }
     // What is not edited stays as it is written: a field twice is a fault that no JSON value can hold.
     let text = if edits.is_empty() { config.json() } else { json.to_string() };

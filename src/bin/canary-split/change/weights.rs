@@ -1,8 +1,8 @@
 //! Other weights.
 
-use super::edit::{self, Edit};
 use super::rule::Chosen;
-use super::{Change, Refusal, pause, verdict};
+use super::{Change, Refusal, pause, place, verdict};
+use crate::edit::Edit;
 use crate::input::manifest::PluginConfig;
 use crate::input::weights::{Present, Resolved, resolve};
 use canary_split::rollout::ramp::Second;
@@ -28,7 +28,7 @@ pub fn change(config: &PluginConfig, rule: Chosen, arguments: &[String], now: Se
 /// The weights that are others now. One that is right already stays as it is written.
 pub fn edits(old: &[Present], new: &[(String, u32)]) -> Vec<Edit> {
     let edit = |(at, ((_, old), (_, new))): (usize, (&Present, &(String, u32)))| {
-        (*old != Some(*new)).then(|| Edit::set(edit::weight(at), *new))
+        (*old != Some(*new)).then(|| Edit::set(place::weight(at), *new))
     };
     old.iter().zip(new).enumerate().filter_map(edit).collect()
 }

@@ -41,9 +41,12 @@ mod unchosen;
 mod websocket;
 mod weights;
 
-use crate::cluster::health;
-use crate::cluster::inventory::Inventory;
-use crate::cluster::reading::Reading;
+use crate::cluster::access::Access;
+use crate::cluster::inventory::{Extent, Inventory};
+use crate::cluster::look::Silence;
+use crate::cluster::reading::{self, Reading};
+use crate::cluster::{health, looks};
+use crate::input::choice::shown;
 use crate::input::manifest::{Objects, Unknown};
 use crate::input::sources::{self, Input};
 use crate::input::time;
@@ -51,13 +54,16 @@ use crate::input::unreadable::{self, Unreadable};
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::report::output::Output;
+use crate::report::wrap::wrapped;
 use crate::world::{World, site};
 use canary_split::rollout::ramp::Second;
+use kube::Client;
 use parts::Part;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 use together::Worlds;
 
 /// Every code there is, file by file.
@@ -98,27 +104,35 @@ pub const CODES: [&[&Code]; 31] = [
 /// What to check.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Files, folders, and `-` for the standard input; all of them together are what will be applied
-    #[arg(required_unless_present_any = ["list", "explain"])]
+    /// Name files, folders, or - for the standard input: all that will be applied together
+    #[arg(required_unless_present_any = ["list", "explain", "cluster"])]
     paths: Vec<PathBuf>,
-    /// Findings to leave out, by their code; for one object: the annotation canary-split/allow: CODE,…
+    /// Check the cluster: what its API server has, and what each gateway pod says
+    #[arg(help_heading = "Cluster", long, conflicts_with_all = ["paths", "list", "explain"])]
+    cluster: bool,
+    /// Leave out findings of this code; for one object there is the annotation canary-split/allow: CODE,…
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
     allow: Vec<String>,
     /// End with 1 only if something at least that bad is found
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = Severity::Warning)]
     fail_on: Severity,
-    /// Print all codes, with how bad each is and why it matters
-    #[arg(long, conflicts_with_all = ["paths", "explain"])]
+    /// List all codes, with how bad each is and why it matters
+    #[arg(help_heading = "Codes", long, conflicts_with_all = ["paths", "explain"])]
     list: bool,
-    /// Print what is to be known of a code, with a manifest before and after
-    #[arg(long, value_name = "CODE", conflicts_with = "paths")]
+    /// Explain a code, with a manifest before and after
+    #[arg(help_heading = "Codes", long, value_name = "CODE", conflicts_with = "paths")]
     explain: Option<String>,
     /// Show seals and what headers, cookies, query parameters and claims are compared with, instead of *
     #[arg(long)]
     show_secrets: bool,
-    /// The time for what goes by the clock, as in 2026-12-01T09:00:00Z; the clock's if it is not given
+    /// Use this time instead of the clock's, as in 2026-12-01T09:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time::read)]
     now: Option<Second>,
+    /// Look at the gateways again after this time
+    #[arg(help_heading = "Cluster", long, value_name = "DURATION", value_parser = time::duration, default_value = "5s", requires = "cluster")]
+    interval: Duration,
+    #[command(flatten)]
+    access: Access,
 }
 
 /// All that is said.
@@ -141,12 +155,42 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
         let names: Vec<_> = known().map(|code| code.name).collect();
         return Err(format!("--allow {unknown}: no such code; known are {}", names.join(", ")));
     }
-    let mut said = look(options, &is_known)?;
+    let mut said = if options.cluster {
+        options.access.run(|client| look_at_cluster(client, options))?
+    } else if options.access.is_given() {
+        return Err("-n, --context and --kubeconfig go with --cluster".to_owned());
+    } else {
+        look(options, &is_known)?
+    };
     said.findings.retain(|finding| !options.allow.iter().any(|allowed| allowed == finding.code.name));
     say(&said, output, out).map_err(|error| error.to_string())?;
     unreadable::warn(&said.unreadable);
     let is_bad = said.findings.iter().any(|finding| finding.code.severity >= options.fail_on);
     Ok(if said.unreadable.is_empty() { u8::from(is_bad) } else { 2 })
+}
+
+/// Reads a cluster, and looks twice at its gateways.
+async fn look_at_cluster(client: Client, options: &Options) -> Result<Said, String> {
+    let inventory = Inventory::read(&client, options.access.namespace.as_deref(), Extent::All).await?;
+    let mut notes = inventory.notes.clone();
+    let now = time::or_clock(options.now);
+    let reading = match looks::take(&client, &inventory).await {
+        Ok(before) => {
+            tokio::time::sleep(options.interval).await;
+            let looks = looks::take(&client, &inventory).await.map_err(Silence::said)?;
+            let mut reading = reading::read(&World::of(&inventory.objects), &inventory, &before, &looks, now);
+            notes.append(&mut reading.notes);
+            Some(reading)
+        }
+        Err(silence) => {
+            notes.push(format!("the gateways were not asked: {}", silence.said()));
+            None
+        }
+    };
+    let findings = of_cluster(&inventory, reading.as_ref(), options.show_secrets, now, &mut notes);
+    let objects = &inventory.objects;
+    let (count, configs) = (objects.objects.len(), objects.configs().count());
+    Ok(Said { objects: count, configs, findings, notes, unreadable: objects.unreadable.clone() })
 }
 
 /// Reads and compares.
@@ -159,7 +203,7 @@ fn look(options: &Options, is_known: &dyn Fn(&str) -> bool) -> Result<Said, Stri
     if objects == 0 {
         let mut said: Vec<_> = unreadable.iter().map(Unreadable::to_string).collect();
         if said.is_empty() {
-            let paths: Vec<_> = options.paths.iter().map(|path| path.display().to_string()).collect();
+            let paths: Vec<_> = options.paths.iter().map(|path| shown(path)).collect();
             let end = notes.into_iter().map(|note| format!("; {note}")).collect::<String>();
             said.push(format!("{}: neither a WasmPlugin nor anything that it works with{end}", paths.join(", ")));
         }
@@ -195,6 +239,7 @@ fn look(options: &Options, is_known: &dyn Fn(&str) -> bool) -> Result<Said, Stri
 pub fn of_cluster(
     inventory: &Inventory,
     reading: Option<&Reading>,
+    shows_secrets: bool,
     now: Second,
     notes: &mut Vec<String>,
 ) -> Vec<Finding> {
@@ -207,7 +252,9 @@ pub fn of_cluster(
     allow::retain(objects, &mut findings, notes, &is_known);
     places::add(objects, &mut findings);
     order(objects, &mut findings);
-    secrets::hide(objects, &mut findings, notes);
+    if !shows_secrets {
+        secrets::hide(objects, &mut findings, notes);
+    }
     findings
 }
 
@@ -224,7 +271,7 @@ fn say(said: &Said, output: Output, out: &mut impl Write) -> io::Result<()> {
         finding.print(out, is_colourful)?;
     }
     writeln!(out, "{}", summary(*objects, *configs, findings.len()))?;
-    notes.iter().try_for_each(|note| writeln!(out, "{note}"))
+    notes.iter().try_for_each(|note| writeln!(out, "{}", wrapped("", note)))
 }
 
 /// All that is wrong with what is applied together.
@@ -280,7 +327,7 @@ fn note(world: &together::World) -> Option<String> {
     let folder = if world.folder.is_empty() { String::new() } else { format!("{}: ", world.folder) };
     if let Some((first, second)) = parts::twice(&world.objects) {
         let (title, first, second) = (second.title(), first.place(), second.place());
-        return Some(format!("{folder}{title} is there twice ({first}, {second}), so nothing was compared"));
+        return Some(format!("{folder}{title} exists twice ({first}, {second}), so nothing was compared"));
     }
     let missing = World::of(&world.objects).missing();
     (!missing.is_empty()).then(|| format!("{folder}not given, so not compared with: {}", missing.join(", ")))
@@ -294,12 +341,11 @@ fn is_http_route(unknown: &Unknown) -> bool {
 
 fn summary(objects: usize, configs: usize, findings: usize) -> String {
     let number = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-    format!(
-        "{}, {} of this filter: {}",
-        number(objects, "object"),
-        number(configs, "config"),
-        number(findings, "finding")
-    )
+    let looked = format!("{}, {} of this filter", number(objects, "object"), number(configs, "config"));
+    match findings {
+        0 => format!("ok: {looked}"),
+        _ => format!("{} in {looked}", number(findings, "finding")),
+    }
 }
 
 #[cfg(test)]

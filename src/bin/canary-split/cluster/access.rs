@@ -11,13 +11,13 @@ use std::time::Duration;
 #[derive(Clone, clap::Args)]
 #[command(next_help_heading = "Cluster")]
 pub struct Access {
-    /// Look at the plugins of this namespace alone; those of all namespaces if it is not given
+    /// Look at the plugins of this namespace alone, not at those of all
     #[arg(short, long)]
     pub namespace: Option<String>,
-    /// The context of the kubeconfig; its current one if it is not given
+    /// Use this context of the kubeconfig instead of its current one
     #[arg(long)]
     pub context: Option<String>,
-    /// The kubeconfig; $KUBECONFIG or ~/.kube/config if it is not given
+    /// Use this kubeconfig instead of $KUBECONFIG or ~/.kube/config
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
 }
@@ -28,6 +28,11 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(30);
 
 impl Access {
+    /// Whether anything of it is given.
+    pub fn is_given(&self) -> bool {
+        self.namespace.is_some() || self.context.is_some() || self.kubeconfig.is_some()
+    }
+
     /// Runs what needs the cluster.
     pub fn run<T, F: Future<Output = Result<T, String>>>(&self, job: impl FnOnce(Client) -> F) -> Result<T, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

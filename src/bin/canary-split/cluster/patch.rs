@@ -29,15 +29,20 @@ pub async fn patch(client: &Client, versions: &Versions, object: &Object, patch:
         .header("content-type", "application/json-patch+json")
         .body(patch.to_string().into_bytes())
         .map_err(|error| said(error.to_string()))?;
-    client.request(request).await.map_err(|error| match &error {
-        // 422 is what a `test` that fails becomes, and 409 a write in between.
-        Error::Api(status) if status.code == 409 || status.code == 422 && is_of_a_test(&status.message) => {
-            Refused::Changed
+    match client.request(request).await {
+        Ok(object) => Ok(object),
+        // 422 is what a `test` that fails becomes, and what is invalid too: whether the object is another one says which.
+        Err(Error::Api(status)) if [409, 422].contains(&status.code) => {
+            let now = current(client, &format!("{path}/{}", object.name)).await;
+            let is_same = now.is_some_and(|now| object.text(&["metadata", "resourceVersion"]) == Some(&now));
+            Err(if is_same { Refused::Said(status.message.clone()) } else { Refused::Changed })
         }
-        error => said(refusal::said(error)),
-    })
+        Err(error) => Err(Refused::Said(refusal::said(&error))),
+    }
 }
 
-fn is_of_a_test(message: &str) -> bool {
-    message.contains("testing value") || message.contains("testing path") || message.contains("test failed")
+/// The version of an object; `None`: it is gone, or cannot be read.
+async fn current(client: &Client, path: &str) -> Option<String> {
+    let object: Value = client.request(Request::get(path).body(Vec::new()).ok()?).await.ok()?;
+    object.pointer("/metadata/resourceVersion")?.as_str().map(str::to_owned)
 }

@@ -3,6 +3,7 @@
 use super::expected::{self, Cluster, Expected, Pods};
 use super::inventory::Inventory;
 use super::look::{Look, Silence};
+use super::looks::Looks;
 use super::manager::Manager;
 use super::pods::{self, Pod};
 use crate::input::yaml::Node;
@@ -22,9 +23,6 @@ use std::collections::{BTreeMap, HashMap};
 /// The gauges that say which config a gateway has, and how many faults that has.
 pub const FINGERPRINT: &str = "canary_config_fingerprint";
 const FAULTS: &str = "canary_config_faults";
-
-/// What the gateway pods have said, by `NAMESPACE/NAME`.
-pub type Looks = HashMap<String, Result<Look, Silence>>;
 
 /// A plugin and what is known of it.
 #[derive(Serialize)]
@@ -146,14 +144,6 @@ pub struct Reading {
     pub plugins: Vec<PluginReading>,
     /// Why something is not known.
     pub notes: Vec<String>,
-}
-
-/// The pods that the plugins are on, each once.
-pub fn gateway_pods<'i>(world: &World, inventory: &'i Inventory) -> Vec<&'i Pod> {
-    let mut all: Vec<&Pod> = world.plugins.iter().flat_map(|plugin| pods::of_plugin(plugin, &inventory.pods)).collect();
-    all.sort_by_key(|pod| pod.title());
-    all.dedup_by_key(|pod| pod.title());
-    all
 }
 
 /// Reads what two looks say; `before` may have fewer pods.

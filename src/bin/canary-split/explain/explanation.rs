@@ -1,7 +1,9 @@
 //! What is decided about a request, and why.
 
+use super::cookie::Decoded;
 use super::draw::{Candidate, Ignored};
 use super::passed::{Passed, Place};
+use super::routed::Routed;
 use crate::input::unreadable::Unreadable;
 use crate::report::fault::FaultAt;
 use crate::report::plan::Progress;
@@ -41,6 +43,15 @@ pub struct Explanation {
     pub forgotten: Vec<SetCookie>,
     /// The response header.
     pub response_header: Option<Written>,
+    /// Where the request goes then; of a cluster alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Routed>,
+    /// What the visitor's cookie for this rule says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cookies: Vec<Decoded>,
+    /// What else is to be known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What does not count.
     pub ignored: Vec<Ignored>,
     /// What is wrong with the config.

@@ -21,9 +21,9 @@ pub struct Place {
     /// As in `rules[1].match[0].uri`.
     pub place: String,
     /// From 1.
-    pub line: usize,
+    pub line: Option<usize>,
     /// From 1, in characters.
-    pub column: usize,
+    pub column: Option<usize>,
 }
 
 /// A rule that does not hold.
@@ -112,7 +112,9 @@ impl<'w> Entry<'w> {
 
     fn place(&self, below: &str, node: Option<&Node>) -> Place {
         let span = node.or(self.node).map(|node| node.span.clone()).unwrap_or_default();
-        let (line, column) = self.written.source.position(span.start);
+        let source = &self.written.source;
+        // What is in the cluster has no lines.
+        let (line, column) = (!source.is_living).then(|| source.position(span.start)).unzip();
         Place { place: format!("rules[{}]{below}", self.at), line, column }
     }
 

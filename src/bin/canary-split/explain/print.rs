@@ -1,7 +1,9 @@
 //! An explanation as people read it.
 
 use super::explanation::{Explanation, Written};
-use super::passed::Reason;
+use super::passed::{Place, Reason};
+use super::routed::{Arrival, Routed};
+use crate::report::wrap::wrapped;
 use std::io::{self, Write};
 
 /// Prints the rules in their order, then what the one that holds decides.
@@ -9,15 +11,14 @@ pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
     for passed in &explanation.passed {
         writeln!(out, "rule {} does not hold", passed.rule)?;
         for reason in &passed.reasons {
-            let at = &reason.at;
-            writeln!(out, "  {}:{}:{}: {}", explanation.file, at.line, at.column, at.place)?;
+            writeln!(out, "  {}", placed(&explanation.file, &reason.at))?;
             writeln!(out, "    {}", sentence(reason))?;
         }
     }
     match (&explanation.rule, &explanation.at) {
         (Some(rule), Some(at)) => {
             writeln!(out, "rule {rule} decides")?;
-            writeln!(out, "  {}:{}:{}: {}", explanation.file, at.line, at.column, at.place)?;
+            writeln!(out, "  {}", placed(&explanation.file, at))?;
         }
         _ if explanation.passed.is_empty() => {
             writeln!(out, "no rule is in force; the default route takes the request")?
@@ -26,7 +27,7 @@ pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
     }
     if let (Some(ramp), Some(weights)) = (&explanation.ramp, &explanation.weights) {
         writeln!(out, "weights   {weights}")?;
-        writeln!(out, "ramp      {}", ramp.text)?;
+        writeln!(out, "{}", wrapped("ramp      ", &ramp.text))?;
     }
     if let Some(from) = &explanation.from {
         match &explanation.draw {
@@ -45,6 +46,10 @@ pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
         }
     }
     print_header("request", &explanation.header, out)?;
+    let is_one = explanation.routes.len() == 1;
+    for routed in &explanation.routes {
+        print_route(routed, is_one, out)?;
+    }
     for cookie in explanation.forgotten.iter().chain(&explanation.set_cookie) {
         writeln!(out, "response  set-cookie: {}", cookie.value)?;
         if !cookie.not_with.is_empty() {
@@ -54,8 +59,42 @@ pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
     if let Some(header) = &explanation.response_header {
         print_header("response", header, out)?;
     }
+    for reading in explanation.cookies.iter().flat_map(|cookie| &cookie.rules) {
+        writeln!(out, "{}", wrapped("cookie    ", &reading.sentence()))?;
+    }
+    for note in &explanation.notes {
+        writeln!(out, "{}", wrapped("note      ", note))?;
+    }
     for ignored in &explanation.ignored {
-        writeln!(out, "ignored   {}: {}", ignored.what, ignored.why)?;
+        writeln!(out, "{}", wrapped("ignored   ", &format!("{}: {}", ignored.what, ignored.why)))?;
+    }
+    Ok(())
+}
+
+/// `FILE:LINE:COLUMN: PLACE`
+fn placed(file: &str, at: &Place) -> String {
+    match (at.line, at.column) {
+        (Some(line), Some(column)) => format!("{file}:{line}:{column}: {}", at.place),
+        _ => format!("{file}: {}", at.place),
+    }
+}
+
+fn print_route(routed: &Routed, is_one: bool, out: &mut impl Write) -> io::Result<()> {
+    let subset = routed.subset.as_ref().filter(|_| !is_one).map(|subset| format!("{subset}  ")).unwrap_or_default();
+    let Some(route) = &routed.route else {
+        return writeln!(out, "route     {subset}none takes it: 404");
+    };
+    let doubt = if routed.is_doubtful { ", if no other one takes it before" } else { "" };
+    writeln!(out, "route     {subset}{route}{doubt}")?;
+    if let Some(instead) = routed.instead {
+        writeln!(out, "          {instead}")?;
+    }
+    for Arrival { host, subset, port, pods } in &routed.destinations {
+        let subset = subset.as_ref().map(|subset| format!(" subset {subset}")).unwrap_or_default();
+        let port = port.map(|port| format!(" port {port}")).unwrap_or_default();
+        let pods =
+            pods.map_or("pods not known".to_owned(), |pods| format!("{} of {} pods ready", pods.ready, pods.total));
+        writeln!(out, "          → {host}{subset}{port}: {pods}")?;
     }
     Ok(())
 }

@@ -1,14 +1,14 @@
 //! For whom results are printed, and whether in colour.
 
 use clap::{ColorChoice, ValueEnum};
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 /// What is asked for by `--output`.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Form {
-    /// For people
+    // For people.
     Text,
-    /// For programs: one object
+    // For programs: one object.
     Json,
 }
 
@@ -50,4 +50,13 @@ pub fn width() -> usize {
     let is_terminal = io::stdout().is_terminal();
     let of_terminal = || terminal_size::terminal_size().filter(|_| is_terminal).map(|(width, _)| usize::from(width.0));
     given.or_else(of_terminal).filter(|columns| *columns > 0).unwrap_or(usize::MAX)
+}
+
+/// Whoever has stopped reading (`| head`) has seen enough.
+pub fn print(out: &[u8]) -> Result<(), String> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(out).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
+        _ => Ok(()),
+    }
 }

@@ -1,10 +1,11 @@
 //! The state on a screen.
 
-use super::Shown;
+use super::shown::Shown;
 use crate::cluster::health;
 use crate::cluster::reading::{PluginReading, RuleReading, State, SubsetReading};
 use crate::report::bars;
-use crate::report::output::width;
+use crate::report::finding::Finding;
+use crate::report::output::{Output, width};
 use std::io::{self, Write};
 
 /// Where the picture is refreshed in place.
@@ -46,7 +47,12 @@ fn cell(text: impl Into<String>) -> Cell {
 const BAR: usize = 40;
 
 /// Prints it.
-pub fn print(shown: &Shown, is_colourful: bool, out: &mut impl Write) -> io::Result<()> {
+pub fn print(shown: &Shown, output: Output, out: &mut impl Write) -> io::Result<()> {
+    let Output::Text { is_colourful } = output else {
+        let findings: Vec<_> = shown.findings.iter().map(Finding::to_json).collect();
+        let json = serde_json::json!({"plugins": shown.reading.plugins, "findings": findings, "notes": shown.notes});
+        return writeln!(out, "{json:#}");
+    };
     if shown.reading.plugins.is_empty() {
         writeln!(out, "no WasmPlugin of this filter")?;
     }

@@ -55,6 +55,33 @@ impl<'c> Asked<'c> {
         Asked { subject: Subject::Host, text: Text::Exact(host), is_negative: false, ignores_case: true }
     }
 
+    /// The path of a request.
+    pub fn uri(path: &'c str) -> Asked<'c> {
+        Asked { subject: Subject::Uri, text: Text::Exact(path), is_negative: false, ignores_case: false }
+    }
+
+    /// The method of a request.
+    pub fn method(method: &'c str) -> Asked<'c> {
+        Asked { subject: Subject::Method, text: Text::Exact(method), is_negative: false, ignores_case: false }
+    }
+
+    /// A query parameter that is exactly this.
+    pub fn query_param(name: &'c str, value: &'c str) -> Asked<'c> {
+        Asked { subject: Subject::QueryParam(name), text: Text::Exact(value), is_negative: false, ignores_case: false }
+    }
+
+    /// That there is no such header or query parameter, if it asks for one that is not among what is known.
+    pub fn absent_in(&self, known: &[Asked]) -> Option<Asked<'c>> {
+        let can_be_absent = matches!(self.subject, Subject::Header(_) | Subject::QueryParam(_));
+        let is_known = known.iter().any(|known| known.subject == self.subject);
+        (can_be_absent && !is_known).then(|| Asked {
+            subject: self.subject.clone(),
+            text: Text::Present,
+            is_negative: true,
+            ignores_case: false,
+        })
+    }
+
     /// What a rule asks; `None`: nothing that a route could ask too.
     pub fn of_rule(condition: &'c Condition) -> Option<Asked<'c>> {
         let (subject, asked) = match condition {

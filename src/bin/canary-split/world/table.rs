@@ -102,6 +102,11 @@ impl<'w, 'o> Table<'w, 'o> {
         Table { steps, index, loose }
     }
 
+    /// All that its routes ask.
+    pub fn asked(&self) -> impl Iterator<Item = &Asked<'o>> {
+        self.steps.iter().flat_map(|step| &step.entries).flat_map(|entry| entry.asked.iter().copied())
+    }
+
     /// The entries that requests with these properties meet, up to the first that surely takes all that are left.
     pub fn met<'t>(&'t self, known: &[&Asked]) -> Vec<Met<'t, 'w, 'o>> {
         let mut met: Vec<Met> = Vec::new();

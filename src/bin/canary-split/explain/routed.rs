@@ -1,0 +1,119 @@
+//! Where a request goes in a cluster, once the filter has written its header: route, destinations, pods.
+
+use super::request::Seen;
+use crate::cluster::expected::{self, Pods};
+use crate::cluster::pods::Pod;
+use crate::world::World;
+use crate::world::asked::Asked;
+use crate::world::plugin::Plugin;
+use crate::world::routing::{Destination, Route, VirtualService};
+use crate::world::table::Table;
+use crate::world::text::Taken;
+use serde::Serialize;
+
+/// Where the requests of one subset go.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Routed {
+    /// The subset; `None`: no rule decides.
+    pub subset: Option<String>,
+    /// As in `VirtualService shop/shop http[0]`; `None`: no route takes the request.
+    pub route: Option<String>,
+    /// Whether something that is not known here may send it elsewhere before that.
+    pub is_doubtful: bool,
+    /// What the route does instead of leading anywhere: `redirect` or `directResponse`.
+    pub instead: Option<&'static str>,
+    /// Where the route leads.
+    pub destinations: Vec<Arrival>,
+}
+
+/// A destination of a route.
+#[derive(Debug, Serialize)]
+pub struct Arrival {
+    /// As it is written.
+    pub host: String,
+    /// `destination.subset`
+    pub subset: Option<String>,
+    /// `destination.port.number`
+    pub port: Option<u32>,
+    /// The pods there, if the Service and the subset are known.
+    pub pods: Option<Pods>,
+}
+
+/// What the filter has written: the name of the subset, and the value of the header.
+pub type Decided = Option<(String, String)>;
+
+/// Where a request goes for each of these decisions.
+pub fn routes(world: &World, plugin: &Plugin, request: &Seen, decided: &[Decided], pods: &[Pod]) -> Vec<Routed> {
+    let host = request.host();
+    let beside = world.beside(plugin);
+    let services = most_specific(beside.overlapping(&host), &host);
+    decided.iter().map(|decided| routed(world, plugin, &services, request, &host, decided, pods)).collect()
+}
+
+/// Envoy looks for the exact host, then for the longest wildcard.
+fn most_specific<'w, 'o>(mut services: Vec<&'w VirtualService<'o>>, host: &str) -> Vec<&'w VirtualService<'o>> {
+    let length = |service: &VirtualService| {
+        let hosts = service.hosts.iter().map(|(_, own)| *own);
+        let fitting = hosts.filter(|own| crate::world::host::overlap(own, host));
+        fitting.map(|own| if own.starts_with('*') { own.len() } else { usize::MAX }).max().unwrap_or_default()
+    };
+    let most = services.iter().map(|service| length(service)).max();
+    services.retain(|service| Some(length(service)) == most);
+    services
+}
+
+fn routed(
+    world: &World,
+    plugin: &Plugin,
+    services: &[&VirtualService],
+    request: &Seen,
+    host: &str,
+    decided: &Decided,
+    pods: &[Pod],
+) -> Routed {
+    let mut routed = Routed {
+        subset: decided.as_ref().map(|(name, _)| name.clone()),
+        route: None,
+        is_doubtful: services.len() > 1,
+        instead: None,
+        destinations: Vec::new(),
+    };
+    for service in services {
+        let table = Table::of(service, |route| world.delegate(service, route));
+        let (path, method) = (request.path(), request.method());
+        let mut known: Vec<Asked> = vec![Asked::host(host), Asked::uri(&path), Asked::method(&method)];
+        let header = plugin.header.as_deref().unwrap_or_default();
+        let sent = request.texts().filter(|(name, _)| *name != header);
+        known.extend(sent.map(|(name, value)| Asked::header(name, value)));
+        let query = request.query();
+        known.extend(query.iter().map(|(name, value)| Asked::query_param(name, value)));
+        known.extend(decided.iter().map(|(_, value)| Asked::header(header, value)));
+        // All of the request is known: what it has not, it has not.
+        let absent: Vec<Asked> = table.asked().filter_map(|asked| asked.absent_in(&known)).collect();
+        let known: Vec<&Asked> = known.iter().chain(&absent).collect();
+        let met = table.met(&known);
+        let Some(taker) = met.iter().find(|met| met.taken == Taken::All).or(met.first()) else { continue };
+        let route = taker.step.route;
+        routed.is_doubtful |= met.first().is_some_and(|first| first.taken != Taken::All);
+        routed.route = Some(title(taker.step.service, route));
+        routed.instead = ["redirect", "directResponse"].into_iter().find(|key| route.node.get(key).is_some());
+        routed.destinations = route.destinations.iter().map(|destination| arrival(world, destination, pods)).collect();
+        break;
+    }
+    routed
+}
+
+fn title(service: &VirtualService, route: &Route) -> String {
+    let place = service.routes.iter().position(|each| std::ptr::eq(each, route)).unwrap_or_default();
+    format!("{} http[{place}]", service.object.title())
+}
+
+fn arrival(world: &World, destination: &Destination, pods: &[Pod]) -> Arrival {
+    Arrival {
+        host: destination.host.1.to_owned(),
+        subset: destination.subset.map(|(_, subset)| subset.to_owned()),
+        port: destination.port.map(|(_, port)| port),
+        pods: expected::pods_of(world, destination, pods),
+    }
+}

@@ -1,0 +1,81 @@
+//! What `status` shows: of the rules that are asked for, what the gateways say and what is wrong.
+
+use crate::check;
+use crate::cluster::health;
+use crate::cluster::inventory::Inventory;
+use crate::cluster::looks::Looks;
+use crate::cluster::reading::{self, Reading};
+use crate::input::time;
+use crate::report::finding::{Finding, Severity};
+use crate::world::World;
+
+/// What is asked for.
+#[derive(Clone, Copy)]
+pub struct Wanted<'w> {
+    /// A rule; all if it is not given.
+    pub rule: Option<&'w str>,
+    /// A plugin; all if it is not given.
+    pub plugin: Option<&'w str>,
+}
+
+/// What is printed.
+pub struct Shown {
+    /// What the gateways say.
+    pub reading: Reading,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+    /// Why something is not known.
+    pub notes: Vec<String>,
+}
+
+impl Shown {
+    /// By two looks.
+    pub fn of(inventory: &Inventory, wanted: Wanted, before: &Looks, looks: &Looks) -> Result<Shown, String> {
+        let world = World::of(&inventory.objects);
+        let now = time::or_clock(None);
+        let mut reading = reading::read(&world, inventory, before, looks, now);
+        let mut notes = inventory.notes.clone();
+        notes.append(&mut reading.notes);
+        // A warning of check may be meant; an error is why requests go wrong.
+        let mut findings = check::of_cluster(inventory, Some(&reading), false, now, &mut notes);
+        findings.retain(|finding| finding.code.severity == Severity::Error || health::CODES.contains(&finding.code));
+        choose(&mut reading, wanted)?;
+        Ok(Shown { reading, findings, notes })
+    }
+
+    /// Whether nothing was found.
+    pub fn is_good(&self) -> bool {
+        self.findings.is_empty()
+    }
+}
+
+/// Leaves the rules and plugins that are asked for.
+fn choose(reading: &mut Reading, wanted: Wanted) -> Result<(), String> {
+    if let Some(wanted) = wanted.plugin {
+        let titles: Vec<String> =
+            reading.plugins.iter().map(|plugin| format!("{}/{}", plugin.namespace, plugin.name)).collect();
+        reading
+            .plugins
+            .retain(|plugin| plugin.name == wanted || format!("{}/{}", plugin.namespace, plugin.name) == wanted);
+        if reading.plugins.is_empty() {
+            return Err(format!("no plugin {wanted}; there are {}", titles.join(", ")));
+        }
+    }
+    let Some(wanted) = wanted.rule else { return Ok(()) };
+    let names: Vec<String> =
+        reading.plugins.iter().flat_map(|plugin| &plugin.rules).map(|rule| rule.name.clone()).collect();
+    for plugin in &mut reading.plugins {
+        plugin.rules.retain(|rule| rule.name == wanted);
+    }
+    reading.plugins.retain(|plugin| !plugin.rules.is_empty());
+    match reading.plugins.as_slice() {
+        [] if names.is_empty() => Err(format!("no rule {wanted}: no plugin has any")),
+        [] => Err(format!("no rule {wanted}; there are {}", names.join(", "))),
+        [_] => Ok(()),
+        several => {
+            let titles: Vec<String> =
+                several.iter().map(|plugin| format!("{}/{}", plugin.namespace, plugin.name)).collect();
+            Err(format!("several plugins have a rule {wanted}; choose by --plugin: {}", titles.join(", ")))
+        }
+    }
+}

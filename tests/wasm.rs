@@ -428,23 +428,23 @@ fn a_header_is_removed_only_where_there_is_one() {
         (r#"{"rules":[{"name":"r","match":[{"headers":{"x-a":{}}}],"subset":"v1"}]}"#, "x-canary-subset"),
     ];
     // What a client sends, and how often it is removed.
-    let table: [(&[(&str, &str)], usize); 5] = [
-        (&[], 0),
-        (&[("x-canary", "v2")], 0),
-        (&[("HEADER", "v2")], 1),
-        (&[("HEADER", "")], 1),
-        (&[("HEADER", ""), ("x-canary", "v2"), ("HEADER", "v2")], 1),
+    let table = [
+        (vec![], 0),
+        (vec![("x-canary", "v2")], 0),
+        (vec![("HEADER", "v2")], 1),
+        (vec![("HEADER", "")], 1),
+        (vec![("HEADER", ""), ("x-canary", "v2"), ("HEADER", "v2")], 1),
     ];
     for (config, header) in configs {
         let mut gateway = Gateway::new(&program);
         gateway.configure(config.as_bytes());
-        for (sent, removals) in table {
+        for (sent, removals) in &table {
             let mut request: Vec<(&str, &str)> = vec![(":authority", "a"), (":path", "/")];
             request.extend(sent.iter().map(|&(name, value)| (if name == "HEADER" { header } else { name }, value)));
             let (calls, asked) = cost(&mut gateway, &request);
             let count = |name: &str| calls.get(name).copied().unwrap_or(0);
             assert_eq!(asked.last().map(String::as_str), Some(header), "{config}");
-            assert_eq!(count("proxy_remove_header_map_value"), removals, "{config} {sent:?}");
+            assert_eq!(count("proxy_remove_header_map_value"), *removals, "{config} {sent:?}");
             assert_eq!(count("proxy_replace_header_map_value"), 0, "{config} {sent:?}");
         }
     }

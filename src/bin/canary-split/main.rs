@@ -5,13 +5,14 @@
 //! ```
 //!
 //! Commands use `input`, `world` (how objects work together) and `report`. They do not use one another, except that `set` and `rollback` do a
-//! `change`, which shows what `diff` finds.
+//! `change`, which shows what `diff` finds, and that `convert` ends with what `check` finds.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
 mod change;
 mod check;
 mod cluster;
+mod convert;
 mod diff;
 mod edit;
 mod explain;
@@ -92,6 +93,14 @@ enum Command {
         after_help = "Examples:\n  canary-split rollback -f wasmplugin.yaml\n  canary-split rollback shop --evict -f wasmplugin.yaml\n  canary-split rollback --all -f wasmplugin.yaml"
     )]
     Rollback(rollback::Options),
+    /// Convert VirtualServices with weights: the WasmPlugin that decides by the same weights, and routes that follow it
+    ///
+    /// It ends with 0 if all that has weights was converted, 1 if something was refused or is wrong with the result, 2 if nothing was
+    /// done.
+    #[command(
+        after_help = "Examples:\n  canary-split convert virtualservice.yaml gateway.yaml --write converted\n  canary-split convert manifests --sticky header:x-user --sticky cookie\n  kubectl get -A -o yaml virtualservices,gateways.networking.istio.io,destinationrules | canary-split convert - --output json"
+    )]
+    Convert(convert::Options),
     /// Simulate who moves when weights are edited: next to other schemes, day by day, or by a ramp; and when a guard trips
     ///
     /// With --days visitors come for the first time evenly over the days, and each of them comes again on each later day with
@@ -127,6 +136,7 @@ fn main() -> ExitCode {
 fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<u8, String> {
     let is_good = match command {
         Command::Check(options) => return check::run(options, output, out),
+        Command::Convert(options) => return convert::run(options, output, out),
         Command::Diff(options) => return diff::run(options, output, out),
         Command::Explain(options) => return explain::run(options, output, out),
         Command::Status(options) => return status::run(options, output, out),

@@ -5,6 +5,7 @@
 //!                 → plugin (gateway, sticky) and texts (routes) → check
 //! ```
 
+mod alone;
 mod files;
 mod gateway;
 mod names;
@@ -29,6 +30,7 @@ use crate::report::finding::{Finding, Severity};
 use crate::report::output::Output;
 use canary_split::rollout::ramp::Second;
 use files::File;
+use plan::{Rule, Target};
 use print::Said;
 use result::Converted;
 use serde_json::{Value, json};
@@ -72,7 +74,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
     let folder = options.write.as_deref();
     let made = Made::of(&converted, &sticky, folder)?;
     let now = time::or_clock(None);
-    let (findings, notes) = made.check(&objects, &converted, now);
+    let (findings, notes) = made.check(&converted, now);
     let converted = Converted { notes: [converted.notes, notes].concat(), ..converted };
     let is_good = !converted.services.is_empty() && findings.iter().all(|finding| finding.code.severity < Severity::Error);
     if let Some(folder) = folder.filter(|_| is_good) {
@@ -96,17 +98,13 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
         }
     };
     done.map_err(|error| error.to_string())?;
-    if output_is_text(output) {
+    if matches!(output, Output::Text { .. }) {
         converted.refused.iter().for_each(|refusal| eprintln!("canary-split: not converted: {refusal}"));
         if !is_good && !converted.services.is_empty() {
             eprintln!("canary-split: the result has errors, so nothing was written; fix what they are about, and convert again");
         }
     }
     Ok(u8::from(!is_good || !converted.refused.is_empty()))
-}
-
-fn output_is_text(output: Output) -> bool {
-    matches!(output, Output::Text { .. })
 }
 
 /// Texts as documents of one.
@@ -170,7 +168,7 @@ impl Made {
     }
 
     /// What is wrong with all that is given, as it is now; without what is still to be filled in, of which a note is made.
-    fn check(&self, objects: &Objects, converted: &Converted, now: Second) -> (Vec<Finding>, Vec<String>) {
+    fn check(&self, converted: &Converted, now: Second) -> (Vec<Finding>, Vec<String>) {
         let mut notes = Vec::new();
         if converted.services.is_empty() {
             return (Vec::new(), notes);
@@ -182,8 +180,7 @@ impl Made {
         };
         let mut sources: Vec<_> = self.files.iter().take(self.plugins).map(|file| named(&file.text)).collect();
         sources.extend(converted.texts.0.iter().map(|text| if text.edited.is_empty() { Rc::clone(&text.old) } else { named(&text.new) }));
-        let mut all = Objects::readable(&Unit { folder: String::new(), sources });
-        all.unknown.extend(objects.makers().filter(|_| false));
+        let all = Objects::readable(&Unit { folder: String::new(), sources });
         let mut findings = check::of_objects(&all, now, &mut notes);
         // As it is shipped: whoever builds the module knows its digest.
         let is_open = |finding: &Finding| finding.code.name == "placeholder" && finding.message.contains("digest");
@@ -216,7 +213,6 @@ impl Made {
     }
 
     fn to_json(&self, said: &Said, is_written: bool) -> Value {
-        let (plugins, _) = self.files.split_at_checked(self.plugins).unwrap_or_default();
         let converted = said.converted;
         let titles: Vec<&String> = converted.texts.edited().flat_map(|text| &text.edited).collect();
         let value = |object: &Object| serde_json::from_str::<Value>(&object.node.to_json()).unwrap_or_default();
@@ -226,15 +222,19 @@ impl Made {
             objects.iter().filter(is_made).map(value).collect::<Vec<_>>()
         };
         let objects: Vec<Value> = self.files.iter().filter(|_| said.is_good).flat_map(of).collect();
-        let rules = |(service, rules): &(String, Vec<plan::Rule>)| {
-            let split = |rule: &plan::Rule| rule.split.iter().map(|(name, weight)| json!({"subset": name, "weight": weight})).collect::<Vec<_>>();
-            let rules: Vec<_> = rules.iter().map(|rule| json!({"name": rule.name, "hosts": rule.hosts, "split": split(rule)})).collect();
-            json!({"object": service, "rules": rules})
+        let rule = |rule: &Rule| match &rule.target {
+            Target::Subset(name) => json!({"name": rule.name, "hosts": rule.hosts, "subset": name}),
+            Target::Split(split) => {
+                let split = split.iter().map(|(name, weight)| json!({"subset": name, "weight": weight}));
+                json!({"name": rule.name, "hosts": rule.hosts, "split": split.collect::<Vec<_>>()})
+            }
+        };
+        let rules = |(service, rules): &(String, Vec<Rule>)| {
+            json!({"object": service, "rules": rules.iter().map(rule).collect::<Vec<_>>()})
         };
         let paths: Vec<String> = self.files.iter().filter(|_| is_written && said.is_good).map(|file| file.path.display().to_string()).collect();
         json!({
             "converted": converted.services.iter().map(rules).collect::<Vec<_>>(),
-            "plugins": plugins.len(),
             "objects": objects,
             "files": paths,
             "apply": said.apply.concat(),

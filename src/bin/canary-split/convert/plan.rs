@@ -1,10 +1,11 @@
 //! What becomes of a unit: its rules, and the split that each of its routes goes by.
 
+use super::alone;
 use super::owner;
 use super::refusal::Refusal;
 use super::unit::Unit;
 use super::weighted::{self, Found, Weighted};
-use crate::input::manifest::Objects;
+use crate::input::manifest::{Object, Objects};
 use crate::input::yaml::Node;
 use crate::world::World;
 use crate::world::routing::VirtualService;
@@ -35,8 +36,27 @@ pub struct Rule {
     pub hosts: Vec<String>,
     /// Its match; none: every request.
     pub matches: Vec<Value>,
-    /// Stable first.
-    pub split: Vec<(String, u32)>,
+    /// What it decides.
+    pub target: Target,
+}
+
+/// What a rule decides.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Target {
+    /// By these weights, stable first.
+    Split(Vec<(String, u32)>),
+    /// Always this.
+    Subset(String),
+}
+
+impl Target {
+    /// Stable, or what it always is.
+    pub fn first(&self) -> Option<&String> {
+        match self {
+            Target::Split(split) => split.first().map(|(name, _)| name),
+            Target::Subset(name) => Some(name),
+        }
+    }
 }
 
 /// What a rule can ask for as a route does.
@@ -83,12 +103,12 @@ pub fn of<'w, 'o>(
         routes.iter().flat_map(|(service, own)| own.iter().map(move |route| (*service, route))).collect();
     let reference = first_routes.first();
     let differing = all.iter().find(|(_, route)| reference.is_some_and(|first| !first.is_alike(route)));
-    let (rules, stables) = match (reference, differing) {
+    let (mut rules, stables) = match (reference, differing) {
         (Some(reference), None) => {
             let split = split(first, reference, stable)?;
             let name_of_stable = split.first().map(|(name, _)| name.clone()).unwrap_or_default();
             let stables = routes.iter().map(|(_, own)| vec![name_of_stable.clone(); own.len()]).collect();
-            (vec![Rule { name: base, hosts, matches: Vec::new(), split }], stables)
+            (vec![Rule { name: base.clone(), hosts: hosts.clone(), matches: Vec::new(), target: Target::Split(split) }], stables)
         }
         (Some(reference), Some((service, other))) => {
             if let Some(delegate) = unit.delegates.first() {
@@ -108,6 +128,10 @@ pub fn of<'w, 'o>(
         }
         (None, _) => return Ok(None),
     };
+    if let ([root], [], [own]) = (unit.roots.as_slice(), unit.delegates.as_slice(), stables.as_slice()) {
+        let stable = alone::rule(&base, &hosts, root, first_routes, own);
+        rules.splice(0..0, stable);
+    }
     Ok(Some(Plan { unit, rules, routes, stables, notes }))
 }
 
@@ -156,7 +180,6 @@ fn hosts(roots: &[&VirtualService]) -> Result<Vec<String>, Refusal> {
     let mut is_any = false;
     for root in roots {
         for (node, host) in &root.hosts {
-            let namespace = &root.object.namespace;
             let host = match host.strip_prefix('*') {
                 Some("") => {
                     is_any = true;
@@ -165,8 +188,10 @@ fn hosts(roots: &[&VirtualService]) -> Result<Vec<String>, Refusal> {
                 Some(rest) if rest.starts_with('.') && !rest.contains('*') => (*host).to_owned(),
                 Some(_) => return Err(Refusal::at(root.object, node, format!("a rule cannot have the host {host}: a * is for all before a point, as in *.example.com"))),
                 None if host.contains('.') => (*host).to_owned(),
-                None if namespace.is_empty() => return Err(Refusal::at(root.object, node, format!("the short host {host} is completed by the namespace, which is not given; write metadata.namespace, or the host in full"))),
-                None => format!("{host}.{namespace}.svc.cluster.local"),
+                None => {
+                    let reason = format!("the short host {host} is {host}.NAMESPACE.svc.cluster.local to visitors; write it in full");
+                    return Err(Refusal::at(root.object, node, reason));
+                }
             };
             if !hosts.contains(&host) {
                 hosts.push(host);
@@ -203,7 +228,8 @@ fn by_path(
     let (mut rules, mut stables): (Vec<Rule>, Vec<String>) = (Vec::new(), Vec::new());
     let mut before: Option<&Weighted> = None;
     for route in routes {
-        let matches = conditions(service, route)?;
+        let entries = route.node.get("match").map_or(&[][..], Node::items);
+        let matches = conditions(service.object, entries, &route.shown())?;
         let is_alike = before.is_some_and(|before| before.is_alike(route));
         match rules.last_mut().filter(|_| is_alike) {
             // One that takes all that is left.
@@ -212,18 +238,17 @@ fn by_path(
             None => {
                 let split = split(service, route, stable)?;
                 let name = unique(&path_name(base, &matches), |name| rules.iter().any(|rule| rule.name == name));
-                rules.push(Rule { name, hosts: hosts.to_vec(), matches, split });
+                rules.push(Rule { name, hosts: hosts.to_vec(), matches, target: Target::Split(split) });
             }
         }
-        stables.push(rules.last().and_then(|rule| rule.split.first()).map(|(name, _)| name.clone()).unwrap_or_default());
+        stables.push(rules.last().and_then(|rule| rule.target.first()).cloned().unwrap_or_default());
         before = Some(route);
     }
     Ok((rules, stables))
 }
 
-/// The match of a route as that of a rule.
-fn conditions(service: &VirtualService, route: &Weighted) -> Result<Vec<Value>, Refusal> {
-    let entries = route.node.get("match").map_or(&[][..], Node::items);
+/// The match of a route with these shares as that of a rule.
+pub fn conditions(object: &Object, entries: &[Node], shares: &str) -> Result<Vec<Value>, Refusal> {
     let of_entry = |entry: &Node| {
         let mut conditions = Map::new();
         for (key, value) in entry.entries() {
@@ -231,8 +256,11 @@ fn conditions(service: &VirtualService, route: &Weighted) -> Result<Vec<Value>, 
                 continue;
             }
             if !CONDITIONS.contains(&&*key.name) {
-                let reason = format!("other shares than on other routes ({}), and a rule cannot ask for {}; give all routes the same shares", route.shown(), key.name);
-                return Err(Refusal::at_byte(service.object, key.span.start, reason));
+                let reason = format!(
+                    "other shares than on other routes ({shares}), and a rule cannot ask for {}; give all routes the same shares",
+                    key.name
+                );
+                return Err(Refusal::at_byte(object, key.span.start, reason));
             }
             conditions.insert(key.name.to_string(), serde_json::from_str(&value.to_json()).unwrap_or_default());
         }

@@ -1,7 +1,7 @@
 //! The WasmPlugins: as the one that is shipped, with the gateway and the rules of what was converted.
 
 use super::gateway::Home;
-use super::plan::{Rule, unique};
+use super::plan::{Rule, Target, unique};
 use super::sticky::Sticky;
 use crate::edit::text::edited;
 use crate::edit::{Edit, fields, flow};
@@ -146,8 +146,15 @@ fn written(rule: &Rule, sticky: &[Sticky]) -> String {
     for entry in &rule.matches {
         let _ = writeln!(text, "      - {}", flow(entry, false));
     }
+    let split = match &rule.target {
+        Target::Subset(name) => {
+            let _ = writeln!(text, "      subset: {}", flow(&json!(name), false));
+            return text;
+        }
+        Target::Split(split) => split,
+    };
     text.push_str("      split:\n");
-    for (name, weight) in &rule.split {
+    for (name, weight) in split {
         // In the order in which people read it.
         let _ = writeln!(text, "      - {{subset: {}, weight: {weight}}}", flow(&json!(name), false));
     }

@@ -1,5 +1,6 @@
 //! What was done, in which order it is applied, and what is wrong.
 
+use super::plan::Target;
 use super::result::Converted;
 use super::sticky::Sticky;
 use crate::report::finding::Finding;
@@ -26,8 +27,15 @@ impl Said<'_> {
     pub fn print(&self, out: &mut impl Write, is_colourful: bool) -> io::Result<()> {
         for (service, rules) in &self.converted.services {
             for rule in rules {
-                let weights: Vec<_> = rule.split.iter().map(|(name, weight)| format!("{name} {weight}")).collect();
-                writeln!(out, "{service}: rule {}, {}, sticky by {}", rule.name, weights.join(", "), self.kept())?;
+                match &rule.target {
+                    Target::Split(split) => {
+                        let weights: Vec<_> = split.iter().map(|(name, weight)| format!("{name} {weight}")).collect();
+                        writeln!(out, "{service}: rule {}, {}, sticky by {}", rule.name, weights.join(", "), self.kept())?;
+                    }
+                    Target::Subset(name) => {
+                        writeln!(out, "{service}: rule {}, {name} alone, on the paths that only it has", rule.name)?;
+                    }
+                }
             }
         }
         if self.is_good && !self.converted.services.is_empty() {

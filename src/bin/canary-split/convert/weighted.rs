@@ -47,7 +47,10 @@ pub fn of(object: &Object) -> Result<Found<'_>, Refusal> {
         }
     }
     let mut found = Found::default();
-    for (at, node) in object.items(&["spec", "http"]).iter().enumerate() {
+    let all = object.items(&["spec", "http"]);
+    // Nobody meets what is behind a route that takes all requests.
+    let met = all.iter().position(takes_all).map_or(all.len(), |last| last + 1);
+    for (at, node) in all.iter().enumerate().take(met) {
         let Some(route) = node.get("route").filter(|route| has_weight(route)) else { continue };
         let mut weights = Vec::new();
         for entry in route.items() {
@@ -93,6 +96,16 @@ impl Weighted<'_> {
         let shown: Vec<_> = self.branches.iter().map(|branch| format!("{} {}", branch.name, branch.weight)).collect();
         shown.join(", ")
     }
+}
+
+/// Whether a route takes every request.
+fn takes_all(route: &Node) -> bool {
+    let entries = route.get("match").map_or(&[][..], Node::items);
+    let is_all = |entry: &Node| {
+        entry.entries().iter().all(|(key, _)| ["name", "uri"].contains(&&*key.name))
+            && entry.get("uri").is_none_or(|uri| uri.get("prefix").and_then(Node::text) == Some("/"))
+    };
+    entries.is_empty() || entries.iter().any(is_all)
 }
 
 fn has_weight(route: &Node) -> bool {

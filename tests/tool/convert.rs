@@ -82,7 +82,11 @@ fn shown(route: &Value) -> String {
     let mut to: Vec<String> = list(&route["route"]).iter().map(destination).collect();
     to.extend(route["delegate"]["name"].as_str().map(|name| format!("delegate {name}")));
     to.extend(route["redirect"].as_object().map(|_| "redirect".to_owned()));
-    let fields = route.as_object().unwrap().keys().filter(|key| !["match", "route", "name", "delegate", "redirect"].contains(&key.as_str()));
+    let fields = route
+        .as_object()
+        .unwrap()
+        .keys()
+        .filter(|key| !["match", "route", "name", "delegate", "redirect"].contains(&key.as_str()));
     let fields: Vec<&str> = fields.map(String::as_str).collect();
     let name = route["name"].as_str().map_or(String::new(), |name| format!("{name}: "));
     let fields = if fields.is_empty() { String::new() } else { format!(" ({})", fields.join(", ")) };
@@ -99,7 +103,9 @@ fn given(case: &Value) -> String {
     let has = |key: &str| spec.lines().any(|line| line.starts_with(&format!("  {key}:")));
     let hosts = if has("hosts") { "" } else { "  hosts: [shop.acme.io]\n" };
     let gateways = if has("gateways") { "" } else { "  gateways: [istio-system/public]\n" };
-    format!("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{{metadata}}}\nspec:\n{hosts}{gateways}{spec}")
+    format!(
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{{metadata}}}\nspec:\n{hosts}{gateways}{spec}"
+    )
 }
 
 #[test]
@@ -127,7 +133,9 @@ fn each_shape_is_converted_or_refused_with_the_reason() {
         }
         let reasons = error.replace(&file, "FILE");
         match refused {
-            Some(refused) if !reasons.contains(refused) => problems.push(format!("refused by\n{reasons}\nnot {refused}")),
+            Some(refused) if !reasons.contains(refused) => {
+                problems.push(format!("refused by\n{reasons}\nnot {refused}"))
+            }
             None if !error.is_empty() => problems.push(error.clone()),
             _ => {}
         }
@@ -138,9 +146,12 @@ fn each_shape_is_converted_or_refused_with_the_reason() {
         } else if !fs::exists(&out).unwrap() {
             problems.push(format!("nothing was written: {said}"));
         } else {
-            let plugins = objects(&fs::read_to_string(folder.path("out/wasmplugin.yaml")).unwrap());
             let mut rules = Vec::new();
-            for plugin in &plugins {
+            for name in ["wasmplugin.yaml", "wasmplugin-2.yaml"]
+                .iter()
+                .filter(|name| fs::exists(folder.path(&format!("out/{name}"))).unwrap())
+            {
+                let plugin = &objects(&fs::read_to_string(folder.path(&format!("out/{name}"))).unwrap())[0];
                 rules.extend(list(&plugin["spec"]["pluginConfig"]["rules"]).iter().cloned());
             }
             let expected = if case["rules"].is_null() {
@@ -153,7 +164,11 @@ fn each_shape_is_converted_or_refused_with_the_reason() {
             }
             let edited = fs::read_to_string(folder.path(&format!("out/given.{end}"))).unwrap();
             let after = objects(&edited);
-            let routes: Vec<String> = of_kind(&after, "VirtualService").iter().flat_map(|service| list(&service["spec"]["http"])).map(shown).collect();
+            let routes: Vec<String> = of_kind(&after, "VirtualService")
+                .iter()
+                .flat_map(|service| list(&service["spec"]["http"]))
+                .map(shown)
+                .collect();
             let expected: Vec<&str> = list(&case["http"]).iter().map(|line| line.as_str().unwrap()).collect();
             if routes != expected {
                 problems.push(format!("routes\n  {}\nnot\n  {}", routes.join("\n  "), expected.join("\n  ")));
@@ -181,6 +196,82 @@ fn each_shape_is_converted_or_refused_with_the_reason() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
+const WEIGHTED: &str = "apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop, namespace: shop}
+spec:
+  hosts: [shop.acme.io]
+  gateways: [public]
+  http:
+  - route:
+    - {destination: {host: shop, subset: v1}, weight: 80}
+    - {destination: {host: shop, subset: v2}, weight: 20}
+";
+
+#[test]
+fn files_are_written_once_and_name_the_steps() {
+    let folder = Folder::new("files");
+    let file = folder.file("routes.yaml", WEIGHTED);
+    let out = folder.path("new/out");
+    let (said, error, code) = ended(&tool(&["convert", &file, "--write", &out]));
+    assert_eq!((code, error.as_str()), (0, ""));
+    let steps = [
+        format!(
+            "  1. kubectl apply -f {out}/wasmplugin.yaml\n     then wait until every gateway has it: canary-split status\n  2. kubectl apply -f {out}/routes.yaml\n"
+        ),
+        format!("  1. kubectl apply -f {file}\n  2. kubectl -n istio-system delete wasmplugin canary-split\n"),
+    ];
+    assert!(steps.iter().all(|steps| said.contains(steps.as_str())), "{said}");
+    let written = fs::read_to_string(folder.path("new/out/routes.yaml")).unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), WEIGHTED);
+    // Not again, and nothing half.
+    fs::remove_file(folder.path("new/out/wasmplugin.yaml")).unwrap();
+    let (said, error, code) = ended(&tool(&["convert", &file, "--write", &out]));
+    assert_eq!((code, said.as_str()), (2, ""));
+    assert_eq!(
+        error,
+        format!(
+            "canary-split: {out}/routes.yaml: exists, so nothing was written; name another folder, or give --force\n"
+        )
+    );
+    assert!(!fs::exists(folder.path("new/out/wasmplugin.yaml")).unwrap());
+    let (_, _, code) = ended(&tool(&["convert", &file, "--write", &out, "--force"]));
+    assert_eq!(code, 0);
+    // What is written is what is printed otherwise, and what JSON has.
+    let plugin = fs::read_to_string(folder.path("new/out/wasmplugin.yaml")).unwrap();
+    let (printed, said, code) = ended(&fed(&["convert", "-"], WEIGHTED));
+    assert_eq!((code, printed.as_str()), (0, format!("{plugin}---\n{written}").as_str()));
+    assert!(said.contains("apply VirtualService shop/shop as it was"), "{said}");
+    let (printed, _, code) = ended(&fed(&["convert", "-", "--output", "json"], WEIGHTED));
+    let json: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((code, &json["objects"]), (0, &json!([objects(&plugin)[0], objects(&written)[0]])));
+    assert_eq!(json["apply"], json!(["apply WasmPlugin istio-system/canary-split", "apply VirtualService shop/shop"]));
+}
+
+#[test]
+fn what_is_nothing_to_convert_is_named() {
+    let folder = Folder::new("nothing");
+    let plain =
+        WEIGHTED.replace(", weight: 80", "").replace("    - {destination: {host: shop, subset: v2}, weight: 20}\n", "");
+    let plugin = "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: canary-split, namespace: istio-system}\nspec: {}\n";
+    let table = [
+        (plain.clone(), "no VirtualService has weights for more than one destination: there is nothing to convert"),
+        ("kind: Service\napiVersion: v1\nmetadata: {name: a}\n".to_owned(), ": no VirtualService\n"),
+        (format!("{WEIGHTED}---\na: [\n"), ":13:1: not YAML"),
+        (format!("{WEIGHTED}---\n{plugin}"), "WasmPlugin istio-system/canary-split ("),
+    ];
+    for (text, expected) in table {
+        let file = folder.file("given.yaml", &text);
+        let (said, error, code) = ended(&tool(&["convert", &file]));
+        assert_eq!((code, said.as_str()), (2, ""), "{text}");
+        assert!(error.contains(expected), "{error}");
+    }
+    let (_, error, code) = ended(&tool(&["convert", "none.yaml"]));
+    assert!(code == 2 && error.contains("none.yaml: No such file"), "{error}");
+    let (_, error, code) = ended(&tool(&["convert", "-", "--sticky", "header"]));
+    assert!(code == 2 && error.contains("write cookie, header:NAME or claim:NAME"), "{error}");
+}
+
 /// Whether an entry of a match takes a request: its path, and its headers.
 fn takes(entry: &Value, path: &str, headers: &BTreeMap<&str, &str>) -> bool {
     let holds = |asked: &Value, said: Option<&str>| match (asked["exact"].as_str(), asked["prefix"].as_str()) {
@@ -190,7 +281,9 @@ fn takes(entry: &Value, path: &str, headers: &BTreeMap<&str, &str>) -> bool {
     };
     entry.as_object().unwrap().iter().all(|(key, asked)| match key.as_str() {
         "uri" => holds(asked, Some(path)),
-        "headers" => asked.as_object().unwrap().iter().all(|(name, asked)| holds(asked, headers.get(name.as_str()).copied())),
+        "headers" => {
+            asked.as_object().unwrap().iter().all(|(name, asked)| holds(asked, headers.get(name.as_str()).copied()))
+        }
         "ignoreUriCase" => true,
         other => panic!("{other}"),
     })
@@ -215,7 +308,9 @@ type Shares = BTreeMap<String, f64>;
 
 fn routed(services: &[&Value], host: &str, path: &str, headers: &BTreeMap<&str, &str>) -> Shares {
     let service = services.iter().filter(|service| width(&service["spec"]["hosts"], host).is_some());
-    let Some(service) = service.max_by_key(|service| width(&service["spec"]["hosts"], host)) else { return Shares::new() };
+    let Some(service) = service.max_by_key(|service| width(&service["spec"]["hosts"], host)) else {
+        return Shares::new();
+    };
     let Some(route) = list(&service["spec"]["http"]).iter().find(|route| is_met(&route["match"], path, headers)) else {
         return Shares::new();
     };
@@ -264,21 +359,38 @@ fn service(random: &mut Rng, name: &str, hosts: &[&str]) -> Value {
     let usual = weights(random);
     let by_service = random.u32(0..4) == 0;
     let destination = |version: usize| {
-        if by_service { json!({"host": format!("shop-v{version}")}) } else { json!({"host": "shop", "subset": format!("v{version}")}) }
+        if by_service {
+            json!({"host": format!("shop-v{version}")})
+        } else {
+            json!({"host": "shop", "subset": format!("v{version}")})
+        }
     };
     let mut http = Vec::new();
-    for _ in 0..random.usize(1..5) {
+    // From narrow to wide, as people write them: no route hides a later one.
+    let mut asked = vec![
+        json!({"exact": "/"}),
+        json!({"exact": "/a/b"}),
+        json!({"prefix": "/a/"}),
+        json!({"prefix": "/a"}),
+        json!({"exact": "/b"}),
+    ];
+    asked.retain(|_| random.bool());
+    let mut has_header = random.bool();
+    for last in (0..random.usize(1..5)).rev() {
         let mut route = Map::new();
-        let entries: Vec<Value> = (0..random.usize(0..3))
-            .map(|_| {
+        let count = if last == 0 && random.u32(0..4) > 0 { 0 } else { random.usize(1..3).min(asked.len()) };
+        if count == 0 && last > 0 {
+            continue;
+        }
+        let entries: Vec<Value> = asked
+            .drain(..count)
+            .map(|uri| {
                 let mut entry = Map::new();
-                let paths = ["/", "/a", "/a/b", "/b"];
-                let kind = if random.bool() { "exact" } else { "prefix" };
-                entry.insert("uri".to_owned(), json!({ kind: paths[random.usize(0..4)] }));
-                if random.u32(0..4) == 0 {
+                entry.insert("uri".to_owned(), uri);
+                if std::mem::take(&mut has_header) {
                     entry.insert("headers".to_owned(), json!({"x-tester": {"exact": "1"}}));
                 }
-                if random.u32(0..20) == 0 {
+                if random.u32(0..10) == 0 {
                     entry.insert("ignoreUriCase".to_owned(), json!(false));
                 }
                 Value::Object(entry)
@@ -287,7 +399,12 @@ fn service(random: &mut Rng, name: &str, hosts: &[&str]) -> Value {
         if !entries.is_empty() {
             route.insert("match".to_owned(), entries.into());
         }
-        for (key, value) in [("timeout", json!("5s")), ("rewrite", json!({"uri": "/x"})), ("retries", json!({"attempts": 2})), ("name", json!("one"))] {
+        for (key, value) in [
+            ("timeout", json!("5s")),
+            ("rewrite", json!({"uri": "/x"})),
+            ("retries", json!({"attempts": 2})),
+            ("name", json!("one")),
+        ] {
             if random.u32(0..3) == 0 {
                 route.insert(key.to_owned(), value);
             }
@@ -311,15 +428,15 @@ fn service(random: &mut Rng, name: &str, hosts: &[&str]) -> Value {
 #[test]
 fn every_request_has_the_same_chances_before_and_after() {
     let hosts: [(&str, &[&str]); 5] = [
-        ("below", &["*.acme.io"]),
-        ("shop", &["shop.acme.io", "www.acme.org"]),
-        ("deep", &["*.api.acme.io"]),
-        ("other", &["other.acme.net"]),
-        ("api", &["v.api.acme.io"]),
+        ("below", &["*.acme.org"]),
+        ("shop", &["shop.acme.io", "www.acme.io"]),
+        ("wide", &["*.acme.net"]),
+        ("other", &["other.acme.com"]),
+        ("net", &["acme.net"]),
     ];
-    let asked = ["shop.acme.io", "www.acme.org", "x.acme.io", "x.api.acme.io", "v.api.acme.io", "other.acme.net"];
-    let (mut compared, mut converted, mut refused) = (0, 0, 0);
-    for seed in 0..120 {
+    let asked = ["shop.acme.io", "www.acme.io", "x.acme.org", "x.acme.net", "acme.net", "other.acme.com", "acme.com"];
+    let (mut compared, mut converted, mut refused, mut unwritten) = (0, 0, 0, Vec::new());
+    for seed in 0..30 {
         let mut random = Rng::with_seed(seed);
         let mut names = hosts;
         random.shuffle(&mut names);
@@ -334,27 +451,41 @@ fn every_request_has_the_same_chances_before_and_after() {
         refused += list(&said["refused"]).len();
         let made = list(&said["objects"]);
         let findings = list(&said["findings"]);
-        assert!(findings.iter().all(|finding| finding["severity"] != "error"), "{seed}: {findings:?}");
-        let rules: Vec<Value> = of_kind(made, "WasmPlugin").iter().flat_map(|plugin| list(&plugin["spec"]["pluginConfig"]["rules"])).cloned().collect();
+        let errors: Vec<&Value> = findings.iter().filter(|finding| finding["severity"] == "error").collect();
+        if !errors.is_empty() {
+            assert_eq!((code, made.len()), (1, 0), "{seed}");
+            unwritten
+                .extend(errors.iter().map(|finding| format!("{seed}: {} {}", finding["code"], finding["message"])));
+            continue;
+        }
+        let rules: Vec<Value> = of_kind(made, "WasmPlugin")
+            .iter()
+            .flat_map(|plugin| list(&plugin["spec"]["pluginConfig"]["rules"]))
+            .cloned()
+            .collect();
         let edited = of_kind(made, "VirtualService");
         converted += edited.len();
         let name = |service: &Value| service["metadata"]["name"].clone();
         let before: Vec<&Value> = services.iter().collect();
-        let after: Vec<&Value> = before
-            .iter()
-            .map(|old| edited.iter().find(|new| name(new) == name(old)).copied().unwrap_or(old))
-            .collect();
+        let after: Vec<&Value> =
+            before.iter().map(|old| edited.iter().find(|new| name(new) == name(old)).copied().unwrap_or(old)).collect();
         for host in asked {
             for path in ["/", "/a", "/a/b", "/a/c", "/b", "/c"] {
                 for headers in [BTreeMap::new(), BTreeMap::from([("x-tester", "1")])] {
                     let old = routed(&before, host, path, &headers);
                     let new = decided(&rules, &after, host, path, &headers);
-                    let is_same = old.keys().eq(new.keys()) && old.iter().all(|(to, share)| (share - new[to]).abs() < 1e-9);
-                    assert!(is_same, "{seed}: {host}{path} {headers:?}\n{old:#?}\n{new:#?}\n{}\n{out}", text.join("\n"));
+                    let is_same =
+                        old.keys().eq(new.keys()) && old.iter().all(|(to, share)| (share - new[to]).abs() < 1e-9);
+                    assert!(
+                        is_same,
+                        "{seed}: {host}{path} {headers:?}\n{old:#?}\n{new:#?}\n{}\n{out}",
+                        text.join("\n")
+                    );
                     compared += 1;
                 }
             }
         }
     }
-    assert!(compared > 5000 && converted > 100 && refused > 10, "{compared} {converted} {refused}");
+    assert_eq!(unwritten, [] as [String; 0]);
+    assert!(compared > 2000 && converted > 70 && refused > 10, "{compared} {converted} {refused}");
 }

@@ -1,12 +1,18 @@
 //! Paths that only stable has: a rule of their own keeps their visitors from a draw that means nothing there.
 
-use super::plan::{self, Rule, Target};
+use super::rule::{self, Rule, Target};
 use super::weighted::Weighted;
 use crate::input::yaml::Node;
 use crate::world::routing::{Destination, Route, VirtualService};
 
 /// The rule for the routes before a weighted one that lead to its stable alone, if it can decide before all others.
-pub fn rule(base: &str, hosts: &[String], service: &VirtualService, routes: &[Weighted], stables: &[String]) -> Option<Rule> {
+pub fn of(
+    base: &str,
+    hosts: &[String],
+    service: &VirtualService,
+    routes: &[Weighted],
+    stables: &[String],
+) -> Option<Rule> {
     let stables = routes.iter().zip(stables);
     let known: Vec<_> = stables.filter_map(|(route, name)| Some((name, destination(service, route, name)?))).collect();
     let (name, _) = known.first()?;
@@ -23,7 +29,7 @@ pub fn rule(base: &str, hosts: &[String], service: &VirtualService, routes: &[We
             !others.is_empty() && others.iter().all(|other| entries.iter().all(|own| are_apart(own, other)))
         });
         if is_first {
-            matches.extend(plan::conditions(service.object, entries, "").ok()?);
+            matches.extend(rule::conditions(service.object, entries, "").ok()?);
         }
     }
     let target = Target::Subset((*name).clone());

@@ -21,15 +21,23 @@ pub fn names<'n>(sources: impl IntoIterator<Item = &'n str>) -> Vec<String> {
         let path = Path::new(source);
         let last = path.file_name().map(|name| name.to_string_lossy().into_owned());
         // The standard input, or a folder that was rendered.
-        let last = last.filter(|_| path.extension().is_some()).unwrap_or_else(|| match source {
+        let last = last.filter(|_| is_file(source)).unwrap_or_else(|| match source {
             "standard input" => "routes.yaml".to_owned(),
-            other => format!("{}.yaml", Path::new(other).file_name().map_or_else(|| "routes".into(), |name| name.to_string_lossy())),
+            other => format!(
+                "{}.yaml",
+                Path::new(other).file_name().map_or_else(|| "routes".into(), |name| name.to_string_lossy())
+            ),
         });
         let (stem, end) = last.rsplit_once('.').unwrap_or((&last, "yaml"));
         let others = (2..).map(|number: usize| format!("{stem}-{number}.{end}"));
         [last.clone()].into_iter().chain(others).find(|name| taken.insert(name.clone())).unwrap_or_default()
     };
     sources.into_iter().map(name).collect()
+}
+
+/// Whether a text is called as a file.
+pub fn is_file(source: &str) -> bool {
+    Path::new(source).extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known))
 }
 
 /// Writes all of them, or none if one exists.
@@ -43,7 +51,11 @@ pub fn write(folder: &Path, files: &[File], may_replace: bool) -> Result<(), Str
     for file in files {
         let mut options = OpenOptions::new();
         options.write(true);
-        if may_replace { options.create(true).truncate(true) } else { options.create_new(true) };
+        if may_replace {
+            options.create(true).truncate(true)
+        } else {
+            options.create_new(true)
+        };
         let written = options.open(&file.path).and_then(|mut open| open.write_all(file.text.as_bytes()));
         written.map_err(|error| at(&file.path, error.to_string()))?;
     }
@@ -56,9 +68,17 @@ mod tests {
 
     #[test]
     fn each_text_has_a_name_of_its_own() {
-        let sources = ["wasmplugin.yaml", "a/vs.yaml", "b/vs.yaml", "standard input", "kubectl/prod", "c/wasmplugin.yaml", "x.json"];
+        let sources = [
+            "wasmplugin.yaml",
+            "a/vs.yaml",
+            "b/vs.yaml",
+            "standard input",
+            "kubectl kustomize envs/v1.2",
+            "c/wasmplugin.yaml",
+            "x.json",
+        ];
         let expected =
-            ["wasmplugin.yaml", "vs.yaml", "vs-2.yaml", "routes.yaml", "prod.yaml", "wasmplugin-2.yaml", "x.json"];
+            ["wasmplugin.yaml", "vs.yaml", "vs-2.yaml", "routes.yaml", "v1.2.yaml", "wasmplugin-2.yaml", "x.json"];
         assert_eq!(names(sources), expected);
     }
 }

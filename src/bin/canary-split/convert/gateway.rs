@@ -44,7 +44,10 @@ pub fn homes(world: &World, unit: &Unit, notes: &mut Vec<String>) -> Vec<Home> {
             }
             None => format!("a Gateway of {title} has no selector"),
         };
-        notes.push(format!("{why}: the plugin is for pods with {}: {}; change spec.selector if that is not the gateway", DEFAULT.0, DEFAULT.1));
+        notes.push(format!(
+            "{why}: the plugin is for pods with {}: {}; change spec.selector if that is not the gateway",
+            DEFAULT.0, DEFAULT.1
+        ));
     }
     homes
 }
@@ -59,7 +62,9 @@ fn home(world: &World, labels: &Labels, notes: &mut Vec<String>) -> Home {
     let namespace = match first.filter(|first| known.all(|other| other == *first)) {
         Some(namespace) => namespace,
         None => {
-            let note = format!("the plugin is in {ROOT_NAMESPACE}, from where it is on gateway pods ({labels}) of every namespace; change metadata.namespace if the mesh has another root namespace");
+            let note = format!(
+                "the plugin is in {ROOT_NAMESPACE}, from where it is on gateway pods ({labels}) of every namespace; change metadata.namespace if the mesh has another root namespace"
+            );
             if !notes.contains(&note) {
                 notes.push(note);
             }

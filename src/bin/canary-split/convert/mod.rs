@@ -1,7 +1,7 @@
 //! `convert`: from a VirtualService with weights to a WasmPlugin that decides by them, and routes that follow it.
 //!
 //! ```text
-//! VirtualServices → unit (what belongs together) → plan (weighted, names, owner: what it says, or why not)
+//! VirtualServices → unit (what belongs together) → plan (weighted, names, owner; rule, alone): what becomes of it, or why not
 //!                 → plugin (gateway, sticky) and texts (routes) → check
 //! ```
 
@@ -16,6 +16,7 @@ mod print;
 mod refusal;
 mod result;
 mod routes;
+mod rule;
 mod sticky;
 mod texts;
 mod unit;
@@ -30,14 +31,15 @@ use crate::report::finding::{Finding, Severity};
 use crate::report::output::Output;
 use canary_split::rollout::ramp::Second;
 use files::File;
-use plan::{Rule, Target};
+
 use print::Said;
 use result::Converted;
+use rule::{Rule, Target};
 use serde_json::{Value, json};
-use sticky::Sticky;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use sticky::Sticky;
 use texts::read;
 
 /// What to convert.
@@ -69,14 +71,17 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
     let sticky = if options.sticky.is_empty() { vec![Sticky::Cookie] } else { options.sticky.clone() };
     let converted = result::of(&objects, options.stable.as_deref(), &sticky);
     if converted.services.is_empty() && converted.refused.is_empty() {
-        return Err("no VirtualService has weights for more than one destination: there is nothing to convert".to_owned());
+        return Err(
+            "no VirtualService has weights for more than one destination: there is nothing to convert".to_owned()
+        );
     }
     let folder = options.write.as_deref();
     let made = Made::of(&converted, &sticky, folder)?;
     let now = time::or_clock(None);
     let (findings, notes) = made.check(&converted, now);
     let converted = Converted { notes: [converted.notes, notes].concat(), ..converted };
-    let is_good = !converted.services.is_empty() && findings.iter().all(|finding| finding.code.severity < Severity::Error);
+    let is_good =
+        !converted.services.is_empty() && findings.iter().all(|finding| finding.code.severity < Severity::Error);
     if let Some(folder) = folder.filter(|_| is_good) {
         files::write(folder, &made.files, options.force)?;
     }
@@ -101,7 +106,9 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
     if matches!(output, Output::Text { .. }) {
         converted.refused.iter().for_each(|refusal| eprintln!("canary-split: not converted: {refusal}"));
         if !is_good && !converted.services.is_empty() {
-            eprintln!("canary-split: the result has errors, so nothing was written; fix what they are about, and convert again");
+            eprintln!(
+                "canary-split: the result has errors, so nothing was written; fix what they are about, and convert again"
+            );
         }
     }
     Ok(u8::from(!is_good || !converted.refused.is_empty()))
@@ -128,7 +135,8 @@ impl Options {
         let Input { units, notes, unreadable, .. } = sources::read_all(&self.paths);
         let all: Vec<Objects> = units.iter().map(Objects::readable).collect();
         let all = Objects::together(&all);
-        let unreadable: Vec<String> = unreadable.iter().chain(&all.unreadable).map(Unreadable::to_string).chain(notes).collect();
+        let unreadable: Vec<String> =
+            unreadable.iter().chain(&all.unreadable).map(Unreadable::to_string).chain(notes).collect();
         if !unreadable.is_empty() {
             return Err(unreadable.join("\ncanary-split: "));
         }
@@ -138,7 +146,9 @@ impl Options {
         }
         if let Some(plugin) = all.plugins().next() {
             let (title, place) = (plugin.title(), plugin.place());
-            return Err(format!("{title} ({place}) is this filter already; convert without it, and add the rules of the result to its rules"));
+            return Err(format!(
+                "{title} ({place}) is this filter already; convert without it, and add the rules of the result to its rules"
+            ));
         }
         Ok(all)
     }
@@ -179,14 +189,22 @@ impl Made {
             Rc::new(sources::Source::new(name, text))
         };
         let mut sources: Vec<_> = self.files.iter().take(self.plugins).map(|file| named(&file.text)).collect();
-        sources.extend(converted.texts.0.iter().map(|text| if text.edited.is_empty() { Rc::clone(&text.old) } else { named(&text.new) }));
+        sources.extend(
+            converted
+                .texts
+                .0
+                .iter()
+                .map(|text| if text.edited.is_empty() { Rc::clone(&text.old) } else { named(&text.new) }),
+        );
         let all = Objects::readable(&Unit { folder: String::new(), sources });
         let mut findings = check::of_objects(&all, now, &mut notes);
         // As it is shipped: whoever builds the module knows its digest.
         let is_open = |finding: &Finding| finding.code.name == "placeholder" && finding.message.contains("digest");
         if findings.iter().any(is_open) {
             findings.retain(|finding| !is_open(finding));
-            notes.push("spec.url of the plugin is still to be filled in: make image prints it, with the digest".to_owned());
+            notes.push(
+                "spec.url of the plugin is still to be filled in: make image prints it, with the digest".to_owned(),
+            );
         }
         (findings, notes)
     }
@@ -195,18 +213,22 @@ impl Made {
     fn steps(&self, converted: &Converted, folder: Option<&Path>) -> [[Vec<String>; 2]; 2] {
         let (plugins, routes) = self.files.split_at_checked(self.plugins).unwrap_or_default();
         let edited: Vec<_> = converted.texts.edited().collect();
-        let titles = |what: &str| edited.iter().flat_map(|text| &text.edited).map(|title| format!("{what} {title}")).collect();
-        let deletes = converted.plugins.0.iter().map(|plugin| {
-            format!("kubectl -n {} delete wasmplugin {}", plugin.home.namespace, plugin.name)
-        });
+        let titles =
+            |what: &str| edited.iter().flat_map(|text| &text.edited).map(|title| format!("{what} {title}")).collect();
+        let deletes = converted
+            .plugins
+            .0
+            .iter()
+            .map(|plugin| format!("kubectl -n {} delete wasmplugin {}", plugin.home.namespace, plugin.name));
         if folder.is_none() {
             let applied = converted.plugins.0.iter().map(|plugin| format!("apply {}", plugin.title())).collect();
-            let back: Vec<String> = edited.iter().flat_map(|text| &text.edited).map(|title| format!("apply {title} as it was")).collect();
+            let back: Vec<String> =
+                edited.iter().flat_map(|text| &text.edited).map(|title| format!("apply {title} as it was")).collect();
             return [[applied, titles("apply")], [back, deletes.collect()]];
         }
         let apply = |file: &File| format!("kubectl apply -f {}", file.path.display());
         let back = edited.iter().map(|text| match &text.old.name {
-            name if Path::new(name).extension().is_some() => format!("kubectl apply -f {name}"),
+            name if files::is_file(name) => format!("kubectl apply -f {name}"),
             _ => format!("apply {} as it was", text.edited.join(", ")),
         });
         [[plugins.iter().map(apply).collect(), routes.iter().map(apply).collect()], [back.collect(), deletes.collect()]]
@@ -229,10 +251,13 @@ impl Made {
                 json!({"name": rule.name, "hosts": rule.hosts, "split": split.collect::<Vec<_>>()})
             }
         };
-        let rules = |(service, rules): &(String, Vec<Rule>)| {
-            json!({"object": service, "rules": rules.iter().map(rule).collect::<Vec<_>>()})
-        };
-        let paths: Vec<String> = self.files.iter().filter(|_| is_written && said.is_good).map(|file| file.path.display().to_string()).collect();
+        let rules = |(service, rules): &(String, Vec<Rule>)| json!({"object": service, "rules": rules.iter().map(rule).collect::<Vec<_>>()});
+        let paths: Vec<String> = self
+            .files
+            .iter()
+            .filter(|_| is_written && said.is_good)
+            .map(|file| file.path.display().to_string())
+            .collect();
         json!({
             "converted": converted.services.iter().map(rules).collect::<Vec<_>>(),
             "objects": objects,

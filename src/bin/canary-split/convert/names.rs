@@ -19,17 +19,29 @@ pub fn of(destinations: &[Destination]) -> Result<Vec<String>, (usize, String)> 
         let short = suffixes.get(at).copied().flatten().filter(|_| are_versions);
         let host = destination.host.1;
         let Some(name) = destination.subset.map(|(_, subset)| subset).or(short).or(service) else {
-            return Err((at, format!("{host} has no subset and is no Service (NAME, or NAME.NAMESPACE.svc.cluster.local), so a rule has no name for it")));
+            return Err((
+                at,
+                format!(
+                    "{host} has no subset and is no Service (NAME, or NAME.NAMESPACE.svc.cluster.local), so a rule has no name for it"
+                ),
+            ));
         };
         if !is_label(name.as_bytes()) {
-            return Err((at, format!("a rule cannot name a subset {name}: lower-case letters, digits and - alone; rename it")));
+            return Err((
+                at,
+                format!("a rule cannot name a subset {name}: lower-case letters, digits and - alone; rename it"),
+            ));
         }
         if let Some(first) = names.iter().position(|known| known == name) {
             let is_one = destinations.get(first).is_some_and(|first| first.is_same(destination));
             let why = if !is_one {
                 format!("two destinations would both be called {name}; give them subsets of different names")
-            } else if destination.subset.is_none() && destinations.get(first).is_some_and(|first| port(first) != port(destination)) {
-                format!("{host} is there twice, with another port; ports do not tell pods apart, so make subsets in a DestinationRule")
+            } else if destination.subset.is_none()
+                && destinations.get(first).is_some_and(|first| port(first) != port(destination))
+            {
+                format!(
+                    "{host} is there twice, with another port; ports do not tell pods apart, so make subsets in a DestinationRule"
+                )
             } else {
                 format!("{name} of {host} is there twice; add the weights up in one destination")
             };

@@ -41,7 +41,11 @@ fn own_marks(object: &Object) -> Option<Owner<'_>> {
             (Some("argoproj.io"), "Rollout") => ROLLOUTS,
             _ => continue,
         };
-        return Some(Owner { name, by: format!("ownerReferences: {} {}", text("kind"), text("name")), node: Some(owner) });
+        return Some(Owner {
+            name,
+            by: format!("ownerReferences: {} {}", text("kind"), text("name")),
+            node: Some(owner),
+        });
     }
     for map in ["labels", "annotations"] {
         for (key, value) in object.at(&["metadata", map]).map_or(&[][..], Node::entries) {
@@ -65,7 +69,9 @@ fn given<'o>(objects: &Objects, service: &Object) -> Option<Owner<'o>> {
         unknown.node.get("apiVersion").and_then(Node::text).is_some_and(|group| group.starts_with("flagger.app/"))
             && unknown.node.get("kind").and_then(Node::text) == Some("Canary")
             && is_same_namespace(&unknown.namespace, &service.namespace)
-            && (is_its(&["metadata", "name"]) || is_its(&["spec", "service", "name"]) || is_its(&["spec", "targetRef", "name"]))
+            && (is_its(&["metadata", "name"])
+                || is_its(&["spec", "service", "name"])
+                || is_its(&["spec", "targetRef", "name"]))
     });
     let name = |node: &Node| node.at(&["metadata", "name"]).and_then(Node::text).unwrap_or_default().to_owned();
     if let Some(canary) = canaries.into_iter().next() {
@@ -74,7 +80,8 @@ fn given<'o>(objects: &Objects, service: &Object) -> Option<Owner<'o>> {
     let names_it = |rollout: &&Object| {
         let Some(istio) = rollout.at(&["spec", "strategy", "canary", "trafficRouting", "istio"]) else { return false };
         let several = istio.get("virtualServices").map_or(&[][..], Node::items);
-        let mut names = istio.get("virtualService").into_iter().chain(several).filter_map(|one| one.get("name")?.text());
+        let mut names =
+            istio.get("virtualService").into_iter().chain(several).filter_map(|one| one.get("name")?.text());
         names.any(|name| match name.split_once('.') {
             Some((name, namespace)) => name == service.name && is_same_namespace(namespace, &service.namespace),
             None => name == service.name && is_same_namespace(&rollout.namespace, &service.namespace),

@@ -3,14 +3,15 @@
 use super::alone;
 use super::owner;
 use super::refusal::Refusal;
+use super::rule::{Rule, Target, conditions, name, path_name, unique};
 use super::unit::Unit;
 use super::weighted::{self, Found, Weighted};
-use crate::input::manifest::{Object, Objects};
+use crate::input::manifest::Objects;
 use crate::input::yaml::Node;
 use crate::world::World;
 use crate::world::routing::VirtualService;
 use canary_split::config::DEFAULT_HEADER;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// The rules of a unit, and its routes.
 #[derive(Debug)]
@@ -26,41 +27,6 @@ pub struct Plan<'w, 'o> {
     /// What else is to be known.
     pub notes: Vec<String>,
 }
-
-/// A rule for requests that met a route with weights.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rule {
-    /// Its name.
-    pub name: String,
-    /// Its hosts; none: every host.
-    pub hosts: Vec<String>,
-    /// Its match; none: every request.
-    pub matches: Vec<Value>,
-    /// What it decides.
-    pub target: Target,
-}
-
-/// What a rule decides.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Target {
-    /// By these weights, stable first.
-    Split(Vec<(String, u32)>),
-    /// Always this.
-    Subset(String),
-}
-
-impl Target {
-    /// Stable, or what it always is.
-    pub fn first(&self) -> Option<&String> {
-        match self {
-            Target::Split(split) => split.first().map(|(name, _)| name),
-            Target::Subset(name) => Some(name),
-        }
-    }
-}
-
-/// What a rule can ask for as a route does.
-const CONDITIONS: [&str; 5] = ["uri", "method", "headers", "withoutHeaders", "queryParams"];
 
 /// Plans; `None`: there are no weights.
 pub fn of<'w, 'o>(
@@ -80,13 +46,19 @@ pub fn of<'w, 'o>(
     }
     let asking = unit.members().find_map(|service| Some((service, asked(service)?)));
     if let Some((service, node)) = asking.filter(|_| !routes.is_empty() || to_one.is_some()) {
-        return Err(Refusal::at(service.object, node, format!("a match asks for {DEFAULT_HEADER}: it is converted already")));
+        return Err(Refusal::at(
+            service.object,
+            node,
+            format!("a match asks for {DEFAULT_HEADER}: it is converted already"),
+        ));
     }
     let Some((first, first_routes)) = routes.first() else {
         return match to_one {
-            Some((service, node)) => {
-                Err(Refusal::at(service.object, node, "all of the weight is on one destination: there is nothing to convert"))
-            }
+            Some((service, node)) => Err(Refusal::at(
+                service.object,
+                node,
+                "all of the weight is on one destination: there is nothing to convert",
+            )),
             None => Ok(None),
         };
     };
@@ -108,13 +80,19 @@ pub fn of<'w, 'o>(
             let split = split(first, reference, stable)?;
             let name_of_stable = split.first().map(|(name, _)| name.clone()).unwrap_or_default();
             let stables = routes.iter().map(|(_, own)| vec![name_of_stable.clone(); own.len()]).collect();
-            (vec![Rule { name: base.clone(), hosts: hosts.clone(), matches: Vec::new(), target: Target::Split(split) }], stables)
+            let matches = if unit.delegates.is_empty() { only_for(first, first_routes) } else { Vec::new() };
+            let rule = Rule { name: base.clone(), hosts: hosts.clone(), matches, target: Target::Split(split) };
+            (vec![rule], stables)
         }
         (Some(reference), Some((service, other))) => {
             if let Some(delegate) = unit.delegates.first() {
                 let reason = format!(
                     "other shares here ({}) than in http[{}] of {} ({}), and {} is a delegate, whose paths depend on who delegates; give all routes the same shares",
-                    other.shown(), reference.at, first.object.title(), reference.shown(), delegate.object.title()
+                    other.shown(),
+                    reference.at,
+                    first.object.title(),
+                    reference.shown(),
+                    delegate.object.title()
                 );
                 return Err(Refusal::at(service.object, other.node, reason));
             }
@@ -129,8 +107,10 @@ pub fn of<'w, 'o>(
         (None, _) => return Ok(None),
     };
     if let ([root], [], [own]) = (unit.roots.as_slice(), unit.delegates.as_slice(), stables.as_slice()) {
-        let stable = alone::rule(&base, &hosts, root, first_routes, own);
-        rules.splice(0..0, stable);
+        // Where all rules are for some paths, other paths have none anyway.
+        let is_open = rules.iter().any(|rule| rule.matches.is_empty());
+        let stable = is_open.then(|| alone::of(&base, &hosts, root, first_routes, own));
+        rules.splice(0..0, stable.flatten());
     }
     Ok(Some(Plan { unit, rules, routes, stables, notes }))
 }
@@ -151,16 +131,28 @@ fn at_gateways(world: &World, root: &VirtualService) -> Result<(), Refusal> {
     let object = root.object;
     if root.gateways().next().is_none() {
         let node = object.at(&["spec", "gateways"]).or(object.at(&["spec", "hosts"])).unwrap_or(&object.node);
-        return Err(Refusal::at(object, node, "for sidecars alone: the filter decides at a gateway, so name the Gateway in gateways, and its public host in hosts"));
+        return Err(Refusal::at(
+            object,
+            node,
+            "for sidecars alone: the filter decides at a gateway, so name the Gateway in gateways, and its public host in hosts",
+        ));
     }
     if root.is_for_mesh() {
         let node = object.at(&["spec", "gateways"]).unwrap_or(&object.node);
-        return Err(Refusal::at(object, node, "for sidecars too: nobody decides there, and all of their requests would go to stable; give mesh a VirtualService of its own that keeps the weights"));
+        return Err(Refusal::at(
+            object,
+            node,
+            "for sidecars too: nobody decides there, and all of their requests would go to stable; give mesh a VirtualService of its own that keeps the weights",
+        ));
     }
     match root.routes.iter().find(|route| route.is_delegated() && world.delegate(root, route).is_none()) {
         Some(route) => {
             let node = route.node.get("delegate").unwrap_or(route.node);
-            Err(Refusal::at(object, node, "the VirtualService that this delegates to is not given, and may have weights too"))
+            Err(Refusal::at(
+                object,
+                node,
+                "the VirtualService that this delegates to is not given, and may have weights too",
+            ))
         }
         None => Ok(()),
     }
@@ -186,10 +178,20 @@ fn hosts(roots: &[&VirtualService]) -> Result<Vec<String>, Refusal> {
                     continue;
                 }
                 Some(rest) if rest.starts_with('.') && !rest.contains('*') => (*host).to_owned(),
-                Some(_) => return Err(Refusal::at(root.object, node, format!("a rule cannot have the host {host}: a * is for all before a point, as in *.example.com"))),
+                Some(_) => {
+                    return Err(Refusal::at(
+                        root.object,
+                        node,
+                        format!(
+                            "a rule cannot have the host {host}: a * is for all before a point, as in *.example.com"
+                        ),
+                    ));
+                }
                 None if host.contains('.') => (*host).to_owned(),
                 None => {
-                    let reason = format!("the short host {host} is {host}.NAMESPACE.svc.cluster.local to visitors; write it in full");
+                    let reason = format!(
+                        "the short host {host} is {host}.NAMESPACE.svc.cluster.local to visitors; write it in full"
+                    );
                     return Err(Refusal::at(root.object, node, reason));
                 }
             };
@@ -247,59 +249,15 @@ fn by_path(
     Ok((rules, stables))
 }
 
-/// The match of a route with these shares as that of a rule.
-pub fn conditions(object: &Object, entries: &[Node], shares: &str) -> Result<Vec<Value>, Refusal> {
-    let of_entry = |entry: &Node| {
-        let mut conditions = Map::new();
-        for (key, value) in entry.entries() {
-            if *key.name == *"name" {
-                continue;
-            }
-            if !CONDITIONS.contains(&&*key.name) {
-                let reason = format!(
-                    "other shares than on other routes ({shares}), and a rule cannot ask for {}; give all routes the same shares",
-                    key.name
-                );
-                return Err(Refusal::at_byte(object, key.span.start, reason));
-            }
-            conditions.insert(key.name.to_string(), serde_json::from_str(&value.to_json()).unwrap_or_default());
+/// What all routes with weights ask for; nothing if one asks for nothing, or for what no rule can.
+fn only_for(service: &VirtualService, routes: &[Weighted]) -> Vec<Value> {
+    let mut all = Vec::new();
+    for route in routes {
+        let entries = route.node.get("match").map_or(&[][..], Node::items);
+        match conditions(service.object, entries, "") {
+            Ok(own) if !weighted::takes_all(route.node) => all.extend(own),
+            _ => return Vec::new(),
         }
-        Ok(Value::Object(conditions))
-    };
-    entries.iter().map(of_entry).collect()
-}
-
-/// A name for a rule: letters, digits and `-`.
-pub fn name(text: &str) -> String {
-    let text: String = text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-    let text: String = text.trim_matches('-').chars().take(50).collect();
-    let text = text.trim_end_matches('-');
-    if text.is_empty() { "canary".to_owned() } else { text.to_owned() }
-}
-
-/// A name that nobody has.
-pub fn unique(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
-    let others = (2..).map(|number: usize| format!("{name}-{number}"));
-    [name.to_owned()].into_iter().chain(others).find(|name| !is_taken(name)).unwrap_or_default()
-}
-
-/// A name by the first path of a match.
-fn path_name(base: &str, matches: &[Value]) -> String {
-    let paths = matches.iter().filter_map(|entry| entry.get("uri")?.as_object()?.values().next()?.as_str());
-    let path = paths.map(|path| path.trim_matches(|c: char| !c.is_ascii_alphanumeric())).find(|path| !path.is_empty());
-    path.map_or_else(|| base.to_owned(), |path| name(&format!("{base}-{path}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{name, unique};
-
-    #[test]
-    fn a_rule_gets_a_name_that_it_may_have() {
-        for (text, expected) in [("shop", "shop"), ("shop.example.com", "shop-example-com"), ("-A_b-", "a-b"), ("", "canary")] {
-            assert_eq!(name(text), expected);
-        }
-        assert_eq!(name(&format!("{}-b", "a".repeat(49))).len(), 49);
-        assert_eq!(unique("a", |name| ["a", "a-2"].contains(&name)), "a-3");
     }
+    all
 }

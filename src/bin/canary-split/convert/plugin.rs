@@ -1,7 +1,7 @@
 //! The WasmPlugins: as the one that is shipped, with the gateway and the rules of what was converted.
 
 use super::gateway::Home;
-use super::plan::{Rule, Target, unique};
+use super::rule::{Rule, Target, name, unique};
 use super::sticky::Sticky;
 use crate::edit::text::edited;
 use crate::edit::{Edit, fields, flow};
@@ -41,7 +41,7 @@ impl Plugins {
         let known: Vec<&str> = self.0.iter().flat_map(|plugin| &plugin.rules).map(|rule| &*rule.name).collect();
         for rule in &mut rules {
             if known.contains(&&*rule.name) && !namespace.is_empty() {
-                rule.name = format!("{}-{}", rule.name, super::plan::name(namespace));
+                rule.name = format!("{}-{}", rule.name, name(namespace));
             }
             rule.name = unique(&rule.name, |name| known.contains(&name));
         }
@@ -56,7 +56,11 @@ impl Plugins {
                 Some(plugin) => plugin,
                 None => {
                     let label = home.labels.first().map_or("gateway", |(_, value)| value);
-                    let name = if self.0.is_empty() { "canary-split".to_owned() } else { super::plan::name(&format!("canary-split-{label}")) };
+                    let name = if self.0.is_empty() {
+                        "canary-split".to_owned()
+                    } else {
+                        name(&format!("canary-split-{label}"))
+                    };
                     let name = unique(&name, |name| self.0.iter().any(|plugin| plugin.name == name));
                     self.0.push(Plugin { name, home: home.clone(), rules: Vec::new() });
                     self.0.len() - 1
@@ -77,13 +81,19 @@ fn place(known: &[Rule], rule: &Rule) -> Result<usize, String> {
     let own = of(rule);
     let pairs = |other: &Rule| {
         let theirs = of(other);
-        own.iter().flat_map(|own| theirs.iter().map(move |other| (own.clone(), other.clone()))).filter(|(own, other)| overlap(own, other)).collect::<Vec<_>>()
+        own.iter()
+            .flat_map(|own| theirs.iter().map(move |other| (own.clone(), other.clone())))
+            .filter(|(own, other)| overlap(own, other))
+            .collect::<Vec<_>>()
     };
     let (mut before, mut behind) = (known.len(), 0);
     for (at, other) in known.iter().enumerate() {
         for (own, theirs) in pairs(other) {
             if own.eq_ignore_ascii_case(&theirs) {
-                return Err(format!("rule {} is for {own} too, by another VirtualService; put the routes of a host into one", other.name));
+                return Err(format!(
+                    "rule {} is for {own} too, by another VirtualService; put the routes of a host into one",
+                    other.name
+                ));
             }
             // What is longer is for fewer hosts.
             if own.len() > theirs.len() || !own.starts_with('*') {
@@ -94,7 +104,10 @@ fn place(known: &[Rule], rule: &Rule) -> Result<usize, String> {
         }
     }
     if behind > before {
-        return Err(format!("its hosts are both around and within those of other rules ({}); convert the VirtualServices one by one", known.iter().map(|rule| &*rule.name).collect::<Vec<_>>().join(", ")));
+        return Err(format!(
+            "its hosts are both around and within those of other rules ({}); convert the VirtualServices one by one",
+            known.iter().map(|rule| &*rule.name).collect::<Vec<_>>().join(", ")
+        ));
     }
     Ok(before)
 }
@@ -114,7 +127,8 @@ impl Plugin {
         let head = format!("{head}{NO_RULES}");
         let documents = yaml::documents(&head).map_err(|_| wrong("YAML"))?;
         let root = documents.first().ok_or_else(|| wrong("document"))?;
-        let labels: Value = self.home.labels.iter().map(|(name, value)| (name.clone(), Value::from(&**value))).collect();
+        let labels: Value =
+            self.home.labels.iter().map(|(name, value)| (name.clone(), Value::from(&**value))).collect();
         let edits = [
             Edit::set(fields(["metadata", "name"]), &*self.name),
             Edit::set(fields(["metadata", "namespace"]), &*self.home.namespace),

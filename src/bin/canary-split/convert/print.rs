@@ -1,7 +1,7 @@
 //! What was done, in which order it is applied, and what is wrong.
 
-use super::plan::Target;
 use super::result::Converted;
+use super::rule::Target;
 use super::sticky::Sticky;
 use crate::report::finding::Finding;
 use std::io::{self, Write};
@@ -22,6 +22,19 @@ pub struct Said<'c> {
     pub is_good: bool,
 }
 
+/// Numbers steps, with a line behind the first one.
+fn steps(out: &mut impl Write, steps: &[Vec<String>; 2], between: &str) -> io::Result<()> {
+    for (number, step) in steps.iter().enumerate() {
+        for line in step {
+            writeln!(out, "  {}. {line}", number + 1)?;
+        }
+        if number == 0 && !between.is_empty() {
+            writeln!(out, "  {between}")?;
+        }
+    }
+    Ok(())
+}
+
 impl Said<'_> {
     /// For people.
     pub fn print(&self, out: &mut impl Write, is_colourful: bool) -> io::Result<()> {
@@ -30,7 +43,13 @@ impl Said<'_> {
                 match &rule.target {
                     Target::Split(split) => {
                         let weights: Vec<_> = split.iter().map(|(name, weight)| format!("{name} {weight}")).collect();
-                        writeln!(out, "{service}: rule {}, {}, sticky by {}", rule.name, weights.join(", "), self.kept())?;
+                        writeln!(
+                            out,
+                            "{service}: rule {}, {}, sticky by {}",
+                            rule.name,
+                            weights.join(", "),
+                            self.kept()
+                        )?;
                     }
                     Target::Subset(name) => {
                         writeln!(out, "{service}: rule {}, {name} alone, on the paths that only it has", rule.name)?;
@@ -39,19 +58,10 @@ impl Said<'_> {
             }
         }
         if self.is_good && !self.converted.services.is_empty() {
-            let lists = [
-                ("Apply in this order; assignments change once, with the second:", &self.apply),
-                ("The way back:", &self.back),
-            ];
-            for (title, steps) in lists {
-                writeln!(out, "\n{title}")?;
-                for (number, step) in steps.iter().enumerate() {
-                    for line in step {
-                        writeln!(out, "  {}. {line}", number + 1)?;
-                    }
-                }
-            }
-            writeln!(out, "\nBetween the two wait until every gateway has the plugin (canary-split status).")?;
+            writeln!(out, "\nApply in this order; assignments change once, with the second:")?;
+            steps(out, &self.apply, "   then wait until every gateway has it: canary-split status")?;
+            writeln!(out, "\nThe way back:")?;
+            steps(out, &self.back, "")?;
         }
         if !self.converted.notes.is_empty() {
             writeln!(out)?;

@@ -1,9 +1,10 @@
 //! All that was converted, and what was not.
 
 use super::gateway;
-use super::plan::{self, Plan, Rule};
+use super::plan::{self, Plan};
 use super::plugin::Plugins;
 use super::refusal::Refusal;
+use super::rule::Rule;
 use super::sticky::{self, Sticky};
 use super::texts::Texts;
 use super::unit;
@@ -59,7 +60,14 @@ pub fn of(objects: &Objects, stable: Option<&str>, sticky: &[Sticky]) -> Convert
         }
     }
     if !done.services.is_empty() {
-        done.notes.extend(sticky::note(sticky));
+        done.notes.extend(sticky::notes(sticky));
+        let rendered = done.texts.edited().filter_map(|text| text.old.rendered_from.as_ref());
+        let rendered = rendered.map(|folder| {
+            let folder = folder.display();
+            format!("the routes are rendered from {folder}: edit them where that has them from, or they are undone with its next apply")
+        });
+        let rendered: Vec<String> = rendered.collect();
+        done.notes.extend(rendered);
     }
     done
 }
@@ -72,7 +80,8 @@ impl Converted {
         let mut notes = Vec::new();
         let homes = gateway::homes(world, &plan.unit, &mut notes);
         let rules = self.plugins.add(&homes, plan.rules, &root.namespace);
-        let rules = rules.map_err(|reason| Refusal::at(root, root.at(&["spec", "hosts"]).unwrap_or(&root.node), reason))?;
+        let rules =
+            rules.map_err(|reason| Refusal::at(root, root.at(&["spec", "hosts"]).unwrap_or(&root.node), reason))?;
         self.texts = texts;
         notes.extend(plan.notes);
         for (service, _) in &plan.routes {
@@ -117,9 +126,13 @@ fn twice(objects: &Objects) -> HashMap<(&str, &str, &str), &Object> {
 fn managed(object: &Object) -> Option<String> {
     let value = serde_json::from_str(&object.node.to_json()).ok()?;
     let manager = Manager::of(&value)?;
-    Some(format!("{} is applied by {}: edit it where that has it from", object.title(), match manager {
-        Manager::ArgoCd => "Argo CD",
-        Manager::Flux => "Flux",
-        Manager::Helm => "Helm",
-    }))
+    Some(format!(
+        "{} is applied by {}: edit it where that has it from",
+        object.title(),
+        match manager {
+            Manager::ArgoCd => "Argo CD",
+            Manager::Flux => "Flux",
+            Manager::Helm => "Helm",
+        }
+    ))
 }

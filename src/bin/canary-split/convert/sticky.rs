@@ -37,14 +37,20 @@ impl Sticky {
     }
 }
 
-/// What is to be known of these; nothing if everybody is known again.
-pub fn note(all: &[Sticky]) -> Option<String> {
-    if all.contains(&Sticky::Cookie) {
-        return None;
-    }
+/// What is to be known of these.
+pub fn notes(all: &[Sticky]) -> Vec<String> {
+    let mut notes = Vec::new();
     let keys: Vec<_> = all.iter().filter_map(Sticky::key).map(|(kind, name)| format!("{kind} {name}")).collect();
-    let keys = keys.join(" or ");
-    Some(format!("a request without {keys} is drawn afresh each time; --sticky cookie in addition keeps these visitors too"))
+    if !all.contains(&Sticky::Cookie) {
+        let keys = keys.join(" or ");
+        notes.push(format!(
+            "a request without {keys} is drawn afresh each time; --sticky cookie in addition keeps these visitors too"
+        ));
+    }
+    if all.iter().any(|sticky| matches!(sticky, Sticky::Claim(_))) {
+        notes.push("a claim counts if a RequestAuthentication at the gateway has verified the token".to_owned());
+    }
+    notes
 }
 
 #[cfg(test)]

@@ -42,7 +42,9 @@ pub fn of(object: &Object) -> Result<Found<'_>, Refusal> {
     for kind in ["tcp", "tls"] {
         let routes = object.items(&["spec", kind]).iter().filter_map(|route| route.get("route"));
         if let Some(route) = routes.filter(|route| route.items().len() > 1).find(|route| has_weight(route)) {
-            let reason = format!("weights of {kind} are for connections, and the filter sees HTTP requests alone; put these routes into a VirtualService of their own");
+            let reason = format!(
+                "weights of {kind} are for connections, and the filter sees HTTP requests alone; put these routes into a VirtualService of their own"
+            );
             return Err(Refusal::at(object, route, reason));
         }
     }
@@ -99,7 +101,7 @@ impl Weighted<'_> {
 }
 
 /// Whether a route takes every request.
-fn takes_all(route: &Node) -> bool {
+pub fn takes_all(route: &Node) -> bool {
     let entries = route.get("match").map_or(&[][..], Node::items);
     let is_all = |entry: &Node| {
         entry.entries().iter().all(|(key, _)| ["name", "uri"].contains(&&*key.name))

@@ -105,6 +105,7 @@ fn every_link_leads_somewhere() {
         "README.md",
         "SECURITY.md",
         "docs/CHECKS.md",
+        "docs/CLUSTER.md",
         "docs/COMING-FROM.md",
         "docs/ROLLOUT.md",
         "docs/RUNBOOK.md",

@@ -209,6 +209,8 @@ fn no_file_of_the_tool_is_in_a_circle_and_commands_use_what_is_shared() {
                 "convert" => ["input", "report", "world", "cluster", "edit", "check"].contains(&used.as_str()),
                 // It shows the difference before it writes.
                 "change" => ["input", "report", "world", "cluster", "edit", "diff"].contains(&used.as_str()),
+                // It shows that nobody moves.
+                "finish" => ["input", "report", "world", "cluster", "edit", "change", "diff"].contains(&used.as_str()),
                 "set" | "rollback" => ["input", "report", "world", "cluster", "change"].contains(&used.as_str()),
                 _ => ["input", "report", "world", "cluster"].contains(&used.as_str()),
             };

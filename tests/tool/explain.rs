@@ -2,6 +2,8 @@
 
 use crate::common::{Observed, Phase, Sent, cases};
 use crate::{ended, fed};
+use canary_split::split::Draw;
+use canary_split::visitor::keep::Keep;
 use canary_split::visitor::new_cookie::NewCookie;
 use serde_json::Value;
 use std::ffi::OsString;
@@ -296,7 +298,10 @@ fn a_request_is_spelled_as_for_curl() {
         ("--claims|[]|a.test", "--claims: no object, as in '{\"sub\": \"alice\"}'"),
         ("--claims|{|a.test", "--claims: not JSON: EOF while parsing an object at line 1 column 1"),
         ("ftp://a.test", "URL \"ftp://a.test\": neither http nor https"),
-        ("--plugin|x|a.test", "-: no WasmPlugin x of this filter; there are standard input"),
+        (
+            "--plugin|x|a.test",
+            "standard input: no WasmPlugin x of this filter, but a bare pluginConfig; leave out --plugin",
+        ),
     ] {
         let expected = format!(
             "canary-split: {problem}
@@ -327,4 +332,122 @@ fn by_what_is_good_is_decided_where_something_is_not() {
     let (out, error, code) = said("{header: x-v, rules: [], seal: short}", "a.test");
     assert_eq!(out, "no rule is in force; the default route takes the request\nrequest   x-v is removed\n");
     assert!(code == 1 && error.contains("(config refused; no rule is in force"), "{error}");
+}
+
+const SHOP: &str = "seal: 0123456789abcdef
+rules:
+- name: testers
+  hosts: [shop.example.com]
+  match: [{headers: {x-key: {exact: geheim}}}]
+  subset: v2
+  remember: {cookie: {name: t, ttl: 24h}}
+- name: shop
+  hosts: [shop.example.com]
+  split:
+  - {subset: v1, weight: 80}
+  - {subset: v2, weight: 20}
+  sticky: {cookie: {ttl: 720h}, keys: [{claim: sub}], onWeightChange: keep}
+- name: plain
+  split: [{subset: v1, weight: 50}, {subset: v2, weight: 50}]
+  sticky: {cookie: {name: p, ttl: 0s}}
+";
+
+/// What is said of a cookie, and the exit code.
+fn decoded(arguments: &[&str]) -> (String, i32) {
+    // A day and a minute after the cookies here were made.
+    let fixed = ["explain", "-f", "-", "--now", "2026-12-03T23:01:30Z"];
+    let (out, error, code) = ended(&fed(&[&fixed[..], arguments].concat(), SHOP));
+    (out + &error, code)
+}
+
+#[test]
+fn a_cookie_is_decoded() {
+    let seal = Keep::new(Some("0123456789abcdef"), b"shop", "shop").seal("v2", Draw(0x5f2e_6049));
+    let seal = &format!("{seal:016x}");
+    let kept = format!("canary-shop=1.5f2e6049.1c8cf84.v2.{seal}");
+    let draw = "draw      5f2e6049\nmade      2026-12-02T23:00:00Z, 24h1m ago\n";
+    let times = "  renewed   with the first visit from 2026-12-17T23:00:00Z on\n  expires   2027-01-01T23:00:00Z\n";
+    let shop = "rule shop has the cookie canary-shop\n  position  45.8 % of all draws are before it\n";
+    let table: &[(&[&str], String, i32)] = &[
+        (
+            &["canary-shop=1.5f2e6049.1c8cf84"],
+            format!("cookie    \"canary-shop=1.5f2e6049.1c8cf84\"\n{draw}{shop}  subset    v1, by the draw\n{times}"),
+            0,
+        ),
+        (
+            &["-b", "canary-shop=1.5f2e6049.1c8cf84"],
+            format!("cookie    \"canary-shop=1.5f2e6049.1c8cf84\"\n{draw}{shop}  subset    v1, by the draw\n{times}"),
+            0,
+        ),
+        // Of a bare value every rule that it may be of is shown.
+        (
+            &["1.5f2e6049.1c8cf84"],
+            format!("cookie    \"1.5f2e6049.1c8cf84\"\n{draw}{shop}  subset    v1, by the draw\n{times}rule plain has the cookie p\n  position  47.2 % of all draws are before it\n  subset    v2, by the draw\n  renewed   never\n  expires   with the browser's session\n"),
+            0,
+        ),
+        (
+            &[&kept],
+            format!("cookie    \"{kept}\"\n{draw}{shop}  subset    v2, it is kept\n  keeps     v2; its seal is right\n{times}"),
+            0,
+        ),
+        (
+            &[&kept.replace(seal, "0123456789abcdef")],
+            format!("cookie    \"{}\"\n{draw}{shop}  subset    v1, by the draw: the kept subset does not count\n  keeps     v2; its seal is wrong: altered, or made otherwise\n{times}", kept.replace(seal, "0123456789abcdef")),
+            0,
+        ),
+        (
+            &["canary-shop=1.5F2e6049.1c8cf84"],
+            "cookie    \"canary-shop=1.5F2e6049.1c8cf84\"\n          is not of the filter's form, as in 1.5f2e6049.1c8cf84; it says nothing\n".to_owned(),
+            1,
+        ),
+        (
+            &["-b", "other=1.5f2e6049.1c8cf84"],
+            format!("cookie    \"other=1.5f2e6049.1c8cf84\"\n{draw}No rule of standard input has a cookie of this name.\n"),
+            1,
+        ),
+    ];
+    for (arguments, expected, code) in table {
+        assert_eq!(decoded(arguments), (expected.clone(), *code), "{arguments:?}");
+    }
+    // Next to a URL its times are said.
+    let (said, code) = decoded(&["-b", "canary-shop=1.5f2e6049.1c8cf84", "shop.example.com"]);
+    let times = "cookie    canary-shop: made 2026-12-02T23:00:00Z, renewed from 2026-12-17T23:00:00Z on, expires 2027-01-01T23:00:00Z\n";
+    assert!(said.contains(times) && code == 0, "{said}");
+}
+
+#[test]
+fn who_is_remembered_and_for_how_long_is_decoded_too() {
+    let (out, ..) = ended(&fed(
+        &[
+            "explain",
+            "-f",
+            "-",
+            "--now",
+            "2026-12-02T23:00:00Z",
+            "-H",
+            "x-key: geheim",
+            "-o",
+            "json",
+            "https://shop.example.com",
+        ],
+        SHOP,
+    ));
+    let explanation: Value = serde_json::from_str(&out).unwrap();
+    let cookie = explanation["setCookie"]["value"].as_str().unwrap().split(';').next().unwrap().to_owned();
+    let (said, code) = decoded(&[&cookie]);
+    let expected = "rule testers has the cookie t\n  subset    none: it is older than its ttl: nobody is remembered\n  keeps     v2; its seal is right\n  renewed   with the first visit from 2026-12-03T11:00:00Z on\n  expired   2026-12-03T23:00:00Z\n";
+    assert!(said.contains(expected), "{said}");
+    assert_eq!(code, 0);
+    // Without its name it is told by its seal.
+    let (bare, _) = decoded(&[cookie.split_once('=').unwrap().1]);
+    assert!(bare.contains("rule testers has the cookie t\n"), "{bare}");
+}
+
+#[test]
+fn a_claim_that_is_read_and_not_given_is_said() {
+    let note =
+        "note      the claim sub is read and none is given: this is a request without a token; --claims adds one\n";
+    assert!(decoded(&["shop.example.com"]).0.contains(note));
+    assert!(!decoded(&["--claims", "{}", "shop.example.com"]).0.contains("note "));
+    assert!(!decoded(&["other.example.com"]).0.contains("note "));
 }

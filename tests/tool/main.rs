@@ -11,6 +11,7 @@ mod convert;
 mod diff;
 mod documented;
 mod explain;
+mod finish;
 mod hostile;
 mod linear;
 mod masked;
@@ -19,6 +20,7 @@ mod reading;
 mod remember;
 mod rollout;
 mod schema;
+mod screens;
 mod set;
 mod simulate;
 mod strangers;
@@ -32,6 +34,17 @@ use std::process::{Command, Output, Stdio};
 /// Runs the tool at the top of the repository.
 pub fn tool(arguments: &[&str]) -> Output {
     fed(arguments, "")
+}
+
+/// Runs the tool with this in its environment.
+pub fn with(name: &str, value: &str, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_canary-split"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env(name, value)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
 }
 
 /// Runs the tool with this on its standard input.

@@ -1,6 +1,6 @@
 //! Trial 31, once more: whatever is on a line that is shown, no secret on it is readable.
 
-use super::{ended, fed};
+use super::{ended, fed, tool};
 
 const SECRET: &str = "THE-SECRET";
 
@@ -182,4 +182,27 @@ fn trial_31_what_is_no_secret_stays_readable() {
     assert!(!lines.contains("internal"), "{lines}");
     let (shown, ..) = ended(&fed(&["check", "--show-secrets", "-"], &plugin(CONFIGS[0])));
     assert!(shown.contains(SECRET), "{shown}");
+}
+
+#[test]
+fn the_line_of_a_file_that_is_rendered_has_no_secret_on_it() {
+    let kubectl = concat!(env!("CARGO_MANIFEST_DIR"), "/.venv/bin/kubectl");
+    assert!(std::path::Path::new(kubectl).exists(), "tests/setup.sh puts kubectl into .venv/bin");
+    let folder = std::env::temp_dir().join(format!("canary-split-masked-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let plugin = "apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
+metadata: {name: canary-split, namespace: istio-system}
+spec:
+  pluginConfig: {seal: gehe1mgehe1mgehe1m, rules: [{name: a, match: [{headers: {x: {exact: abc1}}}], subset: V2}]} # abc1
+";
+    std::fs::write(folder.join("plugin.yaml"), plugin).unwrap();
+    std::fs::write(folder.join("kustomization.yaml"), "resources: [plugin.yaml]\n").unwrap();
+    let path = folder.display().to_string();
+    let (out, ..) = ended(&tool(&["check", &path]));
+    let (shown, ..) = ended(&tool(&["check", "--show-secrets", &path]));
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(out.contains("plugin.yaml:5:") && out.contains("pluginConfig: {seal: ***"), "{out}");
+    assert!(!out.contains("gehe1m") && !out.contains("abc1"), "{out}");
+    assert!(shown.contains("gehe1mgehe1mgehe1m") && shown.contains("exact: abc1"), "{shown}");
 }

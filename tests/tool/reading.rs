@@ -267,7 +267,7 @@ fn trial_32_a_note_is_said_once_whatever_the_depth() {
         [("a/b/c/x.yaml", good.as_str()), ("a/b/d/x.yaml", &good), ("a/e/x.yaml", &good), ("f/g/x.yaml", &good)];
     let (codes, notes, _, code) = checked(&Folder::new("deep", &files), &["."]);
     assert_eq!((codes, code), (vec![], 0));
-    assert_eq!(notes.iter().filter(|note| note.contains("is there twice")).count(), 1, "{notes:#?}");
+    assert_eq!(notes.iter().filter(|note| note.contains("exists twice")).count(), 1, "{notes:#?}");
 }
 
 #[test]
@@ -293,6 +293,8 @@ fn trial_32_a_place_in_a_rendered_kustomization_says_where_it_is_from() {
     assert_eq!(folder.shorten(finding["from"]["file"].as_str().unwrap()), "base/routes.yaml");
     assert_eq!(finding["from"]["line"], line);
     let (out, _, _) = ended(&tool(&["check", &path]));
-    let said = "= note: VirtualService canary/httpbin, spec.http[0].match[0].headers.x-canary, from ";
+    let said = format!("--> {}:{line}:", folder.0.join("base/routes.yaml").display());
+    assert!(out.contains(&said), "{out}");
+    let said = "= note: VirtualService canary/httpbin, spec.http[0].match[0].headers.x-canary\n";
     assert!(out.contains(said), "{out}");
 }

@@ -41,6 +41,7 @@ fn explain_says_who_is_remembered_and_why_somebody_is_not() {
 draw      none: the cookie canary-testers remembers the visitor
 subset    v2
 request   x-canary-subset: v2.***
+cookie    canary-testers: made 2026-11-23T16:03:00Z, renewed from 2026-11-24T04:03:00Z on, expires 2026-11-24T16:03:00Z
 "
     );
     let passed = "rule testers does not hold
@@ -120,12 +121,12 @@ fn diff_says_who_is_forgotten_and_which_clients_are_new() {
         (
             "subset: v2",
             "subset: v3",
-            &["remember: whoever was remembered is forgotten, because the subset is v3 instead of v2"],
+            &["remember: everybody who was remembered is forgotten, because the subset is v3 instead of v2"],
         ),
         (
             "abcdef",
             "abcdeF",
-            &["remember: whoever was remembered is forgotten, because the seal of the config is another one"],
+            &["remember: everybody who was remembered is forgotten, because the seal of the config is another one"],
         ),
         (
             remember,
@@ -142,7 +143,11 @@ fn diff_says_who_is_forgotten_and_which_clients_are_new() {
                 "cookie: cookie canary-testers loses its meaning: the rule reads c now; browsers keep it until it expires",
             ],
         ),
-        ("24h", "1h", &["remember: the ttl is shorter: whoever was remembered more than 3600 s ago is forgotten"]),
+        (
+            "24h",
+            "1h",
+            &["remember: the ttl is shorter: everybody who was remembered more than 3600 s ago is forgotten"],
+        ),
         ("24h", "48h", &["cookieAttributes: ttl of cookie canary-testers changed: for new and renewed ones"]),
         (
             "24h",
@@ -181,7 +186,7 @@ fn diff_says_who_is_forgotten_and_which_clients_are_new() {
         assert_eq!(code, i32::from(!expected.is_empty()), "{from} → {to}");
     }
     let (notes, _) = compared(&CONFIG.replace(remember, ""), CONFIG);
-    assert_eq!(notes[0], "remember: remember is new: from now on whoever matches stays, for 86400 s");
+    assert_eq!(notes[0], "remember: remember is new: from now on everybody who matches stays, for 86400 s");
     // A split under the same name reads the cookie for its draw, which is the minute.
     let split = |more: &str| {
         format!(

@@ -181,12 +181,10 @@ fn simulate_draws_the_plan_and_says_who_is_sent_back() {
     assert!(out.contains("5 %; 5 % back to stable\n\n  5 % are sent back to stable on the way.\n"), "{out}");
     let kept = SHOP.replace("cookie: {}", "cookie: {}\n    onWeightChange: keep");
     assert!(
-        ended(&fed(&now, &kept))
-            .0
-            .ends_with("Whoever is in a subset stays there: new visitors come by these weights.\n")
+        ended(&fed(&now, &kept)).0.ends_with("Visitors stay in their subset: new visitors come by these weights.\n")
     );
     let (_, error, code) = ended(&fed(&[&now[..], &["--rule", "other"]].concat(), SHOP));
-    assert_eq!((error.as_str(), code), ("canary-split: -: no rule other in force has a ramp\n", 2));
+    assert_eq!((error.as_str(), code), ("canary-split: standard input: no rule other in force has a ramp\n", 2));
 }
 
 /// Sets something in a file; what the file says then, and what was said.
@@ -308,14 +306,14 @@ fn simulate_guard_prints_both_tables_and_a_seed_gives_the_same_again() {
         assert!(cell["timeToTrip"][0]["medianSeconds"].as_u64().unwrap() < 3600, "{cell}");
     }
     let (out, ..) = ended(&tool(&arguments));
-    assert_eq!(out.lines().filter(|line| line.starts_with("| 20 |")).count(), 4, "{out}");
+    assert_eq!(out.lines().filter(|line| line.starts_with("        20  ")).count(), 4, "{out}");
     for (arguments, problem) in [
         (&["--guard", "--margin", "1"][..], "is no percentage, such as 1% or 0.25%"),
         (&["--guard", "--visit", "0s"], "is less than 1s"),
         (&["--guard", "--canary", "0"], "0 is not in 1..=99"),
-        (&["--guard", "80,20", "50,50"], "cannot be used with"),
+        (&["--guard", "80/20", "50/50"], "cannot be used with"),
         (&["--days", "3"], "--days needs WEIGHTS, or --guard"),
-        (&["--days", "367", "80,20"], "367 days are more than 366"),
+        (&["--days", "367", "80/20"], "367 days are more than 366"),
     ] {
         let (_, error, code) = ended(&tool(&[&["simulate"], arguments].concat()));
         assert!(error.contains(problem) && code == 2, "{error}");

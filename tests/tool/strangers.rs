@@ -4,7 +4,8 @@ use crate::check::{Folder, versions};
 
 const REDIS: &str = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: redis}, spec: {template: {metadata: {labels: {app: redis}}}}}\n---\n{apiVersion: v1, kind: Service, metadata: {name: redis}, spec: {selector: {app: redis}, ports: [{port: 6379}]}}\n";
 
-const NOTE: &str = "Deployment redis is there twice (a/redis.yaml:1, b/redis.yaml:1); neither the plugin nor a route has to do with it";
+const NOTE: &str =
+    "Deployment redis exists twice (a/redis.yaml:1, b/redis.yaml:1); neither the plugin nor a route has to do with it";
 
 /// The documents of a text that are of this kind, and the others.
 fn split(text: &str, kind: &str) -> (String, String) {
@@ -46,7 +47,7 @@ fn trial_20_strangers_alone_are_a_note() {
     ] {
         let (findings, notes, code) = Folder::new(name, &files).checked(&["."]);
         assert_eq!((findings, code), (vec![], 0), "{name}");
-        assert!(notes[0].starts_with("Deployment redis is there twice (all.yaml:1, all.yaml:5)"), "{notes:?}");
+        assert!(notes[0].starts_with("Deployment redis exists twice (all.yaml:1, all.yaml:5)"), "{notes:?}");
     }
 }
 

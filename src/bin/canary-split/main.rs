@@ -15,7 +15,9 @@ mod cluster;
 mod convert;
 mod diff;
 mod edit;
+mod examples;
 mod explain;
+mod finish;
 mod input;
 mod report;
 mod rollback;
@@ -30,90 +32,101 @@ use clap_complete::Shell;
 use report::output::{Form, Output, print};
 use std::process::ExitCode;
 
-/// The tool beside the canary-split filter. It decides by the very code that runs in the gateway.
+/// Watch, move and check the canaries of the canary-split filter.
 ///
-/// It ends with 0 if all is good, 1 if something was found, 2 if it was used wrongly or could not read what it was given.
+/// The tool decides by the very code that runs in the gateway. It ends with 0 if all is well, 1 if something was found, 2 if it was
+/// used wrongly or could not read what it was given.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, max_term_width = WIDTH, subcommand_help_heading = "Commands", after_help = examples::ALL)]
 struct Cli {
-    /// How results are printed
-    #[arg(short, long, global = true, value_enum, default_value_t = Form::Text)]
+    /// Print for people or for programs
+    #[arg(short, long, global = true, value_enum, value_name = "FORM", default_value_t = Form::Text, help_heading = "Output")]
     output: Form,
-    /// When to use colours; never if NO_COLOR is set, unless asked for
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto)]
+    /// Use colours; never where NO_COLOR is set, unless asked for
+    #[arg(
+        long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto, help_heading = "Output"
+    )]
     color: ColorChoice,
     #[command(subcommand)]
     command: Command,
 }
 
+/// No line of a help text is wider.
+const WIDTH: usize = 80;
+
 #[derive(Subcommand)]
 enum Command {
-    /// Check manifests before you apply them: what is wrong in each and between them
-    #[command(
-        after_help = "Examples:\n  canary-split check manifests\n  helm template shop | canary-split check -\n  canary-split check --explain ramp-ended"
-    )]
-    Check(check::Options),
-    /// Compare two configs: who moves if one takes the place of the other, and which cookies lose their meaning
+    /// Show what is in force on every gateway pod, and what arrives
     ///
-    /// It ends with 0 if nothing differs in effect, 1 if something does or a config has faults, 2 if it could not compare,
-    /// or not all: what cannot be read is named, and the rest is compared.
-    #[command(
-        after_help = "Examples:\n  canary-split diff old.yaml new.yaml\n  kubectl -n istio-system get wasmplugin -o yaml | canary-split diff - manifests/overlays/sticky\n  canary-split diff old.yaml new.yaml --now 2026-12-01T12:00:00Z"
-    )]
-    Diff(diff::Options),
-    /// Explain what the filter decides about a request, spelled as for curl, and why
-    ///
-    /// It ends with 0 if that is printed, 1 if it is printed and the config has faults, 2 if there is nothing to decide
-    /// by, or if something next to it cannot be read.
-    #[command(
-        after_help = "Examples:\n  canary-split explain --config wasmplugin.yaml -H x-user:alice https://shop.example.com/cart\n  canary-split explain --config wasmplugin.yaml --now 2026-12-01T12:00:00Z shop.example.com"
-    )]
-    Explain(Box<explain::Options>),
-    /// Set the weights of a rule, or pause a ramp and let it go on; print who moves
-    ///
-    /// Nothing else in the file changes. It ends with 0 if that was done, 1 if it was done and another rule of the config has faults,
-    /// 2 if nothing was done.
-    #[command(
-        after_help = "Examples:\n  canary-split set v2=25% -f wasmplugin.yaml --dry-run\n  canary-split set shop v1=75 v2=25 -f wasmplugin.yaml\n  canary-split set shop 75/25 -f wasmplugin.yaml\n  canary-split set shop --pause -f wasmplugin.yaml\n  canary-split set shop --resume -f wasmplugin.yaml"
-    )]
-    Set(set::Options),
-    /// Show what is in force on every gateway pod, what was decided, and what arrived
-    ///
-    /// It ends with 0 if all is well, 1 if something was found, 2 if the cluster cannot be read. Shares are of the requests
-    /// between two looks.
-    #[command(
-        after_help = "Examples:\n  canary-split status\n  canary-split status shop --watch\n  canary-split status -n istio-system --output json"
-    )]
+    /// Shares are of the requests between two looks. It ends with 0 if all is well, 1 if something was found, 2 if the cluster cannot
+    /// be read.
+    #[command(after_help = examples::STATUS)]
     Status(status::Options),
-    /// Roll back: set every canary of a rule to 0, whatever state the rule is in; print who moves
+    /// Set the weights of a rule, or pause its ramp; show who moves
     ///
-    /// A ramp is removed, and what makes the rule faulty too, if it can do without. It ends with 0 if that was done, 1 if a rule has
-    /// a fault that has to be fixed first, 2 if nothing was done.
-    #[command(
-        after_help = "Examples:\n  canary-split rollback -f wasmplugin.yaml\n  canary-split rollback shop --evict -f wasmplugin.yaml\n  canary-split rollback --all -f wasmplugin.yaml"
-    )]
+    /// Nothing else changes. In the cluster it asks first, and waits until every gateway pod has it in force.
+    ///
+    /// It ends with 0 if that was done, 1 if it is not in force everywhere or another rule has faults, 2 if nothing was done.
+    #[command(after_help = examples::SET)]
+    Set(set::Options),
+    /// Roll back: set every canary of a rule to 0
+    ///
+    /// Whatever state the rule is in, it does what is right and says it. A ramp is removed, and so is what makes the rule faulty, if the
+    /// rule can do without. In the cluster it asks first, and waits until every gateway pod has it in force.
+    ///
+    /// It ends with 0 if that was done, 1 if it is not in force everywhere or a fault has to be fixed first, 2 if nothing was done.
+    #[command(after_help = examples::ROLLBACK)]
     Rollback(rollback::Options),
-    /// Convert VirtualServices with weights: the WasmPlugin that decides by the same weights, and routes that follow it
+    /// Promote a canary to stable: nobody moves
     ///
-    /// It ends with 0 if all that has weights was converted, 1 if something was refused or is wrong with the result, 2 if nothing was
-    /// done.
-    #[command(
-        after_help = "Examples:\n  canary-split convert virtualservice.yaml gateway.yaml --write converted\n  canary-split convert manifests --sticky header:x-user --sticky cookie\n  kubectl get -A -o yaml virtualservices,gateways.networking.istio.io,destinationrules | canary-split convert - --output json"
-    )]
+    /// The subset must have all the weight. It becomes stable, and the default route leads to it. In the cluster it shows the steps,
+    /// asks, and waits for the gateways between them. It ends with 0 if that was done, 1 if the state does not allow it or it is not in
+    /// force everywhere, 2 if it was used wrongly.
+    #[command(after_help = examples::PROMOTE)]
+    Promote(finish::Promote),
+    /// Remove a rule, then its routes and subsets
+    ///
+    /// Its stable must have all the weight. Subsets that another route uses stay. The steps are in the order in which no request fails;
+    /// workloads are not deleted. It ends with 0 if that was done, 1 if the state does not allow it or it is not in force everywhere, 2 if it was used wrongly.
+    #[command(after_help = examples::REMOVE)]
+    Remove(finish::Remove),
+    /// Check manifests before you apply them
+    ///
+    /// It ends with 0 if nothing is wrong, 1 if something was found, 2 if something could not be read.
+    #[command(after_help = examples::CHECK)]
+    Check(check::Options),
+    /// Convert VirtualServices with weights to a plugin and routes for it
+    ///
+    /// The plugin decides by the same weights. It ends with 0 if all that has weights was converted, 1 if something was refused or the
+    /// result has an error, 2 if nothing was done.
+    #[command(after_help = examples::CONVERT)]
     Convert(convert::Options),
-    /// Simulate who moves when weights are edited: next to other schemes, day by day, or by a ramp; and when a guard trips
+    /// Explain what the filter decides about a request, and why
     ///
-    /// With --days visitors come for the first time evenly over the days, and each of them comes again on each later day with
-    /// the return rate; nobody loses the cookie. The filter's own code decides each visit, by the weights of its day.
-    #[command(
-        after_help = "Examples:\n  canary-split simulate 80,20 50,50\n  canary-split simulate 100,0 95,5@3 50,50@10 --days 14 --form plot\n  canary-split simulate --config wasmplugin.yaml\n  canary-split simulate --guard --rate 50 --canary 10"
-    )]
+    /// A request is spelled as for curl. It ends with 0 if that is printed, 1 if it is printed and the config has faults, 2 if there is
+    /// nothing to decide by, or if something next to it cannot be read.
+    #[command(after_help = examples::EXPLAIN)]
+    Explain(Box<explain::Options>),
+    /// Compare two configs: who moves, which cookies lose their meaning
+    ///
+    /// It ends with 0 if nothing differs in effect, 1 if something does or a config has faults, 2 if it could not compare, or not all:
+    /// what cannot be read is named, and the rest is compared.
+    #[command(after_help = examples::DIFF)]
+    Diff(diff::Options),
+    /// Simulate a plan of weights, a ramp or a guard before you use it
+    ///
+    /// Without arguments it prints who moves by usual edits and plans, next to other schemes. With --days visitors come for the first
+    /// time evenly over the days, and each of them comes again on each later day with the return rate; nobody loses the cookie. The
+    /// filter's own code decides each visit, by the weights of its day.
+    #[command(after_help = examples::SIMULATE)]
     Simulate(simulate::Options),
-    /// Print the JSON Schema of a pluginConfig or a WasmPlugin, for editors
+    /// Print the JSON Schema of a pluginConfig or a WasmPlugin
+    #[command(after_help = examples::SCHEMA)]
     Schema(schema::Options),
     /// Print the script that completes this command in a shell
+    #[command(after_help = examples::COMPLETION)]
     Completion {
-        /// Which one
+        /// Name the shell
         shell: Shell,
     },
 }
@@ -142,6 +155,8 @@ fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<u8, Strin
         Command::Status(options) => return status::run(options, output, out),
         Command::Set(options) => return set::run(options, output, out),
         Command::Rollback(options) => return rollback::run(options, output, out),
+        Command::Promote(options) => return finish::promote(options, output, out),
+        Command::Remove(options) => return finish::remove(options, output, out),
         Command::Simulate(options) => return simulate::run(options, output, out),
         Command::Schema(options) => schema::run(options, out).map(|()| true),
         Command::Completion { shell } => {

@@ -120,6 +120,10 @@ func (s *story) finding(said status, code, part string) {
 func (s *story) living() {
 	stop := load(s.t, s.cluster)
 	s.statusAgrees()
+	for _, line := range s.user.code("docs/CLUSTER.md", "Each is one command") {
+		s.user.show(s.user.as("operator").run(line))
+	}
+	s.user.as("operator").run("canary-split set 80/20 --yes")
 	s.setAndRollback()
 	s.user.say("%d requests meanwhile, 0 failed", stop())
 	s.rampIsShown()
@@ -130,6 +134,7 @@ func (s *story) living() {
 	s.gatewayLags()
 	s.managed()
 	s.usedWrongly()
+	s.canaryEnds()
 }
 
 func (s *story) statusAgrees() {
@@ -387,6 +392,61 @@ func (s *story) gatewayLags() {
 	if change.Gateways.Current != 3 {
 		s.t.Errorf("%+v", change)
 	}
+}
+
+// canaryEnds: v2 becomes stable, then the rule and what only it has needed go; nobody moves and no request fails.
+func (s *story) canaryEnds() {
+	operator := s.user.as("operator")
+	if text, code := operator.exit("canary-split promote httpbin v2 --yes"); code != 1 || !strings.Contains(text, "v2=100%") {
+		s.t.Errorf("%d\n%s", code, text)
+	}
+	operator.run("canary-split set httpbin v2=100% --yes")
+	c := newClient(s.t, s.cluster)
+	harness.Until(s.t, "v2 for all", func() bool { return c.count(s.t, 20) == 20 })
+	stop := load(s.t, s.cluster)
+	s.user.show(s.user.as("viewer").run("canary-split promote httpbin v2 --dry-run"))
+	var said struct {
+		change
+		Steps   []struct{ Object, Diff string }
+		Written bool
+	}
+	operator.reads("canary-split promote httpbin v2 --yes", 0, &said)
+	if said.Moved != 0 || said.New["v2"] == 0 || said.New["v1"] != 0 || said.Gateways == nil || said.Gateways.Current != 3 || !said.Written || len(said.Steps) < 2 {
+		s.t.Errorf("%+v", said)
+	}
+	if v2 := c.count(s.t, 100); v2 != 100 {
+		s.t.Errorf("%d of 100 see v2", v2)
+	}
+	if now := s.status(0).subsets(); !now["v2"].Stable || now["v1"].Stable {
+		s.t.Errorf("%+v", now)
+	}
+	if text, code := operator.exit("canary-split check --cluster --interval 1s"); code != 0 {
+		s.t.Errorf("%d\n%s", code, text)
+	}
+	operator.reads("canary-split remove httpbin --yes", 0, &said)
+	if said.Gateways == nil || said.Gateways.Current != 3 || len(said.Steps) < 3 {
+		s.t.Errorf("%+v", said)
+	}
+	if v2 := c.count(s.t, 100); v2 != 100 {
+		s.t.Errorf("%d of 100 see v2", v2)
+	}
+	s.user.say("%d requests meanwhile, 0 failed", stop())
+	for line, expected := range map[string]string{
+		`kubectl -n istio-system get wasmplugin canary-split -o 'jsonpath={.spec.pluginConfig.rules[*].name}'`:   "",
+		`kubectl -n canary get virtualservice httpbin -o 'jsonpath={.spec.http[*].route[*].destination.subset}'`: "v2",
+		`kubectl -n canary get destinationrule httpbin -o 'jsonpath={.spec.subsets[*].name}'`:                    "v2",
+	} {
+		if is := s.user.run(line); is != expected {
+			s.t.Errorf("$ %s: %q", line, is)
+		}
+	}
+	// All at once, as nobody would who has requests: a route may come before the subset that it names.
+	s.user.run("kubectl apply -k manifests/overlays/weighted")
+	harness.Until(s.t, "v1 again", func() bool { version, _, err := c.visit(); return err == nil && version == "v1" })
+	harness.Until(s.t, "all is well", func() bool {
+		_, err := s.user.as("viewer").try("canary-split status --interval 1s", "")
+		return err == nil
+	})
 }
 
 func (s *story) managed() {

@@ -96,7 +96,7 @@ func (s *story) noModule() {
 
 // faultyWeight is a patch that the API server accepts.
 func (s *story) faultyWeight() {
-	line := s.user.code(readme, "**3. Moving weights.**")[0]
+	line := s.user.line(manifestsReadme, "## Moving weights", `"value":50}`)
 	s.user.run(strings.ReplaceAll(line, `"value":50`, `"value":4294967296`))
 	s.user.finds(s.user.line(readme, faults, "logs"), "weight: 4294967296 is more than 4294967295 (rule httpbin keeps its last good version)")
 	c := newClient(s.t, s.cluster)

@@ -25,24 +25,24 @@ use std::time::{Duration, Instant};
 pub struct Target {
     #[command(flatten)]
     pub access: Access,
-    /// Wait so long for the gateways to have it in force
-    #[arg(long, value_name = "DURATION", value_parser = time::duration, default_value = "60s")]
+    /// Wait so long for every gateway pod to have it in force
+    #[arg(long, value_name = "DURATION", value_parser = time::duration, default_value = "60s", help_heading = "Cluster")]
     pub timeout: Duration,
-    /// Edit this file instead of the cluster; `-` reads the standard input and prints the edited text, the difference on the
-    /// standard error
-    #[arg(short, long = "filename", value_name = "FILE")]
+    /// Edit this file instead of the cluster; - reads the standard input and prints the edited text, the difference on the standard
+    /// error
+    #[arg(short, long = "filename", value_name = "FILE", help_heading = "Where")]
     file: Option<PathBuf>,
     /// Choose the WasmPlugin, if there are several: NAME or NAMESPACE/NAME
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Where")]
     pub plugin: Option<String>,
-    /// Write nothing; print what would be done
-    #[arg(long)]
+    /// Write nothing; show what would be done
+    #[arg(long, help_heading = "How")]
     pub dry_run: bool,
     /// Do not ask; a file is edited without a question anyway
-    #[arg(long)]
+    #[arg(long, help_heading = "How")]
     pub yes: bool,
     /// Use this time instead of the clock's, as in 2026-12-01T09:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = time::read)]
+    #[arg(long, value_name = "TIME", value_parser = time::read, help_heading = "How")]
     now: Option<Second>,
 }
 

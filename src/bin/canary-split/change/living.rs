@@ -40,9 +40,7 @@ struct Plan {
 
 /// Does it; the exit code.
 pub fn run(target: &Target, rules: Rules, job: Job, output: Output) -> Result<u8, String> {
-    if !target.yes && !target.dry_run && !io::stdin().is_terminal() {
-        return Err("nobody can be asked here: give --yes, or --dry-run".to_owned());
-    }
+    can_be_asked(target.yes || target.dry_run)?;
     target.access.run(|client| change(client, target, rules, job, output))
 }
 
@@ -64,7 +62,7 @@ async fn change(client: Client, target: &Target, rules: Rules<'_>, job: Job<'_>,
             plan.show(&inventory, target, output).map_err(|error| error.to_string())?;
         }
     }
-    if is_edit && !target.dry_run && !target.yes && !agrees(&plans)? {
+    if is_edit && !target.dry_run && !target.yes && !agrees(plans.iter().map(|plan| plan.object.title()))? {
         return Err("nothing was written".to_owned());
     }
     let mut listed = Vec::new();
@@ -196,9 +194,17 @@ fn plans(
     Ok(Ok((plans, is_partial)))
 }
 
-/// Whether somebody at the terminal wants it.
-fn agrees(plans: &[Plan]) -> Result<bool, String> {
-    let titles: Vec<String> = plans.iter().map(|plan| plan.object.title()).collect();
+/// Whether there is somebody who can be asked, or nobody needs to be.
+pub fn can_be_asked(is_needless: bool) -> Result<(), String> {
+    if is_needless || io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err("nobody can be asked here: give --yes, or --dry-run".to_owned())
+}
+
+/// Whether somebody at the terminal wants these objects to be written.
+pub fn agrees(titles: impl Iterator<Item = String>) -> Result<bool, String> {
+    let titles: Vec<String> = titles.collect();
     eprint!("\nwrite this to {}? [y/N] ", titles.join(", "));
     let mut answer = String::new();
     io::stdin().read_line(&mut answer).map_err(|error| error.to_string())?;

@@ -14,7 +14,7 @@ pub mod rule;
 mod text;
 mod verdict;
 pub mod weights;
-mod write;
+pub mod write;
 
 use crate::edit::Edit;
 use crate::input::manifest::PluginConfig;

@@ -5,6 +5,7 @@ use super::text::Done;
 use crate::diff::Diff;
 use crate::edit::{Edit, Shown, Step};
 use crate::report::output::Output;
+use crate::report::wrap::wrapped;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
@@ -67,7 +68,7 @@ pub fn say(
             writeln!(out, "{name}: rule {rule}: {}{end}", change.said)?;
         }
         for note in &change.notes {
-            writeln!(out, "  note: {note}")?;
+            writeln!(out, "{}", wrapped("  note: ", note))?;
         }
     }
     if told.iter().all(|told| told.change.edits.is_empty()) {

@@ -2,7 +2,8 @@
 
 use super::title;
 use crate::input::manifest::PluginConfig;
-use crate::input::weights::{Present, Quoted};
+use crate::input::quoted::quoted;
+use crate::input::weights::Present;
 use crate::input::yaml::{Node, Value};
 
 /// A rule with a split.
@@ -34,7 +35,7 @@ pub fn choose<'c>(config: &'c PluginConfig, name: Option<&str>) -> Result<Chosen
         let names: Vec<&str> = named().map(|rule| rule.name).collect();
         let others =
             if names.is_empty() { "it has no rules".to_owned() } else { format!("it has {}", names.join(", ")) };
-        return Err(format!("{} has no rule {}; {others}", title(config), Quoted(name)));
+        return Err(format!("{} has no rule {}; {others}", title(config), quoted(name)));
     };
     match (rule.node.get("split"), rule.node.get("subset").and_then(Node::text)) {
         (None, Some(subset)) => Err(format!(

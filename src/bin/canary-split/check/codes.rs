@@ -2,6 +2,7 @@
 
 use crate::report::finding::Code;
 use crate::report::output::Output;
+use crate::report::wrap::wrapped;
 use std::io::Write;
 
 /// A section per code.
@@ -18,7 +19,8 @@ pub fn print<'c>(
     let said = match (name, output) {
         (None, Output::Json) => format!("{:#}\n", serde_json::json!({"codes": codes.map(listed).collect::<Vec<_>>()})),
         (None, Output::Text { .. }) => {
-            codes.map(|code| format!("{:7}  {:24}  {}\n", code.severity, code.name, code.why)).collect()
+            let line = |code: &Code| wrapped(&format!("{:7}  {:24}  ", code.severity, code.name), code.why) + "\n";
+            codes.map(line).collect()
         }
         (Some(name), _) => {
             let code = codes

@@ -38,7 +38,7 @@ fn look(source: &Rc<Source>, node: &Node, is_config: &dyn Fn(&Node) -> bool, fin
         // However often it is there, it is found once.
         if *times == 2 {
             let line = source.position(first.start).0;
-            let message = format!("{} is there twice, first at line {line}", key.name);
+            let message = format!("{} exists twice, first at line {line}", key.name);
             findings.push(Finding::new(&KEY_TWICE, source, &key.span, message));
         }
         if !(&*key.name == "pluginConfig" && is_config(value)) {

@@ -16,7 +16,7 @@ const WITHOUT_DIGEST: Code = Code {
     name: "image-without-digest",
     severity: Severity::Warning,
     why: "there may be another module tomorrow: pods that start later decide by another build than the others",
-    fix: "pin what you have tested: @sha256:… in the url, or sha256 beside it; make image prints the digest",
+    fix: "pin what you have tested: @sha256:… in the url, or sha256 next to it; make image prints the digest",
 };
 
 /// The codes of this file.

@@ -46,6 +46,7 @@ use crate::cluster::inventory::{Extent, Inventory};
 use crate::cluster::look::Silence;
 use crate::cluster::reading::{self, Reading};
 use crate::cluster::{health, looks};
+use crate::input::choice::shown;
 use crate::input::manifest::{Objects, Unknown};
 use crate::input::sources::{self, Input};
 use crate::input::time;
@@ -53,6 +54,7 @@ use crate::input::unreadable::{self, Unreadable};
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::report::output::Output;
+use crate::report::wrap::wrapped;
 use crate::world::{World, site};
 use canary_split::rollout::ramp::Second;
 use kube::Client;
@@ -102,32 +104,32 @@ pub const CODES: [&[&Code]; 31] = [
 /// What to check.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Files, folders, and `-` for the standard input; all of them together are what will be applied
+    /// Name files, folders, or - for the standard input: all that will be applied together
     #[arg(required_unless_present_any = ["list", "explain", "cluster"])]
     paths: Vec<PathBuf>,
     /// Check the cluster: what its API server has, and what each gateway pod says
-    #[arg(long, conflicts_with_all = ["paths", "list", "explain"])]
+    #[arg(help_heading = "Cluster", long, conflicts_with_all = ["paths", "list", "explain"])]
     cluster: bool,
-    /// Findings to leave out, by their code; for one object: the annotation canary-split/allow: CODE,…
+    /// Leave out findings of this code; for one object there is the annotation canary-split/allow: CODE,…
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
     allow: Vec<String>,
     /// End with 1 only if something at least that bad is found
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = Severity::Warning)]
     fail_on: Severity,
-    /// Print all codes, with how bad each is and why it matters
-    #[arg(long, conflicts_with_all = ["paths", "explain"])]
+    /// List all codes, with how bad each is and why it matters
+    #[arg(help_heading = "Codes", long, conflicts_with_all = ["paths", "explain"])]
     list: bool,
-    /// Print what is to be known of a code, with a manifest before and after
-    #[arg(long, value_name = "CODE", conflicts_with = "paths")]
+    /// Explain a code, with a manifest before and after
+    #[arg(help_heading = "Codes", long, value_name = "CODE", conflicts_with = "paths")]
     explain: Option<String>,
     /// Show seals and what headers, cookies, query parameters and claims are compared with, instead of *
     #[arg(long)]
     show_secrets: bool,
-    /// The time for what goes by the clock, as in 2026-12-01T09:00:00Z; the clock's if it is not given
+    /// Use this time instead of the clock's, as in 2026-12-01T09:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time::read)]
     now: Option<Second>,
-    /// With --cluster: the time between two looks at the gateways
-    #[arg(long, value_name = "DURATION", value_parser = time::duration, default_value = "5s", requires = "cluster")]
+    /// Look at the gateways again after this time
+    #[arg(help_heading = "Cluster", long, value_name = "DURATION", value_parser = time::duration, default_value = "5s", requires = "cluster")]
     interval: Duration,
     #[command(flatten)]
     access: Access,
@@ -201,7 +203,7 @@ fn look(options: &Options, is_known: &dyn Fn(&str) -> bool) -> Result<Said, Stri
     if objects == 0 {
         let mut said: Vec<_> = unreadable.iter().map(Unreadable::to_string).collect();
         if said.is_empty() {
-            let paths: Vec<_> = options.paths.iter().map(|path| path.display().to_string()).collect();
+            let paths: Vec<_> = options.paths.iter().map(|path| shown(path)).collect();
             let end = notes.into_iter().map(|note| format!("; {note}")).collect::<String>();
             said.push(format!("{}: neither a WasmPlugin nor anything that it works with{end}", paths.join(", ")));
         }
@@ -281,7 +283,7 @@ fn say(said: &Said, output: Output, out: &mut impl Write) -> io::Result<()> {
         finding.print(out, is_colourful)?;
     }
     writeln!(out, "{}", summary(*objects, *configs, findings.len()))?;
-    notes.iter().try_for_each(|note| writeln!(out, "{note}"))
+    notes.iter().try_for_each(|note| writeln!(out, "{}", wrapped("", note)))
 }
 
 /// All that is wrong with what is applied together.
@@ -337,7 +339,7 @@ fn note(world: &together::World) -> Option<String> {
     let folder = if world.folder.is_empty() { String::new() } else { format!("{}: ", world.folder) };
     if let Some((first, second)) = parts::twice(&world.objects) {
         let (title, first, second) = (second.title(), first.place(), second.place());
-        return Some(format!("{folder}{title} is there twice ({first}, {second}), so nothing was compared"));
+        return Some(format!("{folder}{title} exists twice ({first}, {second}), so nothing was compared"));
     }
     let missing = World::of(&world.objects).missing();
     (!missing.is_empty()).then(|| format!("{folder}not given, so not compared with: {}", missing.join(", ")))
@@ -351,12 +353,11 @@ fn is_http_route(unknown: &Unknown) -> bool {
 
 fn summary(objects: usize, configs: usize, findings: usize) -> String {
     let number = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-    format!(
-        "{}, {} of this filter: {}",
-        number(objects, "object"),
-        number(configs, "config"),
-        number(findings, "finding")
-    )
+    let looked = format!("{}, {} of this filter", number(objects, "object"), number(configs, "config"));
+    match findings {
+        0 => format!("ok: {looked}"),
+        _ => format!("{} in {looked}", number(findings, "finding")),
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Which file of a kustomization a place in what it renders is from.
 
+use super::secrets::Hidden;
 use super::step::Step;
 use crate::input::manifest::{Object, Objects};
 use crate::input::sources::{self, Unit};
@@ -12,19 +13,33 @@ use std::rc::Rc;
 /// What the files of kustomizations hold, each read once.
 #[derive(Default)]
 pub struct Origins {
-    known: HashMap<PathBuf, Objects>,
+    known: HashMap<PathBuf, Files>,
+}
+
+/// What the files of a kustomization hold.
+struct Files {
+    objects: Objects,
+    secrets: Hidden,
 }
 
 impl Origins {
     /// Where the same value of the same object is, if a file of the kustomization has it.
     pub fn find(&mut self, folder: &Path, object: &Object, steps: &[Step]) -> Option<Origin> {
-        let objects = self.known.entry(folder.to_owned()).or_insert_with(|| files_of(folder));
+        let files = self.known.entry(folder.to_owned()).or_insert_with(|| {
+            let objects = files_of(folder);
+            Files { secrets: Hidden::of(&objects), objects }
+        });
         let rendered = walk(&object.node, steps)?.0.to_json();
         let is_same = |other: &&Object| other.kind == object.kind && other.name == object.name;
         // What is patched is where the patch is: files that are named later have the last word.
-        objects.objects.iter().rev().filter(is_same).find_map(|other| {
-            let (_, at) = walk(&other.node, steps).filter(|(node, _)| node.to_json() == rendered)?;
-            Some(Origin { file: other.source.name.clone(), line: other.source.position(at).0 })
+        files.objects.objects.iter().rev().filter(is_same).find_map(|other| {
+            let (node, at) = walk(&other.node, steps).filter(|(node, _)| node.to_json() == rendered)?;
+            let (text, begins) = other.source.line(at);
+            let end = node.span.end.saturating_sub(begins).min(text.len());
+            let (start, line) = (at - begins, other.source.position(at).0);
+            let pointed = start..end.max(start);
+            let masked = files.secrets.line(&other.source, at);
+            Some(Origin { file: other.source.name.clone(), line, text: text.to_owned(), masked, pointed })
         })
     }
 }

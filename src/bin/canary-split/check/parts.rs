@@ -30,7 +30,7 @@ pub struct Part {
     pub objects: Objects,
 }
 
-/// All of a unit; if an object is there twice, what is in each of the folders that tell the versions apart.
+/// All of a unit; if an object exists twice, what is in each of the folders that tell the versions apart.
 pub fn of(unit: &Unit, notes: &mut Vec<String>) -> Vec<Part> {
     let objects = Objects::readable(unit);
     let folders = if twice(&objects).is_some() { folders(&unit.sources) } else { Vec::new() };
@@ -42,10 +42,10 @@ pub fn of(unit: &Unit, notes: &mut Vec<String>) -> Vec<Part> {
     let groups: Vec<Vec<Part>> = units.map(|unit| of(&unit, &mut inner)).collect();
     if let Some((first, second)) = twice(&objects) {
         // Once, and not again for each folder below.
-        let said = format!("{} is there twice", second.title());
+        let said = format!("{} exists twice", second.title());
         inner.retain(|note: &String| !note.starts_with(&said));
         notes.push(format!(
-            "{} is there twice ({}, {}), so each folder was compared by itself",
+            "{} exists twice ({}, {}), so each folder was compared by itself",
             second.title(),
             first.place(),
             second.place()
@@ -106,7 +106,7 @@ pub fn strangers(objects: &Objects) -> Option<String> {
     let all = if twice(objects).is_some() { Vec::new() } else { all_twice(objects) };
     let (first, second) = all.first()?;
     let (title, first, second) = (second.title(), first.place(), second.place());
-    Some(format!("{title} is there twice ({first}, {second}); neither the plugin nor a route has to do with it"))
+    Some(format!("{title} exists twice ({first}, {second}); neither the plugin nor a route has to do with it"))
 }
 
 /// All pairs of an object with the first version of it; what has no name is no version of anything.
@@ -128,7 +128,7 @@ pub fn check(objects: &Objects, findings: &mut Vec<Finding>) {
     let is_routed = |object: &Object| VirtualService::of(object).mentions(DEFAULT_HEADER);
     let is_ours = objects.configs().next().is_some() || objects.of_kind("VirtualService").any(is_routed);
     if let Some((first, second)) = twice(objects).filter(|_| is_ours) {
-        let message = format!("{} is there twice, first at {}", second.title(), first.place());
+        let message = format!("{} exists twice, first at {}", second.title(), first.place());
         let node = second.at(&["metadata", "name"]).unwrap_or(&second.node);
         findings.push(Finding::new(&TWICE, &second.source, &node.span, message));
     }

@@ -42,7 +42,7 @@ const PORTS: Code = Code {
 const PHASE: Code = Code {
     name: "plugin-phase",
     severity: Severity::Warning,
-    why: "this is before the token is verified: no claim is there, and requests that are refused afterwards are decided and counted",
+    why: "this is before the token is verified: no claim exists yet, and requests that are refused afterwards are decided and counted",
     fix: "leave phase out",
 };
 

@@ -18,7 +18,7 @@ use std::collections::HashMap;
 const NO_REDIRECT: Code = Code {
     name: "no-redirect",
     severity: Severity::Warning,
-    why: "pages are there in plain http too, and a cookie that they set has no Secure",
+    why: "pages exist in plain http too, and a cookie that they set has no Secure",
     fix: "tls: {httpsRedirect: true} in the server for http, or secure: true in the cookie",
 };
 
@@ -81,7 +81,7 @@ fn check_gateway(world: &World, gateway: &Gateway, bound: &[&VirtualService], fi
         };
         let mut hosts = bound.iter().flat_map(|service| service.hosts.iter().map(move |(_, host)| (*service, *host)));
         if let Some((_, host)) = hosts.find(is_plain) {
-            let message = format!("{} serves {host} over http beside https", gateway.object.title());
+            let message = format!("{} serves {host} over http next to https", gateway.object.title());
             findings.push(Finding::new(&NO_REDIRECT, &gateway.object.source, &server.node.span, message));
         }
     }

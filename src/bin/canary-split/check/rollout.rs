@@ -12,15 +12,15 @@ use canary_split::split::Split;
 const ENDED: Code = Code {
     name: "ramp-ended",
     severity: Severity::Warning,
-    why: "the plan is over and its last weights stay: whoever edits split now changes nothing",
-    fix: "write the weights of the last step into split, and take ramp out",
+    why: "the plan is over and its last weights stay: an edit of split changes nothing",
+    fix: "write the weights of the last step into split, and remove ramp",
 };
 
 const BACK: Code = Code {
     name: "ramp-sends-back",
     severity: Severity::Warning,
     why: "visitors who have seen the canary see stable again, and perhaps the canary once more later",
-    fix: "let the weights of a canary only grow, or let onWeightChange: keep hold who is there",
+    fix: "let the weights of a canary only grow, or let onWeightChange: keep hold the canary's visitors",
 };
 
 const OUTLIVES: Code = Code {
@@ -41,7 +41,7 @@ const IDLE: Code = Code {
     name: "guard-idle",
     severity: Severity::Warning,
     why: "a guard compares canaries with stable: where there is only one of the two, nothing ever trips",
-    fix: "list stable first, with a weight, and the canary after it; or take guard out",
+    fix: "list stable first, with a weight, and the canary after it; or remove guard",
 };
 
 const BLIND: Code = Code {

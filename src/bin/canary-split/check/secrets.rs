@@ -29,6 +29,9 @@ pub fn hide(objects: &Objects, findings: &mut [Finding], notes: &mut [String]) {
         finding.message = told.hidden_in(&finding.message);
         if let Some(place) = &mut finding.place {
             place.path = told.hidden_in(&place.path);
+            if let Some(from) = &mut place.from {
+                from.text = masked(&from.masked, &[], &told, 0);
+            }
         }
         let source = shown.entry(key).or_insert_with(|| {
             Rc::new(without(of_source, &told, lines.get(&key).into_iter().flatten(), &finding.source))
@@ -36,6 +39,41 @@ pub fn hide(objects: &Objects, findings: &mut [Finding], notes: &mut [String]) {
         finding.source = Rc::clone(source);
     }
     notes.iter_mut().for_each(|note| *note = told.hidden_in(note));
+}
+
+/// The secrets of files that are shown line by line.
+pub struct Hidden {
+    all: HashMap<*const Source, Vec<Secret>>,
+    told: Told,
+}
+
+impl Hidden {
+    /// Those of these objects.
+    pub fn of(objects: &Objects) -> Hidden {
+        let (all, told) = all(objects);
+        Hidden { all, told }
+    }
+
+    /// The line that a byte is in, without its secrets and its comment, as long as it is.
+    pub fn line(&self, source: &Rc<Source>, at: usize) -> String {
+        let (line, start) = source.line(at);
+        masked(line, self.all.get(&Rc::as_ptr(source)).map_or(&[][..], Vec::as_slice), &self.told, start)
+    }
+}
+
+/// A line that begins at this byte without the secrets that are on it.
+fn masked(line: &str, secrets: &[Secret], told: &Told, start: usize) -> String {
+    let mut bytes = line.as_bytes().to_vec();
+    // One may have begun on a line before.
+    let on_it = |secret: &&Secret| secret.span.start < start + line.len() && secret.span.end > start;
+    for secret in secrets.iter().filter(on_it) {
+        hide_bytes(&mut bytes, secret.span.start.saturating_sub(start), (secret.span.end - start).min(line.len()));
+    }
+    told.within(line).into_iter().for_each(|part| hide_bytes(&mut bytes, part.start, part.end));
+    if let Some(comment) = comment(line) {
+        hide_bytes(&mut bytes, comment, line.len());
+    }
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
 /// All secrets of each text, in their order, and what those say that may be anywhere.

@@ -11,7 +11,7 @@ const UNCHOSEN: Code = Code {
     name: "unchosen-route",
     severity: Severity::Warning,
     why: "nobody can get there: the filter removes what clients send in this header; most often it is a name that is spelled in two ways",
-    fix: "take the route out, or name the subset in a rule (with a weight of 0 while nobody shall see it)",
+    fix: "remove the route, or name the subset in a rule (with a weight of 0 while nobody shall see it)",
 };
 
 /// The codes of this file.

@@ -11,13 +11,13 @@ use std::time::Duration;
 #[derive(Clone, clap::Args)]
 #[command(next_help_heading = "Cluster")]
 pub struct Access {
-    /// Look at the plugins of this namespace alone; those of all namespaces if it is not given
+    /// Look at the plugins of this namespace alone, not at those of all
     #[arg(short, long)]
     pub namespace: Option<String>,
-    /// The context of the kubeconfig; its current one if it is not given
+    /// Use this context of the kubeconfig instead of its current one
     #[arg(long)]
     pub context: Option<String>,
-    /// The kubeconfig; $KUBECONFIG or ~/.kube/config if it is not given
+    /// Use this kubeconfig instead of $KUBECONFIG or ~/.kube/config
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
 }

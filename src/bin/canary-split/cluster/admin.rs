@@ -1,4 +1,4 @@
-//! Envoy's admin interface in a gateway pod, through a port-forward, as istioctl does: how many requests each cluster has got.
+//! Envoy's admin interface in a gateway pod, through a port-forward, as istioctl does.
 
 use super::refusal;
 use http_body_util::{BodyExt, Empty};
@@ -22,6 +22,16 @@ pub struct Unknown(pub String);
 
 /// What arrived.
 pub async fn arrived(client: &Client, namespace: &str, pod: &str) -> Result<Arrived, Unknown> {
+    let body = ask(client, namespace, pod, "/clusters?format=json").await?;
+    read(&body).map_err(|why| silent(namespace, pod, &why))
+}
+
+fn silent(namespace: &str, pod: &str, why: &str) -> Unknown {
+    Unknown(format!("port-forward to {namespace}/{pod}, port {PORT}: {why}"))
+}
+
+/// What Envoy answers.
+pub async fn ask(client: &Client, namespace: &str, pod: &str, path: &str) -> Result<Bytes, Unknown> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let mut forwarder = pods.portforward(pod, &[PORT]).await.map_err(|error| match &error {
         Error::UpgradeConnection(kube::client::UpgradeConnectionError::ProtocolSwitch(status))
@@ -31,11 +41,11 @@ pub async fn arrived(client: &Client, namespace: &str, pod: &str) -> Result<Arri
         }
         error => Unknown(format!("port-forward to {namespace}/{pod}: {}", refusal::innermost(error))),
     })?;
-    let silent = |why: String| Unknown(format!("port-forward to {namespace}/{pod}, port {PORT}: {why}"));
-    let stream = forwarder.take_stream(PORT).ok_or_else(|| silent("no stream".to_owned()))?;
-    let body = get(TokioIo::new(stream), "/clusters?format=json").await.map_err(silent)?;
+    let silent = |why: &str| silent(namespace, pod, why);
+    let stream = forwarder.take_stream(PORT).ok_or_else(|| silent("no stream"))?;
+    let body = get(TokioIo::new(stream), path).await.map_err(|why| silent(&why))?;
     forwarder.abort();
-    read(&body).map_err(silent)
+    Ok(body)
 }
 
 async fn get(stream: TokioIo<tokio::io::DuplexStream>, path: &str) -> Result<Bytes, String> {

@@ -193,3 +193,215 @@ pub fn is_astray(rule: &RuleReading, subset: &SubsetReading) -> bool {
 fn plural(count: u64) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CODES, findings};
+    use crate::cluster::inventory::Inventory;
+    use crate::cluster::look::{Look, Silence};
+    use crate::cluster::looks::Looks;
+    use crate::cluster::reading;
+    use crate::cluster::statistics::Statistics;
+    use crate::world::World;
+    use canary_split::config::fingerprint;
+    use canary_split::rollout::ramp::Second;
+    use serde_json::{Value, json};
+    use std::collections::{BTreeSet, HashMap};
+
+    const GATEWAY: &str = "istio-ingressgateway";
+
+    /// What a gateway says and gets between two looks; the defaults are well.
+    #[derive(Clone)]
+    struct Says {
+        weights: (u32, u32),
+        has_filter: bool,
+        is_current: bool,
+        faults: u32,
+        state: Option<&'static str>,
+        rejected: u32,
+        tripped: u32,
+        /// Of 1000 requests: decided for v2, arrived at v2.
+        v2: (u32, u64),
+        silent: Option<&'static str>,
+    }
+
+    const WELL: Says = Says {
+        weights: (80, 20),
+        has_filter: true,
+        is_current: true,
+        faults: 0,
+        state: None,
+        rejected: 0,
+        tripped: 0,
+        v2: (200, 200),
+        silent: None,
+    };
+
+    fn config() -> Value {
+        json!({"rules": [{"name": "shop", "hosts": ["shop.example.com"], "guard": {},
+            "split": [{"subset": "v1", "weight": 80}, {"subset": "v2", "weight": 20}]}]})
+    }
+
+    fn pod(namespace: &str, name: &str, labels: Value, arguments: Value, is_ready: bool) -> Value {
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": namespace, "name": name, "labels": labels},
+            "spec": {"containers": [{"name": "main", "args": arguments}]},
+            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": if is_ready { "True" } else { "False" }}]}})
+    }
+
+    fn objects(gateways: usize, is_v2_ready: bool) -> Vec<Value> {
+        let route = |subset: &str| json!([{"destination": {"host": "shop", "subset": subset}}]);
+        let mut objects = vec![
+            json!({"apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
+                "metadata": {"namespace": "istio-system", "name": "canary-split"},
+                "spec": {"selector": {"matchLabels": {"istio": "ingressgateway"}}, "pluginConfig": config()}}),
+            json!({"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"namespace": "shop", "name": "shop"},
+                "spec": {"hosts": ["shop.example.com"], "gateways": ["shop"], "http": [
+                    {"match": [{"headers": {"x-canary-subset": {"exact": "v2"}}}], "route": route("v2")}, {"route": route("v1")}]}}),
+            json!({"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": {"namespace": "shop", "name": "shop"},
+                "spec": {"host": "shop", "subsets": [
+                    {"name": "v1", "labels": {"version": "v1"}}, {"name": "v2", "labels": {"version": "v2"}}]}}),
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": "shop", "name": "shop"},
+                "spec": {"selector": {"app": "shop"}, "ports": [{"port": 80}]}}),
+            pod("shop", "shop-v1", json!({"app": "shop", "version": "v1"}), json!([]), true),
+            pod("shop", "shop-v2", json!({"app": "shop", "version": "v2"}), json!([]), is_v2_ready),
+        ];
+        objects.extend((1..=gateways).map(|number| {
+            let labels = json!({"istio": "ingressgateway"});
+            pod("istio-system", &format!("{GATEWAY}-{number}"), labels, json!(["proxy", "router"]), true)
+        }));
+        objects
+    }
+
+    fn look(says: &Says, requests: u32) -> Result<Look, Silence> {
+        if let Some(why) = says.silent {
+            return Err(Silence::Silent(why.to_owned()));
+        }
+        let print = if says.is_current { fingerprint::of_text(config().to_string().as_bytes()) } else { 7 };
+        let of = |share: u32| share * requests / 1000;
+        let (v1, v2) = (of(1000 - says.v2.0), of(says.v2.0));
+        let mut text = String::new();
+        if says.has_filter {
+            text = format!(
+                "canary_config_rules{{state=\"active\"}} 1\n\
+                 canary_config_fingerprint{{plugin=\"istio-system.canary-split~x\"}} {print}\n\
+                 canary_config_faults{{plugin=\"istio-system.canary-split~x\"}} {}\n\
+                 canary_config_weight{{rule=\"shop\",subset=\"v1\"}} {}\n\
+                 canary_config_weight{{rule=\"shop\",subset=\"v2\"}} {}\n\
+                 canary_tripped{{rule=\"shop\",subset=\"v2\"}} {}\n\
+                 canary_requests_total{{rule=\"shop\",subset=\"v1\",source=\"fresh\"}} {v1}\n\
+                 canary_requests_total{{rule=\"shop\",subset=\"v2\",source=\"fresh\"}} {v2}\n\
+                 envoy_http_rds_update_rejected{{}} {}\n",
+                says.faults, says.weights.0, says.weights.1, says.tripped, says.rejected,
+            );
+            if let Some(state) = says.state {
+                text += &format!("canary_rule_fault{{rule=\"shop\",state=\"{state}\"}} 1\n");
+            }
+        }
+        let cluster = |subset: &str| format!("outbound|80|{subset}|shop.shop.svc.cluster.local");
+        let (all, to_v2) = (u64::from(requests), says.v2.1 * u64::from(requests) / 1000);
+        let arrived = HashMap::from([(cluster("v1"), all - to_v2), (cluster("v2"), to_v2)]);
+        Ok(Look { statistics: Statistics::read(&text), arrived: Some(arrived), unknown: None })
+    }
+
+    /// The findings about these gateways, as `CODE: MESSAGE`.
+    fn found(gateways: &[Says], is_v2_ready: bool) -> Vec<String> {
+        let inventory = Inventory::of(objects(gateways.len(), is_v2_ready));
+        let looks = |requests| -> Looks {
+            let pods = (1..).zip(gateways);
+            pods.map(|(number, says)| (format!("istio-system/{GATEWAY}-{number}"), look(says, requests))).collect()
+        };
+        let world = World::of(&inventory.objects);
+        let reading = reading::read(&world, &inventory, &looks(1000), &looks(3000), Second(0));
+        let all = findings(&world, &inventory, &reading);
+        all.iter().map(|finding| format!("{}: {}", finding.code.name, finding.message)).collect()
+    }
+
+    #[test]
+    fn what_the_gateways_say_is_found_under_its_code_and_nothing_else_is() {
+        let silent = Says { silent: Some("statistics at 15090: 503 no healthy upstream"), ..WELL };
+        let table: Vec<(Vec<Says>, bool, Vec<&str>)> = vec![
+            (vec![WELL, WELL], true, vec![]),
+            (
+                vec![silent, WELL],
+                true,
+                vec![
+                    "gateway-silent: gateway pod istio-system/istio-ingressgateway-1 does not answer: statistics at 15090: 503 no healthy upstream",
+                ],
+            ),
+            (
+                vec![],
+                true,
+                vec!["no-gateway-pod: WasmPlugin istio-system/canary-split is on none of the 2 pods that are read"],
+            ),
+            (
+                vec![Says { has_filter: false, v2: (200, 200), ..WELL }, WELL],
+                true,
+                vec!["filter-missing: gateway pod istio-system/istio-ingressgateway-1 does not run the filter"],
+            ),
+            (
+                vec![Says { is_current: false, ..WELL }],
+                true,
+                vec![
+                    "config-behind: gateway pod istio-system/istio-ingressgateway-1 does not have the config of WasmPlugin istio-system/canary-split",
+                ],
+            ),
+            (
+                vec![Says { faults: 1, state: Some("last_good"), ..WELL }],
+                true,
+                vec![
+                    "config-faults: gateway pod istio-system/istio-ingressgateway-1: the config of WasmPlugin istio-system/canary-split has 1 fault",
+                    "config-faults: rule shop has a fault; its last good version is in force",
+                ],
+            ),
+            (
+                vec![Says { state: Some("off"), ..WELL }, Says { state: Some("last_good"), ..WELL }],
+                true,
+                vec!["config-faults: rule shop has a fault and is off"],
+            ),
+            (
+                vec![Says { rejected: 2, ..WELL }],
+                true,
+                vec!["push-rejected: gateway pod istio-system/istio-ingressgateway-1 has rejected 2 pushes"],
+            ),
+            (
+                vec![WELL, Says { weights: (100, 0), ..WELL }],
+                true,
+                vec![
+                    "weights-differ: rule shop: the weight of v1 in force is 80 on istio-ingressgateway-1, 100 on istio-ingressgateway-2",
+                    "weights-differ: rule shop: the weight of v2 in force is 20 on istio-ingressgateway-1, 0 on istio-ingressgateway-2",
+                ],
+            ),
+            (
+                vec![Says { v2: (200, 370), ..WELL }],
+                true,
+                vec![
+                    "arrived-off-decided: rule shop: 63.0 % of the requests arrived at v1, 80.0 % were decided for it",
+                    "arrived-off-decided: rule shop: 37.0 % of the requests arrived at v2, 20.0 % were decided for it",
+                ],
+            ),
+            (vec![Says { v2: (200, 215), ..WELL }], true, vec![]),
+            (
+                vec![Says { weights: (100, 0), tripped: 1, ..WELL }],
+                true,
+                vec!["canary-tripped: rule shop: the guard has taken v2 out"],
+            ),
+            (vec![WELL], false, vec!["no-ready-pod: rule shop: v2 has a weight and no ready pod"]),
+            (vec![Says { weights: (100, 0), v2: (0, 0), ..WELL }], false, vec![]),
+        ];
+        let (mut seen, mut said) = (BTreeSet::new(), BTreeSet::new());
+        for (gateways, is_v2_ready, expected) in table {
+            let found = found(&gateways, is_v2_ready);
+            assert_eq!(found, expected);
+            seen.extend(found.iter().filter_map(|line| line.split(':').next().map(str::to_owned)));
+            said.extend(found);
+        }
+        // The messages that the document shows are real ones.
+        let document = include_str!("../../../../docs/CHECKS.md");
+        for code in CODES {
+            let (_, section) = document.split_once(&format!("\n## {}\n\n> ", code.name)).unwrap();
+            let shown = format!("{}: {}", code.name, section.lines().next().unwrap());
+            assert!(said.contains(&shown), "{shown}");
+        }
+        assert_eq!(seen, CODES.iter().map(|code| code.name.to_owned()).collect());
+    }
+}

@@ -75,6 +75,17 @@ impl Inventory {
         Ok(inventory)
     }
 
+    /// What an API server with these objects has.
+    #[cfg(test)]
+    pub fn of(objects: Vec<Value>) -> Inventory {
+        let pods = objects.iter().filter(|object| object["kind"] == "Pod").map(Pod::of).collect();
+        let (objects_of, notes, versions, managers) =
+            (Objects::default(), Vec::new(), Versions::default(), HashMap::new());
+        let mut inventory = Inventory { objects: objects_of, pods, notes, versions, managers };
+        inventory.add(objects);
+        inventory
+    }
+
     /// Who writes an object besides its users.
     pub fn manager(&self, object: &Object) -> Option<Manager> {
         self.managers.get(&object.title()).copied()

@@ -43,6 +43,7 @@ pub const OTHERS: [Kind; 8] = [
 const PAGE: usize = 500;
 
 /// The versions that the API server prefers, by group.
+#[derive(Default)]
 pub struct Versions(HashMap<String, String>);
 
 impl Versions {

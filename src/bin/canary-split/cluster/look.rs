@@ -11,7 +11,7 @@ use std::time::Duration;
 /// How long a pod has for its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The port at which each of Istio's proxies shows Prometheus its statistics, and which of them are asked for.
-const STATISTICS: &str = "15090/proxy/stats/prometheus?filter=%5Ewasmcustom%5C.%7Cupdate_rejected%7Cconfig_fail";
+const STATISTICS: &str = "15090/proxy/stats/prometheus?filter=%5Ewasmcustom%5C.%7Cupdate_rejected";
 
 /// What a pod has said.
 #[derive(Debug)]

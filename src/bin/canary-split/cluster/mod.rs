@@ -18,4 +18,5 @@ pub mod pods;
 pub mod reading;
 pub mod refusal;
 pub mod rollout;
+pub mod routes;
 pub mod statistics;

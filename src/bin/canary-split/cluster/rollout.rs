@@ -1,16 +1,19 @@
 //! Waiting until every gateway pod has a config.
 
+use super::admin::Unknown;
 use super::inventory::Inventory;
 use super::kinds::{self, PODS};
 use super::look::{self, Question, Silence};
 use super::pods::{self, Pod};
 use super::reading::FINGERPRINT;
 use super::refusal;
+use super::routes;
 use crate::input::manifest::PluginConfig;
 use crate::world::plugin::Plugin;
 use canary_split::config::fingerprint;
 use indicatif::{ProgressBar, ProgressStyle};
 use kube::Client;
+use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// Between two questions: a gateway tells only when it is asked.
@@ -61,6 +64,34 @@ pub async fn wait(
             pods = pods::of_plugin(&plugin, &all).into_iter().cloned().collect();
             listed = Instant::now();
         }
+    }
+}
+
+/// Waits until every gateway pod of a plugin has the routes of a VirtualService as it is now.
+pub async fn wait_for_routes(
+    client: &Client,
+    inventory: &Inventory,
+    config: &PluginConfig,
+    object: &Value,
+    timeout: Duration,
+) -> Result<Reached, Unknown> {
+    let plugin = Plugin::new(config.clone());
+    let header = plugin.header.clone().unwrap_or_default();
+    let wanted = routes::of_virtual_service(object, &header);
+    let pods = pods::of_plugin(&plugin, &inventory.pods);
+    let begun = Instant::now();
+    loop {
+        let mut behind = Vec::new();
+        let asked = pods.iter().map(|pod| routes::of_gateway(client, pod, object, &header));
+        for (pod, asked) in pods.iter().zip(futures::future::join_all(asked).await) {
+            if asked?.is_some_and(|asked| asked != wanted) {
+                behind.push(format!("{} has other routes", pod.title()));
+            }
+        }
+        if behind.is_empty() || begun.elapsed() >= timeout {
+            return Ok(Reached { current: pods.len() - behind.len(), total: pods.len(), behind });
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -73,8 +73,7 @@ impl Statistics {
     pub fn rejected(&self) -> Option<f64> {
         let is_it = |sample: &&Sample| {
             sample.name.ends_with("update_rejected")
-                && ["rds", "extension_config_discovery"].iter().any(|kind| sample.name.contains(kind))
-                || sample.name.ends_with("config_fail") && sample.name.contains("extension_config_discovery")
+                && ["http_rds_", "extension_config_discovery"].iter().any(|kind| sample.name.contains(kind))
         };
         let all: Vec<f64> = self.0.iter().filter(is_it).map(|sample| sample.value).collect();
         (!all.is_empty()).then(|| all.iter().sum())
@@ -195,7 +194,9 @@ plugin___istio_system_canary_split_2___canary_config_fingerprint{} 7
     fn rejected_pushes_are_those_of_routes_and_extensions() {
         for (line, expected) in [
             (r#"envoy_http_rds_update_rejected{rds_route_config="http.80"} 2"#, Some(2.0)),
-            (r#"envoy_extension_config_discovery_http_filter_x_config_fail{} 1"#, Some(1.0)),
+            (r#"envoy_extension_config_discovery_http_filter_x_update_rejected{} 1"#, Some(1.0)),
+            // Envoy counts a rejected extension there too.
+            (r#"envoy_extension_config_discovery_http_filter_x_config_fail{} 1"#, None),
             (r#"envoy_cluster_manager_cds_update_rejected{} 3"#, None),
             (r#"envoy_listener_manager_lds_update_rejected{} 3"#, None),
         ] {

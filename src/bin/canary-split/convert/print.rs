@@ -4,6 +4,7 @@ use super::result::Converted;
 use super::rule::Target;
 use super::sticky::Sticky;
 use crate::report::finding::Finding;
+use crate::report::wrap::wrapped;
 use std::io::{self, Write};
 
 /// All that is said besides the objects.
@@ -66,7 +67,7 @@ impl Said<'_> {
         if !self.converted.notes.is_empty() {
             writeln!(out)?;
         }
-        self.converted.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
+        self.converted.notes.iter().try_for_each(|note| writeln!(out, "{}", wrapped("note: ", note)))?;
         if !self.converted.services.is_empty() {
             writeln!(out)?;
             self.findings.iter().try_for_each(|finding| finding.print(out, is_colourful))?;

@@ -29,11 +29,11 @@ use std::path::PathBuf;
 /// What to compare.
 #[derive(clap::Args)]
 pub struct Options {
-    /// What is in force: a file or folder with the WasmPlugin, a bare pluginConfig, or `-` for the standard input
+    /// Give what is in force: a file or folder with the WasmPlugin, a bare pluginConfig, or - for the standard input
     old: PathBuf,
-    /// What shall be
+    /// Give what shall be, in the same way
     new: PathBuf,
-    /// The moment at which they are compared, as in 2026-12-01T09:00:00Z; the clock's if it is not given
+    /// Compare them as they are at this time, as in 2026-12-01T09:00:00Z, instead of the clock's
     #[arg(long, value_name = "TIME", value_parser = time::read)]
     now: Option<Second>,
 }

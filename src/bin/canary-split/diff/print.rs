@@ -6,6 +6,7 @@ use super::note::Note;
 use super::rule::{Change, Owned, RuleDiff, VisitorsDiff};
 use crate::report::bars::{cells, painted};
 use crate::report::share::Share;
+use crate::report::wrap::wrapped;
 use std::io::{self, Write};
 
 /// How many characters wide the picture is.
@@ -49,9 +50,9 @@ fn suffix(change: Change) -> &'static str {
 
 fn print_notes(notes: &[Note], indent: &str, out: &mut impl Write) -> io::Result<()> {
     for note in notes {
-        writeln!(out, "{indent}note: {}", note.text)?;
+        writeln!(out, "{}", wrapped(&format!("{indent}note: "), &note.text))?;
         if let Some(help) = &note.help {
-            writeln!(out, "{indent}help: {help}")?;
+            writeln!(out, "{}", wrapped(&format!("{indent}help: "), help))?;
         }
     }
     Ok(())

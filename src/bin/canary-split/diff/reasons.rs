@@ -11,7 +11,7 @@ pub fn reasons(old: &Layout, new: &Layout, carried: &Carried) -> Vec<Note> {
     match carried {
         Carried::Nothing | Carried::Subset => Vec::new(),
         Carried::Anew { why } => {
-            let note = Note::new("anew", format!("everyone is drawn anew, because {why}"));
+            let note = Note::new("anew", format!("everyone is drawn again, because {why}"));
             let left = moved(&old.moves(new, &Carried::Draw));
             let help = || format!("leave that as it was: {left} would move, so {} move needlessly", now - left);
             vec![if left < now { note.help(help()) } else { note }]
@@ -61,7 +61,7 @@ fn places(old: &Layout, new: &Layout) -> Note {
     let is = |names: &[&str]| if names.len() == 1 { "is" } else { "are" };
     let what = match displaced.as_slice() {
         _ if has_same_order && inserted.is_empty() => {
-            format!("{} {} taken out of the middle of the list", gone.join(", "), is(&gone))
+            format!("{} {} removed from the middle of the list", gone.join(", "), is(&gone))
         }
         _ if has_same_order && gone.is_empty() => {
             format!("{} {} put before the end of the list", inserted.join(", "), is(&inserted))
@@ -70,7 +70,7 @@ fn places(old: &Layout, new: &Layout) -> Note {
         [] => format!("{} {} where {} was in the list", inserted.join(", "), is(&inserted), gone.join(", ")),
         names => format!("{} {} elsewhere in the list than before", names.join(", "), is(names)),
     };
-    Note::new("places", format!("{what}: a canary is told by its place, and its visitors are whoever is drawn there"))
+    Note::new("places", format!("{what}: a canary is told by its place, and its visitors are those drawn there"))
 }
 
 /// A canary shrinks while another one grows.

@@ -13,7 +13,7 @@ pub fn notes(old: &Rule, new: &Rule) -> Vec<Note> {
     match (&old.remember, &new.remember) {
         (None, None) => {}
         (None, Some(new)) => notes.push(note(format!(
-            "remember is new: from now on whoever matches stays, {}",
+            "remember is new: from now on everybody who matches stays, {}",
             if new.cookie.ttl == 0 {
                 "until the browser closes".to_owned()
             } else {
@@ -67,13 +67,16 @@ fn between(old: &Rule, new: &Rule, before: &Remember, after: &Remember, notes: &
             _ => "the seal of the config is another one".to_owned(),
         };
         notes.push(
-            note(format!("whoever was remembered is forgotten, because {why}"))
+            note(format!("everybody who was remembered is forgotten, because {why}"))
                 .help("they match again, or go by the next rule; give testers the link once more"),
         );
         return;
     }
     if is.ttl > 0 && (was.ttl == 0 || is.ttl < was.ttl) {
-        notes.push(note(format!("the ttl is shorter: whoever was remembered more than {} s ago is forgotten", is.ttl)));
+        notes.push(note(format!(
+            "the ttl is shorter: everybody who was remembered more than {} s ago is forgotten",
+            is.ttl
+        )));
     }
     if path(was) != path(is) || attribute(was, "Domain") != attribute(is, "Domain") {
         let text = "its path or domain is another: old ones count where they are sent, and elsewhere their visitors match again";

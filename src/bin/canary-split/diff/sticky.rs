@@ -114,8 +114,9 @@ fn by_cookie_and_key(before: &Sticky, after: &Sticky, is_kept: bool, notes: &mut
         keys => keys.iter().map(key).collect::<Vec<_>>().join(", "),
     };
     notes.push(
-        Note::new("keys", format!("the keys have changed from {} to {}", list(&before.keys), list(&after.keys)))
-            .help("whoever brings another key first than before is drawn anew by it; append new keys at the end"),
+        Note::new("keys", format!("the keys have changed from {} to {}", list(&before.keys), list(&after.keys))).help(
+            "a visitor who brings another key first than before is drawn again by it; append new keys at the end",
+        ),
     );
     let common: Vec<Key> =
         before.keys.iter().zip(&after.keys).take_while(|(old, new)| old == new).map(|(old, _)| old.clone()).collect();
@@ -187,7 +188,7 @@ fn cookie_notes(before: &Sticky, after: &Sticky, notes: &mut Vec<Note>) {
             if covers(was, is) {
                 format!("{what}: old ones are sent there too and count until they are {renewed}")
             } else if covers(is, was) {
-                format!("{what}: under {was} the old one comes first and wins; elsewhere visitors are drawn anew, so that one can see two subsets until the old one has expired")
+                format!("{what}: under {was} the old one comes first and wins; elsewhere visitors are drawn again, so that one can see two subsets until the old one has expired")
             } else {
                 format!("{what}: no old one is sent there")
             },
@@ -201,7 +202,7 @@ fn cookie_notes(before: &Sticky, after: &Sticky, notes: &mut Vec<Note>) {
         notes.push(Note::new(
             "cookieDomain",
             format!(
-                "the domain of cookie {} is {} instead of {}: where old ones are sent they stay beside the new and, being older, win until they expire; on other hosts visitors are drawn for themselves",
+                "the domain of cookie {} is {} instead of {}: where old ones are sent they stay next to the new and, being older, win until they expire; on other hosts visitors are drawn for themselves",
                 old.name,
                 shown(&is),
                 shown(&was),
@@ -228,7 +229,7 @@ fn cookie_notes(before: &Sticky, after: &Sticky, notes: &mut Vec<Note>) {
     if old.secure == Secure::Always && new.secure != Secure::Always {
         notes.push(Note::new(
             "cookieSecure",
-            "over http a browser neither sends nor replaces a cookie that is Secure: its visitors are drawn anew there",
+            "over http a browser neither sends nor replaces a cookie that is Secure: its visitors are drawn again there",
         ));
     }
     if old.draw != new.draw && new.draw == FirstDraw::Client {
@@ -265,16 +266,19 @@ fn kept_notes(old: &WeightedSubsets, new: &WeightedSubsets, notes: &mut Vec<Note
         subsets.weights.get(at).copied()
     };
     if old.split != new.split {
-        notes.push(Note::new("keep", "keep: whoever has been here before stays; the new weights are for new visitors"));
+        notes.push(Note::new(
+            "keep",
+            "keep: visitors who have been here before stay; the new weights are for new visitors",
+        ));
     }
     for name in old.subsets.iter().map(|subset| &*subset.name) {
         match (weight(old, name), weight(new, name)) {
             (_, None) => notes.push(Note::new(
                 "evict",
-                format!("{name} is gone: whoever is kept there goes where the draw says; more or fewer than counted here if its weight was another one before"),
+                format!("{name} is gone: visitors who are kept there go where the draw says; more or fewer than counted here if its weight was another one before"),
             )),
             (Some(1..), Some(0)) => notes.push(
-                Note::new("drain", format!("{name} drains: who is there stays, nobody comes"))
+                Note::new("drain", format!("{name} drains: visitors who are there stay, nobody comes"))
                     .help(format!("to have everybody leave it at once, take {name} out of the split or change to rebalance")),
             ),
             _ => {}

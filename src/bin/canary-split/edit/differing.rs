@@ -3,7 +3,6 @@
 use similar::TextDiff;
 
 /// The lines that differ, with three around them; nothing if none does.
-#[cfg_attr(not(test), expect(dead_code, reason = "the end of a canary needs it"))]
 pub fn unified(name: &str, old: &str, new: &str) -> String {
     let diff = TextDiff::from_lines(old, new);
     diff.unified_diff().context_radius(3).header(name, name).to_string()

@@ -1,5 +1,6 @@
 //! What is decided about a request, and why.
 
+use super::cookie::Decoded;
 use super::draw::{Candidate, Ignored};
 use super::passed::{Passed, Place};
 use super::routed::Routed;
@@ -45,6 +46,12 @@ pub struct Explanation {
     /// Where the request goes then; of a cluster alone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<Routed>,
+    /// What the visitor's cookie for this rule says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cookies: Vec<Decoded>,
+    /// What else is to be known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What does not count.
     pub ignored: Vec<Ignored>,
     /// What is wrong with the config.

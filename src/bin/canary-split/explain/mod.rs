@@ -1,6 +1,7 @@
 //! `explain`: what the filter decides about a request, and why.
 
 mod claims;
+mod cookie;
 mod draw;
 mod explanation;
 mod passed;
@@ -14,7 +15,7 @@ mod url;
 
 use crate::cluster::access::Access;
 use crate::cluster::inventory::{Extent, Inventory};
-use crate::input::choice::{Given, choose, read};
+use crate::input::choice::{Given, choose, read, shown};
 use crate::input::manifest::PluginConfig;
 use crate::input::time;
 use crate::input::unreadable;
@@ -34,6 +35,7 @@ use canary_split::split::Draw;
 use canary_split::subset::Subset;
 use canary_split::visitor::cookie::Minutes;
 use canary_split::visitor::new_cookie::NewCookie;
+use cookie::Decoded;
 use draw::Chance;
 use explanation::{Explanation, SetCookie, Written};
 use request::{Seen, Spelled};
@@ -46,45 +48,34 @@ use std::path::PathBuf;
 /// What to explain.
 #[derive(clap::Args)]
 pub struct Options {
-    /// A file or folder with the WasmPlugin, a bare pluginConfig, or `-` for the standard input; the cluster if it is not given
-    #[arg(long, value_name = "FILE")]
+    /// Read this file or folder with the WasmPlugin, a bare pluginConfig, or - for the standard input, instead of the cluster
+    #[arg(short = 'f', long, value_name = "FILE", help_heading = "Where")]
     config: Option<PathBuf>,
-    /// The WasmPlugin, if there are several: NAME or NAMESPACE/NAME
-    #[arg(long, value_name = "NAME")]
+    /// Choose the WasmPlugin, if there are several: NAME or NAMESPACE/NAME
+    #[arg(long, value_name = "NAME", help_heading = "Where")]
     plugin: Option<String>,
-    /// The draw where it is left to chance, in hex; without it the shares are printed
+    /// Use this draw where it is left to chance, in hex; without it the shares are printed
     #[arg(long, value_name = "HEX8", value_parser = read_draw)]
     draw: Option<Draw>,
-    /// The time, as in 2026-12-01T09:00:00Z or in seconds since 1970; the clock's if it is not given
+    /// Use this time instead of the clock's, as in 2026-12-01T09:00:00Z or in seconds since 1970
     #[arg(long, value_name = "TIME", value_parser = time::read)]
     now: Option<Second>,
     /// Show seals and what headers, cookies, query parameters and claims are compared with, instead of ***
     #[arg(long)]
     show_secrets: bool,
     #[command(flatten)]
-    access: Access,
-    #[command(flatten)]
     request: Spelled,
+    #[command(flatten)]
+    access: Access,
 }
 
 /// Prints what is decided; the exit code.
 pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
+    if let Some(cookies) = options.request.cookies()? {
+        return decode(&cookies, options, output, out);
+    }
     let mut request = options.request.read()?;
-    let (written, given, inventory) = match &options.config {
-        Some(path) => {
-            let given = read(path)?;
-            let written = choose(&path.display().to_string(), &given.configs, options.plugin.as_deref())
-                .inspect_err(|_| unreadable::warn(&given.unreadable))?;
-            (written, given, None)
-        }
-        None => {
-            let namespace = options.access.namespace.as_deref();
-            let inventory =
-                options.access.run(|client| async move { Inventory::read(&client, namespace, Extent::All).await })?;
-            let configs: Vec<_> = inventory.objects.configs().collect();
-            (choose("the cluster", &configs, options.plugin.as_deref())?, Given::default(), Some(inventory))
-        }
-    };
+    let (written, given, inventory) = configured(options)?;
     let evaluation = State::default().evaluate(written.json().as_bytes());
     let (mut explanation, decided) = explain(&evaluation.config, &written, &mut request, options);
     if let Some(inventory) = &inventory {
@@ -110,6 +101,48 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
     fault::warn(&explanation.faults);
     unreadable::warn(&explanation.unreadable);
     Ok(if explanation.unreadable.is_empty() { u8::from(!explanation.faults.is_empty()) } else { 2 })
+}
+
+/// The config that is asked, what could not be read next to it, and the cluster that it is from.
+fn configured(options: &Options) -> Result<(PluginConfig, Given, Option<Inventory>), String> {
+    match &options.config {
+        Some(path) => {
+            let given = read(path)?;
+            let written = choose(&shown(path), &given.configs, options.plugin.as_deref())
+                .inspect_err(|_| unreadable::warn(&given.unreadable))?;
+            Ok((written, given, None))
+        }
+        None => {
+            let namespace = options.access.namespace.as_deref();
+            let inventory =
+                options.access.run(|client| async move { Inventory::read(&client, namespace, Extent::All).await })?;
+            let configs: Vec<_> = inventory.objects.configs().collect();
+            Ok((choose("the cluster", &configs, options.plugin.as_deref())?, Given::default(), Some(inventory)))
+        }
+    }
+}
+
+/// Prints what cookies say; the exit code.
+fn decode(cookies: &[cookie::Given], options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
+    let now = time::or_clock(options.now);
+    let (written, given, _) = configured(options)?;
+    let evaluation = State::default().evaluate(written.json().as_bytes());
+    let decoded: Vec<Decoded> = cookies.iter().map(|cookie| cookie.decode(&evaluation.config, now)).collect();
+    let faults = FaultAt::all(&written, &evaluation.faults);
+    let done = match output {
+        Output::Json => writeln!(out, "{:#}", serde_json::json!({"file": written.source.name, "cookies": decoded})),
+        Output::Text { .. } => decoded.iter().enumerate().try_for_each(|(number, cookie)| {
+            if number > 0 {
+                writeln!(out)?;
+            }
+            cookie.print(&written.source.name, out)
+        }),
+    };
+    done.map_err(|error| error.to_string())?;
+    fault::warn(&faults);
+    unreadable::warn(&given.unreadable);
+    let is_all_read = decoded.iter().all(|cookie| !cookie.rules.is_empty());
+    Ok(if given.unreadable.is_empty() { u8::from(!faults.is_empty() || !is_all_read) } else { 2 })
 }
 
 fn explain(
@@ -145,10 +178,19 @@ fn explain(
         forgotten: forgotten.into_iter().map(|cookie| set_cookie(cookie, false)).collect(),
         response_header: None,
         routes: Vec::new(),
+        cookies: Vec::new(),
+        notes: Vec::new(),
         ignored: Vec::new(),
         faults: Vec::new(),
         unreadable: Vec::new(),
     };
+    if !request.missed_claims.is_empty() {
+        let claims: Vec<&str> = request.missed_claims.iter().map(String::as_str).collect();
+        let claims = claims.join(", ");
+        explanation.notes.push(format!(
+            "the claim {claims} is read and none is given: this is a request without a token; --claims adds one"
+        ));
+    }
     let Some(decision) = decision else { return (explanation, vec![None]) };
     let (draw, from) = draw::origin(&decision, chance.get(), request);
     let is_open = chance.get() == Chance::Open;
@@ -179,6 +221,16 @@ fn explain(
     explanation.draw = draw.map(|draw| format!("{:08x}", draw.0));
     explanation.from = Some(from);
     explanation.ignored = draw::ignored(&decision, request, now);
+    if let Some((own, _)) = decision.rule.cookie() {
+        let line = request.values("cookie").next().unwrap_or_default();
+        let given =
+            cookie::Given::of_line(line).into_iter().filter(|given| given.name.as_deref() == Some(own.name.as_bytes()));
+        let decoded = given.map(|given| given.decode(config, second)).filter(|cookie| cookie.draw.is_some());
+        explanation.cookies = decoded.collect();
+        for cookie in &mut explanation.cookies {
+            cookie.rules.retain(|reading| reading.rule == decision.rule.name);
+        }
+    }
     explanation.set_cookie = decision.cookie.map(|cookie| set_cookie(cookie, is_open));
     (explanation, decided)
 }

@@ -3,6 +3,7 @@
 use super::explanation::{Explanation, Written};
 use super::passed::{Place, Reason};
 use super::routed::{Arrival, Routed};
+use crate::report::wrap::wrapped;
 use std::io::{self, Write};
 
 /// Prints the rules in their order, then what the one that holds decides.
@@ -26,7 +27,7 @@ pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
     }
     if let (Some(ramp), Some(weights)) = (&explanation.ramp, &explanation.weights) {
         writeln!(out, "weights   {weights}")?;
-        writeln!(out, "ramp      {}", ramp.text)?;
+        writeln!(out, "{}", wrapped("ramp      ", &ramp.text))?;
     }
     if let Some(from) = &explanation.from {
         match &explanation.draw {
@@ -58,8 +59,14 @@ pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
     if let Some(header) = &explanation.response_header {
         print_header("response", header, out)?;
     }
+    for reading in explanation.cookies.iter().flat_map(|cookie| &cookie.rules) {
+        writeln!(out, "{}", wrapped("cookie    ", &reading.sentence()))?;
+    }
+    for note in &explanation.notes {
+        writeln!(out, "{}", wrapped("note      ", note))?;
+    }
     for ignored in &explanation.ignored {
-        writeln!(out, "ignored   {}: {}", ignored.what, ignored.why)?;
+        writeln!(out, "{}", wrapped("ignored   ", &format!("{}: {}", ignored.what, ignored.why)))?;
     }
     Ok(())
 }

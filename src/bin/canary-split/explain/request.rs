@@ -1,37 +1,58 @@
 //! A request as `curl` spells it → what the filter asks about it.
 
 use super::claims;
+use super::cookie::Given;
 use super::shown::quoted;
 use super::url::Url;
 use canary_split::request::Request;
 use canary_split::request::claim::ClaimPath;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::IpAddr;
 
 /// A request as `curl` spells it. Headers that `curl` adds by itself (`accept`, `user-agent`) are not there unless they are given.
 #[derive(clap::Args)]
 pub struct Spelled {
-    /// A header, as in 'x-user: alice'; 'x-user;' is an empty one, 'x-user:' none
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", allow_hyphen_values = true)]
+    /// Add a header, as in 'x-user: alice'; 'x-user;' is an empty one, 'x-user:' none
+    #[arg(
+        help_heading = "Request",
+        short = 'H',
+        long = "header",
+        value_name = "NAME: VALUE",
+        allow_hyphen_values = true
+    )]
     headers: Vec<OsString>,
-    /// Cookies, as in 'a=1; b=2'
-    #[arg(short = 'b', long = "cookie", value_name = "NAME=VALUE", allow_hyphen_values = true)]
+    /// Add cookies, as in 'a=1; b=2'; without a URL they are decoded
+    #[arg(
+        help_heading = "Request",
+        short = 'b',
+        long = "cookie",
+        value_name = "NAME=VALUE",
+        allow_hyphen_values = true
+    )]
     cookies: Vec<OsString>,
-    /// The method
-    #[arg(short = 'X', long = "request", value_name = "METHOD", default_value = "GET")]
+    /// Use this method
+    #[arg(help_heading = "Request", short = 'X', long = "request", value_name = "METHOD", default_value = "GET")]
     method: OsString,
-    /// The user agent
-    #[arg(short = 'A', long = "user-agent", value_name = "AGENT", allow_hyphen_values = true)]
+    /// Add a user agent
+    #[arg(
+        help_heading = "Request",
+        short = 'A',
+        long = "user-agent",
+        value_name = "AGENT",
+        allow_hyphen_values = true
+    )]
     agent: Option<OsString>,
-    /// The client's address, as the gateway trusts it
-    #[arg(long, value_name = "IP")]
+    /// Give the client's address, as the gateway trusts it
+    #[arg(help_heading = "Request", long, value_name = "IP")]
     client_ip: Option<IpAddr>,
-    /// The claims of a token that Istio has verified, as in '{"sub": "alice"}'
-    #[arg(long, value_name = "JSON")]
+    /// Give the claims of a token that Istio has verified, as in '{"sub": "alice"}'
+    #[arg(help_heading = "Request", long, value_name = "JSON")]
     claims: Option<String>,
-    /// Where to; without a scheme it is http
-    url: OsString,
+    /// Name where the request goes to, without a scheme by http; or give a cookie to decode it: NAME=VALUE, or its value
+    #[arg(value_name = "URL", required_unless_present = "cookies")]
+    url: Option<OsString>,
 }
 
 /// A request as the filter sees it.
@@ -41,6 +62,9 @@ pub struct Seen {
     claims: Value,
     /// The claim that was asked for last.
     claim: Option<Vec<u8>>,
+    /// The claims that the filter has asked for, while none was given.
+    pub missed_claims: BTreeSet<String>,
+    has_claims: bool,
     address: Option<String>,
     /// Whether the filter has asked for an address that was not given.
     pub needs_address: bool,
@@ -49,7 +73,7 @@ pub struct Seen {
 impl Spelled {
     /// What the gateway gets.
     pub fn read(&self) -> Result<Seen, String> {
-        let url = Url::parse(self.url.as_encoded_bytes())?;
+        let url = Url::parse(self.url.as_deref().unwrap_or_default().as_encoded_bytes())?;
         let given = self.headers.iter().map(|header| read_header(header.as_encoded_bytes()));
         let given = given.collect::<Result<Vec<_>, _>>()?;
         // A header that is given, or given as none, is what counts.
@@ -72,7 +96,23 @@ impl Spelled {
             return Err(format!("{name}: a line break; no request can have one there"));
         }
         let address = self.client_ip.map(|ip| if ip.is_ipv6() { format!("[{ip}]:0") } else { format!("{ip}:0") });
-        Ok(Seen { headers, claims: self.read_claims()?, claim: None, address, needs_address: false })
+        Ok(Seen {
+            headers,
+            claims: self.read_claims()?,
+            claim: None,
+            missed_claims: BTreeSet::new(),
+            has_claims: self.claims.is_some(),
+            address,
+            needs_address: false,
+        })
+    }
+
+    /// The cookies that are to be decoded, if that is all that is asked for.
+    pub fn cookies(&self) -> Result<Option<Vec<Given>>, String> {
+        match &self.url {
+            Some(url) => Ok(Given::of_word(url.as_encoded_bytes()).map(|cookie| vec![cookie])),
+            None => self.joined_cookies().map(|line| Some(Given::of_line(&line))),
+        }
     }
 
     fn joined_cookies(&self) -> Result<Vec<u8>, String> {
@@ -176,6 +216,9 @@ impl<'c> Request<'c> for Seen {
     }
 
     fn claim(&mut self, path: &'c ClaimPath) -> Option<&[u8]> {
+        if !self.has_claims {
+            self.missed_claims.insert(path.names().collect::<Vec<_>>().join("."));
+        }
         self.claim = self.claim_value(path).and_then(claims::bytes);
         self.claim.as_deref()
     }

@@ -1,5 +1,6 @@
 //! How an explanation shows what is in a request and in a config.
 
+use crate::input::quoted;
 use canary_split::subset::Subset;
 
 /// What the subset header says, without the seal.
@@ -8,15 +9,11 @@ pub fn masked(subset: &Subset) -> String {
     format!("{}{end}", subset.name)
 }
 
-/// A value of a request, in quotes and not longer than a line. Bytes that are not UTF-8 are escaped.
+/// A value of a request, in quotes and not longer than a line; what is beyond visible ASCII by its number.
 pub fn quoted(bytes: &[u8]) -> String {
     const MOST: usize = 100;
-    let (text, more) = match bytes.split_at_checked(MOST) {
-        Some((text, more)) if !more.is_empty() => (text, "…"),
-        _ => (bytes, ""),
-    };
-    match std::str::from_utf8(text) {
-        Ok(text) => format!("{text:?}{more}"),
-        Err(_) => format!("\"{}\"{more}", text.escape_ascii()),
+    match bytes.get(..MOST) {
+        Some(text) if bytes.len() > MOST => format!("{}…", quoted::quoted(text)),
+        _ => quoted::quoted(bytes),
     }
 }

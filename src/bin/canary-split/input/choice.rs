@@ -31,9 +31,14 @@ pub fn read(path: &Path) -> Result<Given, String> {
     }
     let told: Vec<_> = given.unreadable.iter().map(Unreadable::to_string).collect();
     match told.as_slice() {
-        [] => Err(format!("{}: no WasmPlugin of this filter and no pluginConfig", path.display())),
+        [] => Err(format!("{}: no WasmPlugin of this filter and no pluginConfig", shown(path))),
         told => Err(told.join("\ncanary-split: ")),
     }
+}
+
+/// What a path is called.
+pub fn shown(path: &Path) -> String {
+    if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() }
 }
 
 /// The one config of a place that is meant: of the plugin `NAME` or `NAMESPACE/NAME`, or the only one.
@@ -46,6 +51,9 @@ pub fn choose(place: &str, all: &[PluginConfig], plugin: Option<&str>) -> Result
         all.iter().filter(|config| plugin.is_none_or(|wanted| is_named(config, wanted))).collect();
     match (fitting.as_slice(), plugin) {
         ([config], _) => Ok((*config).clone()),
+        ([], Some(wanted)) if !all.is_empty() && all.iter().all(|config| config.object.is_none()) => {
+            Err(format!("{place}: no WasmPlugin {wanted} of this filter, but a bare pluginConfig; leave out --plugin"))
+        }
         ([], Some(wanted)) if !all.is_empty() => {
             Err(format!("{place}: no WasmPlugin {wanted} of this filter; there are {}", titles()))
         }

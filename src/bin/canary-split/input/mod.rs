@@ -5,6 +5,7 @@ mod confidential;
 pub mod locator;
 pub mod manifest;
 pub mod ours;
+pub mod quoted;
 pub mod secret;
 pub mod secrets;
 mod source;

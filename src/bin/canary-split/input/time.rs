@@ -1,5 +1,6 @@
 //! `--now`: a moment, by the clock or as it is given.
 
+use super::quoted::quoted;
 use canary_split::rollout::ramp::Second;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use time::OffsetDateTime;
@@ -22,8 +23,8 @@ pub fn or_clock(given: Option<Second>) -> Second {
 
 /// A duration of at least a second, as in `5s` or `1m30s`.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    match canary_split::config::seconds(text, "").map_err(|problem| format!("{text:?} {problem}"))? {
-        0 => Err(format!("{text:?} is less than 1s")),
+    match canary_split::config::seconds(text, "").map_err(|problem| format!("{} {problem}", quoted(text)))? {
+        0 => Err(format!("{} is less than 1s", quoted(text))),
         seconds => Ok(Duration::from_secs(seconds.into())),
     }
 }

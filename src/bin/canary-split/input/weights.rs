@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of files: a present split and arguments → the new weights.
 
-use std::fmt;
+use super::quoted::quoted;
 
 /// A subset of a split as it is: its weight, or `None` where what is written is no weight.
 pub type Present = (String, Option<u32>);
@@ -21,23 +21,6 @@ const MAX: u64 = u32::MAX as u64;
 /// More digits behind the point make no difference to any draw.
 const MAX_DIGITS: usize = 9;
 
-/// A text between quotes; every byte beyond visible ASCII by its number.
-pub struct Quoted<'t>(pub &'t str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"")?;
-        for byte in self.0.bytes() {
-            match byte {
-                b'"' | b'\\' => write!(f, "\\{}", char::from(byte))?,
-                b' '..=b'~' => write!(f, "{}", char::from(byte))?,
-                _ => write!(f, "\\x{byte:02x}")?,
-            }
-        }
-        f.write_str("\"")
-    }
-}
-
 /// Whether a word is about weights and is no name.
 pub fn is_weights(word: &str) -> bool {
     word.contains(['=', '/', '%', ','])
@@ -46,7 +29,7 @@ pub fn is_weights(word: &str) -> bool {
 /// Weights in the order of a split, as in `75/25`.
 pub fn list(text: &str) -> Result<Vec<u32>, String> {
     if text.contains(',') {
-        return Err(format!("{}: weights are divided by a slash, as in 75/25", Quoted(text)));
+        return Err(format!("{}: weights are divided by a slash, as in 75/25", quoted(text)));
     }
     text.split('/').map(|weight| number(text, weight)).collect()
 }
@@ -63,10 +46,10 @@ pub fn resolve(arguments: &[String], split: &[Present]) -> Result<Resolved, Stri
     for argument in arguments {
         let Some((subset, amount)) = argument.split_once('=') else { return Err(not_weights(argument)) };
         let place = split.iter().position(|(name, _)| name == subset).ok_or_else(|| {
-            format!("{}: there is no subset {}; there are {}", Quoted(argument), Quoted(subset), names(split))
+            format!("{}: there is no subset {}; there are {}", quoted(argument), quoted(subset), names(split))
         })?;
         if percents.iter().any(|(at, _)| *at == place) || numbers.iter().any(|(at, _)| *at == place) {
-            return Err(format!("{}: {subset} is given twice", Quoted(argument)));
+            return Err(format!("{}: {subset} is given twice", quoted(argument)));
         }
         match amount.strip_suffix('%') {
             Some(percent) => percents.push((place, Percent::read(argument, percent)?)),
@@ -79,13 +62,13 @@ pub fn resolve(arguments: &[String], split: &[Present]) -> Result<Resolved, Stri
         ([], numbers) => Ok(Resolved { weights: by_number(arguments, numbers, split)?, scaled: None }),
         _ => Err(format!(
             "{}: percentages and weights together; write all of them in one way",
-            Quoted(&arguments.join(" "))
+            quoted(arguments.join(" "))
         )),
     }
 }
 
 fn not_weights(argument: &str) -> String {
-    format!("{}: no weights; write v2=25%, v1=75 v2=25, or 75/25", Quoted(argument))
+    format!("{}: no weights; write v2=25%, v1=75 v2=25, or 75/25", quoted(argument))
 }
 
 fn names(split: &[Present]) -> String {
@@ -95,8 +78,8 @@ fn names(split: &[Present]) -> String {
 fn number(argument: &str, text: &str) -> Result<u32, String> {
     let is_number = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
     text.parse().ok().filter(|_| is_number).ok_or_else(|| {
-        let what = if argument == text { String::new() } else { format!("{} ", Quoted(text)) };
-        format!("{}: {what}is no weight; a weight is an integer of 0 to {MAX}", Quoted(argument))
+        let what = if argument == text { String::new() } else { format!("{} ", quoted(text)) };
+        format!("{}: {what}is no weight; a weight is an integer of 0 to {MAX}", quoted(argument))
     })
 }
 
@@ -109,7 +92,7 @@ fn in_order(argument: &str, split: &[Present]) -> Result<Vec<(String, u32)>, Str
     if weights.len() != split.len() {
         return Err(format!(
             "{}: {} weights; the split has {} subsets: {}",
-            Quoted(argument),
+            quoted(argument),
             weights.len(),
             split.len(),
             names(split)
@@ -193,7 +176,7 @@ fn two_readings(arguments: &[String], given: &[(usize, u32)], split: &[Present],
     }
     format!(
         "{}: the weights would add up to {after} instead of {before}; write {}",
-        Quoted(&arguments.join(" ")),
+        quoted(arguments.join(" ")),
         readings.join(", or ")
     )
 }
@@ -213,8 +196,8 @@ impl Percent {
         let wrong = || {
             format!(
                 "{}: {} is no percentage; it is a number of 0 to 100 with at most {MAX_DIGITS} decimals, as in 25% or 12.5%",
-                Quoted(argument),
-                Quoted(&format!("{text}%"))
+                quoted(argument),
+                quoted(format!("{text}%"))
             )
         };
         if !is_number(before) || text.contains('.') && !is_number(after) || after.len() > MAX_DIGITS {
@@ -241,13 +224,13 @@ fn by_percent(given: &[(usize, Percent)], split: &[Present]) -> Result<Resolved,
     let sum: u64 = given.iter().map(|(_, percent)| part(percent)).sum();
     let is_all = given.len() == split.len();
     if is_all && sum != whole {
-        return Err(format!("{}: together {}, not 100 %", Quoted(&argument), shown(sum, whole)));
+        return Err(format!("{}: together {}, not 100 %", quoted(&argument), shown(sum, whole)));
     }
     let is_stable = given.iter().any(|(place, _)| *place == 0);
     if is_stable && !is_all && split.len() > 2 {
         return Err(format!(
             "{}: {} is stable and has what the canaries leave; say which of them gives or takes: {}",
-            Quoted(&argument),
+            quoted(&argument),
             name(0),
             names(split.get(1..).unwrap_or_default())
         ));
@@ -269,7 +252,7 @@ fn by_percent(given: &[(usize, Percent)], split: &[Present]) -> Result<Resolved,
     }
     let before: u64 = old.iter().sum();
     let too_much =
-        || format!("{}: exact only with weights that add up to more than {MAX}; leave out decimals", Quoted(&argument));
+        || format!("{}: exact only with weights that add up to more than {MAX}; leave out decimals", quoted(&argument));
     let mut scale = 1_u64;
     for (_, part) in &canaries {
         let least = whole / divisor(whole, before.checked_mul(*part).ok_or_else(too_much)?);
@@ -288,13 +271,13 @@ fn by_percent(given: &[(usize, Percent)], split: &[Present]) -> Result<Resolved,
         let others: Vec<usize> = (0..split.len()).filter(is_other).collect();
         let kept: u64 = others.iter().filter_map(|place| new.get(*place)).sum();
         return Err(if others.is_empty() {
-            format!("{}: together {}, which is more than 100 %", Quoted(&argument), shown(sum, whole))
+            format!("{}: together {}, which is more than 100 %", quoted(&argument), shown(sum, whole))
         } else {
             let others: Vec<&str> = others.iter().map(|place| name(*place)).collect();
             let verb = if others.len() == 1 { "has" } else { "have" };
             format!(
                 "{}: {} {verb} {}, so {} are left",
-                Quoted(&argument),
+                quoted(&argument),
                 others.join(", "),
                 shown(kept, after),
                 shown(after - kept, after)

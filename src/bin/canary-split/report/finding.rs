@@ -1,5 +1,6 @@
 //! What `check` finds: each with a code, its place, why it matters and how to fix it.
 
+use super::wrap::lines;
 use crate::input::sources::Source;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
@@ -76,7 +77,19 @@ pub struct Origin {
     pub file: String,
     /// From 1.
     pub line: usize,
+    /// What it says.
+    #[serde(skip)]
+    pub text: String,
+    /// The same without secrets, as long.
+    #[serde(skip)]
+    pub masked: String,
+    /// The bytes of it that are meant.
+    #[serde(skip)]
+    pub pointed: Range<usize>,
 }
+
+/// How many characters a line has before its note, next to the number of the line.
+const NOTE: usize = " = note: ".len();
 
 /// Longer lines are shown in part.
 const MOST: usize = 400;
@@ -135,7 +148,13 @@ impl Finding {
         let snippet = Snippet::source(text).line_start(line).annotation(AnnotationKind::Primary.span(pointed));
         let group = level.primary_title(&self.message).id(self.code.name);
         // Of a line that is cut the columns are not those of the file.
-        let group = if self.source.is_living {
+        let from = self.place.as_ref().and_then(|place| place.from.as_ref());
+        let is_in_no_file = self.source.rendered_from.is_some() || self.source.is_living;
+        let group = if let Some(Origin { file, line, text, pointed, .. }) = from {
+            let snippet =
+                Snippet::source(text).line_start(*line).annotation(AnnotationKind::Primary.span(pointed.clone()));
+            group.element(snippet.path(file))
+        } else if is_in_no_file {
             group.element(annotate_snippets::Origin::path(&self.source.name))
         } else if self.source.line(self.span.start).0.len() == text.len() {
             group.element(snippet.path(&self.source.name))
@@ -145,11 +164,12 @@ impl Finding {
                 .element(snippet)
         };
         // The lines of what was rendered, or is in the cluster, are in no file.
-        let is_in_no_file = self.source.rendered_from.is_some() || self.source.is_living;
         let place = self.place.as_ref().filter(|_| is_in_no_file).map(Place::to_string);
-        let place = place.iter().map(|place| Level::NOTE.message(place.as_str()));
-        let group = group.elements(place);
-        let report = [group.element(Level::NOTE.message(self.code.why)).element(Level::HELP.message(self.code.fix))];
+        let rendered = from.map(|_| format!("rendered by {}", self.source.name));
+        let notes = place.iter().chain(&rendered).map(|note| Level::NOTE.message(note.as_str()));
+        let (why, fix) = (lines(NOTE + digits(line), self.code.why), lines(NOTE + digits(line), self.code.fix));
+        let group = group.elements(notes);
+        let report = [group.element(Level::NOTE.message(why.as_str())).element(Level::HELP.message(fix.as_str()))];
         let renderer = if is_colourful { Renderer::styled() } else { Renderer::plain() };
         writeln!(out, "{}\n", renderer.decor_style(DecorStyle::Ascii).render(&report))
     }
@@ -179,13 +199,17 @@ impl Finding {
     }
 }
 
-/// `OBJECT, PATH, from FILE:LINE`
+fn digits(line: usize) -> usize {
+    line.to_string().len()
+}
+
+/// `OBJECT, PATH`
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.object)?;
         if !self.path.is_empty() {
             write!(f, ", {}", self.path)?;
         }
-        self.from.as_ref().map_or(Ok(()), |Origin { file, line }| write!(f, ", from {file}:{line}"))
+        Ok(())
     }
 }

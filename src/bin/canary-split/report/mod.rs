@@ -6,4 +6,6 @@ pub mod finding;
 pub mod output;
 pub mod plan;
 pub mod share;
+pub mod table;
 pub mod time;
+pub mod wrap;

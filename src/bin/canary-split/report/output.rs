@@ -6,9 +6,9 @@ use std::io::{self, IsTerminal, Write};
 /// What is asked for by `--output`.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Form {
-    /// For people
+    // For people.
     Text,
-    /// For programs: one object
+    // For programs: one object.
     Json,
 }
 

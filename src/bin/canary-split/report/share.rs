@@ -56,14 +56,25 @@ impl Sum for Share {
     }
 }
 
-/// In percent to six digits, of which 40 draws are one; nothing but nothing is 0.
+/// In percent, read at a glance: two digits behind the point from 1 % on, below that the first two that say something. Nothing but
+/// nothing is 0, and nothing but all is 100.
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millionths = (self.0 * 100_000_000 + (1 << 63)) >> 64;
-        if millionths == 0 && self.0 > 0 {
-            return f.write_str("< 0.000001 %");
+        const ALL: u128 = 1 << 64;
+        if self.0 == 0 {
+            return f.write_str("0 %");
         }
-        let text = format!("{}.{:06}", millionths / 1_000_000, millionths % 1_000_000);
+        // As many digits as it takes, at most those of half a draw.
+        let scaled = |digits: u32| (self.0 * 10_u128.pow(digits + 2) + ALL / 2) / ALL;
+        let is_small = self.0 < ALL / 100;
+        let digits = if is_small { (2..12).find(|digits| scaled(*digits) >= 10) } else { Some(2) };
+        let Some(digits) = digits else { return f.write_str("< 0.0000000001 %") };
+        let hundred = 100 * 10_u128.pow(digits);
+        if self.0 < ALL && scaled(digits) >= hundred {
+            return f.write_str("> 99.99 %");
+        }
+        let (whole, rest) = (scaled(digits) / 10_u128.pow(digits), scaled(digits) % 10_u128.pow(digits));
+        let text = format!("{whole}.{rest:0width$}", width = digits as usize);
         write!(f, "{} %", text.trim_end_matches('0').trim_end_matches('.'))
     }
 }
@@ -88,9 +99,15 @@ mod tests {
         for (share, text, draws) in [
             (Share::default(), "0 %", Some(0)),
             (Share::of_draws(DRAWS), "100 %", Some(DRAWS)),
-            (Share::of_draws(1), "< 0.000001 %", Some(1)),
+            (Share::of_draws(1), "0.000000023 %", Some(1)),
+            (Share::of_draws(DRAWS - 1), "> 99.99 %", Some(DRAWS - 1)),
+            (Share::of_draws(42_949_672), "1 %", Some(42_949_672)),
+            (Share::of_draws(40_000_000), "0.93 %", Some(40_000_000)),
+            (Share::of_draws(4_294_967), "0.1 %", Some(4_294_967)),
+            (Share::of_draws(123_456), "0.0029 %", Some(123_456)),
+            (Share::product(1, 1), "< 0.0000000001 %", None),
             (Share::of_draws(858_993_459), "20 %", Some(858_993_459)),
-            (Share::of_draws(DRAWS / 3), "33.333333 %", Some(1_431_655_765)),
+            (Share::of_draws(DRAWS / 3), "33.33 %", Some(1_431_655_765)),
             (Share::of_draws(DRAWS / 8), "12.5 %", Some(1 << 29)),
             (Share::product(DRAWS / 4, DRAWS / 5), "5 %", None),
             (Share::product(DRAWS / 2, DRAWS / 2), "25 %", Some(1 << 30)),

@@ -21,7 +21,7 @@ use std::io::Write;
 /// Which schema.
 #[derive(clap::Args)]
 pub struct Options {
-    /// What it describes
+    /// Choose what it describes
     #[arg(long = "for", value_name = "WHAT", value_enum, default_value_t = What::Config)]
     what: What,
 }

@@ -3,21 +3,23 @@
 use super::options::Options;
 use super::schemes::{self, NAMES};
 use super::visitors::draws;
-use super::weights::{self, least, slashed};
+use super::weights::{least, slashed};
+use crate::input::weights::list;
+use crate::report::table::Table;
 use std::io::{self, Write};
 
 /// Edits that people make, for the table without arguments.
 const EDITS: [(&str, &str, &str); 10] = [
-    ("a canary starts", "100,0", "99,1"),
-    ("it grows", "95,5", "75,25"),
-    ("all go over", "75,25", "0,100"),
-    ("rolled back", "75,25", "100,0"),
-    ("weights of another sum", "95,5", "90,20"),
-    ("a second canary is added", "80,20", "70,20,10"),
-    ("both grow", "80,10,10", "60,20,20"),
-    ("one shrinks, one grows", "50,30,20", "50,20,30"),
-    ("a third canary is added", "75,10,10", "70,10,10,5"),
-    ("one outgrows its lane", "40,30,20,10", "10,60,20,10"),
+    ("a canary starts", "100/0", "99/1"),
+    ("it grows", "95/5", "75/25"),
+    ("all go over", "75/25", "0/100"),
+    ("rolled back", "75/25", "100/0"),
+    ("weights of another sum", "95/5", "90/20"),
+    ("a second canary is added", "80/20", "70/20/10"),
+    ("both grow", "80/10/10", "60/20/20"),
+    ("one shrinks, one grows", "50/30/20", "50/20/30"),
+    ("a third canary is added", "75/10/10", "70/10/10/5"),
+    ("one outgrows its lane", "40/30/20/10", "10/60/20/10"),
 ];
 
 /// What an edit does.
@@ -33,7 +35,7 @@ pub struct Row {
 
 /// The usual edits.
 pub fn usual(options: &Options) -> Result<Vec<Row>, String> {
-    EDITS.into_iter().map(|(what, old, new)| row(what, &weights::read(old)?, &weights::read(new)?, options)).collect()
+    EDITS.into_iter().map(|(what, old, new)| row(what, &list(old)?, &list(new)?, options)).collect()
 }
 
 /// One edit with every scheme.
@@ -71,18 +73,15 @@ impl Row {
 pub fn print(rows: &[Row], options: &Options, out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
-        "Visitors who change their subset when weights are edited ({} visitors, seed {}):\n",
+        "Visitors whose subset changes when weights do ({} visitors, seed {}):\n",
         options.visitors, options.seed
     )?;
-    writeln!(out, "| edit | weights | least possible | {} |", NAMES.join(" | "))?;
-    writeln!(out, "|---|---|--:|{}", "--:|".repeat(NAMES.len()))?;
+    let table = Table::default().text("edit").text("weights").number("least possible");
+    let mut table = NAMES.into_iter().fold(table, Table::number);
     for row in rows {
-        let (old, new) = (slashed(&row.old), slashed(&row.new));
-        write!(out, "| {} | {old} → {new} | {:.1} % |", row.what, row.least * 100.0)?;
-        for moved in row.moved {
-            write!(out, " {:.1} % |", moved * 100.0)?;
-        }
-        writeln!(out)?;
+        let weights = format!("{} → {}", slashed(&row.old), slashed(&row.new));
+        let shares = [row.least].into_iter().chain(row.moved).map(|share| format!("{:.1} %", share * 100.0));
+        table.row([row.what.clone(), weights].into_iter().chain(shares).collect());
     }
-    Ok(())
+    table.print(options.form.look(), out)
 }

@@ -7,25 +7,25 @@ use canary_split::config::seconds;
 #[group(skip)]
 pub struct GuardOptions {
     /// Show how often the guard of a rule trips without a cause, and how soon with one
-    #[arg(long, conflicts_with = "plan")]
+    #[arg(help_heading = "A guard", long, conflicts_with = "plan")]
     pub guard: bool,
-    /// With --guard: requests per second on one gateway
-    #[arg(long, requires = "guard", value_name = "N", value_delimiter = ',', default_values_t = [1, 10, 1000], value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// Send so many requests per second to one gateway
+    #[arg(help_heading = "A guard", long, requires = "guard", value_name = "N", value_delimiter = ',', default_values_t = [1, 10, 1000], value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rate: Vec<u32>,
-    /// With --guard: the canary's share in percent
-    #[arg(long, requires = "guard", value_name = "PERCENT", value_delimiter = ',', default_values_t = [1, 5, 20], value_parser = clap::value_parser!(u32).range(1..=99))]
+    /// Give the canary this share, in percent
+    #[arg(help_heading = "A guard", long, requires = "guard", value_name = "PERCENT", value_delimiter = ',', default_values_t = [1, 5, 20], value_parser = clap::value_parser!(u32).range(1..=99))]
     pub canary: Vec<u32>,
-    /// With --guard: so many outages of both versions, and so many canaries that begin to fail
-    #[arg(long, requires = "guard", default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// Simulate so many outages of both versions, and so many canaries that begin to fail
+    #[arg(help_heading = "A guard", long, requires = "guard", default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub runs: u32,
-    /// With --guard: the margin of the guard, as in the config
-    #[arg(long, requires = "guard", value_name = "PERCENT", default_value = "1%")]
+    /// Use this margin of the guard, as in the config
+    #[arg(help_heading = "A guard", long, requires = "guard", value_name = "PERCENT", default_value = "1%")]
     pub margin: String,
-    /// With --guard: a visitor's requests are so far apart on average
-    #[arg(long, requires = "guard", value_name = "DURATION", default_value = "5s", value_parser = positive)]
+    /// Let a visitor send a request this often, on average
+    #[arg(help_heading = "A guard", long, requires = "guard", value_name = "DURATION", default_value = "5s", value_parser = positive)]
     pub every: u32,
-    /// With --guard: a visitor stays so long on average
-    #[arg(long, requires = "guard", value_name = "DURATION", default_value = "1m", value_parser = positive)]
+    /// Let a visitor stay this long, on average
+    #[arg(help_heading = "A guard", long, requires = "guard", value_name = "DURATION", default_value = "1m", value_parser = positive)]
     pub visit: u32,
 }
 

@@ -12,9 +12,12 @@ mod schemes;
 mod visitors;
 mod weights;
 
+use crate::input::weights::list;
 use crate::report::output::Output;
 use std::io::Write;
 use weights::slashed;
+
+use options::Form;
 
 pub use options::Options;
 
@@ -27,13 +30,17 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
 }
 
 fn edits_or_more(options: &Options, output: Output, out: &mut impl Write) -> Result<(), String> {
+    let is_days = options.days.is_some() && !options.guard.guard;
+    if !is_days && [Form::Csv, Form::Plot].contains(&options.form) {
+        return Err("--form csv and --form plot need --days".to_owned());
+    }
     if options.guard.guard {
         return guard::run(options, output, out);
     }
     if let Some(days) = options.days {
         return days::run(days, options, output, out);
     }
-    let given = options.plan.iter().map(|step| weights::read(step)).collect::<Result<Vec<_>, _>>()?;
+    let given = options.plan.iter().map(|step| list(step)).collect::<Result<Vec<_>, _>>()?;
     let (edits, plans) = match given.as_slice() {
         [] => (edits::usual(options)?, plans::usual(options)?),
         [one] => return Err(format!("{}: one step is no edit; give a second one, or --days", slashed(one))),

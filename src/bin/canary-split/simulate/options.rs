@@ -2,6 +2,8 @@
 
 use super::guard_options::GuardOptions;
 use crate::input::time;
+use crate::report::output::width;
+use crate::report::table::Look;
 use canary_split::rollout::ramp::Second;
 use clap::ValueEnum;
 use std::path::PathBuf;
@@ -9,39 +11,39 @@ use std::path::PathBuf;
 /// What to simulate.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Weights, stable first, as in `80,20 50,50`; more of them are a plan; without any: tables of usual edits and plans. With
-    /// --days the steps are spread evenly, or begin on the day that each names: `95,5 50,50@3`
+    /// Give weights, stable first, as in 80/20 50/50; more of them are a plan. With --days the steps are spread evenly, or begin on
+    /// the day that each names: 95/5 50/50@3
     #[arg(value_name = "WEIGHTS")]
     pub plan: Vec<String>,
-    /// How many visitors are simulated
+    /// Simulate so many visitors
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub visitors: u32,
-    /// The seed of the visitors' draws
+    /// Draw the visitors by another seed
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
-    /// Day by day, so many of them; with --guard: so many days without a cause, 20 if nothing is said
+    /// Simulate so many days, one by one; with --guard: so many without a cause, 20 if nothing is said
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub days: Option<u32>,
-    /// The share of the visitors of before who come again on a day
-    #[arg(long, value_name = "RATE", default_value_t = 0.6, value_parser = rate, requires = "days")]
+    /// Let this share of the earlier visitors come again on a day
+    #[arg(help_heading = "Day by day", long, value_name = "RATE", default_value_t = 0.6, value_parser = rate, requires = "days")]
     pub return_rate: f64,
-    /// What the cookies keep
-    #[arg(long, value_enum, default_value_t = OnWeightChange::Rebalance, requires = "days")]
+    /// Choose what the cookies keep
+    #[arg(help_heading = "Day by day", long, value_enum, default_value_t = OnWeightChange::Rebalance, requires = "days")]
     pub on_weight_change: OnWeightChange,
-    /// How the days are shown
-    #[arg(long, value_enum, default_value_t = Form::Table, requires = "days")]
+    /// Choose how tables are printed; csv and plot are for --days
+    #[arg(long, value_enum, default_value_t = Form::Table)]
     pub form: Form,
-    /// The plan of a ramp: a file or folder with the WasmPlugin, a bare pluginConfig, or `-` for the standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "days", "guard"])]
+    /// Draw the plan of a ramp: of a file or folder with the WasmPlugin, a bare pluginConfig, or - for the standard input
+    #[arg(help_heading = "A ramp", short = 'f', long, value_name = "FILE", conflicts_with_all = ["plan", "days", "guard"])]
     pub config: Option<PathBuf>,
-    /// With --config: the WasmPlugin, if there are several: NAME or NAMESPACE/NAME
-    #[arg(long, value_name = "NAME", requires = "config")]
+    /// Choose the WasmPlugin, if there are several: NAME or NAMESPACE/NAME
+    #[arg(help_heading = "A ramp", long, value_name = "NAME", requires = "config")]
     pub plugin: Option<String>,
-    /// With --config: the rule; all that have a ramp, if none is named
-    #[arg(long, value_name = "NAME", requires = "config")]
+    /// Choose the rule; all that have a ramp, if none is named
+    #[arg(help_heading = "A ramp", long, value_name = "NAME", requires = "config")]
     pub rule: Option<String>,
-    /// With --config: the time, as in 2026-12-01T09:00:00Z; the clock's if it is not given
-    #[arg(long, value_name = "TIME", value_parser = time::read, requires = "config")]
+    /// Use this time instead of the clock's, as in 2026-12-01T09:00:00Z
+    #[arg(help_heading = "A ramp", long, value_name = "TIME", value_parser = time::read, requires = "config")]
     pub now: Option<Second>,
     #[command(flatten)]
     pub guard: GuardOptions,
@@ -66,15 +68,24 @@ impl OnWeightChange {
     }
 }
 
-/// How the days are shown.
+/// How tables are printed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Form {
-    /// A line for each day
+    /// In columns that fit the screen
     Table,
+    /// As Markdown
+    Markdown,
     /// A line for each day and subset
     Csv,
     /// A bar for each day
     Plot,
+}
+
+impl Form {
+    /// How a table looks in it.
+    pub fn look(self) -> Look {
+        if self == Form::Markdown { Look::Markdown } else { Look::Columns(width()) }
+    }
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -3,14 +3,16 @@
 use super::options::Options;
 use super::schemes::{self, NAMES};
 use super::visitors::draws;
-use super::weights::{self, least};
+use super::weights::least;
+use crate::input::weights::list;
+use crate::report::table::Table;
 use std::io::{self, Write};
 
 /// Plans that people follow, and one that nobody would.
 const PLANS: [(&str, &str); 4] = [
-    ("a ramp", "100,0 99,1 95,5 75,25 50,50 0,100"),
-    ("a ramp that is taken back", "100,0 95,5 75,25 50,50 75,25 95,5 100,0"),
-    ("a second canary beside the first", "80,20 70,20,10 60,20,20 70,10,20 80,0,20 50,0,50"),
+    ("a ramp", "100/0 99/1 95/5 75/25 50/50 0/100"),
+    ("a ramp that is taken back", "100/0 95/5 75/25 50/50 75/25 95/5 100/0"),
+    ("a second canary next to the first", "80/20 70/20/10 60/20/20 70/10/20 80/0/20 50/0/50"),
     ("twenty edits at random, two to five subsets", ""),
 ];
 
@@ -40,7 +42,7 @@ pub struct Plan {
 pub fn usual(options: &Options) -> Result<Vec<Plan>, String> {
     let steps = |text: &str| match text {
         "" => Ok(random_plan(options.seed)),
-        _ => text.split(' ').map(weights::read).collect(),
+        _ => text.split(' ').map(list).collect(),
     };
     PLANS.into_iter().map(|(what, text)| walk(what, &steps(text)?, options)).collect()
 }
@@ -107,21 +109,16 @@ impl Plan {
 /// Prints the table.
 pub fn print(plans: &[Plan], options: &Options, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "Over a whole plan, in changes of subset for each 100 of them:\n")?;
-    writeln!(out, "| plan | scheme | moved | least possible | back to where they were | canary to canary |")?;
-    writeln!(out, "|---|---|--:|--:|--:|--:|")?;
+    let table = Table::default().text("plan").text("scheme").number("moved").number("least possible");
+    let mut table = table.number("back to where they were").number("canary to canary");
     for plan in plans {
         for (number, (name, row)) in plan.named().enumerate() {
             let per_hundred = |changes: u64| changes as f64 * 100.0 / f64::from(options.visitors);
-            writeln!(
-                out,
-                "| {} | {name} | {:.1} | {:.1} | {:.1} | {:.1} |",
-                if number == 0 { &plan.what } else { "" },
-                per_hundred(row.moved),
-                plan.least * 100.0,
-                per_hundred(row.back),
-                per_hundred(row.across)
-            )?;
+            let what = if number == 0 { &plan.what } else { "" };
+            let figures = [per_hundred(row.moved), plan.least * 100.0, per_hundred(row.back), per_hundred(row.across)];
+            let figures = figures.map(|figure| format!("{figure:.1}"));
+            table.row([what.to_owned(), name.to_owned()].into_iter().chain(figures).collect());
         }
     }
-    Ok(())
+    table.print(options.form.look(), out)
 }

@@ -1,15 +1,16 @@
 //! `--config`: the plan of a rule's ramp, step by step: the weights, who moves, and whether anybody is sent back.
 
 use super::options::Options;
-use crate::input::choice::{choose, read};
+use crate::input::choice::{choose, read, shown};
 use crate::input::time;
 use crate::input::unreadable;
 use crate::report::bars::{cells, painted};
 use crate::report::fault::{self, FaultAt};
-use crate::report::output::Output;
+use crate::report::output::{Output, width};
 use crate::report::plan::{self, Progress, ramp};
 use crate::report::share::Share;
 use crate::report::time::{span, utc};
+use crate::report::wrap::wrapped;
 use canary_split::reload::State;
 use canary_split::rollout::ramp::{Between, Ramp, Second};
 use canary_split::rule::{Rule, Target, WeightedSubsets};
@@ -18,8 +19,10 @@ use serde::Serialize;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// How many characters wide a bar is.
-const WIDTH: usize = 40;
+/// How many characters wide a bar is at most, and at least.
+const WIDTHS: (usize, usize) = (40, 8);
+/// How many characters a line has next to the weights, the bar and who moves.
+const REST: usize = 38;
 
 /// The plan of a rule.
 #[derive(Serialize)]
@@ -58,7 +61,7 @@ struct Step {
 
 /// Prints the plan of every ramp in a config, or of one rule; the exit code, as that of `explain`.
 pub fn run(path: &Path, options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
-    let name = path.display().to_string();
+    let name = shown(path);
     let given = read(path)?;
     unreadable::warn(&given.unreadable);
     let written = choose(&name, &given.configs, options.plugin.as_deref())?;
@@ -141,26 +144,31 @@ fn print(plan: &Plan, is_colourful: bool, out: &mut impl Write) -> io::Result<()
     let Plan { rule, progress, between, on_weight_change, subsets, steps, back } = plan;
     let legend: Vec<String> =
         subsets.iter().enumerate().map(|(at, name)| format!("{} {name}", painted(at, is_colourful))).collect();
-    writeln!(out, "rule {rule}: the ramp {}", progress.said())?;
+    writeln!(out, "{}", wrapped("", &format!("rule {rule}: the ramp {}", progress.said())))?;
     writeln!(out, "  between: {between}; {}\n", legend.join(", "))?;
     let slashed = |step: &Step| step.weights.iter().map(u32::to_string).collect::<Vec<_>>().join("/");
+    let said = |step: &Step| {
+        let is_moving = step.at.is_some() && *on_weight_change == "rebalance";
+        let moved = if is_moving { step.moved.to_string() } else { "-".to_owned() };
+        let back = if step.back > Share::default() { format!("; {} back to stable", step.back) } else { String::new() };
+        moved + &back
+    };
     let wide = steps.iter().map(|step| slashed(step).len()).max().unwrap_or(0).max("weights".len());
-    writeln!(out, "  {:20}  {:>8}  {:wide$}  {:WIDTH$}  move", "from", "after", "weights", "")?;
+    let longest = steps.iter().map(|step| said(step).len()).max().unwrap_or(0).max("move".len());
+    let bar_width = width().saturating_sub(REST + wide + longest).clamp(WIDTHS.1, WIDTHS.0);
+    writeln!(out, "  {:20}  {:>8}  {:wide$}  {:bar_width$}  move", "from", "after", "weights", "")?;
     for step in steps {
         let mark = if step.is_now { ">" } else { " " };
         let when = step.at.as_deref().unwrap_or("before");
         let after = step.after.map(|after| span(after.into())).unwrap_or_default();
         let parts: Vec<(usize, u64)> = step.shares.iter().map(|share| share.draws().unwrap_or(0)).enumerate().collect();
-        let bar: String = cells(&parts, WIDTH).into_iter().map(|cell| painted(cell, is_colourful)).collect();
-        let moved =
-            if step.at.is_some() && *on_weight_change == "rebalance" { step.moved.to_string() } else { "-".to_owned() };
-        let back = if step.back > Share::default() { format!("; {} back to stable", step.back) } else { String::new() };
-        writeln!(out, "{mark} {when:20}  {after:>8}  {:wide$}  {bar}  {moved}{back}", slashed(step))?;
+        let bar: String = cells(&parts, bar_width).into_iter().map(|cell| painted(cell, is_colourful)).collect();
+        writeln!(out, "{mark} {when:20}  {after:>8}  {:wide$}  {bar}  {}", slashed(step), said(step))?;
     }
     let verdict = match (*on_weight_change, *back > Share::default()) {
         ("rebalance", false) => "Nobody is sent back to stable.".to_owned(),
         ("rebalance", true) => format!("{back} are sent back to stable on the way."),
-        ("keep", _) => "Whoever is in a subset stays there: new visitors come by these weights.".to_owned(),
+        ("keep", _) => "Visitors stay in their subset: new visitors come by these weights.".to_owned(),
         _ => "Nothing sticks: every request is drawn by these weights.".to_owned(),
     };
     writeln!(out, "\n  {verdict}")

@@ -15,7 +15,7 @@ pub const NAMES: [&str; 4] = ["canary-split", "cumulative intervals", "hash % su
 
 /// Every scheme for these weights, in the order of [`NAMES`].
 pub fn all(weights: &[u32]) -> Result<[Box<dyn Scheme>; 4], String> {
-    let split = Split::new(weights).map_err(|error| format!("{weights:?}: {error}"))?;
+    let split = Split::new(weights).map_err(|error| format!("\"{}\": {error}", super::weights::slashed(weights)))?;
     let weights: Vec<u64> = weights.iter().map(|&w| u64::from(w)).collect();
     Ok([
         Box::new(Lanes { split, salt: Salt::new(b"simulation") }),

@@ -1,12 +1,5 @@
 //! The weights of a step, stable first.
 
-/// Reads `80,20`.
-pub fn read(text: &str) -> Result<Vec<u32>, String> {
-    text.split(',')
-        .map(|w| w.trim().parse().map_err(|_| format!("{text:?}: {w:?} is no weight of 0 to {}", u32::MAX)))
-        .collect()
-}
-
 /// Writes `80/20`.
 pub fn slashed(weights: &[u32]) -> String {
     weights.iter().map(u32::to_string).collect::<Vec<_>>().join("/")

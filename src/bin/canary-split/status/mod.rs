@@ -17,15 +17,15 @@ use std::time::Duration;
 /// What to show.
 #[derive(clap::Args)]
 pub struct Options {
-    /// The rule; all if it is not given
+    /// Name the rule; without it all are shown
     rule: Option<String>,
-    /// The plugin, if a rule of this name is in several: NAME or NAMESPACE/NAME
+    /// Choose the WasmPlugin, if there are several: NAME or NAMESPACE/NAME
     #[arg(long, value_name = "NAME")]
     plugin: Option<String>,
     /// Show it again and again, in place, until it is interrupted
     #[arg(short, long)]
     watch: bool,
-    /// The time between two looks, over which shares are taken
+    /// Look again after this time: shares are of the requests in between
     #[arg(long, value_name = "DURATION", value_parser = time::duration, default_value = "5s")]
     interval: Duration,
     #[command(flatten)]

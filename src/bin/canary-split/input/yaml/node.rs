@@ -87,7 +87,7 @@ impl Node {
         }
     }
 
-    /// The same as JSON; a key that is given twice is there twice.
+    /// The same as JSON; a key that is given twice exists twice.
     pub fn to_json(&self) -> String {
         let mut json = String::new();
         self.write_json(&mut json);

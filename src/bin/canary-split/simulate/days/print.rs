@@ -2,12 +2,13 @@
 
 use super::simulation::{Day, Simulation, Tally, is_kept, name};
 use crate::report::bars::{cells, painted};
-use crate::report::output::Output;
+use crate::report::output::{Output, width};
+use crate::report::table::Table;
 use crate::simulate::options::{Form, Options};
 use crate::simulate::weights::{share, slashed};
 use std::io::{self, Write};
 
-/// How many characters wide a plot is.
+/// How many characters wide a plot is, unless the screen is narrower.
 const WIDTH: usize = 80;
 
 impl Simulation {
@@ -16,7 +17,7 @@ impl Simulation {
         match (output, options.form) {
             (Output::Json, _) => writeln!(out, "{:#}", self.to_json(options)),
             (_, Form::Csv) => self.print_csv(out),
-            (_, Form::Table) => {
+            (_, Form::Table | Form::Markdown) => {
                 self.print_title(options, out)?;
                 self.print_table(options, out)?;
                 self.print_changes(options, out)
@@ -46,22 +47,22 @@ impl Simulation {
 
     fn print_table(&self, options: &Options, out: &mut impl Write) -> io::Result<()> {
         let is_kept = is_kept(options);
-        let names: Vec<String> = self.subsets().map(|at| format!(" {} (by weight) |", name(at))).collect();
-        let drained = if is_kept { " in a subset of weight 0 |" } else { "" };
-        writeln!(out, "| day | weights | visits | first ones |{} changed subset |{drained}", names.concat())?;
-        writeln!(out, "|--:|---|--:|--:|{}--:|{}", "--:|".repeat(names.len()), if is_kept { "--:|" } else { "" })?;
-        for (day, number) in self.days.iter().zip(1..) {
-            write!(out, "| {number} | {} | {} | {} |", slashed(&day.weights), day.visits(), day.new)?;
-            for at in self.subsets() {
-                write!(out, " {:.1} % ({:.1} %) |", day.share(at) * 100.0, share(&day.weights, at) * 100.0)?;
-            }
-            write!(out, " {} |", day.sum(|tally| tally.came))?;
-            if is_kept {
-                write!(out, " {} |", day.sum(|tally| tally.draining))?;
-            }
-            writeln!(out)?;
+        let table = Table::default().number("day").text("weights").number("visits").number("first ones");
+        let table = self.subsets().fold(table, |table, at| table.number(format!("{} (by weight)", name(at))));
+        let mut table = table.number("changed subset");
+        if is_kept {
+            table = table.number("in a subset of weight 0");
         }
-        Ok(())
+        for (day, number) in self.days.iter().zip(1..) {
+            let (number, visits, new) = (number.to_string(), day.visits().to_string(), day.new.to_string());
+            let mut cells = vec![number, slashed(&day.weights), visits, new];
+            let shares = self.subsets().map(|at| (day.share(at) * 100.0, share(&day.weights, at) * 100.0));
+            cells.extend(shares.map(|(share, weight)| format!("{share:.1} % ({weight:.1} %)")));
+            cells.push(day.sum(|tally| tally.came).to_string());
+            cells.extend(is_kept.then(|| day.sum(|tally| tally.draining).to_string()));
+            table.row(cells);
+        }
+        table.print(options.form.look(), out)
     }
 
     fn print_changes(&self, options: &Options, out: &mut impl Write) -> io::Result<()> {
@@ -93,7 +94,7 @@ impl Simulation {
     fn print_plot(&self, is_colourful: bool, out: &mut impl Write) -> io::Result<()> {
         let wide = self.days.iter().map(|day| slashed(&day.weights).len()).max().unwrap_or(0).max("weights".len());
         let bounds = self.subsets().len().saturating_sub(1);
-        let width = WIDTH.saturating_sub(wide + bounds + 7).max(20);
+        let width = WIDTH.min(width()).saturating_sub(wide + bounds + 7).max(20);
         let legend: Vec<String> =
             self.subsets().map(|at| format!("{} {}", painted(at, is_colourful), name(at))).collect();
         writeln!(out, "day  {:wide$}  {}; | by weight", "weights", legend.join(", "))?;

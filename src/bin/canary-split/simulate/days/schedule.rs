@@ -1,6 +1,7 @@
 //! `WEIGHTS…` or `WEIGHTS@DAY…` → which weights each day has.
 
-use crate::simulate::weights;
+use crate::input::quoted::quoted;
+use crate::input::weights::list;
 
 /// The most days of a plan.
 const MAX_DAYS: u32 = 366;
@@ -28,28 +29,29 @@ pub fn read(plan: &[String], days: u32) -> Result<Vec<Step>, String> {
     }
     let mut steps: Vec<Step> = Vec::new();
     for (number, text) in (0_u64..).zip(plan) {
-        let (list, day) = match text.split_once('@') {
-            Some((list, day)) => {
+        let shown = quoted(text);
+        let (weights, day) = match text.split_once('@') {
+            Some((weights, day)) => {
                 let day = day.parse().ok().filter(|day| (1..=days).contains(day));
-                (list, day.ok_or_else(|| format!("{text:?}: the day is none of 1 to {days}"))?)
+                (weights, day.ok_or_else(|| format!("{shown}: the day is none of 1 to {days}"))?)
             }
             None if is_named && number > 0 => {
                 return Err(format!(
-                    "{text:?}: on which day? Either all steps after the first name theirs, or none does"
+                    "{shown}: on which day? Either all steps after the first name theirs, or none does"
                 ));
             }
             // Less than the number of days.
             None => (text.as_str(), (number * u64::from(days) / count) as u32 + 1),
         };
         match steps.last() {
-            None if day > 1 => return Err(format!("{text:?}: the first step begins on day 1")),
+            None if day > 1 => return Err(format!("{shown}: the first step begins on day 1")),
             Some(before) if before.day >= day => {
                 return Err(format!(
-                    "{text:?}: day {day} is not after day {}, on which the step before begins",
+                    "{shown}: day {day} is not after day {}, on which the step before begins",
                     before.day
                 ));
             }
-            _ => steps.push(Step { day, weights: weights::read(list)? }),
+            _ => steps.push(Step { day, weights: list(weights)? }),
         }
     }
     Ok(steps)

@@ -3,6 +3,7 @@
 use super::schedule::Step;
 use crate::simulate::options::{OnWeightChange, Options};
 use crate::simulate::visitors::draw;
+use crate::simulate::weights::slashed;
 use canary_split::config::Config;
 use canary_split::decide::decide;
 use canary_split::request::Request;
@@ -128,7 +129,7 @@ fn returns(visitor: u32, day: u32, options: &Options) -> bool {
 
 /// The filter's config for these weights; its cookies outlive every simulation.
 fn config(weights: &[u32], options: &Options) -> Result<Config, String> {
-    Split::new(weights).map_err(|error| format!("{weights:?}: {error}"))?;
+    Split::new(weights).map_err(|error| format!("\"{}\": {error}", slashed(weights)))?;
     let split: Vec<_> = weights
         .iter()
         .enumerate()

@@ -2,6 +2,7 @@
 
 use super::cell::{Cell, FAILING, LIMIT};
 use crate::report::output::Output;
+use crate::report::table::Table;
 use crate::simulate::options::Options;
 use std::io::{self, Write};
 
@@ -14,34 +15,29 @@ pub fn print(cells: &[Cell], days: u32, options: &Options, output: Output, out: 
 }
 
 fn print_tables(cells: &[Cell], days: u32, options: &Options, out: &mut impl Write) -> io::Result<()> {
-    let Options { guard, seed, .. } = options;
+    let Options { guard, seed, form, .. } = options;
     let (runs, margin, every, visit) = (guard.runs, &guard.margin, time(guard.every.into()), time(guard.visit.into()));
-    writeln!(
-        out,
-        "The guard of one gateway: {days} days and {runs} runs of each; margin {margin}; a visitor sends a request every {every} for {visit}; seed {seed}.\n"
-    )?;
+    let number = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+    writeln!(out, "The guard of one gateway: {number} and {runs} runs of each; margin {margin};")?;
+    writeln!(out, "a visitor sends a request every {every} for {visit}; seed {seed}.\n")?;
     writeln!(out, "Trips without a cause, where 1 % of the requests of both versions fail:\n")?;
-    writeln!(
-        out,
-        "| requests/s | canary | errors by chance | errors of few visitors | outage of both: 30 % for 5 min |"
-    )?;
-    writeln!(out, "|--:|--:|--:|--:|--:|")?;
+    let table = Table::default().number("requests/s").number("canary").number("errors by chance");
+    let mut table = table.number("errors of few visitors").number("outage of both: 30 % for 5 min");
     for Cell { rate, canary, false_trips: [independent, clustered], outages, .. } in cells {
-        writeln!(
-            out,
-            "| {rate} | {canary} % | {independent} in {days} days | {clustered} in {days} days | {outages} of {runs} |"
-        )?;
+        let trips = [independent, clustered].map(|trips| format!("{trips} in {number}"));
+        let cells = [rate.to_string(), format!("{canary} %")].into_iter().chain(trips);
+        table.row(cells.chain([format!("{outages} of {runs}")]).collect());
     }
+    table.print(form.look(), out)?;
     writeln!(out, "\nHow soon the guard trips (median), where the canary begins to fail:\n")?;
-    let columns = FAILING.map(|failing| format!(" 1 % → {} % |", failing * 100.0)).concat();
-    writeln!(out, "| requests/s | canary |{columns}")?;
-    writeln!(out, "|--:|--:|{}", "--:|".repeat(FAILING.len()))?;
+    let table = Table::default().number("requests/s").number("canary");
+    let mut table =
+        FAILING.into_iter().fold(table, |table, failing| table.number(format!("1 % → {} %", failing * 100.0)));
     for Cell { rate, canary, times, .. } in cells {
-        let times =
-            times.map(|median| median.map_or_else(|| format!(" > {} |", time(LIMIT)), |at| format!(" {} |", time(at))));
-        writeln!(out, "| {rate} | {canary} % |{}", times.concat())?;
+        let times = times.map(|median| median.map_or_else(|| format!("> {}", time(LIMIT)), time));
+        table.row([rate.to_string(), format!("{canary} %")].into_iter().chain(times).collect());
     }
-    Ok(())
+    table.print(form.look(), out)
 }
 
 /// As in `56 s`, `4 min`, `8.5 h`.

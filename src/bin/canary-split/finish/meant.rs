@@ -1,0 +1,156 @@
+//! The rule that is meant, and the VirtualServices that route its requests.
+
+use crate::change::Refusal;
+use crate::change::rule;
+use crate::edit::Step;
+use crate::input::manifest::{Object, Objects};
+use crate::report::plan;
+use crate::world::World;
+use crate::world::host::overlap;
+use crate::world::plugin::{Plugin, hosts};
+use crate::world::routing::VirtualService;
+use canary_split::rollout::ramp::Second;
+use canary_split::rule::{Rule, WeightedSubsets};
+use std::collections::HashSet;
+
+/// What is asked for.
+pub struct Meant<'m> {
+    /// The rule's name.
+    pub rule: &'m str,
+    /// The plugin, if it is named.
+    pub plugin: Option<&'m str>,
+    /// The time.
+    pub now: Second,
+}
+
+/// A rule that is in force, and where it is.
+pub struct Found<'w> {
+    /// Its plugin.
+    pub plugin: &'w Plugin,
+    /// The same as an object.
+    pub object: &'w Object,
+    /// The header that it writes.
+    pub header: &'w str,
+    /// Its place in `rules`.
+    pub index: usize,
+    /// All of it.
+    pub rule: &'w Rule,
+}
+
+impl<'w> Found<'w> {
+    /// The rule of this name.
+    pub fn of(world: &'w World, meant: &Meant) -> Result<Found<'w>, Refusal> {
+        let Meant { rule: name, plugin: wanted, .. } = meant;
+        let is_named = |plugin: &&Plugin| {
+            wanted.is_none_or(|wanted| {
+                plugin.config.title() == wanted || plugin.object().is_some_and(|object| object.name == wanted)
+            })
+        };
+        let has = |plugin: &&Plugin| rule::names(&plugin.config).any(|own| own == *name);
+        let all: Vec<&Plugin> = world.plugins.iter().filter(is_named).collect();
+        let having: Vec<&Plugin> = all.iter().copied().filter(has).collect();
+        let titles = |of: &[&Plugin]| of.iter().map(|plugin| plugin.config.title()).collect::<Vec<_>>().join(", ");
+        let plugin = match having.as_slice() {
+            [plugin] => *plugin,
+            [] if all.is_empty() => return Err("no WasmPlugin of this filter is given".to_owned().into()),
+            [] => return Err(format!("no rule {name} in {}", titles(&all)).into()),
+            several => {
+                return Err(
+                    format!("several plugins have a rule {name}; choose by --plugin: {}", titles(several)).into()
+                );
+            }
+        };
+        let Some(object) = plugin.object() else {
+            return Err(format!("{}: a pluginConfig alone; give the WasmPlugin", plugin.config.title()).into());
+        };
+        let index = rule::names(&plugin.config).position(|own| own == *name).unwrap_or_default();
+        let rule = plugin.rules.iter().find(|(_, rule)| *rule.name == **name);
+        match (rule, &plugin.header) {
+            (Some((index, rule)), Some(header)) => Ok(Found { plugin, object, header, index: *index, rule }),
+            _ => {
+                let (line, _) = object.source.position(plugin.config.locate(&format!("rules[{index}]"), false).start);
+                Err(Refusal::Fault(format!(
+                    "{}:{line}: rule {name} has a fault; fix it first, canary-split check says what",
+                    object.source.name
+                )))
+            }
+        }
+    }
+
+    /// The way to the rule from its object on.
+    pub fn path(&self) -> Vec<Step> {
+        rule_at(self.object, self.index)
+    }
+
+    /// The VirtualServices at its gateway that are for one of its hosts and ask for its header.
+    pub fn services<'o>(&self, world: &'w World<'o>) -> Result<Vec<&'w VirtualService<'o>>, Refusal> {
+        let beside = world.beside(self.plugin);
+        let own = hosts(self.rule);
+        let mut found: Vec<&VirtualService> = Vec::new();
+        for service in beside.iter().copied().filter(|service| own.iter().any(|host| service.is_for(host))) {
+            let mut delegates = service.routes.iter().filter_map(|route| world.delegate(service, route));
+            if let Some(delegate) = delegates.find(|delegate| delegate.mentions(self.header)) {
+                return Err(Refusal::Fault(format!(
+                    "{}: {} delegates to {}, which asks for {}; routes of delegates have to be edited by hand",
+                    delegate.object.place(),
+                    service.object.title(),
+                    delegate.object.title(),
+                    self.header
+                )));
+            }
+            if service.mentions(self.header) || service.routes.iter().any(|route| route.shuns(self.header)) {
+                found.push(service);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether another rule is for one of its hosts.
+    pub fn meets(&self, other: &Rule) -> bool {
+        hosts(self.rule).iter().any(|own| hosts(other).iter().any(|other| overlap(own, other)))
+    }
+
+    /// What other rules write into its header for requests that a VirtualService may route, with their names.
+    pub fn others(&self, world: &'w World, service: &VirtualService) -> Vec<(&'w Rule, HashSet<String>)> {
+        let writers = world.writers_of(self.header).into_iter();
+        let rules = writers.flat_map(|plugin| plugin.rules.iter().map(move |(_, rule)| (plugin, rule)));
+        let is_other = |rule: &Rule| !std::ptr::eq(rule, self.rule);
+        let meets =
+            |rule: &Rule| hosts(rule).iter().any(|host| service.hosts.iter().any(|(_, own)| overlap(own, host)));
+        let values = |plugin: &Plugin, rule| {
+            plugin.subsets(rule).iter().map(|named| named.subset.header_value.to_string()).collect()
+        };
+        rules
+            .filter(|(_, rule)| is_other(rule) && meets(rule))
+            .map(|(plugin, rule)| (rule, values(plugin, rule)))
+            .collect()
+    }
+}
+
+/// Where a plugin has a rule.
+fn rule_at(object: &Object, index: usize) -> Vec<Step> {
+    let module = if object.kind == "TrafficExtension" { &["spec", "wasm"][..] } else { &["spec"] };
+    module.iter().chain(&["pluginConfig", "rules"]).map(|name| Step::from(*name)).chain([index.into()]).collect()
+}
+
+/// The weights of a split for good; or why they will be others.
+pub fn settled(rule: &Rule, split: &WeightedSubsets, now: Second) -> Result<Vec<u64>, String> {
+    let Some(ramp) = plan::ramp(split) else { return Ok(split.weights.iter().copied().map(u64::from).collect()) };
+    match plan::progress(rule, now) {
+        Some(progress) if progress.state != "ended" => {
+            Err(format!("rule {}: its ramp {}; wait for its end", rule.name, progress.said()))
+        }
+        _ => Ok(ramp.weights(&split.weights, ramp.moment(now))),
+    }
+}
+
+/// Whether an object is given once; else nobody knows which of them is in force.
+pub fn given_once(objects: &Objects, object: &Object) -> Result<(), Refusal> {
+    let twin = objects.objects.iter().filter(|other| other.identity() == object.identity()).nth(1);
+    match twin {
+        Some(twin) => {
+            Err(format!("{} is given twice, at {} and {}", object.title(), object.place(), twin.place()).into())
+        }
+        None => Ok(()),
+    }
+}

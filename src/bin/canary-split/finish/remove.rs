@@ -1,0 +1,155 @@
+//! A rule goes, and what only it has needed.
+
+use super::http::{Http, Kind, are_overlapping};
+use super::meant::{Found, Meant, given_once, settled};
+use super::plan::{Plan, Stage, json};
+use super::used::{self, Used};
+use crate::change::Refusal;
+use crate::edit::{Edit, patch};
+use crate::input::manifest::{Object, Objects};
+use crate::world::World;
+use canary_split::rule::Target;
+use std::collections::HashSet;
+
+const RULE_FIRST: &str = "its requests lose the header and take the default route, which leads to the same pods; nothing needs the routes by header then";
+const OVERRIDE_FIRST: &str = "its requests are decided by a later rule or take the default route, as all others do; nothing needs its routes by header then";
+const ROUTES_NEXT: &str = "no request has the header's value any more, so no request takes these routes";
+const SUBSETS_LAST: &str = "no route uses them any more; before that their requests would have failed";
+
+/// The edits, in their order.
+pub fn plan(objects: &Objects, meant: &Meant) -> Result<Plan, Refusal> {
+    let world = World::of(objects);
+    let found = Found::of(&world, meant)?;
+    let name = meant.rule;
+    let mut old = Vec::new();
+    if let Target::Split(split) = &found.rule.target {
+        let weights = settled(found.rule, split, meant.now).map_err(Refusal::Fault)?;
+        let (sum, own) = (weights.iter().sum::<u64>(), weights.first().copied().unwrap_or_default());
+        let stable = split.subsets.first().map(|subset| &*subset.name).unwrap_or_default();
+        if own != sum {
+            return Err(Refusal::Fault(format!(
+                "rule {name}: stable ({stable}) has {own} of {sum}, and must have all; canary-split rollback {name} brings it there, or canary-split promote makes the canary stable"
+            )));
+        }
+        let keeps = split.sticky.as_ref().is_some_and(|sticky| sticky.keep.is_some());
+        if keeps && split.subsets.len() > 1 {
+            return Err(Refusal::Fault(format!(
+                "rule {name} keeps visitors in its canaries (onWeightChange: keep); canary-split rollback {name} --evict sends them to stable first"
+            )));
+        }
+        old = split.subsets.iter().zip(weights).map(|(subset, weight)| (subset.name.to_string(), weight)).collect();
+    }
+    given_once(objects, found.object)?;
+    let (mut stages, mut notes) = (Vec::new(), Vec::new());
+    stages.push(Stage {
+        object: found.object.clone(),
+        edits: vec![Edit::remove(found.path())],
+        said: format!("rule {name} is removed"),
+        why: if matches!(found.rule.target, Target::Split(_)) { RULE_FIRST } else { OVERRIDE_FIRST },
+    });
+    let later = found.plugin.rules.iter().filter(|(place, later)| *place > found.index && found.meets(later));
+    notes.extend(later.map(|(_, later)| format!("rule {} may decide its requests from then on", later.name)));
+    let mut after: Vec<(&Object, serde_json::Value)> =
+        world.virtual_services.iter().map(|service| (service.object, json(service.object))).collect();
+    let mut left = Vec::new();
+    for service in found.services(&world)? {
+        let edits = of_routes(&found, &world, &Http::of(service, found.header), &mut notes)?;
+        if edits.is_empty() {
+            continue;
+        }
+        given_once(objects, service.object)?;
+        if let Some((object, value)) = after.iter_mut().find(|(object, _)| std::ptr::eq(*object, service.object)) {
+            left.extend(Used::all(value, &object.namespace));
+            patch::apply(value, &edits)?;
+        }
+        let said = "the routes by its header are removed".to_owned();
+        stages.push(Stage { object: service.object.clone(), edits, said, why: ROUTES_NEXT });
+    }
+    let still: Vec<Used> = after.iter().flat_map(|(object, value)| Used::all(value, &object.namespace)).collect();
+    left.retain(|used| !still.contains(used));
+    left.dedup();
+    for rule in &world.destination_rules {
+        let edits = used::without(rule, &left);
+        if !edits.is_empty() {
+            given_once(objects, rule.object)?;
+            let names: Vec<&str> = left.iter().filter(|used| used.is_of(rule)).map(|used| &*used.subset).collect();
+            let said = format!("{} removed", named("subset", &names));
+            stages.push(Stage { object: rule.object.clone(), edits, said, why: SUBSETS_LAST });
+        }
+    }
+    let mut seen = HashSet::new();
+    for idle in left.iter().flat_map(|used| used.idle(&world, &still)).filter(|idle| seen.insert(idle.title())) {
+        notes.push(format!("{} gets no requests any more; it is not deleted", idle.title()));
+    }
+    let plugin = found.plugin.config.title();
+    Ok(Plan { plugin, rule: name.to_owned(), old, new: Vec::new(), moved: 0.0, stages, notes })
+}
+
+fn named(what: &str, names: &[&str]) -> String {
+    match names {
+        [name] => format!("{what} {name} is"),
+        names => format!("{what}s {} are", names.join(", ")),
+    }
+}
+
+/// Without the routes that only the rule has needed.
+fn of_routes(found: &Found, world: &World, http: &Http, notes: &mut Vec<String>) -> Result<Vec<Edit>, Refusal> {
+    let fault = |at: usize, why: String| Err(Refusal::Fault(format!("{} {why}", http.place(at))));
+    if let Some(at) = http.kinds.iter().position(|kind| *kind == Kind::Mixed) {
+        return fault(at, format!("asks for {} otherwise than by one exact value; edit it by hand", found.header));
+    }
+    let subsets = found.plugin.subsets(found.rule);
+    let is_split = matches!(found.rule.target, Target::Split(_));
+    if let Some(stable) = subsets.first().filter(|_| is_split) {
+        for at in http.asking(&stable.subset.header_value) {
+            let alike = |later: &usize| http.rest(*later) == http.rest(at);
+            match http.behind(at).next() {
+                Some(later) if alike(&later) && http.made_like(at, later).is_empty() => {}
+                Some(later) => {
+                    return fault(
+                        later,
+                        format!(
+                            "would take the requests of http[{at}] and do something else with them; make it alike first"
+                        ),
+                    );
+                }
+                None => {
+                    return fault(at, "takes requests of stable that no default route takes; add one first".to_owned());
+                }
+            }
+        }
+    }
+    let others = found.others(world, http.service);
+    let mut gone = Vec::new();
+    for named in &subsets {
+        let value = &*named.subset.header_value;
+        let mut routes = http.asking(value).peekable();
+        match others.iter().find(|(_, values)| values.contains(value)) {
+            Some((rule, _)) if routes.peek().is_some() => {
+                notes.push(format!(
+                    "{}: the route for {} stays, rule {} needs it",
+                    http.object().title(),
+                    named.subset.name,
+                    rule.name
+                ));
+            }
+            Some(_) => {}
+            None => gone.extend(routes),
+        }
+    }
+    gone.sort_unstable();
+    if let Some(&first) = gone.first().filter(|_| gone.len() == http.routes.len()) {
+        return fault(first, "is the last route, and a VirtualService needs one".to_owned());
+    }
+    let is_left = |at: &usize| !gone.contains(at);
+    let has_default = |at: &usize| {
+        (0..http.routes.len()).filter(is_left).any(|left| {
+            matches!(http.kinds.get(left), Some(Kind::Plain(_))) && are_overlapping(http.rest(*at), http.rest(left))
+        })
+    };
+    if let Some(&at) = gone.iter().find(|at| !has_default(at)) {
+        return fault(at, "takes requests that no default route takes; add one first".to_owned());
+    }
+    // From the last on, so that the places of the others stay.
+    Ok(gone.into_iter().rev().map(|at| Edit::remove(Http::path(at))).collect())
+}

@@ -1,0 +1,321 @@
+//! `promote` and `remove`: what they do, and that no request is served otherwise on the way.
+
+use crate::{Temporary, ended, tool};
+use canary_split::config::Config;
+use canary_split::decide::decide;
+use canary_split::request::Request;
+use canary_split::request::claim::ClaimPath;
+use canary_split::rollout::ramp::Second;
+use canary_split::split::Draw;
+use fastrand::Rng;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+
+const NOW: u64 = 1_780_000_000;
+
+#[derive(Deserialize)]
+struct Case {
+    case: String,
+    #[serde(default)]
+    header: String,
+    rules: String,
+    http: String,
+    #[serde(default)]
+    more: String,
+    command: String,
+    #[serde(default)]
+    code: i32,
+    says: Option<String>,
+    after: Option<String>,
+    split: Option<Value>,
+    steps: Option<usize>,
+    gone: Option<Vec<String>>,
+    idle: Option<Vec<String>>,
+    #[serde(default)]
+    moves: bool,
+    /// What check says afterwards and has not said before.
+    #[serde(default)]
+    finds: Vec<String>,
+}
+
+fn filled(text: &str) -> String {
+    let text = ["v1", "v2", "v3"].iter().fold(text.to_owned(), |text, name| {
+        let port = name.replace('v', "800");
+        let destination = format!("{{host: shop.shop.svc.cluster.local, subset: {name}, port: {{number: {port}}}}}");
+        text.replace(&format!("${name}"), &destination)
+    });
+    let mut parts = text.split("$hdr(");
+    let mut filled = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (value, rest) = part.split_once(')').unwrap();
+        filled += &format!("headers: {{x-canary-subset: {{exact: {value}}}}}{rest}");
+    }
+    filled
+}
+
+fn indented(text: &str, by: usize) -> String {
+    text.lines().map(|line| format!("{}{line}\n", " ".repeat(by))).collect()
+}
+
+/// All objects of a case.
+fn manifests(case: &Case) -> String {
+    let workload = |name: &str| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: shop-{name}, namespace: shop}}\nspec:\n  selector: {{matchLabels: {{app: shop, version: {name}}}}}\n  template: {{metadata: {{labels: {{app: shop, version: {name}}}}}, spec: {{containers: [{{name: shop, image: \"shop:1\"}}]}}}}\n"
+        )
+    };
+    let more = if case.more.is_empty() { String::new() } else { format!("---\n{}", filled(&case.more)) };
+    let header = if case.header.is_empty() { String::new() } else { indented(&case.header, 4) };
+    format!(
+        "# All of it.
+apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
+metadata: {{name: canary-split, namespace: istio-system}}
+spec:
+  selector: {{matchLabels: {{istio: ingressgateway}}}}
+  url: oci://registry.example.com/canary-split@sha256:6f1d0c2a9b3e52d87f1d0c2a9b3e52d87f1d0c2a9b3e52d87f1d0c2a9b3e52d8
+  failStrategy: FAIL_OPEN
+  pluginConfig:
+{header}    rules:
+{}---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: shop, namespace: shop}}
+spec:
+  selector: {{istio: ingressgateway}}
+  servers:
+  - {{port: {{number: 443, name: https, protocol: HTTPS}}, hosts: [shop.example.com], tls: {{mode: SIMPLE, credentialName: shop}}}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: shop, namespace: shop}}
+spec:
+  hosts: [shop.example.com]
+  gateways: [shop]
+  http:
+{}{more}---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: shop, namespace: shop}}
+spec:
+  host: shop.shop.svc.cluster.local
+  subsets:
+  - {{name: v1, labels: {{version: v1}}}}
+  - {{name: v2, labels: {{version: v2}}}} # the canary
+  - {{name: v3, labels: {{version: v3}}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: shop, namespace: shop}}
+spec:
+  selector: {{app: shop}}
+  ports: [{{name: http, port: 8001}}, {{name: http-2, port: 8002}}, {{name: http-3, port: 8003}}]
+{}{}{}",
+        indented(&filled(&case.rules), 4),
+        indented(&filled(&case.http), 2),
+        workload("v1"),
+        workload("v2"),
+        workload("v3")
+    )
+}
+
+struct Visitor {
+    headers: Vec<(&'static str, String)>,
+    path: String,
+    draw: u32,
+}
+
+impl Request<'_> for Visitor {
+    fn header(&mut self, name: &str) -> Option<&[u8]> {
+        self.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_bytes())
+    }
+
+    fn claim(&mut self, _: &ClaimPath) -> Option<&[u8]> {
+        None
+    }
+
+    fn client_address(&mut self) -> Option<&[u8]> {
+        None
+    }
+}
+
+fn visitors() -> Vec<Visitor> {
+    let mut random = Rng::with_seed(7);
+    let paths = ["/", "/api/x", "/apix", "/static/a", "/three", "/other/1"];
+    let visitor = |_| {
+        let path = paths[random.usize(0..paths.len())].to_owned();
+        let mut headers = vec![(":authority", "shop.example.com".to_owned()), (":path", path.clone())];
+        headers.extend(random.bool().then(|| ("x-tester", "1".to_owned())));
+        Visitor { headers, path, draw: random.u32(..) }
+    };
+    (0..3000).map(visitor).collect()
+}
+
+/// All objects, in some state.
+struct State(Vec<Value>);
+
+impl State {
+    fn of(text: &str) -> State {
+        State(text.split("\n---\n").map(|text| serde_saphyr::from_str(text).unwrap()).collect())
+    }
+
+    fn object(&mut self, title: &str) -> &mut Value {
+        let is_it = |object: &&mut Value| {
+            let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+            format!("{} {}/{}", text("/kind"), text("/metadata/namespace"), text("/metadata/name")) == title
+        };
+        self.0.iter_mut().find(is_it).unwrap()
+    }
+
+    fn text(&self) -> String {
+        self.0.iter().map(|object| format!("{object:#}\n")).collect()
+    }
+
+    /// What check finds.
+    fn findings(&self) -> BTreeSet<String> {
+        let file = Temporary::new(&self.text());
+        let path = file.0.display().to_string();
+        let (out, error, _) = ended(&tool(&["check", &path, "-o", "json", "--now", "2026-06-01T00:00:00Z"]));
+        let answer: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{error}"));
+        answer["findings"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Where each request goes, and whether a rule has decided it.
+    fn served(&mut self, visitors: &mut [Visitor]) -> Vec<(bool, Value)> {
+        let config = self.object("WasmPlugin istio-system/canary-split")["spec"]["pluginConfig"].to_string();
+        let config = Config::from_json(config.as_bytes()).unwrap();
+        let subsets = self.object("DestinationRule shop/shop")["spec"]["subsets"].clone();
+        let http = self.object("VirtualService shop/shop")["spec"]["http"].clone();
+        let mut served = Vec::new();
+        for visitor in visitors {
+            let draw = Draw(visitor.draw);
+            let decision = decide(&config, visitor, || draw, || Second(NOW));
+            let header = decision.as_ref().map(|decision| decision.subset.header_value.to_string());
+            let tester = visitor.headers.iter().any(|(name, _)| *name == "x-tester");
+            let holds = |entry: &Value| {
+                let is_header = entry["headers"].as_object().into_iter().flatten().all(|(name, asked)| match &**name {
+                    "x-canary-subset" => asked["exact"].as_str() == header.as_deref(),
+                    "x-tester" => tester,
+                    other => panic!("{other}"),
+                });
+                is_header && entry["uri"]["prefix"].as_str().is_none_or(|prefix| visitor.path.starts_with(prefix))
+            };
+            let route = http
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|route| route["match"].as_array().is_none_or(|entries| entries.iter().any(holds)));
+            let route = route.unwrap_or_else(|| panic!("no route: {} {header:?}", visitor.path));
+            let destination = &route["route"][0]["destination"];
+            let is_there = subsets.as_array().unwrap().iter().any(|subset| subset["name"] == destination["subset"]);
+            assert!(is_there, "{destination} is no subset of {subsets}");
+            served.push((header.is_some(), json!([destination, route["timeout"], route["route"][0]["headers"]])));
+        }
+        served
+    }
+}
+
+#[test]
+fn each_step_serves_every_request_as_before() {
+    let cases: Vec<Case> = serde_saphyr::from_str(include_str!("finish.yaml")).unwrap();
+    let mut visitors = visitors();
+    for case in cases {
+        let name = &case.case;
+        let text = manifests(&case);
+        let file = Temporary::new(&text);
+        let path = file.0.display().to_string();
+        let mut command: Vec<&str> = case.command.split(' ').collect();
+        command.extend(["-f", &path, "--now", "2026-06-01T00:00:00Z"]);
+        let (out, error, code) = ended(&tool(&[&command[..], &["--dry-run", "-o", "json"]].concat()));
+        assert_eq!(code, case.code, "{name}: {error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), text, "{name}: a dry run has written");
+        if let Some(says) = &case.says {
+            assert!(error.contains(says.as_str()) && out.is_empty(), "{name}: {error}{out}");
+            let (_, _, code) = ended(&tool(&command));
+            assert_eq!((code, fs::read_to_string(&path).unwrap()), (case.code, text), "{name}");
+            continue;
+        }
+        assert_eq!(error, "", "{name}");
+        let answer: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(answer["moved"], json!(0.0), "{name}");
+        let mut state = State::of(&text);
+        let (before, findings) = (state.served(&mut visitors), state.findings());
+        let steps = answer["steps"].as_array().unwrap();
+        assert!(case.steps.is_none_or(|number| number == steps.len()), "{name}: {out}");
+        for (number, step) in steps.iter().enumerate() {
+            let patch: json_patch::Patch = serde_json::from_value(step["patch"].clone()).unwrap();
+            json_patch::patch(state.object(step["object"].as_str().unwrap()), &patch).unwrap();
+            let served = state.served(&mut visitors);
+            for ((old, new), visitor) in before.iter().zip(&served).zip(&visitors) {
+                // What no rule decides follows the default route.
+                assert!(
+                    !old.0 || case.moves || old.1 == new.1,
+                    "{name}: {} {:?}: {old:?} {new:?}",
+                    step["said"],
+                    visitor.headers
+                );
+            }
+            let mut worse: Vec<_> = state.findings().difference(&findings).cloned().collect();
+            // Two objects cannot say at once which subset is stable, or that a rule and its routes have gone.
+            let is_between = number + 1 < steps.len();
+            worse.retain(|code| {
+                !(is_between && ["stable-not-default", "no-rule", "unchosen-route"].contains(&code.as_str()))
+            });
+            worse.retain(|code| !case.finds.contains(code));
+            assert_eq!(worse, [] as [&str; 0], "{name}: {}", step["said"]);
+        }
+        let http: Value = serde_saphyr::from_str(&filled(case.after.as_ref().unwrap())).unwrap();
+        assert_eq!(state.object("VirtualService shop/shop")["spec"]["http"], http, "{name}");
+        let rules = &state.object("WasmPlugin istio-system/canary-split")["spec"]["pluginConfig"]["rules"];
+        let word = case.command.split(' ').nth(1).unwrap();
+        let rule = rules.as_array().unwrap().iter().find(|rule| rule["name"] == word);
+        assert_eq!(rule.map(|rule| &rule["split"]), case.split.as_ref(), "{name}");
+        if let Some(gone) = &case.gone {
+            let subsets = state.object("DestinationRule shop/shop")["spec"]["subsets"].to_string();
+            for subset in ["v1", "v2", "v3"] {
+                assert_eq!(!subsets.contains(subset), gone.iter().any(|gone| gone == subset), "{name}: {subset}");
+            }
+            let notes = answer["notes"].to_string();
+            for workload in ["shop-v1", "shop-v2", "shop-v3"] {
+                let is_idle = notes.contains(&format!("Deployment shop/{workload} gets no requests any more"));
+                assert_eq!(is_idle, case.idle.iter().flatten().any(|idle| idle == workload), "{name}: {notes}");
+            }
+        }
+        // The file says what the steps say, with its comments.
+        let (out, error, code) = ended(&tool(&command));
+        assert_eq!((code, error.as_str()), (0, ""), "{name}");
+        let written = fs::read_to_string(&path).unwrap();
+        assert_eq!(State::of(&written).0, state.0, "{name}");
+        assert!(written.starts_with("# All of it.\n"), "{written}");
+        assert_eq!(out.contains("nothing is written"), steps.is_empty(), "{name}: {out}");
+        // What is done is done.
+        if case.command.starts_with("promote") {
+            let (out, _, code) = ended(&tool(&command));
+            assert_eq!((code, out.as_str()), (0, "rule shop: it is so already; nothing is written\n"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn several_files_are_edited_and_only_those_that_change() {
+    let cases: Vec<Case> = serde_saphyr::from_str(include_str!("finish.yaml")).unwrap();
+    let text = manifests(&cases[0]);
+    let files: Vec<Temporary> =
+        text.split("\n---\n").map(|part| Temporary::new(&format!("\u{feff}{part}\n").replace('\n', "\r\n"))).collect();
+    let paths: Vec<String> = files.iter().map(|file| file.0.display().to_string()).collect();
+    let before: Vec<String> = paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let command: Vec<&str> =
+        ["promote", "shop", "v2", "--yes", "-f"].into_iter().chain(paths.iter().map(String::as_str)).collect();
+    let (out, error, code) = ended(&tool(&command));
+    assert_eq!((code, error.as_str()), (0, ""), "{out}");
+    let after: Vec<String> = paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let changed: Vec<usize> = (0..paths.len()).filter(|at| before[*at] != after[*at]).collect();
+    assert_eq!(changed, [0, 2], "{out}");
+    assert!(after[0].starts_with("\u{feff}# All of it.\r\n") && !after[0].replace("\r\n", "").contains('\n'));
+    let folder = "manifests/overlays/sticky";
+    let (_, error, code) = ended(&tool(&["promote", "httpbin", "v2", "-f", folder]));
+    assert_eq!(code, 2);
+    assert!(error.contains("a kustomization; what is rendered cannot be edited, name its files"), "{error}");
+}

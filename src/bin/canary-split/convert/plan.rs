@@ -53,14 +53,10 @@ pub fn of<'w, 'o>(
         ));
     }
     let Some((first, first_routes)) = routes.first() else {
-        return match to_one {
-            Some((service, node)) => Err(Refusal::at(
-                service.object,
-                node,
-                "all of the weight is on one destination: there is nothing to convert",
-            )),
-            None => Ok(None),
-        };
+        let Some((service, node)) = to_one else { return Ok(None) };
+        owned(objects, world, service)?;
+        let reason = "all of the weight is on one destination: there is nothing to convert";
+        return Err(Refusal::at(service.object, node, reason));
     };
     for (service, _) in &routes {
         owned(objects, world, service)?;

@@ -106,6 +106,7 @@ fn every_link_leads_somewhere() {
         "SECURITY.md",
         "docs/CHECKS.md",
         "docs/CLUSTER.md",
+        "docs/COMING-FROM.md",
         "docs/ROLLOUT.md",
         "docs/RUNBOOK.md",
         "docs/TOOL.md",

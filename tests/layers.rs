@@ -205,6 +205,8 @@ fn no_file_of_the_tool_is_in_a_circle_and_commands_use_what_is_shared() {
                 "cluster" => ["input", "report", "world"].contains(&used.as_str()),
                 // It shows what check finds.
                 "status" => ["input", "report", "world", "cluster", "check"].contains(&used.as_str()),
+                // It ends with what check finds in the result.
+                "convert" => ["input", "report", "world", "cluster", "edit", "check"].contains(&used.as_str()),
                 // It shows the difference before it writes.
                 "change" => ["input", "report", "world", "cluster", "edit", "diff"].contains(&used.as_str()),
                 // It shows that nobody moves.

@@ -26,12 +26,24 @@ fn run(section: &str) -> usize {
                 let shown = |text: String, (name, file): (&String, &Temporary)| {
                     text.replace(&file.0.display().to_string(), name)
                 };
-                assert_eq!(files.iter().fold(out + &error, shown), expected, "{line}");
+                assert_eq!(files.iter().fold(out + &error, shown), as_shipped(expected), "{line}");
                 count += 1;
             }
         }
     }
     count
+}
+
+/// What a document shows, with the image that is written where `make image` writes it.
+fn as_shipped(shown: &str) -> String {
+    let mut urls = include_str!("../../wasmplugin/wasmplugin.yaml").lines().filter(|line| line.starts_with("  url: "));
+    let url = urls.next().unwrap();
+    if url.ends_with(&"0".repeat(64)) {
+        return shown.to_owned();
+    }
+    let is_open = |line: &&str| line.starts_with("note: spec.url of the plugin is still to be filled in");
+    let line = |line: &str| if line.starts_with("  url: ") { format!("{url}\n") } else { format!("{line}\n") };
+    shown.lines().filter(|line| !is_open(line)).map(line).collect()
 }
 
 #[test]
@@ -44,8 +56,15 @@ fn the_readme_shows_what_the_tool_prints() {
 fn the_tools_documentation_shows_what_it_prints() {
     let document = include_str!("../../docs/TOOL.md");
     let counts: Vec<usize> = document.split("\n## canary-split ").skip(1).map(run).collect();
-    // check, explain, diff, set, rollback, promote and remove, simulate; a schema would be too long.
-    assert!(counts.len() == 8 && counts[..7].iter().all(|&count| count > 0), "{counts:?}");
+    // check, explain, diff, set, rollback, promote and remove, convert, simulate; a schema would be too long.
+    assert!(counts.len() == 9 && counts[..8].iter().all(|&count| count > 0), "{counts:?}");
+}
+
+#[test]
+fn the_ways_in_are_shown_as_the_tool_prints_them() {
+    let document = include_str!("../../docs/COMING-FROM.md");
+    let counts: Vec<usize> = document.split("\n## ").skip(1).map(run).collect();
+    assert_eq!(counts, [1, 0]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod check;
 mod common;
 #[path = "../common/configs.rs"]
 mod configs;
+mod convert;
 mod diff;
 mod documented;
 mod explain;

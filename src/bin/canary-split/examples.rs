@@ -53,6 +53,15 @@ Examples:
   helm template shop | canary-split check -
   canary-split check --explain ramp-ended";
 
+/// Of `convert`.
+pub const CONVERT: &str = "\
+Examples:
+  canary-split convert virtualservice.yaml gateway.yaml
+  canary-split convert manifests --write converted
+  canary-split convert manifests --sticky header:x-user,cookie
+  kubectl get -A -o yaml virtualservices,gateways.networking.istio.io |
+    canary-split convert - -o json";
+
 /// Of `explain`.
 pub const EXPLAIN: &str = "\
 Examples:

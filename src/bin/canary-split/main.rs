@@ -5,13 +5,14 @@
 //! ```
 //!
 //! Commands use `input`, `world` (how objects work together) and `report`. They do not use one another, except that `set` and `rollback` do a
-//! `change`, which shows what `diff` finds.
+//! `change`, which shows what `diff` finds, and that `convert` ends with what `check` finds.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
 mod change;
 mod check;
 mod cluster;
+mod convert;
 mod diff;
 mod edit;
 mod examples;
@@ -94,6 +95,12 @@ enum Command {
     /// It ends with 0 if nothing is wrong, 1 if something was found, 2 if something could not be read.
     #[command(after_help = examples::CHECK)]
     Check(check::Options),
+    /// Convert VirtualServices with weights to a plugin and routes for it
+    ///
+    /// The plugin decides by the same weights. It ends with 0 if all that has weights was converted, 1 if something was refused or the
+    /// result has an error, 2 if nothing was done.
+    #[command(after_help = examples::CONVERT)]
+    Convert(convert::Options),
     /// Explain what the filter decides about a request, and why
     ///
     /// A request is spelled as for curl. It ends with 0 if that is printed, 1 if it is printed and the config has faults, 2 if there is
@@ -142,6 +149,7 @@ fn main() -> ExitCode {
 fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<u8, String> {
     let is_good = match command {
         Command::Check(options) => return check::run(options, output, out),
+        Command::Convert(options) => return convert::run(options, output, out),
         Command::Diff(options) => return diff::run(options, output, out),
         Command::Explain(options) => return explain::run(options, output, out),
         Command::Status(options) => return status::run(options, output, out),

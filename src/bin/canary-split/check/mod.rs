@@ -243,18 +243,30 @@ pub fn of_cluster(
     notes: &mut Vec<String>,
 ) -> Vec<Finding> {
     let objects = &inventory.objects;
-    let is_known = |name: &str| CODES.into_iter().flatten().any(|code| code.name == name);
     let mut findings = check(objects, now);
     if let Some(reading) = reading {
         findings.extend(health::findings(&World::of(objects), inventory, reading));
     }
-    allow::retain(objects, &mut findings, notes, &is_known);
-    places::add(objects, &mut findings);
-    order(objects, &mut findings);
-    if !shows_secrets {
-        secrets::hide(objects, &mut findings, notes);
-    }
+    settle(objects, &mut findings, shows_secrets, notes);
     findings
+}
+
+/// All that is wrong with objects that another command has made.
+pub fn of_objects(objects: &Objects, now: Second, notes: &mut Vec<String>) -> Vec<Finding> {
+    let mut findings = check(objects, now);
+    settle(objects, &mut findings, false, notes);
+    findings
+}
+
+/// Leaves out what is allowed, and puts the rest in order.
+fn settle(objects: &Objects, findings: &mut Vec<Finding>, shows_secrets: bool, notes: &mut Vec<String>) {
+    let is_known = |name: &str| CODES.into_iter().flatten().any(|code| code.name == name);
+    allow::retain(objects, findings, notes, &is_known);
+    places::add(objects, findings);
+    order(objects, findings);
+    if !shows_secrets {
+        secrets::hide(objects, findings, notes);
+    }
 }
 
 fn say(said: &Said, output: Output, out: &mut impl Write) -> io::Result<()> {

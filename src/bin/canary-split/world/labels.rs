@@ -52,6 +52,12 @@ impl<'o> Labels<'o> {
     }
 }
 
+impl<'o> FromIterator<(&'o str, &'o str)> for Labels<'o> {
+    fn from_iter<I: IntoIterator<Item = (&'o str, &'o str)>>(pairs: I) -> Labels<'o> {
+        Labels(pairs.into_iter().collect())
+    }
+}
+
 /// `name: value, …`
 impl std::fmt::Display for Labels<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -201,7 +201,8 @@ pub fn is_taken(condition: &Node, value: &str) -> bool {
 }
 
 impl<'o> Destination<'o> {
-    fn of(entry: &'o Node, namespace: &'o str) -> Option<Destination<'o>> {
+    /// Reads an entry of `route`, in a VirtualService of this namespace.
+    pub fn of(entry: &'o Node, namespace: &'o str) -> Option<Destination<'o>> {
         Destination::new(entry, entry.get("destination")?, namespace)
     }
 

@@ -1,0 +1,84 @@
+//! `--write`: where the result is written to.
+
+use std::collections::HashSet;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A file that is to be written.
+#[derive(Debug)]
+pub struct File {
+    /// Where.
+    pub path: PathBuf,
+    /// All of it.
+    pub text: String,
+}
+
+/// Names in one folder for texts that are called so; of two that would have one name the second gets a number.
+pub fn names<'n>(sources: impl IntoIterator<Item = &'n str>) -> Vec<String> {
+    let mut taken = HashSet::new();
+    let name = |source: &str| {
+        let path = Path::new(source);
+        let last = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        // The standard input, or a folder that was rendered.
+        let last = last.filter(|_| is_file(source)).unwrap_or_else(|| match source {
+            "standard input" => "routes.yaml".to_owned(),
+            other => format!(
+                "{}.yaml",
+                Path::new(other).file_name().map_or_else(|| "routes".into(), |name| name.to_string_lossy())
+            ),
+        });
+        let (stem, end) = last.rsplit_once('.').unwrap_or((&last, "yaml"));
+        let others = (2..).map(|number: usize| format!("{stem}-{number}.{end}"));
+        [last.clone()].into_iter().chain(others).find(|name| taken.insert(name.clone())).unwrap_or_default()
+    };
+    sources.into_iter().map(name).collect()
+}
+
+/// Whether a text is called as a file.
+pub fn is_file(source: &str) -> bool {
+    Path::new(source).extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known))
+}
+
+/// Writes all of them, or none if one exists.
+pub fn write(folder: &Path, files: &[File], may_replace: bool) -> Result<(), String> {
+    let at = |path: &Path, problem: String| format!("{}: {problem}", path.display());
+    let existing = files.iter().find(|file| !may_replace && file.path.symlink_metadata().is_ok());
+    if let Some(file) = existing {
+        return Err(at(&file.path, "exists, so nothing was written; name another folder, or give --force".to_owned()));
+    }
+    fs::create_dir_all(folder).map_err(|error| at(folder, error.to_string()))?;
+    for file in files {
+        let mut options = OpenOptions::new();
+        options.write(true);
+        if may_replace {
+            options.create(true).truncate(true)
+        } else {
+            options.create_new(true)
+        };
+        let written = options.open(&file.path).and_then(|mut open| open.write_all(file.text.as_bytes()));
+        written.map_err(|error| at(&file.path, error.to_string()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn each_text_has_a_name_of_its_own() {
+        let sources = [
+            "wasmplugin.yaml",
+            "a/vs.yaml",
+            "b/vs.yaml",
+            "standard input",
+            "kubectl kustomize envs/v1.2",
+            "c/wasmplugin.yaml",
+            "x.json",
+        ];
+        let expected =
+            ["wasmplugin.yaml", "vs.yaml", "vs-2.yaml", "routes.yaml", "v1.2.yaml", "wasmplugin-2.yaml", "x.json"];
+        assert_eq!(names(sources), expected);
+    }
+}

@@ -1,0 +1,272 @@
+//! `convert`: from a VirtualService with weights to a WasmPlugin that decides by them, and routes that follow it.
+//!
+//! ```text
+//! VirtualServices → unit (what belongs together) → plan (weighted, names, owner; rule, alone): what becomes of it, or why not
+//!                 → plugin (gateway, sticky) and texts (routes) → check
+//! ```
+
+mod alone;
+mod files;
+mod gateway;
+mod names;
+mod owner;
+mod plan;
+mod plugin;
+mod print;
+mod refusal;
+mod result;
+mod routes;
+mod rule;
+mod sticky;
+mod texts;
+mod unit;
+mod weighted;
+
+use crate::check;
+use crate::input::manifest::{Object, Objects};
+use crate::input::sources::{self, Input, Unit};
+use crate::input::time;
+use crate::input::unreadable::Unreadable;
+use crate::report::finding::{Finding, Severity};
+use crate::report::output::Output;
+use canary_split::rollout::ramp::Second;
+use files::File;
+
+use print::Said;
+use result::Converted;
+use rule::{Rule, Target};
+use serde_json::{Value, json};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use sticky::Sticky;
+use texts::read;
+
+/// What to convert.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Files, folders, and `-` for the standard input: VirtualServices with weights, and their Gateways, DestinationRules, Services
+    #[arg(required = true, value_name = "FILE")]
+    paths: Vec<PathBuf>,
+    /// Keep visitors by this: cookie (default), header:NAME or claim:NAME; several are tried in order, the cookie last
+    #[arg(long, value_name = "BY", value_delimiter = ',')]
+    sticky: Vec<Sticky>,
+    /// Name the stable subset; without it, it is the one with the largest weight
+    #[arg(long, value_name = "SUBSET")]
+    stable: Option<String>,
+    /// Write the files into this folder; without it, YAML goes to the standard output, and all else to the standard error
+    #[arg(long, value_name = "DIR")]
+    write: Option<PathBuf>,
+    /// Replace files that exist in the folder of --write
+    #[arg(long, requires = "write")]
+    force: bool,
+}
+
+/// What is called so if it is written.
+const PLUGIN: &str = "wasmplugin.yaml";
+
+/// Converts and prints or writes it; the exit code.
+pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
+    let objects = options.read()?;
+    let sticky = if options.sticky.is_empty() { vec![Sticky::Cookie] } else { options.sticky.clone() };
+    let converted = result::of(&objects, options.stable.as_deref(), &sticky);
+    if converted.services.is_empty() && converted.refused.is_empty() {
+        return Err(
+            "no VirtualService has weights for more than one destination: there is nothing to convert".to_owned()
+        );
+    }
+    let folder = options.write.as_deref();
+    let made = Made::of(&converted, &sticky, folder)?;
+    let now = time::or_clock(None);
+    let (findings, notes) = made.check(&converted, now);
+    let converted = Converted { notes: [converted.notes, notes].concat(), ..converted };
+    let is_good =
+        !converted.services.is_empty() && findings.iter().all(|finding| finding.code.severity < Severity::Error);
+    if let Some(folder) = folder.filter(|_| is_good) {
+        files::write(folder, &made.files, options.force)?;
+    }
+    let [apply, back] = made.steps(&converted, folder);
+    let said = Said { converted: &converted, sticky: &sticky, findings: &findings, apply, back, is_good };
+    let done = match output {
+        Output::Json => writeln!(out, "{:#}", made.to_json(&said, folder.is_some())),
+        Output::Text { is_colourful } => {
+            let mut text = Vec::new();
+            let printed = said.print(&mut text, is_colourful && folder.is_some());
+            printed.and_then(|()| match folder {
+                Some(_) => out.write_all(&text),
+                None => {
+                    let texts: Vec<&str> = made.files.iter().filter(|_| is_good).map(|file| &*file.text).collect();
+                    out.write_all(joined(&texts).as_bytes())?;
+                    io::stderr().write_all(&text)
+                }
+            })
+        }
+    };
+    done.map_err(|error| error.to_string())?;
+    if matches!(output, Output::Text { .. }) {
+        converted.refused.iter().for_each(|refusal| eprintln!("canary-split: not converted: {refusal}"));
+        if !is_good && !converted.services.is_empty() {
+            eprintln!(
+                "canary-split: the result has errors, so nothing was written; fix what they are about, and convert again"
+            );
+        }
+    }
+    Ok(u8::from(!is_good || !converted.refused.is_empty()))
+}
+
+/// Texts as documents of one.
+fn joined(texts: &[&str]) -> String {
+    let mut all = String::new();
+    for text in texts {
+        if !all.is_empty() && !text.starts_with("---") {
+            all.push_str("---\n");
+        }
+        all.push_str(text);
+        if !text.ends_with('\n') {
+            all.push('\n');
+        }
+    }
+    all
+}
+
+impl Options {
+    /// All that is given.
+    fn read(&self) -> Result<Objects, String> {
+        let Input { units, notes, unreadable, .. } = sources::read_all(&self.paths);
+        let all: Vec<Objects> = units.iter().map(Objects::readable).collect();
+        let all = Objects::together(&all);
+        let unreadable: Vec<String> =
+            unreadable.iter().chain(&all.unreadable).map(Unreadable::to_string).chain(notes).collect();
+        if !unreadable.is_empty() {
+            return Err(unreadable.join("\ncanary-split: "));
+        }
+        if all.of_kind("VirtualService").next().is_none() {
+            let paths: Vec<_> = self.paths.iter().map(|path| path.display().to_string()).collect();
+            return Err(format!("{}: no VirtualService", paths.join(", ")));
+        }
+        if let Some(plugin) = all.plugins().next() {
+            let (title, place) = (plugin.title(), plugin.place());
+            return Err(format!(
+                "{title} ({place}) is this filter already; convert without it, and add the rules of the result to its rules"
+            ));
+        }
+        Ok(all)
+    }
+}
+
+/// The files of a result.
+struct Made {
+    /// Those of the plugins first.
+    files: Vec<File>,
+    /// How many of them are plugins.
+    plugins: usize,
+}
+
+impl Made {
+    fn of(converted: &Converted, sticky: &[Sticky], folder: Option<&Path>) -> Result<Made, String> {
+        let mut plugins = Vec::new();
+        for plugin in &converted.plugins.0 {
+            plugins.push(plugin.text(sticky)?);
+        }
+        let own = vec![PLUGIN; plugins.len()];
+        let names = files::names(own.into_iter().chain(converted.texts.edited().map(|text| &*text.old.name)));
+        let count = plugins.len();
+        let texts = plugins.into_iter().chain(converted.texts.edited().map(|text| text.new.clone()));
+        let path = |name: String| folder.map_or_else(|| PathBuf::from(&name), |folder| folder.join(&name));
+        let files = names.into_iter().zip(texts).map(|(name, text)| File { path: path(name), text }).collect();
+        Ok(Made { files, plugins: count })
+    }
+
+    /// What is wrong with all that is given, as it is now; without what is still to be filled in, of which a note is made.
+    fn check(&self, converted: &Converted, now: Second) -> (Vec<Finding>, Vec<String>) {
+        let mut notes = Vec::new();
+        if converted.services.is_empty() {
+            return (Vec::new(), notes);
+        }
+        let mut files = self.files.iter();
+        let mut named = |text: &str| {
+            let name = files.next().map(|file| file.path.display().to_string()).unwrap_or_default();
+            Rc::new(sources::Source::new(name, text))
+        };
+        let mut sources: Vec<_> = self.files.iter().take(self.plugins).map(|file| named(&file.text)).collect();
+        sources.extend(
+            converted
+                .texts
+                .0
+                .iter()
+                .map(|text| if text.edited.is_empty() { Rc::clone(&text.old) } else { named(&text.new) }),
+        );
+        let all = Objects::readable(&Unit { folder: String::new(), sources });
+        let mut findings = check::of_objects(&all, now, &mut notes);
+        // As it is shipped: whoever builds the module knows its digest.
+        let is_open = |finding: &Finding| finding.code.name == "placeholder" && finding.message.contains("digest");
+        if findings.iter().any(is_open) {
+            findings.retain(|finding| !is_open(finding));
+            notes.push(
+                "spec.url of the plugin is still to be filled in: make image prints it, with the digest".to_owned(),
+            );
+        }
+        (findings, notes)
+    }
+
+    /// What to apply, and what to do to go back: each in two steps.
+    fn steps(&self, converted: &Converted, folder: Option<&Path>) -> [[Vec<String>; 2]; 2] {
+        let (plugins, routes) = self.files.split_at_checked(self.plugins).unwrap_or_default();
+        let edited: Vec<_> = converted.texts.edited().collect();
+        let titles =
+            |what: &str| edited.iter().flat_map(|text| &text.edited).map(|title| format!("{what} {title}")).collect();
+        let deletes = converted
+            .plugins
+            .0
+            .iter()
+            .map(|plugin| format!("kubectl -n {} delete wasmplugin {}", plugin.home.namespace, plugin.name));
+        if folder.is_none() {
+            let applied = converted.plugins.0.iter().map(|plugin| format!("apply {}", plugin.title())).collect();
+            let back: Vec<String> =
+                edited.iter().flat_map(|text| &text.edited).map(|title| format!("apply {title} as it was")).collect();
+            return [[applied, titles("apply")], [back, deletes.collect()]];
+        }
+        let apply = |file: &File| format!("kubectl apply -f {}", file.path.display());
+        let back = edited.iter().map(|text| match &text.old.name {
+            name if files::is_file(name) => format!("kubectl apply -f {name}"),
+            _ => format!("apply {} as it was", text.edited.join(", ")),
+        });
+        [[plugins.iter().map(apply).collect(), routes.iter().map(apply).collect()], [back.collect(), deletes.collect()]]
+    }
+
+    fn to_json(&self, said: &Said, is_written: bool) -> Value {
+        let converted = said.converted;
+        let titles: Vec<&String> = converted.texts.edited().flat_map(|text| &text.edited).collect();
+        let value = |object: &Object| serde_json::from_str::<Value>(&object.node.to_json()).unwrap_or_default();
+        let of = |file: &File| {
+            let objects = read(&file.path.display().to_string(), &file.text).unwrap_or_default().objects;
+            let is_made = |object: &&Object| object.kind == "WasmPlugin" || titles.contains(&&object.title());
+            objects.iter().filter(is_made).map(value).collect::<Vec<_>>()
+        };
+        let objects: Vec<Value> = self.files.iter().filter(|_| said.is_good).flat_map(of).collect();
+        let rule = |rule: &Rule| match &rule.target {
+            Target::Subset(name) => json!({"name": rule.name, "hosts": rule.hosts, "subset": name}),
+            Target::Split(split) => {
+                let split = split.iter().map(|(name, weight)| json!({"subset": name, "weight": weight}));
+                json!({"name": rule.name, "hosts": rule.hosts, "split": split.collect::<Vec<_>>()})
+            }
+        };
+        let rules = |(service, rules): &(String, Vec<Rule>)| json!({"object": service, "rules": rules.iter().map(rule).collect::<Vec<_>>()});
+        let paths: Vec<String> = self
+            .files
+            .iter()
+            .filter(|_| is_written && said.is_good)
+            .map(|file| file.path.display().to_string())
+            .collect();
+        json!({
+            "converted": converted.services.iter().map(rules).collect::<Vec<_>>(),
+            "objects": objects,
+            "files": paths,
+            "apply": said.apply.concat(),
+            "back": said.back.concat(),
+            "notes": converted.notes,
+            "refused": converted.refused,
+            "findings": said.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
+        })
+    }
+}

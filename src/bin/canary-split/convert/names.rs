@@ -1,0 +1,68 @@
+//! What a rule calls destinations: by their subsets, or by the names of their Services.
+
+use crate::world::routing::Destination;
+use canary_split::subset::is_label;
+
+/// The names of the destinations of one route, in its order.
+///
+/// # Errors
+///
+/// The place of the destination that cannot be told from the others, and why.
+pub fn of(destinations: &[Destination]) -> Result<Vec<String>, (usize, String)> {
+    let services: Vec<Option<&str>> = destinations.iter().map(service).collect();
+    let suffixes: Vec<Option<&str>> = services.iter().map(|name| name.and_then(version)).collect();
+    // Where all Services have a version at the end, that is enough.
+    let are_versions = services.iter().zip(&suffixes).all(|(name, suffix)| name.is_none() == suffix.is_none());
+    let mut names: Vec<String> = Vec::new();
+    for (at, destination) in destinations.iter().enumerate() {
+        let service = services.get(at).copied().flatten();
+        let short = suffixes.get(at).copied().flatten().filter(|_| are_versions);
+        let host = destination.host.1;
+        let Some(name) = destination.subset.map(|(_, subset)| subset).or(short).or(service) else {
+            return Err((
+                at,
+                format!(
+                    "{host} has no subset and is no Service (NAME, or NAME.NAMESPACE.svc.cluster.local), so a rule has no name for it"
+                ),
+            ));
+        };
+        if !is_label(name.as_bytes()) {
+            return Err((
+                at,
+                format!("a rule cannot name a subset {name}: lower-case letters, digits and - alone; rename it"),
+            ));
+        }
+        if let Some(first) = names.iter().position(|known| known == name) {
+            let is_one = destinations.get(first).is_some_and(|first| first.is_same(destination));
+            let why = if !is_one {
+                format!("two destinations would both be called {name}; give them subsets of different names")
+            } else if destination.subset.is_none()
+                && destinations.get(first).is_some_and(|first| port(first) != port(destination))
+            {
+                format!(
+                    "{host} is there twice, with another port; ports do not tell pods apart, so make subsets in a DestinationRule"
+                )
+            } else {
+                format!("{name} of {host} is there twice; add the weights up in one destination")
+            };
+            return Err((at, why));
+        }
+        names.push(name.to_owned());
+    }
+    Ok(names)
+}
+
+/// The Service of a destination without a subset.
+fn service<'o>(destination: &Destination<'o>) -> Option<&'o str> {
+    destination.service().filter(|_| destination.subset.is_none()).map(|service| service.name)
+}
+
+/// `v2` of `reviews-v2`.
+fn version(service: &str) -> Option<&str> {
+    let (_, last) = service.rsplit_once('-')?;
+    last.strip_prefix('v').filter(|number| number.starts_with(|first: char| first.is_ascii_digit())).map(|_| last)
+}
+
+fn port(destination: &Destination) -> Option<u32> {
+    destination.port.map(|(_, port)| port)
+}

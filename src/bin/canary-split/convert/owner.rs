@@ -1,0 +1,107 @@
+//! Which controller writes the weights of a VirtualService.
+
+use crate::input::manifest::{Object, Objects};
+use crate::input::yaml::Node;
+use crate::world::World;
+use crate::world::namespace::is_same_namespace;
+use crate::world::routing::VirtualService;
+
+/// A controller, and by what it is known.
+pub struct Owner<'o> {
+    /// What it is called.
+    pub name: &'static str,
+    /// Where that can be seen.
+    pub by: String,
+    /// The same in the VirtualService, if it is there.
+    pub node: Option<&'o Node>,
+}
+
+const FLAGGER: &str = "Flagger";
+const ROLLOUTS: &str = "Argo Rollouts";
+
+/// By what names of labels, annotations and managers a controller is known.
+const MARKS: [(&str, &str); 4] =
+    [("flagger", FLAGGER), ("argo-rollouts", ROLLOUTS), ("rollouts-", ROLLOUTS), ("rollout.argoproj.io", ROLLOUTS)];
+
+/// Looks for one.
+pub fn of<'o>(objects: &Objects, world: &World, service: &VirtualService<'o>) -> Option<Owner<'o>> {
+    own_marks(service.object).or_else(|| given(objects, service.object)).or_else(|| marked_rule(world, service))
+}
+
+fn marked(text: &str) -> Option<&'static str> {
+    MARKS.iter().find(|(mark, _)| text.contains(mark)).map(|(_, name)| *name)
+}
+
+/// By what is in the metadata.
+fn own_marks(object: &Object) -> Option<Owner<'_>> {
+    for owner in object.items(&["metadata", "ownerReferences"]) {
+        let text = |key: &str| owner.get(key).and_then(Node::text).unwrap_or_default();
+        let name = match (text("apiVersion").split('/').next(), text("kind")) {
+            (Some("flagger.app"), _) => FLAGGER,
+            (Some("argoproj.io"), "Rollout") => ROLLOUTS,
+            _ => continue,
+        };
+        return Some(Owner {
+            name,
+            by: format!("ownerReferences: {} {}", text("kind"), text("name")),
+            node: Some(owner),
+        });
+    }
+    for map in ["labels", "annotations"] {
+        for (key, value) in object.at(&["metadata", map]).map_or(&[][..], Node::entries) {
+            let of_value = || value.text().filter(|_| key.name.ends_with("/managed-by")).and_then(marked);
+            if let Some(name) = marked(&key.name).or_else(of_value) {
+                return Some(Owner { name, by: format!("{map}: {}", key.name), node: Some(value) });
+            }
+        }
+    }
+    let fields = object.items(&["metadata", "managedFields"]).iter();
+    let mut managers = fields.filter_map(|field| field.get("manager").and_then(|node| Some((node, node.text()?))));
+    managers.find_map(|(node, manager)| {
+        marked(manager).map(|name| Owner { name, by: format!("managedFields: {manager}"), node: Some(node) })
+    })
+}
+
+/// By an object that names the VirtualService.
+fn given<'o>(objects: &Objects, service: &Object) -> Option<Owner<'o>> {
+    let canaries = objects.unknown.iter().filter(|unknown| {
+        let is_its = |keys: &[&str]| unknown.node.at(keys).and_then(Node::text) == Some(&service.name);
+        unknown.node.get("apiVersion").and_then(Node::text).is_some_and(|group| group.starts_with("flagger.app/"))
+            && unknown.node.get("kind").and_then(Node::text) == Some("Canary")
+            && is_same_namespace(&unknown.namespace, &service.namespace)
+            && (is_its(&["metadata", "name"])
+                || is_its(&["spec", "service", "name"])
+                || is_its(&["spec", "targetRef", "name"]))
+    });
+    let name = |node: &Node| node.at(&["metadata", "name"]).and_then(Node::text).unwrap_or_default().to_owned();
+    if let Some(canary) = canaries.into_iter().next() {
+        return Some(Owner { name: FLAGGER, by: format!("Canary {}", name(&canary.node)), node: None });
+    }
+    let names_it = |rollout: &&Object| {
+        let Some(istio) = rollout.at(&["spec", "strategy", "canary", "trafficRouting", "istio"]) else { return false };
+        let several = istio.get("virtualServices").map_or(&[][..], Node::items);
+        let mut names =
+            istio.get("virtualService").into_iter().chain(several).filter_map(|one| one.get("name")?.text());
+        names.any(|name| match name.split_once('.') {
+            Some((name, namespace)) => name == service.name && is_same_namespace(namespace, &service.namespace),
+            None => name == service.name && is_same_namespace(&rollout.namespace, &service.namespace),
+        })
+    };
+    let rollout = objects.of_kind("Rollout").find(names_it)?;
+    Some(Owner { name: ROLLOUTS, by: rollout.title(), node: None })
+}
+
+/// By the subsets that it leads to.
+fn marked_rule<'o>(world: &World, service: &VirtualService<'o>) -> Option<Owner<'o>> {
+    let destinations = service.routes.iter().flat_map(|route| &route.destinations);
+    let rules = destinations.flat_map(|destination| world.rules_of(destination));
+    let mut marks = rules.filter_map(|rule| {
+        let labels = rule.subsets().filter_map(|subset| subset.get("labels"));
+        let annotations = rule.object.at(&["metadata", "annotations"]);
+        let mut keys = labels.chain(annotations).flat_map(Node::entries).map(|(key, _)| &*key.name);
+        let mark = keys.find(|key| marked(key).is_some())?;
+        Some((marked(mark)?, format!("{mark} in {}", rule.object.title())))
+    });
+    let (name, by) = marks.next()?;
+    Some(Owner { name, by, node: None })
+}

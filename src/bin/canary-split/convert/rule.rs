@@ -1,0 +1,107 @@
+//! Rules that take the place of weights.
+
+use super::refusal::Refusal;
+use crate::input::manifest::Object;
+use crate::input::yaml::Node;
+use serde_json::{Map, Value};
+
+/// A rule for requests that met a route with weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// Its name.
+    pub name: String,
+    /// Its hosts; none: every host.
+    pub hosts: Vec<String>,
+    /// Its match; none: every request.
+    pub matches: Vec<Value>,
+    /// What it decides.
+    pub target: Target,
+}
+
+/// What a rule decides.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Target {
+    /// By these weights, stable first.
+    Split(Vec<(String, u32)>),
+    /// Always this.
+    Subset(String),
+}
+
+impl Target {
+    /// Stable, or what it always is.
+    pub fn first(&self) -> Option<&String> {
+        match self {
+            Target::Split(split) => split.first().map(|(name, _)| name),
+            Target::Subset(name) => Some(name),
+        }
+    }
+}
+
+/// What a rule can ask for as a route does.
+const CONDITIONS: [&str; 5] = ["uri", "method", "headers", "withoutHeaders", "queryParams"];
+
+/// The match of a route with these shares as that of a rule.
+pub fn conditions(object: &Object, entries: &[Node], shares: &str) -> Result<Vec<Value>, Refusal> {
+    let reason = |what: &str| {
+        format!(
+            "other shares than on other routes ({shares}), and a rule cannot ask for {what}; give all routes the same shares"
+        )
+    };
+    let of_entry = |entry: &Node| {
+        let mut conditions = Map::new();
+        for (key, value) in entry.entries() {
+            if *key.name == *"name" {
+                continue;
+            }
+            if !CONDITIONS.contains(&&*key.name) {
+                return Err(Refusal::at_byte(object, key.span.start, reason(&key.name)));
+            }
+            // Istio's own names, for claims for example, are no headers.
+            let names = value.entries().iter().map(|(name, _)| name).filter(|_| key.name.ends_with("eaders"));
+            if let Some(name) = names.into_iter().find(|name| name.name.starts_with(['@', ':'])) {
+                return Err(Refusal::at_byte(object, name.span.start, reason(&name.name)));
+            }
+            conditions.insert(key.name.to_string(), serde_json::from_str(&value.to_json()).unwrap_or_default());
+        }
+        Ok(Value::Object(conditions))
+    };
+    entries.iter().map(of_entry).collect()
+}
+
+/// A name for a rule: letters, digits and `-`.
+pub fn name(text: &str) -> String {
+    let text: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let text: String = text.trim_matches('-').chars().take(50).collect();
+    let text = text.trim_end_matches('-');
+    if text.is_empty() { "canary".to_owned() } else { text.to_owned() }
+}
+
+/// A name that nobody has.
+pub fn unique(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let others = (2..).map(|number: usize| format!("{name}-{number}"));
+    [name.to_owned()].into_iter().chain(others).find(|name| !is_taken(name)).unwrap_or_default()
+}
+
+/// A name by the first path of a match.
+pub fn path_name(base: &str, matches: &[Value]) -> String {
+    let paths = matches.iter().filter_map(|entry| entry.get("uri")?.as_object()?.values().next()?.as_str());
+    let path = paths.map(|path| path.trim_matches(|c: char| !c.is_ascii_alphanumeric())).find(|path| !path.is_empty());
+    path.map_or_else(|| base.to_owned(), |path| name(&format!("{base}-{path}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{name, unique};
+
+    #[test]
+    fn a_rule_gets_a_name_that_it_may_have() {
+        for (text, expected) in
+            [("shop", "shop"), ("shop.example.com", "shop-example-com"), ("-A_b-", "a-b"), ("", "canary")]
+        {
+            assert_eq!(name(text), expected);
+        }
+        assert_eq!(name(&format!("{}-b", "a".repeat(49))).len(), 49);
+        assert_eq!(unique("a", |name| ["a", "a-2"].contains(&name)), "a-3");
+    }
+}

@@ -1,0 +1,75 @@
+//! `--sticky`: by what visitors stay with their subset.
+
+use std::str::FromStr;
+
+/// One way to know a visitor again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sticky {
+    /// By the filter's own cookie.
+    Cookie,
+    /// By a header of the request.
+    Header(String),
+    /// By a claim of a token that the gateway has verified.
+    Claim(String),
+}
+
+impl FromStr for Sticky {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Sticky, String> {
+        match text.split_once(':') {
+            None if text == "cookie" => Ok(Sticky::Cookie),
+            Some(("header", name)) if !name.is_empty() => Ok(Sticky::Header(name.to_owned())),
+            Some(("claim", name)) if !name.is_empty() => Ok(Sticky::Claim(name.to_owned())),
+            _ => Err("write cookie, header:NAME or claim:NAME".to_owned()),
+        }
+    }
+}
+
+impl Sticky {
+    /// The key of a rule that it is.
+    pub fn key(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Sticky::Cookie => None,
+            Sticky::Header(name) => Some(("header", name)),
+            Sticky::Claim(name) => Some(("claim", name)),
+        }
+    }
+}
+
+/// What is to be known of these.
+pub fn notes(all: &[Sticky]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let keys: Vec<_> = all.iter().filter_map(Sticky::key).map(|(kind, name)| format!("{kind} {name}")).collect();
+    if !all.contains(&Sticky::Cookie) {
+        let keys = keys.join(" or ");
+        notes.push(format!(
+            "a request without {keys} is drawn afresh each time; --sticky cookie in addition keeps these visitors too"
+        ));
+    }
+    if all.iter().any(|sticky| matches!(sticky, Sticky::Claim(_))) {
+        notes.push("a claim counts if a RequestAuthentication at the gateway has verified the token".to_owned());
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Sticky;
+
+    #[test]
+    fn three_ways_are_known() {
+        let table = [
+            ("cookie", Some(Sticky::Cookie)),
+            ("header:x-user", Some(Sticky::Header("x-user".to_owned()))),
+            ("claim:realm.role", Some(Sticky::Claim("realm.role".to_owned()))),
+            ("header:", None),
+            ("header", None),
+            ("cookie:x", None),
+            ("", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(text.parse().ok(), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The texts that VirtualServices are written in, before and after.
+
+use super::plan::Plan;
+use super::refusal::Refusal;
+use super::routes;
+use super::weighted::Weighted;
+use crate::edit::text::{Refused, edited};
+use crate::edit::{Edit, Shown};
+use crate::input::manifest::{Object, Objects};
+use crate::input::sources::{Source, Unit};
+use crate::world::routing::VirtualService;
+use std::rc::Rc;
+
+/// All texts, with what was edited in them.
+#[derive(Clone, Debug)]
+pub struct Texts(pub Vec<Text>);
+
+/// A text.
+#[derive(Clone, Debug)]
+pub struct Text {
+    /// As it was read.
+    pub old: Rc<Source>,
+    /// As it is now.
+    pub new: String,
+    /// What was edited in it.
+    pub edited: Vec<String>,
+}
+
+impl Texts {
+    /// As they were read.
+    pub fn of(objects: &Objects) -> Texts {
+        let text = |source: &Rc<Source>| Text { old: Rc::clone(source), new: source.text.clone(), edited: Vec::new() };
+        Texts(objects.sources.iter().map(text).collect())
+    }
+
+    /// Those that were edited.
+    pub fn edited(&self) -> impl Iterator<Item = &Text> {
+        self.0.iter().filter(|text| !text.edited.is_empty())
+    }
+
+    /// Edits what a plan is about: all of it, or nothing.
+    pub fn convert(&mut self, objects: &Objects, plan: &Plan) -> Result<(), Refusal> {
+        let mut all = self.clone();
+        for ((service, routes), stables) in plan.routes.iter().zip(&plan.stables) {
+            all.edit(objects, service, routes, stables)?;
+        }
+        *self = all;
+        Ok(())
+    }
+
+    fn edit(
+        &mut self,
+        objects: &Objects,
+        service: &VirtualService,
+        routes: &[Weighted],
+        stables: &[String],
+    ) -> Result<(), Refusal> {
+        let object = service.object;
+        let lost = || Refusal::at(object, &object.node, "it cannot be found again in its text");
+        let mut own = objects.of_kind("VirtualService").filter(|other| Rc::ptr_eq(&other.source, &object.source));
+        let number = own.position(|other| std::ptr::eq(other, object)).ok_or_else(lost)?;
+        let text = self.0.iter_mut().find(|text| Rc::ptr_eq(&text.old, &object.source)).ok_or_else(lost)?;
+        // Another one in the same text may have been edited before.
+        let now = read(&text.old.name, &text.new).map_err(|_| lost())?;
+        let node = now.of_kind("VirtualService").nth(number).map(|object| object.node.clone()).ok_or_else(lost)?;
+        let edits = routes::edits(routes, stables);
+        text.new = edited(&text.new, &node.span, &edits).map_err(|refused| refusal(object, &edits, &refused))?.text;
+        text.edited.push(object.title());
+        Ok(())
+    }
+}
+
+/// The objects of a text.
+pub fn read(name: &str, text: &str) -> Result<Objects, String> {
+    let source = Rc::new(Source::new(name, text));
+    Objects::of(&Unit { folder: String::new(), sources: vec![source] })
+}
+
+fn refusal(object: &Object, edits: &[Edit], refused: &Refused) -> Refusal {
+    let place = |at: &usize| edits.get(*at).map(|edit| Shown(&edit.path).to_string()).unwrap_or_default();
+    let reason = match refused {
+        Refused::Missing(at) => format!("{} is not written where it is read; edit it by hand", place(at)),
+        Refused::Aliased(at, _) => {
+            format!("{} is in or behind an alias, and says something elsewhere too; write it out, and convert again", place(at))
+        }
+        Refused::Unwritable => "it cannot be edited without changing more than that; is something in it read elsewhere by an alias? Write it out, and convert again".to_owned(),
+    };
+    Refusal::at(object, &object.node, reason)
+}

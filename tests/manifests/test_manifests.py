@@ -336,9 +336,9 @@ def test_the_main_readme_has_no_commands_of_its_own():
 
 
 def test_the_runbook_has_no_commands_of_its_own():
-    """Those of the READMEs are tried in a cluster."""
+    """Those of the READMEs, and of the page about clusters, are tried in one."""
     inline = [(None, line) for readme in READMES for line in re.findall(r"`(kubectl [^`]+)`", (ROOT / readme).read_text())]
-    tried = {command for readme in ["README.md", *READMES] for _, command in commands(readme)} | {c for _, c in inline}
+    tried = {command for readme in ["README.md", "docs/CLUSTER.md", *READMES] for _, command in commands(readme)} | {c for _, c in inline}
     for _, command in commands("docs/RUNBOOK.md"):
         assert command in tried, command
 
@@ -419,5 +419,5 @@ def test_who_moves_weights_may_look_and_patch_and_nobody_more():
     assert viewer == {(None, *kind, verb) for kind in kinds for verb in ("get", "list", "watch")} | {
         ("istio-system", "", resource, verb) for resource, verb in pods
     }
-    patched = {("extensions.istio.io", "wasmplugins"), ("networking.istio.io", "virtualservices"), ("networking.istio.io", "destinationrules")}
+    patched = {("extensions.istio.io", "wasmplugins"), ("extensions.istio.io", "trafficextensions"), ("networking.istio.io", "virtualservices"), ("networking.istio.io", "destinationrules")}
     assert operator == viewer | {(None, *kind, "patch") for kind in patched}

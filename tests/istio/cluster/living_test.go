@@ -516,6 +516,15 @@ func (s *story) usedWrongly() {
 			s.t.Errorf("%s\n%d: %s", text, code, output)
 		}
 	}
+	// Whoever may write and not ask the gateways is told that it is written.
+	s.user.run("kubectl -n istio-system delete rolebinding canary-split-operator")
+	var blind change
+	s.user.as("operator").reads("canary-split set v2=30% --yes", 1, &blind)
+	if blind.Gateways == nil || blind.Gateways.Current != 0 || blind.Gateways.Total != 3 || s.user.run(weightsNow) != "70 30" {
+		s.t.Errorf("%+v", blind)
+	}
+	s.user.run("kubectl apply -f manifests/rbac/operator.yaml")
+	s.user.as("operator").run("canary-split set 80/20 --yes")
 	// Two plugins with a rule of one name.
 	s.user.apply(second)
 	operator := s.user.as("operator")

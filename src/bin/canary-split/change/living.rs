@@ -57,85 +57,63 @@ async fn change(client: Client, target: &Target, rules: Rules<'_>, job: Job<'_>,
             return Ok(1);
         }
     };
-    // Whoever may not ask the gateways learns it before anything is written.
-    let mut tripped = Vec::new();
-    for plan in &plans {
-        let here = rollout::tripped(&client, &inventory, &plan.old).await?;
-        tripped.extend(here.into_iter().filter(|(rule, _)| plan.told.iter().any(|told| told.change.rule == *rule)));
-    }
-    let is_list = matches!(rules, Rules::All);
-    let is_edit = plans.iter().flat_map(|plan| &plan.told).any(|told| !told.change.edits.is_empty());
-    let mut is_good = !is_partial;
     if let Output::Text { .. } = output {
         for plan in &plans {
             plan.show(&inventory, target, output).map_err(|error| error.to_string())?;
         }
     }
-    for (rule, subset) in &tripped {
-        // With an edit the trip ends; without one it stays, and the weights are not in force.
-        let is_edited = plans
-            .iter()
-            .flat_map(|plan| &plan.told)
-            .any(|told| told.change.rule == *rule && !told.change.edits.is_empty());
-        let ends = if is_edited { "this edit ends the trip" } else { "any edit of the rule ends the trip" };
-        eprintln!("canary-split: rule {rule}: the guard has taken {subset} out of the split; {ends}");
-        is_good &= is_edited;
+    let mut is_good = !is_partial;
+    for plan in &plans {
+        is_good &= plan.warn_of_trips(&client, &inventory).await;
     }
-    if is_edit && !target.dry_run && !target.yes && !agrees(plans.iter().map(|plan| plan.object.title()))? {
+    let is_edit = plans.iter().any(Plan::has_edits) && !target.dry_run;
+    if is_edit && !target.yes && !agrees(plans.iter().map(|plan| plan.object.title()))? {
         return Err("nothing was written".to_owned());
     }
-    let mut listed = Vec::new();
+    let is_list = matches!(rules, Rules::All);
+    let mut done = Vec::new();
+    // All are written before any is awaited: a gateway that lags holds up no other plugin.
     for plan in plans {
-        let has_edits = plan.told.iter().any(|told| !told.change.edits.is_empty());
-        let written = if has_edits && !target.dry_run {
-            match patch::patch(&client, &inventory.versions, &plan.object, &plan.patch()).await {
-                Ok(object) => Some(config_of(&object)?),
-                Err(Refused::Changed) => {
-                    let title = plan.object.title();
-                    eprintln!(
-                        "canary-split: {title} was changed by somebody else meanwhile; nothing was written: look again"
-                    );
-                    return Ok(1);
-                }
-                // What others have is told, whatever becomes of this one.
-                Err(Refused::Said(why)) if is_list => {
-                    eprintln!("canary-split: {}: nothing was written: {why}", plan.object.title());
-                    is_good = false;
-                    continue;
-                }
-                Err(Refused::Said(why)) => return Err(why),
+        if !plan.has_edits() || target.dry_run {
+            done.push((plan, None));
+            continue;
+        }
+        match patch::patch(&client, &inventory.versions, &plan.object, &plan.patch()).await {
+            Ok(object) => done.push((plan, Some(config_of(&object)?))),
+            Err(Refused::Said(why)) if !is_list => return Err(why),
+            Err(refused) => {
+                let why = match refused {
+                    Refused::Changed => "it was changed by somebody else meanwhile; look again".to_owned(),
+                    Refused::Said(why) => why,
+                };
+                eprintln!("canary-split: {}: nothing was written: {why}", plan.object.title());
+                is_good = false;
             }
-        } else {
-            None
-        };
+        }
+    }
+    let mut listed = Vec::new();
+    for (plan, written) in done {
         let in_force = written.as_ref().unwrap_or(&plan.old);
-        let reached = if target.dry_run {
-            None
-        } else {
-            let reached = rollout::wait(&client, &inventory, in_force, target.timeout).await;
-            // Written is written, whatever the gateways say.
-            Some(reached.unwrap_or_else(|why| Reached { current: 0, total: 1, behind: vec![why] }))
+        let reached = match target.dry_run {
+            true => None,
+            false => Some(rollout::wait(&client, &inventory, in_force, target.timeout).await),
         };
         let faults = State::default().evaluate(in_force.json().as_bytes()).faults;
         fault::warn(&FaultAt::all(in_force, &faults));
         is_good &= faults.is_empty();
-        let took_ms = begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
         is_good &= reached.as_ref().is_none_or(|reached| reached.behind.is_empty() && reached.total > 0);
-        match output {
-            Output::Json => listed.extend(plan.to_json(target, written.is_some(), reached.as_ref(), took_ms)),
-            Output::Text { .. } => {
-                let title = plan.object.title();
-                print(
-                    reached
-                        .as_ref()
-                        .map(|reached| told(&title, reached, target, took_ms))
-                        .unwrap_or_default()
-                        .as_bytes(),
-                )?;
+        let took_ms = begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+        match (output, &reached) {
+            (Output::Json, _) => listed.extend(plan.to_json(target, written.is_some(), reached.as_ref(), took_ms)),
+            (Output::Text { .. }, Some(reached)) => {
+                print(told(&plan.object.title(), reached, target, took_ms).as_bytes())?;
             }
+            (Output::Text { .. }, None) => {}
         }
     }
-    if let Output::Json = output {
+    if let Output::Json = output
+        && (is_list || !listed.is_empty())
+    {
         let json = if is_list { Value::from(listed) } else { listed.pop().unwrap_or_default() };
         print(format!("{json:#}\n").as_bytes())?;
     }
@@ -270,6 +248,24 @@ impl Plan {
         let new = config_of(&json)?;
         let told = changes.into_iter().map(|change| Told { change, done: Vec::new() }).collect();
         Ok(Plan { object, old, new, told })
+    }
+
+    fn has_edits(&self) -> bool {
+        self.told.iter().any(|told| !told.change.edits.is_empty())
+    }
+
+    /// Says which of its rules are tripped; whether all that are will be edited, which ends the trip. A trip that stays means that the
+    /// weights are not in force.
+    async fn warn_of_trips(&self, client: &Client, inventory: &Inventory) -> bool {
+        let mut are_edited = true;
+        for (rule, subset) in rollout::tripped(client, inventory, &self.old).await {
+            let Some(told) = self.told.iter().find(|told| told.change.rule == rule) else { continue };
+            let is_edited = !told.change.edits.is_empty();
+            let ends = if is_edited { "this edit ends the trip" } else { "any edit of the rule ends the trip" };
+            eprintln!("canary-split: rule {rule}: the guard has taken {subset} out of the split; {ends}");
+            are_edited &= is_edited;
+        }
+        are_edited
     }
 
     /// What the API server is asked to do: nothing, if the object or the place of a rule is not what it was.

@@ -107,14 +107,18 @@ fn title(step: &Step) -> String {
     format!("{}/{} http[{place}]", service.object.namespace, service.object.name)
 }
 
-/// The VirtualServices at gateways some of whose requests no rule decides, and where these may go.
+/// The VirtualServices at the plugins' gateways some of whose requests no rule decides, and where these may go.
 pub fn undecided(world: &World, sites: &[Site]) -> Vec<(String, Vec<Cluster>)> {
     let decided = sites.iter().filter(|site| site.rule.matches.is_empty()).flat_map(|site| &site.services);
     let decided: HashSet<_> = decided.map(|service| std::ptr::from_ref(*service)).collect();
+    let beside: HashSet<_> = world
+        .plugins
+        .iter()
+        .flat_map(|plugin| world.beside(plugin).iter().map(|service| std::ptr::from_ref(*service)).collect::<Vec<_>>())
+        .collect();
     let is_stranger = |service: &&VirtualService| {
-        !decided.contains(&std::ptr::from_ref(*service))
-            && service.gateways().next().is_some()
-            && !service.hosts.is_empty()
+        let place = std::ptr::from_ref(*service);
+        !decided.contains(&place) && beside.contains(&place) && service.gateways().next().is_some()
     };
     let leads = |service: &VirtualService| {
         let routes = world.routes_of(service);

@@ -175,24 +175,23 @@ fn read_plugin(
     let object = plugin.object()?;
     let pods = pods::of_plugin(plugin, &inventory.pods).into_iter();
     // One that has ended meanwhile has no look.
-    let own: Vec<(&Pod, Option<&Result<Look, Silence>>)> =
-        pods.filter_map(|pod| Some((pod, Some(looks.get(&pod.title())?)))).collect();
+    let own: Vec<(&Pod, &Result<Look, Silence>)> =
+        pods.filter_map(|pod| Some((pod, looks.get(&pod.title())?))).collect();
     let fingerprint = f64::from(fingerprint::of_text(plugin.config.json().as_bytes()));
     let gauge = |look: &Look, name: &str| look.statistics.of_plugin(name, &object.namespace, &object.name);
     let gateways = own.iter().map(|(pod, look)| {
-        let answered = look.and_then(|look| look.as_ref().ok());
+        let answered = look.as_ref().ok();
         Gateway {
             namespace: pod.namespace.clone(),
             pod: pod.name.clone(),
             current: answered.is_some_and(|look| gauge(look, FINGERPRINT) == Some(fingerprint)),
             faults: answered.and_then(|look| gauge(look, FAULTS)).map(|faults| faults as u64),
             rejected: answered.and_then(|look| look.statistics.rejected()).map(|rejected| rejected as u64),
-            silent: look.and_then(|look| look.as_ref().err()).map(Silence::said),
+            silent: look.as_ref().err().map(Silence::said),
             has_filter: answered.is_some_and(|look| look.statistics.has_filter()),
         }
     });
-    let answered: Vec<(&Pod, &Look)> =
-        own.iter().filter_map(|(pod, look)| Some((*pod, look.as_ref()?.as_ref().ok()?))).collect();
+    let answered: Vec<(&Pod, &Look)> = own.iter().filter_map(|(pod, look)| Some((*pod, look.as_ref().ok()?))).collect();
     let rules = plugin.config.node.as_ref().and_then(|node| node.get("rules")).map_or(&[][..], Node::items);
     let read = |(place, node): (usize, &Node)| {
         let name = node.get("name").and_then(Node::text)?;

@@ -5,7 +5,6 @@ use super::inventory::{Inventory, list_pods};
 use super::look::{self, Question, Silence};
 use super::pods::{self, Pod};
 use super::reading::FINGERPRINT;
-use super::refusal;
 use super::routes;
 use crate::input::manifest::PluginConfig;
 use crate::world::plugin::Plugin;
@@ -31,21 +30,12 @@ pub struct Reached {
     pub behind: Vec<String>,
 }
 
-/// Whether the gateways of a plugin may be asked at all, and which of its canaries are tripped there: `(RULE, SUBSET)`.
-pub async fn tripped(
-    client: &Client,
-    inventory: &Inventory,
-    config: &PluginConfig,
-) -> Result<Vec<(String, String)>, String> {
+/// Which canaries of a plugin are tripped on any of its gateways that answer: `(RULE, SUBSET)`.
+pub async fn tripped(client: &Client, inventory: &Inventory, config: &PluginConfig) -> Vec<(String, String)> {
     let plugin = Plugin::new(config.clone());
     let pods = pods::of_plugin(&plugin, &inventory.pods);
     let mut tripped = Vec::new();
-    for look in look::at_all(client, &pods, Question::InForce).await {
-        let look = match look {
-            Ok(look) => look,
-            Err(Silence::Forbidden(why)) => return Err(why),
-            Err(_) => continue,
-        };
+    for look in look::at_all(client, &pods, Question::InForce).await.into_iter().flatten() {
         for (_, rule) in &plugin.rules {
             for named in plugin.subsets(rule) {
                 let name = (rule.name.to_string(), named.subset.name.to_string());
@@ -56,16 +46,11 @@ pub async fn tripped(
             }
         }
     }
-    Ok(tripped)
+    tripped
 }
 
 /// Waits until every gateway pod of a plugin has this config, or the time is over.
-pub async fn wait(
-    client: &Client,
-    inventory: &Inventory,
-    config: &PluginConfig,
-    timeout: Duration,
-) -> Result<Reached, String> {
+pub async fn wait(client: &Client, inventory: &Inventory, config: &PluginConfig, timeout: Duration) -> Reached {
     let plugin = Plugin::new(config.clone());
     let begun = Instant::now();
     let mut pods: Vec<Pod> = pods::of_plugin(&plugin, &inventory.pods).into_iter().cloned().collect();
@@ -77,19 +62,21 @@ pub async fn wait(
         bar.set_style(style);
     }
     loop {
-        let reached = look(client, &plugin, config, &pods).await?;
+        let (reached, may_ask) = look(client, &plugin, config, &pods).await;
         bar.set_length(reached.total as u64);
         bar.set_position(reached.current as u64);
-        if reached.behind.is_empty() || begun.elapsed() >= timeout {
+        if reached.behind.is_empty() || !may_ask || begun.elapsed() >= timeout {
             bar.finish_and_clear();
-            return Ok(reached);
+            return reached;
         }
         tokio::time::sleep(PAUSE).await;
         if listed.elapsed() > FRESH {
             let namespace = plugin.object().map(|object| object.namespace.as_str());
-            let all = list_pods(client, &inventory.versions, namespace).await.map_err(|error| refusal::said(&error))?;
-            let all: Vec<Pod> = all.iter().map(Pod::of).collect();
-            pods = pods::of_plugin(&plugin, &all).into_iter().cloned().collect();
+            // If it cannot be had now, the list of before is the best there is.
+            if let Ok(all) = list_pods(client, &inventory.versions, namespace).await {
+                let all: Vec<Pod> = all.iter().map(Pod::of).collect();
+                pods = pods::of_plugin(&plugin, &all).into_iter().cloned().collect();
+            }
             listed = Instant::now();
         }
     }
@@ -123,11 +110,12 @@ pub async fn wait_for_routes(
     }
 }
 
-async fn look(client: &Client, plugin: &Plugin, config: &PluginConfig, pods: &[Pod]) -> Result<Reached, String> {
-    let Some(object) = plugin.object() else { return Ok(Reached { current: 0, total: 0, behind: Vec::new() }) };
+/// Which pods have it, and whether they may be asked.
+async fn look(client: &Client, plugin: &Plugin, config: &PluginConfig, pods: &[Pod]) -> (Reached, bool) {
+    let Some(object) = plugin.object() else { return (Reached { current: 0, total: 0, behind: Vec::new() }, true) };
     let wanted = f64::from(fingerprint::of_text(config.json().as_bytes()));
     let looks = look::at_all(client, &pods.iter().collect::<Vec<_>>(), Question::InForce).await;
-    let mut behind = Vec::new();
+    let (mut behind, mut may_ask) = (Vec::new(), true);
     for (pod, look) in pods.iter().zip(looks) {
         match look {
             Ok(look) if look.statistics.of_plugin(FINGERPRINT, &object.namespace, &object.name) == Some(wanted) => {}
@@ -135,10 +123,13 @@ async fn look(client: &Client, plugin: &Plugin, config: &PluginConfig, pods: &[P
                 behind.push(format!("{} does not run the filter", pod.title()))
             }
             Ok(_) => behind.push(format!("{} has another config", pod.title())),
-            Err(Silence::Forbidden(why)) => return Err(why),
+            Err(Silence::Forbidden(why)) => {
+                may_ask = false;
+                behind.push(format!("{} may not be asked: {why}", pod.title()));
+            }
             Err(Silence::Gone) => behind.push(format!("{} has ended", pod.title())),
             Err(Silence::Silent(why)) => behind.push(format!("{} does not answer: {why}", pod.title())),
         }
     }
-    Ok(Reached { current: pods.len() - behind.len(), total: pods.len(), behind })
+    (Reached { current: pods.len() - behind.len(), total: pods.len(), behind }, may_ask)
 }

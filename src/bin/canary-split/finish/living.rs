@@ -81,7 +81,7 @@ async fn finish(
             let reached = match plan::config_of(&object) {
                 Some(now) => {
                     config = now;
-                    rollout::wait(&client, &inventory, &config, target.timeout).await?
+                    rollout::wait(&client, &inventory, &config, target.timeout).await
                 }
                 None if stage.object.kind == "VirtualService" => {
                     match rollout::wait_for_routes(&client, &inventory, &config, &object, target.timeout).await {

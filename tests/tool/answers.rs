@@ -104,7 +104,7 @@ fn every_code_is_listed_and_explained() {
 }
 
 /// Codes of what gateways say: no manifest has them.
-pub const LIVING: [&str; 10] = [
+pub const LIVING: [&str; 11] = [
     "gateway-silent",
     "no-gateway-pod",
     "filter-missing",
@@ -115,6 +115,7 @@ pub const LIVING: [&str; 10] = [
     "arrived-off-decided",
     "canary-tripped",
     "no-ready-pod",
+    "no-such-service",
 ];
 
 #[test]

@@ -5,6 +5,9 @@ use super::reading::{Gateway, PluginReading, Reading, RuleReading, State, Subset
 use crate::input::manifest::Object;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
+use crate::world::site;
+use std::collections::HashSet;
+use std::rc::Rc;
 
 const SILENT: Code = Code {
     name: "gateway-silent",
@@ -76,9 +79,16 @@ const NO_PODS: Code = Code {
     fix: "roll the subset back, or look at its pods",
 };
 
+const NO_SERVICE: Code = Code {
+    name: "no-such-service",
+    severity: Severity::Error,
+    why: "requests for a Service that does not exist are answered with 503",
+    fix: "write the Service's name and namespace, or create it",
+};
+
 /// The codes of this file.
-pub const CODES: [&Code; 10] =
-    [&SILENT, &NO_GATEWAY, &NO_FILTER, &BEHIND, &FAULTS, &REJECTED, &DIFFERS, &ASTRAY, &TRIPPED, &NO_PODS];
+pub const CODES: [&Code; 11] =
+    [&SILENT, &NO_GATEWAY, &NO_FILTER, &BEHIND, &FAULTS, &REJECTED, &DIFFERS, &ASTRAY, &TRIPPED, &NO_PODS, &NO_SERVICE];
 
 /// How far shares may be apart: the two counters are not read at one moment.
 const TOLERANCE: f64 = 0.02;
@@ -94,7 +104,29 @@ pub fn findings(world: &World, inventory: &Inventory, reading: &Reading) -> Vec<
         found.gateways(plugin, inventory);
         plugin.rules.iter().for_each(|rule| found.rule(rule));
     }
+    if inventory.is_whole {
+        missing_services(world, &mut findings);
+    }
     findings
+}
+
+/// Where the routes of rules lead to Services that the cluster has not.
+fn missing_services(world: &World, findings: &mut Vec<Finding>) {
+    let mut seen = HashSet::new();
+    for site in site::sites(world) {
+        for (service, route) in site.routes() {
+            for destination in &route.destinations {
+                let Some(name) = destination.service() else { continue };
+                let (span, source) = (&destination.host.0.span, &service.object.source);
+                if world.services_called(&name).is_empty() && seen.insert((Rc::as_ptr(source), span.clone())) {
+                    let title = service.object.title();
+                    let message =
+                        format!("{title} leads to Service {}/{}, which does not exist", name.namespace, name.name);
+                    findings.push(Finding::new(&NO_SERVICE, source, span, message));
+                }
+            }
+        }
+    }
 }
 
 struct Found<'f> {
@@ -438,6 +470,20 @@ mod tests {
             seen.extend(found.iter().filter_map(|line| line.split(':').next().map(str::to_owned)));
             said.extend(found);
         }
+        let mut all = objects(1, true);
+        all.retain(|object| object["kind"] != "Service");
+        let inventory = Inventory::of(all);
+        let world = World::of(&inventory.objects);
+        let looks = || Looks::from([(format!("istio-system/{GATEWAY}-1"), look(&WELL, 1000))]);
+        let reading = reading::read(&world, &inventory, &looks(), &looks(), Second(0));
+        let missing: Vec<String> = findings(&world, &inventory, &reading)
+            .iter()
+            .map(|finding| format!("{}: {}", finding.code.name, finding.message))
+            .collect();
+        let line = "no-such-service: VirtualService shop/shop leads to Service shop/shop, which does not exist";
+        assert_eq!(missing, [line, line]);
+        seen.insert("no-such-service".to_owned());
+        said.extend(missing);
         // The messages that the document shows are real ones.
         let document = include_str!("../../../../docs/CHECKS.md");
         for code in CODES {

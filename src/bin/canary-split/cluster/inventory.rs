@@ -19,6 +19,8 @@ pub struct Inventory {
     pub pods: Vec<Pod>,
     /// What could not be read, and why.
     pub notes: Vec<String>,
+    /// Whether all kinds of all namespaces were read.
+    pub is_whole: bool,
     /// Which versions of the kinds it prefers.
     pub versions: Versions,
     managers: HashMap<String, Manager>,
@@ -56,6 +58,7 @@ impl Inventory {
             objects: Objects::default(),
             pods: pods.iter().map(Pod::of).collect(),
             notes: Vec::new(),
+            is_whole: extent == Extent::All,
             managers: HashMap::new(),
             versions,
         };
@@ -63,6 +66,7 @@ impl Inventory {
             match list {
                 Ok(list) => all.extend(list),
                 Err(error) if refusal::is_forbidden(&error) => {
+                    inventory.is_whole = false;
                     inventory.notes.push(format!("{}s were not compared: {}", kind.name, refusal::said(&error)));
                 }
                 Err(error) => return Err(refusal::said(&error)),
@@ -81,7 +85,7 @@ impl Inventory {
         let pods = objects.iter().filter(|object| object["kind"] == "Pod").map(Pod::of).collect();
         let (objects_of, notes, versions, managers) =
             (Objects::default(), Vec::new(), Versions::default(), HashMap::new());
-        let mut inventory = Inventory { objects: objects_of, pods, notes, versions, managers };
+        let mut inventory = Inventory { objects: objects_of, pods, notes, is_whole: true, versions, managers };
         inventory.add(objects);
         inventory
     }

@@ -301,6 +301,9 @@ func (s *story) explained() {
 			s.t.Errorf("no %q", part)
 		}
 	}
+	if text, code := viewer.exit("canary-split explain http://canary.example.com/"); code != 0 || !strings.Contains(text, "to https") {
+		s.t.Errorf("%d\n%s", code, text)
+	}
 	if text, code := viewer.exit("canary-split check --cluster --interval 1s"); code != 0 {
 		s.t.Errorf("%d\n%s", code, text)
 	}
@@ -379,9 +382,12 @@ func (s *story) gatewayLags() {
 	if v2 := said.subsets()["v2"]; v2.InForce != nil || v2.InForceByGateway[lagging.name] != 20 {
 		s.t.Errorf("%+v", v2)
 	}
-	envoys := s.user.run(fmt.Sprintf("pgrep -P %d", lagging.process))
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", lagging.process, lagging.process))
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	var envoy int
-	if _, err := fmt.Sscan(envoys, &envoy); err != nil {
+	if _, err := fmt.Sscan(string(children), &envoy); err != nil {
 		s.t.Fatal(err)
 	}
 	signal(envoy, syscall.SIGSTOP)

@@ -85,6 +85,9 @@ fn placed(file: &str, at: &Place) -> String {
 
 fn print_route(routed: &Routed, is_one: bool, out: &mut impl Write) -> io::Result<()> {
     let subset = routed.subset.as_ref().filter(|_| !is_one).map(|subset| format!("{subset}  ")).unwrap_or_default();
+    if routed.instead == Some("httpsRedirect") {
+        return writeln!(out, "route     none: the Gateway sends every http request of this host to https");
+    }
     let Some(route) = &routed.route else {
         return writeln!(out, "route     {subset}none takes it: 404");
     };

@@ -174,6 +174,11 @@ impl Seen {
         host.map_or(authority.as_str(), |(host, _)| host).trim_end_matches('.').to_owned()
     }
 
+    /// Whether it came over http, and not over https.
+    pub fn is_plain(&self) -> bool {
+        self.text(":scheme") == "http"
+    }
+
     /// The method.
     pub fn method(&self) -> String {
         self.text(":method")

@@ -5,6 +5,8 @@ use crate::cluster::expected::{self, Pods};
 use crate::cluster::pods::Pod;
 use crate::world::World;
 use crate::world::asked::Asked;
+use crate::world::gateway::{Protocol, Server};
+use crate::world::host::overlap;
 use crate::world::plugin::Plugin;
 use crate::world::routing::{Destination, Route, VirtualService};
 use crate::world::table::Table;
@@ -21,7 +23,7 @@ pub struct Routed {
     pub route: Option<String>,
     /// Whether something that is not known here may send it elsewhere before that.
     pub is_doubtful: bool,
-    /// What the route does instead of leading anywhere: `redirect` or `directResponse`.
+    /// What happens instead of leading anywhere: `redirect`, `directResponse`, or `httpsRedirect` of the Gateway.
     pub instead: Option<&'static str>,
     /// Where the route leads.
     pub destinations: Vec<Arrival>,
@@ -48,14 +50,32 @@ pub fn routes(world: &World, plugin: &Plugin, request: &Seen, decided: &[Decided
     let host = request.host();
     let beside = world.beside(plugin);
     let services = most_specific(beside.overlapping(&host), &host);
+    if request.is_plain() && is_sent_to_https(world, plugin, &host) {
+        return vec![Routed {
+            subset: None,
+            route: None,
+            is_doubtful: false,
+            instead: Some("httpsRedirect"),
+            destinations: Vec::new(),
+        }];
+    }
     decided.iter().map(|decided| routed(world, plugin, &services, request, &host, decided, pods)).collect()
+}
+
+/// Whether the gateways that serve a host over http do nothing with it but send it to https.
+fn is_sent_to_https(world: &World, plugin: &Plugin, host: &str) -> bool {
+    let gateways = world.serving(host).filter(|gateway| plugin.may_be_on(gateway));
+    let servers = gateways.flat_map(|gateway| &gateway.servers);
+    let is_for_host = |server: &&Server| server.hosts().any(|own| overlap(own.rsplit('/').next().unwrap_or(own), host));
+    let plain: Vec<_> = servers.filter(is_for_host).map(|server| server.protocol).collect();
+    plain.contains(&Protocol::Redirect) && !plain.contains(&Protocol::Http)
 }
 
 /// Envoy looks for the exact host, then for the longest wildcard.
 fn most_specific<'w, 'o>(mut services: Vec<&'w VirtualService<'o>>, host: &str) -> Vec<&'w VirtualService<'o>> {
     let length = |service: &VirtualService| {
         let hosts = service.hosts.iter().map(|(_, own)| *own);
-        let fitting = hosts.filter(|own| crate::world::host::overlap(own, host));
+        let fitting = hosts.filter(|own| overlap(own, host));
         fitting.map(|own| if own.starts_with('*') { own.len() } else { usize::MAX }).max().unwrap_or_default()
     };
     let most = services.iter().map(|service| length(service)).max();

@@ -23,8 +23,36 @@ pub struct Pod {
     pub is_ready: bool,
     /// Whether its containers run, and it is not about to end.
     is_running: bool,
-    /// Whether it is an Envoy of a gateway or a waypoint.
-    is_gateway: bool,
+    /// What its proxy is, by what it is told.
+    role: Role,
+}
+
+/// What a pod's proxy is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// A gateway or a waypoint.
+    Gateway,
+    /// Next to an application.
+    Sidecar,
+    /// It is started in a way that is not known here, or there is none.
+    Unknown,
+}
+
+impl Role {
+    fn of(containers: &[&Value]) -> Role {
+        let is_told = |role: &str| {
+            containers.iter().any(|container| {
+                let arguments = container.get("args").and_then(Value::as_array);
+                let mut texts = arguments.into_iter().flatten().map(Value::as_str);
+                texts.next() == Some(Some("proxy")) && texts.next() == Some(Some(role))
+            })
+        };
+        match () {
+            () if is_told("router") || is_told("waypoint") => Role::Gateway,
+            () if is_told("sidecar") => Role::Sidecar,
+            () => Role::Unknown,
+        }
+    }
 }
 
 impl Pod {
@@ -36,18 +64,14 @@ impl Pod {
         let labels =
             labels.into_iter().flatten().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
         let is_condition = |condition: &Value| condition["type"] == "Ready" && condition["status"] == "True";
-        let is_proxy = |container: &Value| {
-            let arguments =
-                container["args"].as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>();
-            arguments.starts_with(&["proxy", "router"]) || arguments.starts_with(&["proxy", "waypoint"])
-        };
+        let containers: Vec<&Value> = list("/spec/containers").chain(list("/spec/initContainers")).collect();
         Pod {
             namespace: text("/metadata/namespace").to_owned(),
             name: text("/metadata/name").to_owned(),
             labels: labels.collect(),
             is_ready: list("/status/conditions").any(is_condition),
             is_running: text("/status/phase") == "Running" && object.pointer("/metadata/deletionTimestamp").is_none(),
-            is_gateway: list("/spec/containers").any(is_proxy),
+            role: Role::of(&containers),
         }
     }
 
@@ -80,10 +104,64 @@ pub fn of_plugin<'p>(plugin: &Plugin, pods: &'p [Pod]) -> Vec<&'p Pod> {
             object.namespace == pod.namespace && is_targeted(pod)
         }
     };
-    pods.iter().filter(|pod| pod.is_gateway && pod.is_running && is_selected(pod)).collect()
+    // Labels that select pods say which; without them, every gateway.
+    let is_one = |pod: &Pod| match pod.role {
+        Role::Gateway => true,
+        Role::Sidecar => false,
+        Role::Unknown => !targets.is_empty() || !selector.is_empty(),
+    };
+    pods.iter().filter(|pod| pod.is_running && is_one(pod) && is_selected(pod)).collect()
 }
 
 fn is_target(target: &Node, pod: &Pod) -> bool {
     let text = |key: &str| target.get(key).and_then(Node::text);
     text("kind") == Some("Gateway") && pod.labels.get(GATEWAY_NAME).map(String::as_str) == text("name")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_plugin;
+    use crate::cluster::inventory::Inventory;
+    use crate::world::World;
+    use serde_json::{Value, json};
+
+    fn pod(namespace: &str, name: &str, arguments: Value, labels: Value) -> Value {
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": namespace, "name": name, "labels": labels},
+            "spec": {"containers": [{"name": "main"}, {"name": "istio-proxy", "args": arguments}]}, "status": {"phase": "Running"}})
+    }
+
+    #[test]
+    fn a_plugin_is_on_the_gateways_that_it_selects() {
+        let (router, waypoint) = (json!(["proxy", "router", "--x"]), json!(["proxy", "waypoint"]));
+        let (sidecar, none) = (json!(["proxy", "sidecar"]), json!([]));
+        let (istio, own) =
+            (json!({"istio": "ingressgateway"}), json!({"gateway.networking.k8s.io/gateway-name": "public"}));
+        let pods = [
+            pod("istio-system", "classic", router.clone(), istio.clone()),
+            pod("edge", "elsewhere", router, istio.clone()),
+            pod("edge", "custom", none.clone(), istio.clone()),
+            pod("shop", "application", sidecar, istio),
+            pod("edge", "of-the-api", waypoint, own),
+            pod("shop", "stranger", none, json!({})),
+        ];
+        let by_label = json!({"selector": {"matchLabels": {"istio": "ingressgateway"}}});
+        let by_target =
+            json!({"targetRefs": [{"kind": "Gateway", "group": "gateway.networking.k8s.io", "name": "public"}]});
+        for (namespace, spec, expected) in [
+            ("istio-system", by_label.clone(), vec!["classic", "elsewhere", "custom"]),
+            ("edge", by_label, vec!["elsewhere", "custom"]),
+            ("edge", by_target.clone(), vec!["of-the-api"]),
+            ("istio-system", by_target, vec![]),
+            ("istio-system", json!({}), vec!["classic", "elsewhere", "of-the-api"]),
+        ] {
+            let mut spec = spec;
+            spec["pluginConfig"] = json!({"rules": [{"name": "a", "subset": "v1"}]});
+            let plugin = json!({"apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
+                "metadata": {"namespace": namespace, "name": "canary-split"}, "spec": spec});
+            let inventory = Inventory::of(pods.iter().cloned().chain([plugin]).collect());
+            let world = World::of(&inventory.objects);
+            let on: Vec<&str> = of_plugin(&world.plugins[0], &inventory.pods).iter().map(|pod| &*pod.name).collect();
+            assert_eq!(on, expected, "{namespace} {spec}");
+        }
+    }
 }

@@ -383,14 +383,7 @@ func (s *story) gatewayLags() {
 	if v2 := said.subsets()["v2"]; v2.InForce != nil || v2.InForceByGateway[lagging.name] != 20 {
 		s.t.Errorf("%+v", v2)
 	}
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", lagging.process, lagging.process))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	var envoy int
-	if _, err := fmt.Sscan(string(children), &envoy); err != nil {
-		s.t.Fatal(err)
-	}
+	envoy := s.onlyChild(lagging.process)
 	signal(envoy, syscall.SIGSTOP)
 	said = s.status(1)
 	signal(envoy, syscall.SIGCONT)
@@ -459,6 +452,20 @@ func (s *story) canaryEnds() {
 		_, err := s.user.as("viewer").try("canary-split status --interval 1s", "")
 		return err == nil
 	})
+}
+
+// onlyChild of a process: whichever of its threads has started it.
+func (s *story) onlyChild(process int) (child int) {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", process))
+	for _, thread := range threads {
+		if children, err := os.ReadFile(thread); err == nil {
+			_, _ = fmt.Sscan(string(children), &child)
+		}
+	}
+	if child == 0 {
+		s.t.Fatalf("process %d has no child", process)
+	}
+	return child
 }
 
 func (s *story) managed() {

@@ -518,7 +518,7 @@ func (s *story) usedWrongly() {
 	user := "apiVersion: v1\nkind: Config\ncurrent-context: x\ncontexts: [{name: x, context: {cluster: x, user: x}}]\n" +
 		"clusters: [{name: x, cluster: {server: \"https://127.0.0.1:1\"}}]\nusers:\n- name: x\n  user: "
 	for text, part := range map[string]string{
-		user + "{token: [x, " + token + "]}\n": "not a kubeconfig: line 7",
+		user + "{token: [x, " + token + "]}\n": "not a kubeconfig: line 8",
 		user + "{token: " + token + "\n":       "not a kubeconfig: line",
 		user + "{exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: sh, args: [-c, \"echo " + token + "; exit 3\"]}}\n": "exec plugin has failed: exit status: 3",
 		user + "{exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: sh, args: [-c, \"echo '{" + token + "'\"]}}\n":      "no ExecCredential",

@@ -120,10 +120,12 @@ fn is_target(target: &Node, pod: &Pod) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::of_plugin;
-    use crate::cluster::inventory::Inventory;
+    use super::{Pod, of_plugin};
+    use crate::input::manifest::Objects;
+    use crate::input::sources::{Source, Unit};
     use crate::world::World;
     use serde_json::{Value, json};
+    use std::rc::Rc;
 
     fn pod(namespace: &str, name: &str, arguments: Value, labels: Value) -> Value {
         json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": namespace, "name": name, "labels": labels},
@@ -158,9 +160,10 @@ mod tests {
             spec["pluginConfig"] = json!({"rules": [{"name": "a", "subset": "v1"}]});
             let plugin = json!({"apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
                 "metadata": {"namespace": namespace, "name": "canary-split"}, "spec": spec});
-            let inventory = Inventory::of(pods.iter().cloned().chain([plugin]).collect());
-            let world = World::of(&inventory.objects);
-            let on: Vec<&str> = of_plugin(&world.plugins[0], &inventory.pods).iter().map(|pod| &*pod.name).collect();
+            let sources = vec![Rc::new(Source::new("plugin", plugin.to_string()))];
+            let objects = Objects::of(&Unit { folder: String::new(), sources }).unwrap();
+            let (world, pods) = (World::of(&objects), pods.iter().map(Pod::of).collect::<Vec<_>>());
+            let on: Vec<&str> = of_plugin(&world.plugins[0], &pods).iter().map(|pod| &*pod.name).collect();
             assert_eq!(on, expected, "{namespace} {spec}");
         }
     }

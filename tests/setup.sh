@@ -73,6 +73,7 @@ check_go() {
     elif ! go version | grep -qE 'go1\.(2[6-9]|[3-9][0-9])'; then
         complain "$(go version) is too old: install Go 1.26 or newer (https://go.dev/dl)"
     fi
+    need script "install it with your package manager (apt-get install bsdutils), for the tests on a terminal"
 }
 
 check_python() {

@@ -4,8 +4,9 @@
 //! input → world → one folder a command → report
 //! ```
 //!
-//! Commands use `input`, `world` (how objects work together) and `report`. They do not use one another, except that `set` and `rollback` do a
-//! `change`, which shows what `diff` finds, and that `convert` ends with what `check` finds.
+//! Commands use `input`, `world` (how objects work together), `cluster` (the living one) and `report`. They do not use one another, but
+//! for these: `set` and `rollback` do a `change`, which shows what `diff` finds; `finish` (`promote`, `remove`) shows that nobody
+//! moves; `status` shows, and `convert` ends with, what `check` finds. `tests/layers.rs` holds it.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 

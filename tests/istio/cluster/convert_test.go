@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"net/http/cookiejar"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,26 +68,6 @@ func (s *story) converted() {
 	s.user.run("kubectl apply -f converted/" + routes)
 	harness.Until(s.t, "all is well", func() bool { _, err := s.user.try("canary-split status --interval 1s", ""); return err == nil })
 	s.user.say("%d requests meanwhile, 0 failed", stop())
-	const visitors = 100
-	v2 := 0
-	for range visitors {
-		c.Jar, _ = cookiejar.New(nil)
-		home, _, err := c.visit()
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		for range 2 {
-			if again, _, err := c.visit(); err != nil || again != home {
-				s.t.Fatalf("%s became %s: %v", home, again, err)
-			}
-		}
-		if home == "v2" {
-			v2++
-		}
-	}
-	if !harness.Near(v2, visitors, 0.2) {
-		s.t.Errorf("%d of %d visitors see v2", v2, visitors)
-	}
-	s.user.say("%d of %d visitors see v2, and stay", v2, visitors)
+	s.visitorsStay(c, 100)
 	s.user.run("canary-split explain https://canary.example.com/")
 }

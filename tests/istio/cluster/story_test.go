@@ -265,7 +265,12 @@ func (s *story) sticky() {
 	s.user.run("kubectl apply -k manifests/overlays/sticky")
 	c := newClient(s.t, s.cluster)
 	harness.Until(s.t, "the cookie", func() bool { _, response, err := c.visit(); return err == nil && len(response.Cookies()) == 1 })
-	const visitors = 200
+	s.visitorsStay(c, 200)
+}
+
+// visitorsStay says that so many new visitors get the cookie, that a fifth of them sees v2, and that each sees the same again.
+func (s *story) visitorsStay(c *client, visitors int) {
+	s.t.Helper()
 	v2 := 0
 	for range visitors {
 		c.Jar, _ = cookiejar.New(nil)

@@ -9,8 +9,7 @@ use crate::cluster::patch::{self, Refused};
 use crate::cluster::rollout::{self, Reached};
 use crate::diff::Diff;
 use crate::edit::{self, Step, Test};
-use crate::input::manifest::{Object, Objects, PluginConfig};
-use crate::input::sources::{Source, Unit};
+use crate::input::manifest::{Object, PluginConfig};
 use crate::report::fault::{self, FaultAt};
 use crate::report::output::{Output, print};
 use canary_split::config::General;
@@ -18,7 +17,6 @@ use canary_split::reload::State;
 use kube::Client;
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
-use std::rc::Rc;
 use std::time::Instant;
 
 /// What shall be done to a rule of a config.
@@ -79,7 +77,10 @@ async fn change(client: Client, target: &Target, rules: Rules<'_>, job: Job<'_>,
             continue;
         }
         match patch::patch(&client, &inventory.versions, &plan.object, &plan.patch()).await {
-            Ok(object) => done.push((plan, Some(config_of(&object)?))),
+            Ok(object) => {
+                let written = PluginConfig::living(&object).unwrap_or_else(|| plan.new.clone());
+                done.push((plan, Some(written)));
+            }
             Err(Refused::Said(why)) if !is_list => return Err(why),
             Err(refused) => {
                 let why = match refused {
@@ -245,7 +246,8 @@ impl Plan {
             let edits: Vec<_> = change.edits.iter().map(|edit| edit.below(&rule)).collect();
             edit::patch::apply(&mut json, &edits)?;
         }
-        let new = config_of(&json)?;
+        let new = PluginConfig::living(&json)
+            .ok_or_else(|| format!("{} would be no plugin of this filter", object.title()))?;
         let told = changes.into_iter().map(|change| Told { change, done: Vec::new() }).collect();
         Ok(Plan { object, old, new, told })
     }
@@ -319,13 +321,4 @@ fn refused_whole(config: &PluginConfig, fault: &str) -> String {
         "the filter refuses the whole config of {}, and gateways keep what they had: {fault}; fix that first",
         config.title()
     )
-}
-
-/// The config of a plugin as the API server has it.
-fn config_of(object: &Value) -> Result<PluginConfig, String> {
-    let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default();
-    let title = format!("{} {}/{}", text("/kind"), text("/metadata/namespace"), text("/metadata/name"));
-    let source = Source::living(title.clone(), format!("{object:#}\n"));
-    let objects = Objects::of(&Unit { folder: String::new(), sources: vec![Rc::new(source)] })?;
-    objects.configs().next().ok_or_else(|| format!("{title} is no plugin of this filter any more"))
 }

@@ -10,7 +10,7 @@ use crate::cluster::inventory::{Extent, Inventory};
 use crate::cluster::patch::{self as write, Refused};
 use crate::cluster::rollout::{self, Reached};
 use crate::edit::{self, Test, differing, patch};
-use crate::input::manifest::{Object, Objects};
+use crate::input::manifest::{Object, Objects, PluginConfig};
 use crate::report::output::{Output, print};
 use kube::Client;
 use serde_json::{Value, json};
@@ -78,7 +78,7 @@ async fn finish(
             way.is_written = true;
             let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default();
             versions.insert(stage.object.title(), version.to_owned());
-            let reached = match plan::config_of(&object) {
+            let reached = match PluginConfig::living(&object) {
                 Some(now) => {
                     config = now;
                     rollout::wait(&client, &inventory, &config, target.timeout).await

@@ -2,11 +2,9 @@
 
 use crate::diff::Diff;
 use crate::edit::{Edit, patch};
-use crate::input::manifest::{Object, Objects, PluginConfig};
-use crate::input::sources::{Source, Unit};
+use crate::input::manifest::{Object, PluginConfig};
 use canary_split::rollout::ramp::Second;
 use serde_json::Value;
-use std::rc::Rc;
 
 /// What is done to one object.
 #[derive(Debug)]
@@ -50,14 +48,7 @@ pub fn edited(config: &PluginConfig, edits: &[Edit]) -> Result<PluginConfig, Str
     let object = config.object.as_ref().ok_or("not a plugin")?;
     let mut value = json(object);
     patch::apply(&mut value, edits)?;
-    config_of(&value).ok_or_else(|| format!("{} would be no plugin of this filter", object.title()))
-}
-
-/// The config of an object, if it is a plugin of this filter.
-pub fn config_of(object: &Value) -> Option<PluginConfig> {
-    let source = Source::new("", format!("{object:#}\n"));
-    let objects = Objects::of(&Unit { folder: String::new(), sources: vec![Rc::new(source)] }).ok()?;
-    objects.configs().next()
+    PluginConfig::living(&value).ok_or_else(|| format!("{} would be no plugin of this filter", object.title()))
 }
 
 /// The share of the visitors of a rule who move by these edits of its plugin.

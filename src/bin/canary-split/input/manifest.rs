@@ -120,6 +120,14 @@ pub struct PluginConfig {
 }
 
 impl PluginConfig {
+    /// That of an object as the API server has it, if it is a plugin that is this filter.
+    pub fn living(object: &serde_json::Value) -> Option<PluginConfig> {
+        let text = |path: &str| object.pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default();
+        let title = format!("{} {}/{}", text("/kind"), text("/metadata/namespace"), text("/metadata/name"));
+        let sources = vec![Rc::new(Source::living(title, format!("{object:#}\n")))];
+        Objects::of(&Unit { folder: String::new(), sources }).ok()?.configs().next()
+    }
+
     /// The text that the filter is given.
     pub fn json(&self) -> String {
         self.node.as_ref().map(Node::to_json).unwrap_or_default()

@@ -1,5 +1,6 @@
 //! `check`: what is wrong with these manifests, before anything is applied.
 
+mod adopt;
 mod allow;
 mod codes;
 mod config;
@@ -66,7 +67,7 @@ use std::time::Duration;
 use together::Worlds;
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 31] = [
+pub const CODES: [&[&Code]; 32] = [
     &config::CODES,
     &duplicates::CODES,
     &parts::CODES,
@@ -97,6 +98,7 @@ pub const CODES: [&[&Code]; 31] = [
     &redirect::CODES,
     &domain::CODES,
     &rollout::CODES,
+    &adopt::CODES,
     &health::CODES,
 ];
 
@@ -319,6 +321,7 @@ fn check(objects: &Objects, now: Second) -> Vec<Finding> {
         hosts::check(&world, &mut findings);
         domain::check(&world, &sites, &mut findings);
         rollout::check(&world, now, &mut findings);
+        adopt::check(&world, &sites, &mut findings);
     }
     // Two rules may meet one route.
     let mut seen = HashSet::new();

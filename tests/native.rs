@@ -84,7 +84,12 @@ fn run(phase: &Phase, state: &mut State) {
             // The first page is the next page.
             if let Some(returning) = request.returning(&observed, NOW) {
                 let again = observe(&evaluation.config, &returning, !fresh, &phase.ours());
-                assert_eq!((again.request_headers, again.set_cookie), (observed.request_headers, None), "{}: the next page", phase.name);
+                assert_eq!(
+                    (again.request_headers, again.set_cookie),
+                    (observed.request_headers, None),
+                    "{}: the next page",
+                    phase.name
+                );
             }
         }
     }

@@ -80,7 +80,10 @@ impl Gateway {
             assert_eq!(label(&response, name), label(&counted, name), "the response counts where the request did");
         }
         Observed {
-            request_headers: ours.iter().filter_map(|header| Some((header.clone(), value(&exchange.request, header)?))).collect(),
+            request_headers: ours
+                .iter()
+                .filter_map(|header| Some((header.clone(), value(&exchange.request, header)?)))
+                .collect(),
             rule: label(&counted, "rule"),
             source: label(&counted, "source"),
             set_cookie: cookies.first().map(|(_, cookie)| String::from_utf8(cookie.clone()).unwrap()),
@@ -145,7 +148,12 @@ fn run(gateway: &mut Gateway, phase: &Phase) {
         request.check(&observed, now, phase);
         if let Some(returning) = request.returning(&observed, now) {
             let again = gateway.send(&returning, &phase.ours());
-            assert_eq!((again.request_headers, again.set_cookie), (observed.request_headers, None), "{}: the next page", phase.name);
+            assert_eq!(
+                (again.request_headers, again.set_cookie),
+                (observed.request_headers, None),
+                "{}: the next page",
+                phase.name
+            );
         }
     }
 }

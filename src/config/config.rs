@@ -3,9 +3,9 @@
 use super::fields::ConfigError;
 use super::general::General;
 use super::headers::Headers;
-use crate::rule::{Rule, Target};
 use crate::rule::hosts::HostIndex;
 use crate::rule::paths::PathIndex;
+use crate::rule::{Rule, Target};
 
 /// The rules that are in force.
 #[derive(Clone, Debug)]

@@ -93,8 +93,7 @@ impl<'t> General<'t> {
             return Ok((General::of(Headers::default(), None), Vec::new()));
         }
         let header = json_header(&json);
-        let refused =
-            |errors: Errors, header, position_headers| Refused { errors: errors.0, header, position_headers };
+        let refused = |errors: Errors, header, position_headers| Refused { errors: errors.0, header, position_headers };
         let Some(fields) = object(&json, &place, &mut errors) else {
             return Err(refused(errors, header, Vec::new()));
         };

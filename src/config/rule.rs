@@ -46,7 +46,8 @@ pub(super) fn read_rule(json: &Json, place: &Place, context: &Context, errors: &
             Some(Target::Fixed(subset)) => Some(subset),
             _ => None,
         };
-        let decided_by_draw = [("split", "a split"), ("adopt", "adopt")].into_iter().find(|(kind, _)| fields.get(kind).is_some());
+        let decided_by_draw =
+            [("split", "a split"), ("adopt", "adopt")].into_iter().find(|(kind, _)| fields.get(kind).is_some());
         if let (Some((_, target)), None) = (decided_by_draw, fields.get("subset")) {
             errors.add(&place, format_args!("needs a fixed subset; what {target} decides is kept by sticky"));
         }
@@ -139,10 +140,8 @@ fn read_target(
 fn check_adopted(adopted: &Adopted, sticky: &Place, errors: &mut Errors) {
     let Some(Sticky { keys, keep, .. }) = adopted.sticky.as_deref() else { return };
     if keep.is_some() {
-        errors.add(
-            &sticky.field("onWeightChange"),
-            "keep, but adopt decides no subset that could be kept; leave it out",
-        );
+        errors
+            .add(&sticky.field("onWeightChange"), "keep, but adopt decides no subset that could be kept; leave it out");
     }
     if keys.iter().any(|key| matches!(key, Key::Header(name) if *name == adopted.header)) {
         errors.add(&sticky.field("keys"), "the header that this rule writes says nothing about a visitor");

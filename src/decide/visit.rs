@@ -102,12 +102,7 @@ struct Returning {
     kept: Option<usize>,
 }
 
-fn read<'c>(
-    subsets: &[Subset],
-    sticky: &Sticky,
-    cookie: &Cookie,
-    request: &mut impl Request<'c>,
-) -> Option<Returning> {
+fn read<'c>(subsets: &[Subset], sticky: &Sticky, cookie: &Cookie, request: &mut impl Request<'c>) -> Option<Returning> {
     let held = cookie.read(request.header("cookie")?)?;
     let kept = sticky.keep.as_ref().and_then(|keep| keep.kept(&held, subsets));
     Some(Returning { draw: held.draw, made: held.made, kept })

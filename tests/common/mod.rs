@@ -169,8 +169,10 @@ fn read_phase(phase: &Value, name: String) -> Phase {
 /// The headers that the requests of a phase speak about.
 fn position_headers(phase: &Value) -> Vec<String> {
     let requests = phase["requests"].as_array().into_iter().flatten();
-    let mut headers: Vec<String> =
-        requests.flat_map(|request| request["positions"].as_object().into_iter().flatten()).map(|(name, _)| name.clone()).collect();
+    let mut headers: Vec<String> = requests
+        .flat_map(|request| request["positions"].as_object().into_iter().flatten())
+        .map(|(name, _)| name.clone())
+        .collect();
     headers.sort();
     headers.dedup();
     headers

@@ -111,18 +111,35 @@ fn of_site<'o>(world: &World<'o>, site: &Site<'_, 'o>, adopted: &Adopted, findin
     if weighted.is_empty() {
         let title = site.services.first().map(|service| service.object.title()).unwrap_or_default();
         let message = format!("rule {rule} writes {header}, and no route of {title} has several destinations");
-        findings.push(Finding::new(&UNREAD, &site.plugin.config.source, &site.plugin.place_in(site.rule, "adopt"), message));
+        findings.push(Finding::new(
+            &UNREAD,
+            &site.plugin.config.source,
+            &site.plugin.place_in(site.rule, "adopt"),
+            message,
+        ));
         return;
     }
     let is_read = |step: &Step| {
         let mut picks = world.picks.iter().filter(|pick| pick.header.1.eq_ignore_ascii_case(header));
-        picks.any(|pick| pick.is_for(service_of(site, step)) && pick.is_applied_to(step) && is_with(world, pick, service_of(site, step)))
+        picks.any(|pick| {
+            pick.is_for(service_of(site, step))
+                && pick.is_applied_to(step)
+                && is_with(world, pick, service_of(site, step))
+        })
     };
     if let Some(step) = weighted.iter().find(|step| !is_read(step)) {
-        let elsewhere = world.picks.iter().find(|pick| pick.header.1.eq_ignore_ascii_case(header) && pick.is_for(service_of(site, step)));
+        let elsewhere = world
+            .picks
+            .iter()
+            .find(|pick| pick.header.1.eq_ignore_ascii_case(header) && pick.is_for(service_of(site, step)));
         let message = match elsewhere.filter(|pick| !is_with(world, pick, service_of(site, step))) {
-            Some(pick) => format!("rule {rule} writes {header}, and {}, which lets Envoy pick by it, is not on this gateway", pick.object.title()),
-            None => format!("rule {rule} writes {header}, and no EnvoyFilter lets Envoy pick by it for {}", title(step)),
+            Some(pick) => format!(
+                "rule {rule} writes {header}, and {}, which lets Envoy pick by it, is not on this gateway",
+                pick.object.title()
+            ),
+            None => {
+                format!("rule {rule} writes {header}, and no EnvoyFilter lets Envoy pick by it for {}", title(step))
+            }
         };
         findings.push(at(&UNREAD, step, message));
     }
@@ -153,13 +170,17 @@ fn is_on(world: &World, pick: &Pick, gateway: &Gateway) -> bool {
 }
 
 fn of_pick(world: &World, pick: &Pick, findings: &mut Vec<Finding>) {
-    let mut add = |code, node: &Node, message| findings.push(Finding::new(code, &pick.object.source, &node.span, message));
+    let mut add =
+        |code, node: &Node, message| findings.push(Finding::new(code, &pick.object.source, &node.span, message));
     let header = pick.header.1;
     let mut hosts_met = HashSet::new();
     let mut is_met = false;
     let mut wide = None;
     let mut many = None;
-    let services = world.virtual_services.iter().filter(|service| !service.hosts.is_empty() && service.gateways().next().is_some());
+    let services = world
+        .virtual_services
+        .iter()
+        .filter(|service| !service.hosts.is_empty() && service.gateways().next().is_some());
     let services: Vec<_> = services.filter(|service| is_with(world, pick, service)).collect();
     for service in &services {
         if !pick.is_for(service) {
@@ -169,7 +190,9 @@ fn of_pick(world: &World, pick: &Pick, findings: &mut Vec<Finding>) {
         for step in table.steps.iter().filter(|step| pick.is_applied_to(step)) {
             is_met = true;
             if !is_weighted(step.route.node) && !step.route.is_delegated() {
-                wide = wide.or_else(|| Some(format!("{} sets header_name on {}, which has no weights", pick.object.title(), title(step))));
+                wide = wide.or_else(|| {
+                    Some(format!("{} sets header_name on {}, which has no weights", pick.object.title(), title(step)))
+                });
             } else {
                 let own = service.hosts.iter().map(|(_, host)| *host).filter(|host| pick.is_for_host(host));
                 hosts_met.extend(own.map(str::to_owned));
@@ -184,7 +207,11 @@ fn of_pick(world: &World, pick: &Pick, findings: &mut Vec<Finding>) {
         wide = wide.or_else(|| Some(format!("{} sets header_name on every route of the gateway", pick.object.title())));
     }
     if !is_met && !services.is_empty() && wide.is_none() {
-        add(&UNMET, pick.scope, format!("{} meets no route of the VirtualServices that are given", pick.object.title()));
+        add(
+            &UNMET,
+            pick.scope,
+            format!("{} meets no route of the VirtualServices that are given", pick.object.title()),
+        );
     }
     if let Some(message) = wide {
         add(&WIDE, pick.scope, message);
@@ -194,7 +221,8 @@ fn of_pick(world: &World, pick: &Pick, findings: &mut Vec<Finding>) {
     }
     let writes = |host: &str| {
         let rules = world.plugins.iter().flat_map(|plugin| &plugin.rules).map(|(_, rule)| rule);
-        let mut adopting = rules.filter(|rule| matches!(&rule.target, Target::Adopted(own) if own.header.eq_ignore_ascii_case(header)));
+        let mut adopting = rules
+            .filter(|rule| matches!(&rule.target, Target::Adopted(own) if own.header.eq_ignore_ascii_case(header)));
         adopting.any(|rule| hosts(rule).iter().any(|own| overlap(own, host)))
     };
     let are_known = world.plugins.iter().all(|plugin| plugin.is_whole) && !world.plugins.is_empty();
@@ -202,7 +230,11 @@ fn of_pick(world: &World, pick: &Pick, findings: &mut Vec<Finding>) {
     unwritten.sort();
     if let Some(host) = unwritten.first().filter(|_| are_known) {
         let title = pick.object.title();
-        add(&UNWRITTEN, pick.header.0, format!("{title} lets Envoy pick by {header} for {host}, and no rule writes it there"));
+        add(
+            &UNWRITTEN,
+            pick.header.0,
+            format!("{title} lets Envoy pick by {header} for {host}, and no rule writes it there"),
+        );
     }
 }
 

@@ -260,6 +260,16 @@ pub fn of_objects(objects: &Objects, now: Second, notes: &mut Vec<String>) -> Ve
     findings
 }
 
+/// Leaves out of what was found in a plugin as it is shipped that its digest is to be filled in: whoever builds the module knows it. A
+/// note says so.
+pub fn without_open_digest(findings: &mut Vec<Finding>, notes: &mut Vec<String>) {
+    let is_open = |finding: &Finding| finding.code.name == "placeholder" && finding.message.contains("digest");
+    if findings.iter().any(is_open) {
+        findings.retain(|finding| !is_open(finding));
+        notes.push("spec.url of the plugin is still to be filled in: make image prints it, with the digest".to_owned());
+    }
+}
+
 /// Leaves out what is allowed, and puts the rest in order.
 fn settle(objects: &Objects, findings: &mut Vec<Finding>, shows_secrets: bool, notes: &mut Vec<String>) {
     let is_known = |name: &str| CODES.into_iter().flatten().any(|code| code.name == name);

@@ -149,7 +149,10 @@ impl RuleDiff {
             (Target::Adopted(_), Target::Adopted(_)) => {}
             (_, Target::Adopted(_)) => notes.push(Note::new("adopt", "somebody else's weights instead of its own")),
             (Target::Adopted(_), Target::Fixed(subset)) => {
-                notes.push(Note::new("fixed", format!("all go to {}: a fixed subset instead of somebody else's weights", subset.name)));
+                notes.push(Note::new(
+                    "fixed",
+                    format!("all go to {}: a fixed subset instead of somebody else's weights", subset.name),
+                ));
             }
             (Target::Adopted(_), Target::Split(_)) => {
                 notes.push(Note::new("adopt", "its own weights instead of somebody else's"));

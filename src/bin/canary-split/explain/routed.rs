@@ -138,7 +138,9 @@ fn picked<'r, 'o>(route: &'r Route<'o>, position: u32) -> Option<&'r Destination
     let weights: Vec<u64> = weights.collect();
     let mut at = u64::from(position).checked_rem(weights.iter().sum())?;
     let mut places = route.destinations.iter().zip(weights);
-    places.find(|(_, weight)| at.checked_sub(*weight).map(|rest| at = rest).is_none()).map(|(destination, _)| destination)
+    places
+        .find(|(_, weight)| at.checked_sub(*weight).map(|rest| at = rest).is_none())
+        .map(|(destination, _)| destination)
 }
 
 fn title(service: &VirtualService, route: &Route) -> String {

@@ -76,7 +76,9 @@ impl<'o> Pick<'o> {
         let is_there = match namespaces.next() {
             None => true,
             _ if self.object.namespace == ROOT_NAMESPACE => true,
-            Some(first) => [first].into_iter().chain(namespaces).any(|own| is_same_namespace(own, &self.object.namespace)),
+            Some(first) => {
+                [first].into_iter().chain(namespaces).any(|own| is_same_namespace(own, &self.object.namespace))
+            }
         };
         is_there && self.selector.as_ref().is_none_or(|own| own.contradiction(&gateway.selector).is_none())
     }

@@ -178,7 +178,11 @@ impl<'w, 'o> Step<'w, 'o> {
         let entries = self.route.node.get("match").map_or(&[][..], Node::items);
         let mut names: Vec<String> = entries
             .iter()
-            .map(|entry| Some(own(entry)).filter(|name| !name.is_empty()).map_or_else(|| base.clone(), |name| format!("{base}.{name}")))
+            .map(|entry| {
+                Some(own(entry))
+                    .filter(|name| !name.is_empty())
+                    .map_or_else(|| base.clone(), |name| format!("{base}.{name}"))
+            })
             .collect();
         if names.is_empty() {
             names.push(base);

@@ -87,7 +87,7 @@ fn every_shipped_wasmplugin_has_a_config_that_is_taken() {
             }
         }
     }
-    assert_eq!(overlays, 6);
+    assert_eq!(overlays, 7);
 }
 
 /// What a heading is linked by.

@@ -11,7 +11,7 @@ from repository import ROOT
 
 APP, GATEWAY = "canary", "istio-system"
 FQDN = "httpbin.canary.svc.cluster.local"
-CANARIES = [f"manifests/overlays/{name}" for name in ("prepared", "weighted", "sticky", "rollout", "testers", "sealed")]
+CANARIES = [f"manifests/overlays/{name}" for name in ("prepared", "weighted", "sticky", "rollout", "testers", "sealed", "adopted")]
 WORLDS = ["manifests/base", *CANARIES]
 EVERYTHING = ["wasmplugin", "wasmplugin/in-cluster", "manifests/metrics", *WORLDS]
 SETTINGS = "manifests/settings/settings.yaml"

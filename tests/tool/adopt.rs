@@ -107,7 +107,8 @@ fn the_files_are_written_once_and_the_virtualservice_stays_as_it_is() {
     fs::create_dir_all(&source).unwrap();
     fs::write(source.join("shop.yaml"), ARGO).unwrap();
     let [source, target] = [source, target].map(|path| path.display().to_string());
-    let arguments = ["adopt", &source, "--write", &target, "--sticky", "header:x-user,cookie", "--header", "x-position"];
+    let arguments =
+        ["adopt", &source, "--write", &target, "--sticky", "header:x-user,cookie", "--header", "x-position"];
     let (out, error, code) = ended(&tool(&arguments));
     assert_eq!(code, 0, "{out}{error}");
     assert!(out.contains("rule shop adopts primary; sticky by header x-user, else cookie"), "{out}");

@@ -43,6 +43,7 @@ func TestWhatTheReadmeSaysHappensInACluster(t *testing.T) {
 		{"testers see v2, nobody else; a patch of another rule is refused", (*story).testers},
 		{"the counters have labels in Prometheus", (*story).metrics},
 		{"sealed: the application does not see the header", (*story).sealed},
+		{"weights that a controller writes stick to visitors, without a failed request", (*story).adopted},
 		{"from weights in the VirtualService to sticky, without a failed request", (*story).converted},
 		{"the way back leaves v1, without a failed request", (*story).wayBack},
 		{"the module comes from inside of the cluster", (*story).inCluster},

@@ -42,11 +42,10 @@ fn observe(config: &Config, sent: &Sent, fresh: u32, ours: &[String]) -> Observe
     let location = || sent.response_headers.iter().find(|(name, _)| name == "location").map(|(_, value)| value.clone());
     // What the glue does with it.
     let mut response_headers = sent.response_headers.clone();
-    if let (Some(header), Some(decision)) = (&config.response_header, &decision) {
-        if let Some(subset) = decision.choice.subset() {
-            response_headers.retain(|(name, _)| name != header);
-            response_headers.push((header.clone(), subset.name.as_bytes().to_vec()));
-        }
+    let subset = decision.as_ref().and_then(|decision| decision.choice.subset());
+    if let (Some(header), Some(subset)) = (&config.response_header, subset) {
+        response_headers.retain(|(name, _)| name != header);
+        response_headers.push((header.clone(), subset.name.as_bytes().to_vec()));
     }
     let written = |header: &str| {
         let value = decision.as_ref()?.choice.value_of(header, &config.header)?;

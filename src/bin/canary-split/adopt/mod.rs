@@ -134,7 +134,7 @@ fn files(adopted: &Adopted, sticky: &[Sticky], folder: Option<&Path>) -> Result<
 
 /// What is wrong with all that is given, together with what was made.
 fn check(objects: &Objects, files: &[File], notes: &mut Vec<String>) -> Vec<Finding> {
-    let made = files.iter().map(|file| Rc::new(Source::new(&file.path.display().to_string(), &file.text)));
+    let made = files.iter().map(|file| Rc::new(Source::new(file.path.display().to_string(), &file.text)));
     let sources = made.chain(objects.sources.iter().cloned()).collect();
     let all = Objects::readable(&Unit { folder: String::new(), sources });
     let mut findings = check::of_objects(&all, time::or_clock(None), notes);
@@ -168,7 +168,7 @@ fn to_json(said: &Said, files: &[File], is_written: bool) -> Value {
     let adopted = said.adopted;
     let value = |object: &Object| serde_json::from_str::<Value>(&object.node.to_json()).unwrap_or_default();
     let of = |file: &File| {
-        let sources = vec![Rc::new(Source::new(&file.path.display().to_string(), &file.text))];
+        let sources = vec![Rc::new(Source::new(file.path.display().to_string(), &file.text))];
         let objects = Objects::readable(&Unit { folder: String::new(), sources }).objects;
         objects.iter().map(value).collect::<Vec<_>>()
     };

@@ -103,7 +103,7 @@ enum Command {
     /// result has an error, 2 if nothing was done.
     #[command(after_help = examples::CONVERT)]
     Convert(convert::Options),
-    /// Adopt weights that a controller writes: make them stick to visitors
+    /// Adopt weights that a controller writes, so that they stick
     ///
     /// It prints a plugin, and an EnvoyFilter by which Envoy picks by what the plugin writes; the VirtualService stays as it is. It ends
     /// with 0 if all weights were adopted, 1 if something was refused or the result has an error, 2 if nothing was done.

@@ -97,7 +97,7 @@ bench: build ## what a request costs, beside Lua, an empty module and one writte
 	tests/setup.sh demo
 	$(PYTHON) tests/bench/bench.py $(ROUNDS) $(if $(WRITE),--write)
 
-bench-regex: build ## what regexes cost, in Envoy's own routes and in the filter (BEFORE=MODULE: another build too; WRITE=1: into docs/REGEX.md)
+bench-regex: build ## what regexes cost, in Envoy's own routes and in the filter (BEFORE=MODULE: another build too; WRITE=1: into docs/regex.md)
 	tests/setup.sh demo
 	$(PYTHON) tests/bench/regexes.py $(if $(BEFORE),--before $(BEFORE)) $(if $(WRITE),--write)
 

@@ -38,7 +38,7 @@ fn assert_taken(config: &Value, place: &str) -> Config {
 #[test]
 fn every_block_of_the_documents_is_a_config_that_is_taken() {
     let mut taken = 0;
-    for file in ["README.md", "docs/ROLLOUT.md", "wasmplugin/README.md", "manifests/README.md"] {
+    for file in ["README.md", "docs/rollout.md", "wasmplugin/README.md", "manifests/README.md"] {
         let text = std::fs::read_to_string(top().join(file)).unwrap();
         for block in blocks(&text, "yaml") {
             let value: Value = serde_saphyr::from_str(&block).unwrap_or_else(|e| panic!("{file}: {e}\n{block}"));
@@ -104,12 +104,12 @@ fn every_link_leads_somewhere() {
     let documents = [
         "README.md",
         "SECURITY.md",
-        "docs/CHECKS.md",
-        "docs/CLUSTER.md",
-        "docs/COMING-FROM.md",
-        "docs/ROLLOUT.md",
-        "docs/RUNBOOK.md",
-        "docs/TOOL.md",
+        "docs/checks.md",
+        "docs/cluster.md",
+        "docs/coming-from.md",
+        "docs/rollout.md",
+        "docs/runbook.md",
+        "docs/cli.md",
         "manifests/README.md",
         "wasmplugin/README.md",
         "tests/cases/README.md",
@@ -174,7 +174,7 @@ fn every_claim_about_security_names_tests_that_are_there() {
 #[test]
 fn every_section_of_the_runbook_has_been_tried() {
     let is_a_test = is_a_test();
-    let text = std::fs::read_to_string(top().join("docs/RUNBOOK.md")).unwrap();
+    let text = std::fs::read_to_string(top().join("docs/runbook.md")).unwrap();
     let sections: Vec<&str> = text.split("\n### ").skip(1).collect();
     assert!(sections.len() > 10);
     for section in sections {

@@ -338,8 +338,8 @@ def test_the_main_readme_has_no_commands_of_its_own():
 def test_the_runbook_has_no_commands_of_its_own():
     """Those of the READMEs, and of the page about clusters, are tried in one."""
     inline = [(None, line) for readme in READMES for line in re.findall(r"`(kubectl [^`]+)`", (ROOT / readme).read_text())]
-    tried = {command for readme in ["README.md", "docs/CLUSTER.md", *READMES] for _, command in commands(readme)} | {c for _, c in inline}
-    for _, command in commands("docs/RUNBOOK.md"):
+    tried = {command for readme in ["README.md", "docs/cluster.md", *READMES] for _, command in commands(readme)} | {c for _, c in inline}
+    for _, command in commands("docs/runbook.md"):
         assert command in tried, command
 
 

@@ -54,7 +54,7 @@ fn the_readme_shows_what_the_tool_prints() {
 
 #[test]
 fn the_tools_documentation_shows_what_it_prints() {
-    let document = include_str!("../../docs/TOOL.md");
+    let document = include_str!("../../docs/cli.md");
     let counts: Vec<usize> = document.split("\n## canary-split ").skip(1).map(run).collect();
     // check, explain, diff, set, rollback, promote and remove, convert, simulate; a schema would be too long.
     assert!(counts.len() == 9 && counts[..8].iter().all(|&count| count > 0), "{counts:?}");
@@ -62,14 +62,14 @@ fn the_tools_documentation_shows_what_it_prints() {
 
 #[test]
 fn the_ways_in_are_shown_as_the_tool_prints_them() {
-    let document = include_str!("../../docs/COMING-FROM.md");
+    let document = include_str!("../../docs/coming-from.md");
     let counts: Vec<usize> = document.split("\n## ").skip(1).map(run).collect();
     assert_eq!(counts, [1, 0]);
 }
 
 #[test]
 fn trial_24_the_command_that_asks_a_cluster_fetches_all_pods() {
-    let documents = [include_str!("../../README.md"), include_str!("../../docs/TOOL.md")];
+    let documents = [include_str!("../../README.md"), include_str!("../../docs/cli.md")];
     for document in documents {
         let (_, command) = document.split_once("kubectl get -A -o yaml").unwrap();
         let kinds = command.split_whitespace().next().unwrap();

@@ -48,7 +48,7 @@ func newUser(t *testing.T, p *controlPlane) *user {
 		}
 	}
 	// image.py finds these from where it lies.
-	for _, file := range []string{"Cargo.toml", "README.md", "docs/CLUSTER.md", harness.Module} {
+	for _, file := range []string{"Cargo.toml", "README.md", "docs/cluster.md", harness.Module} {
 		text, err := os.ReadFile(filepath.Join(harness.Top(), file))
 		if err != nil {
 			t.Fatalf("%v (make build makes it)", err)

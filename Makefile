@@ -93,7 +93,7 @@ soak: build ## ten minutes under fire: visitors, hostile clients, failing applic
 	tests/setup.sh demo
 	$(PYTHON) tests/soak/soak.py $(or $(SECONDS),600)
 
-bench: build ## what a request costs, beside Lua, an empty module and one written by hand (ROUNDS=15 for less; WRITE=1: into the README)
+bench: build ## what a request costs, beside Lua, an empty module and one written by hand (ROUNDS=15 for less; WRITE=1: into docs/performance.md)
 	tests/setup.sh demo
 	$(PYTHON) tests/bench/bench.py $(ROUNDS) $(if $(WRITE),--write)
 
@@ -117,14 +117,15 @@ test-operate: setup build ## metrics, rules and dashboard on a real Prometheus; 
 test-browser: setup build ## a real Chromium against the demo's stack
 	$(PYTHON) -m pytest -q tests/browser
 
-screenshots: setup build ## docs/v1.png and docs/v2.png, the pictures in the README
+screenshots: setup build ## docs/v1.png, docs/v2.png and docs/demo.svg, the pictures of the documents
 	$(PYTHON) tests/browser/screenshots.py
+	$(PYTHON) tests/demo/picture.py
 
 test-istio: setup build target/istio/translation.test target/istio/reading.test ## what kubectl reads, and what Istio makes of the manifests, on every Envoy (ENVOY=1.39.3 for one)
 	cd tests/istio/reading && $(CURDIR)/target/istio/reading.test
 	cd tests/istio/translation && $(CURDIR)/target/istio/translation.test -test.v -test.failfast
 
-test-cluster: setup build target/istio/cluster.test ## the README in a cluster: API server, Istio, cert-manager, kubectl, the tool (ENVOY=1.38.2 for another)
+test-cluster: setup build target/istio/cluster.test ## the documents in a cluster: API server, Istio, cert-manager, kubectl, the tool (ENVOY=1.38.2 for another)
 	cargo build --locked --bin canary-split
 	cd tests/istio/cluster && $(CURDIR)/target/istio/cluster.test -test.v -test.failfast
 

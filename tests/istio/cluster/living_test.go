@@ -120,7 +120,7 @@ func (s *story) finding(said status, code, part string) {
 func (s *story) living() {
 	stop := load(s.t, s.cluster)
 	s.statusAgrees()
-	for _, line := range s.user.code("docs/cluster.md", "Each is one command") {
+	for _, line := range s.user.code("README.md", "## Daily commands") {
 		s.user.show(s.user.as("operator").run(line))
 	}
 	s.user.as("operator").run("canary-split set 80/20 --yes")

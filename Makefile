@@ -143,7 +143,11 @@ $(GOTESTS): target/istio/%.test:
 	tests/setup.sh go
 	cd tests/istio && $(GOTEST) -o $(CURDIR)/$@ ./$*
 
-lint: ## formatting, clippy for both targets (with the lints against panics), documentation
+TYPOS := target/tools/bin/typos
+$(TYPOS):
+	cargo install --locked --root target/tools --version 1.52.0 typos-cli
+
+lint: $(TYPOS) ## formatting, clippy for both targets (with the lints against panics), documentation, spelling
 	tests/setup.sh rust
 	cargo fmt --check
 	tests/setup.sh go
@@ -151,6 +155,7 @@ lint: ## formatting, clippy for both targets (with the lints against panics), do
 	cargo clippy --locked --all-features --all-targets -- -D warnings
 	cargo clippy --locked --lib --no-default-features --target wasm32-wasip1 -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --quiet
+	$(TYPOS)
 
 target/tools/bin/cargo-deny:
 	cargo install --locked --root target/tools --version 0.20.2 cargo-deny

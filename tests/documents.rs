@@ -154,6 +154,41 @@ fn the_readme_is_read_in_a_minute() {
 }
 
 #[test]
+fn a_search_finds_what_people_ask_for() {
+    let text: String =
+        files(&top().join("docs"), "md").iter().map(|page| std::fs::read_to_string(page).unwrap()).collect();
+    let asked = [
+        "no healthy pod",
+        "Argo Rollouts",
+        "Flagger",
+        "into the mesh",
+        "link for testers",
+        "CIDR",
+        "X-Forwarded-For",
+        "two tiers",
+        "ping-pong",
+        "TrafficExtension",
+        "FAIL_OPEN",
+        "istio#53279",
+        "mbient",
+        "kind create cluster",
+        "minikube",
+        "Helm",
+        "macOS",
+        "arm64",
+        "downgrade",
+        "RBAC",
+        "several teams",
+        "ignoreDifferences",
+        "consent",
+        "CDN",
+    ];
+    for term in asked {
+        assert!(text.contains(term), "{term}");
+    }
+}
+
+#[test]
 fn every_page_of_docs_is_reached_from_the_readme() {
     let mut reached = BTreeSet::new();
     let mut next = vec![top().join("README.md").canonicalize().unwrap()];

@@ -117,9 +117,10 @@ test-operate: setup build ## metrics, rules and dashboard on a real Prometheus; 
 test-browser: setup build ## a real Chromium against the demo's stack
 	$(PYTHON) -m pytest -q tests/browser
 
-screenshots: setup build ## docs/v1.png, docs/v2.png and docs/demo.svg, the pictures of the documents
+screenshots: setup build ## the pictures of the documents: docs/v1.png, docs/v2.png, docs/demo.svg; docs/status.svg after make test-cluster
 	$(PYTHON) tests/browser/screenshots.py
 	$(PYTHON) tests/demo/picture.py
+	[ ! -e target/istio/status.ansi ] || $(PYTHON) tests/demo/picture.py status
 
 test-istio: setup build target/istio/translation.test target/istio/reading.test ## what kubectl reads, and what Istio makes of the manifests, on every Envoy (ENVOY=1.39.3 for one)
 	cd tests/istio/reading && $(CURDIR)/target/istio/reading.test

@@ -154,6 +154,18 @@ fn the_readme_is_read_in_a_minute() {
 }
 
 #[test]
+fn no_sentence_is_in_two_places() {
+    let mut seen = BTreeSet::new();
+    for page in pages().into_iter().filter(|page| !page.starts_with(top().join("tests"))) {
+        let text = prose(&std::fs::read_to_string(&page).unwrap()).replace('\n', " ");
+        for sentence in text.split(". ").map(str::trim).filter(|sentence| sentence.chars().count() > 60) {
+            assert!(seen.insert(sentence.to_owned()), "{}: {sentence}", page.display());
+        }
+    }
+    assert!(seen.len() > 300, "{}", seen.len());
+}
+
+#[test]
 fn a_search_finds_what_people_ask_for() {
     let text: String =
         files(&top().join("docs"), "md").iter().map(|page| std::fs::read_to_string(page).unwrap()).collect();

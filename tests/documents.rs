@@ -153,13 +153,22 @@ fn the_readme_is_read_in_a_minute() {
     assert!(lines <= 200, "{lines} lines");
 }
 
+/// Paragraphs and items of lists, sentence by sentence; tables are none.
+fn sentences(page: &Path) -> Vec<String> {
+    let text = prose(&std::fs::read_to_string(page).unwrap());
+    let parts = text.split("\n\n").flat_map(|paragraph| paragraph.split("\n- ")).filter(|part| !part.starts_with('|'));
+    let parts: Vec<String> = parts.map(|part| part.replace('\n', " ")).collect();
+    parts.iter().flat_map(|part| part.split(". ")).map(|sentence| sentence.trim().to_owned()).collect()
+}
+
 #[test]
 fn no_sentence_is_in_two_places() {
     let mut seen = BTreeSet::new();
-    for page in pages().into_iter().filter(|page| !page.starts_with(top().join("tests"))) {
-        let text = prose(&std::fs::read_to_string(&page).unwrap()).replace('\n', " ");
-        for sentence in text.split(". ").map(str::trim).filter(|sentence| sentence.chars().count() > 60) {
-            assert!(seen.insert(sentence.to_owned()), "{}: {sentence}", page.display());
+    // The sections of checks are printed one by one.
+    let is_one = |page: &PathBuf| !page.starts_with(top().join("tests")) && !page.ends_with("docs/checks.md");
+    for page in pages().into_iter().filter(is_one) {
+        for sentence in sentences(&page).into_iter().filter(|sentence| sentence.chars().count() > 60) {
+            assert!(seen.insert(sentence.clone()), "{}: {sentence}", page.display());
         }
     }
     assert!(seen.len() > 300, "{}", seen.len());

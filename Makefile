@@ -93,7 +93,7 @@ soak: build ## ten minutes under fire: visitors, hostile clients, failing applic
 	tests/setup.sh demo
 	$(PYTHON) tests/soak/soak.py $(or $(SECONDS),600)
 
-bench: build ## what a request costs, beside Lua, an empty module and one written by hand (ROUNDS=15 for less; WRITE=1: into docs/performance.md)
+bench: build ## what a request costs, next to Lua, an empty module and one written by hand (ROUNDS=15 for less; WRITE=1: into docs/performance.md)
 	tests/setup.sh demo
 	$(PYTHON) tests/bench/bench.py $(ROUNDS) $(if $(WRITE),--write)
 
@@ -101,7 +101,7 @@ bench-regex: build ## what regexes cost, in Envoy's own routes and in the filter
 	tests/setup.sh demo
 	$(PYTHON) tests/bench/regexes.py $(if $(BEFORE),--before $(BEFORE)) $(if $(WRITE),--write)
 
-budget: build ## tests/budget.yaml anew: host calls and instructions of each regime
+budget: build ## tests/budget.yaml again: host calls and instructions of each regime
 	cargo test --locked --all-features --test budget -- --quiet --ignored write
 
 corpora: $(CARGO_FUZZ) ## what make fuzz has kept and found, into the repository
@@ -130,7 +130,7 @@ test-cluster: setup build target/istio/cluster.test ## the documents in a cluste
 	cargo build --locked --bin canary-split
 	cd tests/istio/cluster && $(CURDIR)/target/istio/cluster.test -test.v -test.failfast
 
-fixtures: target/istio/translation.test target/istio/reading.test ## tests/envoy/istio anew: what Istio makes of the overlays; and what kubectl reads
+fixtures: target/istio/translation.test target/istio/reading.test ## tests/envoy/istio again: what Istio makes of the overlays; and what kubectl reads
 	cd tests/istio/reading && $(CURDIR)/target/istio/reading.test -update
 	cd tests/istio/translation && $(CURDIR)/target/istio/translation.test -test.run Fixtures -update
 
@@ -178,7 +178,7 @@ tool: ## the native tool: target/release/canary-split
 	tests/setup.sh rust
 	cargo build --locked --release --bin canary-split
 
-simulate: ## who moves when weights are edited: this split beside others
+simulate: ## who moves when weights are edited: this split next to others
 	tests/setup.sh rust
 	@cargo run --locked --quiet --release -- simulate
 

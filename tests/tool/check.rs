@@ -183,7 +183,7 @@ fn every_mistake_is_found_under_its_code_and_nothing_else_is() {
     for (code, examples) in &documented {
         assert!(!examples.is_empty() && examples.iter().all(|example| said.contains(example)), "{code}: {examples:?}");
     }
-    assert_eq!(seen, documented.into_keys().collect(), "codes without a spoiled manifest, or not in docs/CHECKS.md");
+    assert_eq!(seen, documented.into_keys().collect(), "codes without a spoiled manifest, or not in docs/checks.md");
 }
 
 /// What is shipped: every kustomization, and every file of ours beside them, alone.
@@ -244,9 +244,9 @@ fn what_may_be_right_is_left_alone() {
     assert_eq!(alarms.collect::<Vec<_>>().join("\n"), "");
 }
 
-/// The codes of docs/CHECKS.md with the lines that show a message.
+/// The codes of docs/checks.md with the lines that show a message.
 fn documented() -> BTreeMap<String, Vec<String>> {
-    let text = include_str!("../../docs/CHECKS.md");
+    let text = include_str!("../../docs/checks.md");
     let sections = text.split("\n## ").skip(1);
     let examples =
         |section: &str| section.lines().filter_map(|line| line.strip_prefix("> ")).map(str::to_owned).collect();

@@ -496,7 +496,7 @@ fn editors_find_the_schema_of_every_shipped_wasmplugin() {
 #[test]
 fn the_documents_name_the_line_that_editors_look_for() {
     let (_, yaml) = &shipped()[0];
-    let document = include_str!("../../docs/TOOL.md");
+    let document = include_str!("../../docs/cli.md");
     let section = document.split("\n## canary-split schema\n").nth(1).unwrap();
     assert!(section.contains(yaml.lines().next().unwrap()), "{section}");
 }

@@ -24,7 +24,7 @@ spec:
       weight: 20
 `
 
-// converted goes from weights to sticky, as docs/COMING-FROM.md says: the plugin, then the routes.
+// converted goes from weights to sticky, as docs/coming-from.md says: the plugin, then the routes.
 func (s *story) converted() {
 	s.user.run(`kubectl -n istio-system patch wasmplugin canary-split --type=json -p '[{"op":"replace","path":"/spec/pluginConfig","value":{"rules":[]}}]'`)
 	given, err := os.ReadFile(filepath.Join(s.user.folder, "manifests/base/routing.yaml"))

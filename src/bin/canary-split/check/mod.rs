@@ -378,7 +378,7 @@ mod tests {
 
     #[test]
     fn the_document_has_every_code_with_its_reason_and_its_way_out() {
-        let document = include_str!("../../../../docs/CHECKS.md");
+        let document = include_str!("../../../../docs/checks.md");
         let value = |section: &str, name: &str| {
             section.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned()
         };

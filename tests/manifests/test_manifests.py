@@ -11,7 +11,8 @@ from repository import ROOT
 
 APP, GATEWAY = "canary", "istio-system"
 FQDN = "httpbin.canary.svc.cluster.local"
-CANARIES = [f"manifests/overlays/{name}" for name in ("prepared", "weighted", "sticky", "rollout", "testers", "sealed", "adopted")]
+SPLIT = [f"manifests/overlays/{name}" for name in ("prepared", "weighted", "sticky", "rollout", "testers", "sealed")]
+CANARIES = [*SPLIT, "manifests/overlays/adopted"]
 WORLDS = ["manifests/base", *CANARIES]
 EVERYTHING = ["wasmplugin", "wasmplugin/in-cluster", "manifests/metrics", *WORLDS]
 SETTINGS = "manifests/settings/settings.yaml"
@@ -94,6 +95,7 @@ def test_kinds_are_of_a_served_version(shipped, folder):
         "VirtualService": "networking.istio.io/v1",
         "DestinationRule": "networking.istio.io/v1",
         "WasmPlugin": "extensions.istio.io/v1alpha1",
+        "EnvoyFilter": "networking.istio.io/v1alpha3",
         "Certificate": "cert-manager.io/v1",
         "ClusterIssuer": "cert-manager.io/v1",
         "Deployment": "apps/v1",
@@ -108,7 +110,7 @@ def test_kinds_are_of_a_served_version(shipped, folder):
 
 @pytest.mark.parametrize("folder", WORLDS)
 def test_objects_are_in_their_namespaces(shipped, folder):
-    at_the_gateway, of_the_cluster = {"WasmPlugin", "Certificate"}, {"Namespace", "ClusterIssuer"}
+    at_the_gateway, of_the_cluster = {"WasmPlugin", "EnvoyFilter", "Certificate"}, {"Namespace", "ClusterIssuer"}
     for o in shipped.objects(folder):
         expected = GATEWAY if o["kind"] in at_the_gateway else None if o["kind"] in of_the_cluster else APP
         assert o["metadata"].get("namespace") == expected, o["kind"]
@@ -142,16 +144,16 @@ def test_every_destination_is_complete_and_has_pods(shipped, folder):
     assert subsets == {"v1": {"version": "v1"}, "v2": {"version": "v2"}}
     for route in objects.one("VirtualService")["spec"]["http"]:
         assert "timeout" not in route, "it would end websockets"
-        (only,) = route["route"]
-        destination = only["destination"]
-        assert destination["host"] == FQDN
-        wanted = service["spec"]["selector"] | subsets[destination["subset"]]
-        templates = [d["spec"]["template"] for d in objects.all("Deployment")]
-        pods = [t for t in templates if wanted.items() <= t["metadata"]["labels"].items()]
-        assert len(pods) == 1, f"{len(pods)} Deployments have the pods of {destination}"
-        (container,) = pods[0]["spec"]["containers"]
-        assert ports[destination["port"]["number"]]["targetPort"] in [p["containerPort"] for p in container["ports"]]
-        assert "readinessProbe" in container, "without it a rollout is over too early"
+        assert len(route["route"]) == (2 if folder.endswith("adopted") else 1), "the weights are those of the rule"
+        for destination in (each["destination"] for each in route["route"]):
+            assert destination["host"] == FQDN
+            wanted = service["spec"]["selector"] | subsets[destination["subset"]]
+            templates = [d["spec"]["template"] for d in objects.all("Deployment")]
+            pods = [t for t in templates if wanted.items() <= t["metadata"]["labels"].items()]
+            assert len(pods) == 1, f"{len(pods)} Deployments have the pods of {destination}"
+            (container,) = pods[0]["spec"]["containers"]
+            assert ports[destination["port"]["number"]]["targetPort"] in [p["containerPort"] for p in container["ports"]]
+            assert "readinessProbe" in container, "without it a rollout is over too early"
 
 
 @pytest.mark.parametrize("folder", [*WORLDS, "wasmplugin/in-cluster"])
@@ -206,7 +208,7 @@ def httpbin_rule(config):
     return rule
 
 
-@pytest.mark.parametrize("folder", CANARIES)
+@pytest.mark.parametrize("folder", SPLIT)
 def test_config_and_routes_agree(shipped, folder):
     objects = shipped.objects(folder)
     config = objects.one("WasmPlugin")["spec"]["pluginConfig"]
@@ -252,6 +254,25 @@ def test_an_overlay_does_what_its_name_says(shipped, overlay, weights, sticky, r
     assert [r["name"] for r in config["rules"]] == rules
     assert ("seal" in config) == (overlay == "sealed")
     assert {"ramp", "guard"} <= rule.keys() if overlay == "rollout" else not {"ramp", "guard"} & rule.keys()
+
+
+def test_adopted_lets_envoy_pick_by_what_the_rule_writes_on_the_one_route(shipped):
+    objects = shipped.objects("manifests/overlays/adopted")
+    plugin, virtual = objects.one("WasmPlugin"), objects.one("VirtualService")["spec"]
+    rule = httpbin_rule(plugin["spec"]["pluginConfig"])
+    assert rule["hosts"] == virtual["hosts"] and "cookie" in rule["sticky"] and "split" not in rule
+    (route,) = virtual["http"]
+    assert sum(each["weight"] for each in route["route"]) == 100
+    envoy_filter = objects.one("EnvoyFilter")
+    assert envoy_filter["spec"]["workloadSelector"]["labels"] == plugin["spec"]["selector"]["matchLabels"]
+    (patch,) = envoy_filter["spec"]["configPatches"]
+    scope = {"vhost": {"domainName": virtual["hosts"][0], "route": {"name": route["name"]}}}
+    assert patch["match"] == {"context": "GATEWAY", "routeConfiguration": scope}
+    header = rule["adopt"]["header"]
+    assert patch["patch"]["value"] == {
+        "route": {"weighted_clusters": {"header_name": header}},
+        "request_headers_to_remove": [header],
+    }
 
 
 def test_rollout_grows_from_1_to_100_percent_and_begins_when_the_user_says(shipped):
@@ -312,7 +333,7 @@ def patch_locally(tree, command, plugin):
     return tree.run(*arguments, "--local", "-f", "-", "-o", "yaml", stdin=yaml.safe_dump(plugin))
 
 
-@pytest.mark.parametrize("folder", CANARIES)
+@pytest.mark.parametrize("folder", SPLIT)
 @pytest.mark.parametrize(("comment", "command"), PATCHES, ids=[comment for comment, _ in PATCHES])
 def test_a_patch_moves_the_weights_that_it_says(shipped, folder, comment, command):
     plugin = shipped.objects(folder).one("WasmPlugin")

@@ -16,6 +16,13 @@ pub struct Owner<'o> {
     pub node: Option<&'o Node>,
 }
 
+impl Owner<'_> {
+    /// The kind of the object by which it is told what to do.
+    pub fn kind(&self) -> &'static str {
+        if self.name == FLAGGER { "Canary" } else { "Rollout" }
+    }
+}
+
 const FLAGGER: &str = "Flagger";
 const ROLLOUTS: &str = "Argo Rollouts";
 

@@ -47,7 +47,8 @@ fn is_one(object: &Object) -> bool {
 impl Tag {
     /// What it is called in a sentence.
     pub fn title(&self) -> String {
-        format!("{} (traffic-tag)", self.object.title())
+        let title = self.object.title();
+        if title.contains("traffic-tag") { title } else { format!("{title} (traffic-tag)") }
     }
 
     /// The gateways whose routes ask for its header; else the usual one.

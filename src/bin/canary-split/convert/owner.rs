@@ -40,7 +40,7 @@ fn marked(text: &str) -> Option<&'static str> {
 }
 
 /// By what is in the metadata.
-fn own_marks(object: &Object) -> Option<Owner<'_>> {
+pub fn own_marks(object: &Object) -> Option<Owner<'_>> {
     for owner in object.items(&["metadata", "ownerReferences"]) {
         let text = |key: &str| owner.get(key).and_then(Node::text).unwrap_or_default();
         let name = match (text("apiVersion").split('/').next(), text("kind")) {

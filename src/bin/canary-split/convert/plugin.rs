@@ -209,7 +209,7 @@ fn written(rule: &Rule, sticky: &[Sticky]) -> String {
     }
     if let Some(ramp) = &split.extra.ramp {
         text.push_str("      ramp:\n");
-        for line in ramp.lines(&split.names) {
+        for line in ramp.lines(&split.names, &split.weights) {
             let _ = writeln!(text, "        {line}");
         }
     }

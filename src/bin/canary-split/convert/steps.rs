@@ -3,7 +3,7 @@
 use crate::edit::flow;
 use crate::report::time::{span, utc};
 use canary_split::rollout::ramp::Second;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Weights over time.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,8 +17,8 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// The ramp of a rule, whose destinations have these names.
-    pub fn lines(&self, names: &[String]) -> Vec<String> {
+    /// The ramp of a rule, whose destinations have these names; in each step they are in another order, stable first.
+    pub fn lines(&self, names: &[String], order: &[(String, u32)]) -> Vec<String> {
         let start = utc(self.start);
         let mut lines = vec![format!("start: {start}")];
         if self.is_paused {
@@ -26,9 +26,11 @@ impl Steps {
         }
         lines.push("steps:".to_owned());
         for (after, weights) in &self.steps {
-            let weights: Value =
-                names.iter().zip(weights).map(|(name, weight)| (name.clone(), json!(weight))).collect();
-            lines.push(format!("- {{after: {}, weights: {}}}", span(*after), flow(&weights, false)));
+            let weight = |name: &String| names.iter().zip(weights).find(|(own, _)| *own == name);
+            let weights = order.iter().filter_map(|(name, _)| weight(name));
+            let weights: Vec<_> =
+                weights.map(|(name, weight)| format!("{}: {weight}", flow(&json!(name), false))).collect();
+            lines.push(format!("- {{after: {}, weights: {{{}}}}}", span(*after), weights.join(", ")));
         }
         lines
     }

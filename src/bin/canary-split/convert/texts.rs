@@ -1,6 +1,6 @@
 //! The texts that VirtualServices are written in, before and after.
 
-use super::extra::Extras;
+use super::extra::{Extras, Known};
 use super::ingress::Made;
 use super::plan::Plan;
 use super::refusal::Refusal;
@@ -57,8 +57,7 @@ impl Texts {
     pub fn convert(&mut self, objects: &Objects, plan: &Plan, extras: &Extras) -> Result<(), Refusal> {
         let mut all = self.clone();
         for ((service, routes), stables) in plan.routes.iter().zip(&plan.stables) {
-            let is_left = extras.of(service.object).is_some_and(|known| known.is_left);
-            all.edit(objects, service, routes, stables, is_left)?;
+            all.edit(objects, service, routes, stables, extras.of(service.object))?;
         }
         *self = all;
         Ok(())
@@ -70,7 +69,7 @@ impl Texts {
         service: &VirtualService,
         routes: &[Weighted],
         stables: &[String],
-        is_left: bool,
+        known: Option<&Known>,
     ) -> Result<(), Refusal> {
         let object = service.object;
         let lost = || Refusal::at(object, &object.node, "it cannot be found again in its text");
@@ -81,14 +80,26 @@ impl Texts {
         let now = read(&text.old.name, &text.new).map_err(|_| lost())?;
         let node = now.of_kind("VirtualService").nth(number).map(|object| object.node.clone()).ok_or_else(lost)?;
         let mut edits = routes::edits(routes, stables);
-        // Of an owner that does not exist any more, the cluster would remove it.
-        if is_left && object.at(&["metadata", "ownerReferences"]).is_some() {
-            edits.push(Edit::remove(fields(["metadata", "ownerReferences"])));
-        }
+        edits.extend(known.map(|known| without_owner(service, known)).into_iter().flatten());
         text.new = edited(&text.new, &node.span, &edits).map_err(|refused| refusal(object, &edits, &refused))?.text;
         text.edited.push(object.title());
         Ok(())
     }
+}
+
+/// What a VirtualService has for its owner's sake, removed.
+fn without_owner(service: &VirtualService, known: &Known) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    // With an owner that does not exist any more, the cluster would delete it.
+    if known.is_left && service.object.at(&["metadata", "ownerReferences"]).is_some() {
+        edits.push(Edit::remove(fields(["metadata", "ownerReferences"])));
+    }
+    let hosts = service.object.items(&["spec", "hosts"]);
+    let own = hosts.iter().position(|host| host.text().is_some() && host.text() == known.own_host.as_deref());
+    if let Some(at) = own.filter(|_| hosts.len() > 1) {
+        edits.push(Edit::remove([fields(["spec", "hosts"]), vec![at.into()]].concat()));
+    }
+    edits
 }
 
 /// The objects of a text.

@@ -1,11 +1,15 @@
 //! One Ingress, and which of them belong together.
 
+use super::super::owner;
 use super::super::refusal::Refusal;
 use crate::input::manifest::Object;
 use crate::input::yaml::{Key, Node};
 
 /// What annotations begin with: those of ingress-nginx, which Higress reads too, and Higress' own.
 const PREFIXES: [&str; 2] = ["nginx.ingress.kubernetes.io/", "higress.io/"];
+
+/// Of a value no more characters are shown.
+const LONGEST: usize = 60;
 
 /// An Ingress.
 #[derive(Debug)]
@@ -35,6 +39,18 @@ impl Said<'_> {
         ["true", "True", "TRUE", "1", "t", "T"].contains(&self.text)
     }
 
+    /// Its name and its value, if that is short and no secret.
+    fn shown(&self) -> String {
+        let name = &self.key.name;
+        // Directives can have a password in them, and so can what a header is compared with.
+        if name.ends_with("-snippet") || name.ends_with("-pattern") || name.ends_with("-value") {
+            return name.to_string();
+        }
+        let text: String = self.text.chars().take(LONGEST).collect();
+        let end = if text.len() < self.text.len() { "…" } else { "" };
+        format!("{name} {:?}", format!("{text}{end}"))
+    }
+
     /// Whether it says no.
     pub fn is_false(&self) -> bool {
         ["false", "False", "FALSE", "0", "f", "F"].contains(&self.text)
@@ -60,7 +76,7 @@ impl<'o> Ingress<'o> {
 
     /// Refuses it for what an annotation says.
     pub fn refuse(&self, said: &Said, reason: &str) -> Refusal {
-        let reason = format!("{} {:?}: {reason}", said.key.name, said.text);
+        let reason = format!("{}: {reason}", said.shown());
         Refusal::at_byte(self.object, said.key.span.start, reason)
     }
 
@@ -68,7 +84,7 @@ impl<'o> Ingress<'o> {
     pub fn note(&self, said: &Said, says: &str) -> String {
         let (line, _) = self.object.source.position(said.key.span.start);
         let (file, title) = (&self.object.source.name, self.object.title());
-        format!("{file}:{line}: {title}: {} {:?} {says}", said.key.name, said.text)
+        format!("{file}:{line}: {title}: {} {says}", said.shown())
     }
 
     /// Its hosts, with the entry of each in `spec.rules`; `*` is every host.
@@ -123,6 +139,13 @@ pub fn checked(unit: &[&Ingress]) -> Result<(), Refusal> {
         if version.text() != Some("networking.k8s.io/v1") {
             let reason = format!("{} is no longer served; write it as networking.k8s.io/v1", version.to_json());
             return Err(Refusal::at(object, version, reason));
+        }
+        if let Some(owner) = owner::own_marks(object).filter(|_| ingress.is_canary) {
+            let reason = format!(
+                "{} owns this canary ({}), and would write its weight again; when it has left, remove that and convert again",
+                owner.name, owner.by
+            );
+            return Err(Refusal::at(object, owner.node.unwrap_or(&object.node), reason));
         }
         if let Some(unquoted) = ingress.annotations().find(|said| said.node.text().is_none()) {
             let reason = format!("{} is no text, as annotations are; put it in quotes", unquoted.node.to_json());

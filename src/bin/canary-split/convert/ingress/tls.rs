@@ -36,14 +36,15 @@ pub fn servers(site: &Site, notes: &mut Vec<String>) -> Result<Vec<Server>, Refu
         let all = site.ingresses();
         let mains = all.iter().filter(|ingress| !ingress.is_canary);
         let mut secret = None;
-        let mut is_redirected = false;
-        for ingress in mains {
-            if secret.is_none() {
-                secret = certificate(ingress, host, notes)?;
-            }
-            is_redirected |= redirects(ingress, secret.is_some(), notes);
+        for ingress in mains.clone() {
+            secret = secret.or(certificate(ingress, host, notes)?);
         }
-        add(host, if is_redirected && secret.is_some() { Does::Redirect } else { Does::Http });
+        let redirected: Vec<bool> = mains.map(|ingress| redirects(ingress, secret.is_some(), notes)).collect();
+        let is_redirected = secret.is_some() && redirected.iter().all(|is| *is);
+        if secret.is_some() && !is_redirected && redirected.contains(&true) {
+            notes.push(format!("{host}: http is redirected for some paths alone by the Ingresses; a Gateway redirects all or none, so here none"));
+        }
+        add(host, if is_redirected { Does::Redirect } else { Does::Http });
         if let Some(secret) = secret {
             add(host, Does::Https(secret));
         }

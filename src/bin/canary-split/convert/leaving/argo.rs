@@ -164,12 +164,12 @@ impl Place<'_, '_> {
             let reason = format!("no route leads to the stable and the canary destination of {}", rollout.title());
             return Err(Refusal::at(service.object, &service.object.node, reason));
         }
-        let what = format!("spec.strategy.canary.trafficRouting of {}", rollout.title());
+        let (what, title) = ("spec.strategy.canary.trafficRouting", rollout.title());
         Ok(Known {
             service: (service.object.namespace.clone(), service.object.name.clone()),
             routes,
             is_left: true,
-            leaves: Some([format!("remove {what}"), format!("put {what} back")]),
+            leaves: Some([format!("remove {what} from {title}"), format!("put {what} back into {title}")]),
             ..Known::default()
         })
     }

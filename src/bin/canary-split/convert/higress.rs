@@ -34,9 +34,7 @@ pub fn of(objects: &Objects) -> Vec<Result<Tag, Refusal>> {
     let higress = objects.unknown.iter().filter(|unknown| unknown.kind() == ("extensions.higress.io", "WasmPlugin"));
     let higress = higress.map(|unknown| unknown.object("WasmPlugin"));
     let all = higress.chain(objects.of_kind("WasmPlugin").cloned());
-    all.filter(|object| is_one(object))
-        .map(|object| Reading::of(&object).and_then(|reading| reading.tag(&object)))
-        .collect()
+    all.filter(is_one).map(|object| Reading::of(&object).and_then(|reading| reading.tag(&object))).collect()
 }
 
 fn is_one(object: &Object) -> bool {

@@ -257,6 +257,9 @@ impl Made {
                 None => titles.iter().map(|title| format!("apply {title}")).collect(),
                 Some(_) => vec![apply(file)],
             });
+            if !is_made && text.owned == text.edited {
+                continue;
+            }
             if !is_made {
                 steps.back_routes.extend(match folder {
                     None => titles.iter().map(|title| format!("apply {title} as it was")).collect(),

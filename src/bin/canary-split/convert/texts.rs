@@ -30,6 +30,8 @@ pub struct Text {
     pub instead_of: Vec<String>,
     /// The hosts of visitors who come to it from elsewhere.
     pub hosts: Vec<String>,
+    /// What of it the owner writes again if it comes back.
+    pub owned: Vec<String>,
 }
 
 impl Texts {
@@ -43,6 +45,7 @@ impl Texts {
                 edited: Vec::new(),
                 instead_of: made.map(|made| made.instead_of.clone()).unwrap_or_default(),
                 hosts: made.map(|made| made.hosts.clone()).unwrap_or_default(),
+                owned: Vec::new(),
             }
         };
         Texts(objects.sources.iter().map(text).collect())
@@ -83,6 +86,9 @@ impl Texts {
         edits.extend(known.map(|known| without_owner(service, known)).into_iter().flatten());
         text.new = edited(&text.new, &node.span, &edits).map_err(|refused| refusal(object, &edits, &refused))?.text;
         text.edited.push(object.title());
+        if known.is_some_and(|known| known.own_host.is_some()) {
+            text.owned.push(object.title());
+        }
         Ok(())
     }
 }

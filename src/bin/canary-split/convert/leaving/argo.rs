@@ -4,7 +4,7 @@ use super::super::extra::{Extra, Known, Override};
 use super::super::refusal::Refusal;
 use super::super::rule::name;
 use super::ramp::Plan;
-use super::{lost, named, note, whole};
+use super::said::{lost, named, note, whole};
 use crate::input::manifest::Object;
 use crate::input::time;
 use crate::input::yaml::{Key, Node};

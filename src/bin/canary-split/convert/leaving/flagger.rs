@@ -3,7 +3,7 @@
 use super::super::extra::{Extra, Known};
 use super::super::refusal::Refusal;
 use super::ramp::Plan;
-use super::{lost, named, note, whole};
+use super::said::{lost, named, note, whole};
 use crate::input::manifest::Object;
 use crate::input::time;
 use crate::input::yaml::{Node, Value};
@@ -120,7 +120,7 @@ pub fn of(canary: &Object, world: &World, start: Option<Second>, notes: &mut Vec
         is_left: true,
         leaves: Some([
             format!("kubectl {place}delete canary {} --cascade=orphan", canary.name),
-            format!("apply {} again", canary.title()),
+            format!("apply {} again, by which Flagger writes {}", canary.title(), service.object.title()),
         ]),
     })
 }

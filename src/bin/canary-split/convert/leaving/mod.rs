@@ -3,14 +3,12 @@
 mod argo;
 mod flagger;
 mod ramp;
+mod said;
 
 use super::extra::Extras;
 use super::refusal::Refusal;
-use crate::input::manifest::{Object, Objects};
-use crate::input::yaml::{Key, Node};
+use crate::input::manifest::Objects;
 use crate::world::World;
-use crate::world::namespace::is_same_namespace;
-use crate::world::routing::VirtualService;
 use canary_split::rollout::ramp::Second;
 
 /// What is left.
@@ -49,32 +47,4 @@ pub fn of(objects: &Objects, world: &World, start: Option<Second>) -> Left {
         }
     }
     left
-}
-
-/// A VirtualService by its name.
-fn named<'w, 'o>(world: &'w World<'o>, namespace: &str, name: &str) -> Option<&'w VirtualService<'o>> {
-    world
-        .virtual_services
-        .iter()
-        .find(|service| service.object.name == name && is_same_namespace(&service.object.namespace, namespace))
-}
-
-/// `FILE:LINE: OBJECT: WHAT SAYS`
-fn note(object: &Object, at: usize, says: &str) -> String {
-    let (line, _) = object.source.position(at);
-    format!("{}:{line}: {}: {says}", object.source.name, object.title())
-}
-
-/// Notes what these fields say and nothing will do.
-fn lost(object: &Object, node: &Node, table: &[(&str, &str)], notes: &mut Vec<String>) {
-    let said = |name: &str| node.entries().iter().find(|(key, _)| *key.name == *name);
-    for (name, says) in table {
-        let Some((Key { span, .. }, _)) = said(name) else { continue };
-        notes.push(note(object, span.start, &format!("{name} is not converted: {says}")));
-    }
-}
-
-/// A number, also one that is written as text.
-fn whole(node: &Node) -> Option<u32> {
-    node.number().or_else(|| node.text()?.parse().ok())
 }

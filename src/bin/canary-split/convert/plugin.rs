@@ -1,5 +1,6 @@
 //! The WasmPlugins: as the one that is shipped, with the gateway and the rules of what was converted.
 
+use super::extra::Extra;
 use super::gateway::Home;
 use super::rule::{Rule, Target, name, unique};
 use super::sticky::Sticky;
@@ -22,6 +23,8 @@ pub struct Plugin {
     pub name: String,
     /// Where it is.
     pub home: Home,
+    /// The header that it writes, if that is no default.
+    pub header: Option<String>,
     /// In their order.
     pub rules: Vec<Rule>,
 }
@@ -47,7 +50,7 @@ impl Plugins {
         }
         let mut places = Vec::new();
         for home in homes {
-            let plugin = self.0.iter().position(|plugin| plugin.home == *home);
+            let plugin = self.0.iter().position(|plugin| plugin.home == *home && plugin.header.is_none());
             let known = plugin.and_then(|at| self.0.get(at)).map_or(&[][..], |plugin| &plugin.rules);
             places.push((plugin, home, rules.first().map_or(Ok(0), |rule| place(known, rule))?));
         }
@@ -55,14 +58,7 @@ impl Plugins {
             let plugin = match plugin {
                 Some(plugin) => plugin,
                 None => {
-                    let label = home.labels.first().map_or("gateway", |(_, value)| value);
-                    let name = if self.0.is_empty() {
-                        "canary-split".to_owned()
-                    } else {
-                        name(&format!("canary-split-{label}"))
-                    };
-                    let name = unique(&name, |name| self.0.iter().any(|plugin| plugin.name == name));
-                    self.0.push(Plugin { name, home: home.clone(), rules: Vec::new() });
+                    self.push(home, None);
                     self.0.len() - 1
                 }
             };
@@ -71,6 +67,32 @@ impl Plugins {
             }
         }
         Ok(rules)
+    }
+
+    /// Adds a plugin that writes a header of its own.
+    ///
+    /// # Errors
+    ///
+    /// Another plugin writes that header.
+    pub fn add_with(&mut self, homes: &[Home], header: &str, rules: &[Rule]) -> Result<(), String> {
+        if self.0.iter().any(|plugin| plugin.header.as_deref() == Some(header)) {
+            return Err(format!("another plugin writes {header} already; convert them one by one"));
+        }
+        for home in homes {
+            self.push(home, Some(header.to_owned()));
+            if let Some(plugin) = self.0.last_mut() {
+                plugin.rules = rules.to_vec();
+            }
+        }
+        Ok(())
+    }
+
+    /// A further plugin, under a name that nobody has.
+    fn push(&mut self, home: &Home, header: Option<String>) {
+        let label = home.labels.first().map_or("gateway", |(_, value)| value);
+        let own = if self.0.is_empty() { "canary-split".to_owned() } else { name(&format!("canary-split-{label}")) };
+        let name = unique(&own, |name| self.0.iter().any(|plugin| plugin.name == name));
+        self.0.push(Plugin { name, home: home.clone(), header, rules: Vec::new() });
     }
 }
 
@@ -138,7 +160,8 @@ impl Plugin {
         let edits: Vec<Edit> = edits.iter().filter(same).cloned().collect();
         let head = edited(&head, &root.span, &edits).map_err(|_| wrong("metadata and selector as expected"))?.text;
         let rules: String = self.rules.iter().map(|rule| written(rule, sticky)).collect();
-        Ok(head.replace(NO_RULES, &format!("    rules:\n{rules}")))
+        let header = self.header.as_ref().map(|header| format!("    header: {}\n", flow(&json!(header), false)));
+        Ok(head.replace(NO_RULES, &format!("{}    rules:\n{rules}", header.unwrap_or_default())))
     }
 }
 
@@ -160,29 +183,42 @@ fn written(rule: &Rule, sticky: &[Sticky]) -> String {
     for entry in &rule.matches {
         let _ = writeln!(text, "      - {}", flow(entry, false));
     }
-    match &rule.target {
-        Target::Subset(name) => {
+    let extra = match &rule.target {
+        Target::Subset(name) | Target::Asked(name) => {
             let _ = writeln!(text, "      subset: {}", flow(&json!(name), false));
             return text;
         }
         Target::Adopted(header) => {
             let _ = writeln!(text, "      adopt: {}", flow(&json!({"header": header}), false));
+            &Extra::default()
         }
         Target::Split(split) => {
             text.push_str("      split:\n");
-            for (name, weight) in split {
+            for (name, weight) in &split.weights {
                 // In the order in which people read it.
                 let _ = writeln!(text, "      - {{subset: {}, weight: {weight}}}", flow(&json!(name), false));
             }
+            &split.extra
         }
-    }
+    };
     text.push_str("      sticky:\n");
+    let own = extra.keys.as_slice();
     let keys: Vec<Value> = sticky.iter().filter_map(Sticky::key).map(|(kind, name)| json!({ kind: name })).collect();
+    let keys = if own.is_empty() { keys } else { own.to_vec() };
     if !keys.is_empty() {
         let _ = writeln!(text, "        keys: {}", flow(&json!(keys), false));
     }
-    if sticky.contains(&Sticky::Cookie) {
-        text.push_str("        cookie: {}\n");
+    if own.is_empty() && sticky.contains(&Sticky::Cookie) {
+        let _ = writeln!(text, "        cookie: {}", flow(&json!(extra.cookie), false));
+        if extra.keeps {
+            text.push_str("        onWeightChange: keep\n");
+        }
+    }
+    if let (Target::Split(split), Some(ramp)) = (&rule.target, &extra.ramp) {
+        text.push_str("      ramp:\n");
+        for line in ramp.lines(&split.names, &split.weights) {
+            let _ = writeln!(text, "        {line}");
+        }
     }
     text
 }

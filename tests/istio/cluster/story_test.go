@@ -44,6 +44,7 @@ func TestWhatTheReadmeSaysHappensInACluster(t *testing.T) {
 		{"the counters have labels in Prometheus", (*story).metrics},
 		{"sealed: the application does not see the header", (*story).sealed},
 		{"from weights in the VirtualService to sticky, without a failed request", (*story).converted},
+		{"the chart takes the WasmPlugin over, and moves a weight, without a failed request", (*story).chart},
 		{"the way back leaves v1, without a failed request", (*story).wayBack},
 		{"the module comes from inside of the cluster", (*story).inCluster},
 		{"what the API server refuses", (*story).refused},

@@ -60,6 +60,18 @@ def test_the_chart_holds_what_is_written_elsewhere():
 EVERYTHING_ON = {**RULES, "alerts": {"enabled": True}, "dashboard": {"enabled": True}, "kind": "TrafficExtension"}
 
 
+def test_every_value_is_described():
+    page, values = (ROOT / "docs/HELM.md").read_text(), (CHART / "values.yaml").read_text()
+    for name, schema in json.loads((CHART / "values.schema.json").read_text())["properties"].items():
+        if name == "global":
+            continue
+        assert re.search(rf"(?m)^(# )?{name}:", values), f"values.yaml has no {name}"
+        for below in schema.get("properties", {}):
+            assert re.search(rf"(?m)^  {below}:", values), f"values.yaml has no {name}.{below}"
+            assert f"`{name}.{below}`" in page, f"docs/HELM.md has no {name}.{below}"
+        assert "properties" in schema or f"`{name}`" in page, f"docs/HELM.md has no {name}"
+
+
 @pytest.mark.parametrize("values", [{}, RULES, EVERYTHING_ON], ids=["as it is", "rules", "everything"])
 def test_helm_lint_has_no_warning(helm, values):
     done = helm("lint", "--strict", CHART, values=values)

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 
 import pytest
@@ -58,6 +59,24 @@ def test_the_chart_holds_what_is_written_elsewhere():
 
 
 EVERYTHING_ON = {**RULES, "alerts": {"enabled": True}, "dashboard": {"enabled": True}, "kind": "TrafficExtension"}
+
+
+@pytest.mark.parametrize(("url", "image"), [("oci://r.example.com/a@sha256:" + "1" * 64, "r.example.com/a"), ("http://m.istio-system.svc/m.wasm.gz", None)])
+def test_make_chart_brings_in_what_has_changed(tree, url, image):
+    before = yaml.safe_load((CHART / "values.yaml").read_text())["image"]
+    (tree.top / "Cargo.toml").write_text('[package]\nversion = "9.8.7"\n')
+    tree.edit("wasmplugin/wasmplugin.yaml", f"oci://{before['repository']}@{before['digest']}", url)
+    tree.edit("manifests/metrics/prometheusrule.yaml", "alert: CanaryTripped", "alert: Tripped")
+    tree.edit("wasmplugin/pluginconfig.schema.json", '"Its share goes to stable."', '"It is over."')
+    done = subprocess.run([sys.executable, tree.top / "wasmplugin/chart.py"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    chart = tree.top / "wasmplugin/chart"
+    info = yaml.safe_load((chart / "Chart.yaml").read_text())
+    assert (info["version"], info["appVersion"]) == ("9.8.7", "9.8.7")
+    expected = before | {"repository": image, "digest": url.split("@")[1]} if image else before
+    assert yaml.safe_load((chart / "values.yaml").read_text())["image"] == expected
+    assert "alert: Tripped" in (chart / "files/prometheusrule.yaml").read_text()
+    assert "It is over." in (chart / "values.schema.json").read_text()
 
 
 def test_every_value_is_described():

@@ -24,8 +24,16 @@ def schema(values: str, plugin_config: str) -> str:
     if set(config["properties"]) != set(CONFIG):
         raise SystemExit(f"pluginConfig has the fields {sorted(config['properties'])}: give the chart the same, and {__file__}")
     ours["properties"] |= {name: config["properties"][name] for name in CONFIG}
+    ours["properties"]["seal"] = unprinted(config["properties"]["seal"])
     ours["definitions"] = config["definitions"]
     return json.dumps(ours, indent=2, ensure_ascii=False) + "\n"
+
+
+def unprinted(schema: dict) -> dict:
+    """The same without a pattern, since Helm's errors print what does not match one."""
+    letters, least, most = re.fullmatch(r"\^\[(.+)\]\{(\d+),(\d+)\}\$", schema["pattern"]).groups()
+    others = {"not": {"type": "string", "pattern": f"[^{letters}]"}}
+    return {name: value for name, value in schema.items() if name != "pattern"} | {"minLength": int(least), "maxLength": int(most)} | others
 
 
 def with_field(text: str, name: str, value: str) -> str:

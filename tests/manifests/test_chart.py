@@ -224,7 +224,7 @@ def test_the_notes_warn_of_the_placeholder_alone(helm):
         ([], "rules: [{name: t, split: [{subset: v1, weight: 1}], sticky: {cookie: {on: pages}}}]", "'/rules/0/sticky/cookie': additional properties 'true' not allowed"),
         (["--set", "rule=1"], {}, "'': additional properties 'rule' not allowed"),
         (["--set", "header=host"], {}, "'/header'"),
-        (["--set", "seal=short"], {}, "'/seal'"),
+        (["--set", "seal=short"], {}, "'/seal': minLength: got 5, want 16"),
         (["--set", "kind=EnvoyFilter"], {}, "'/kind': value must be one of 'WasmPlugin', 'TrafficExtension'"),
         (["--set", "image.digest=sha256:12"], {}, "'/image/digest'"),
         (["--set", "image.repository=oci://registry.example.com/canary-split"], {}, "'/image/repository'"),
@@ -242,6 +242,12 @@ def test_the_notes_warn_of_the_placeholder_alone(helm):
 def test_a_wrong_value_is_refused_with_its_place(helm, arguments, values, said):
     done = helm("template", "release", CHART, *arguments, values=values)
     assert done.returncode != 0 and said in done.stderr, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("seal", ["a-secret-of-our", "a-secret-of-ours!", "a-secret-of-ours-" * 8])
+def test_a_wrong_seal_is_not_printed(helm, seal):
+    done = helm("template", "release", CHART, values={"seal": seal})
+    assert done.returncode != 0 and "'/seal'" in done.stderr and "a-secret" not in done.stderr, done.stderr
 
 
 def configs():

@@ -17,7 +17,7 @@ from yaml12 import Yaml
 
 CHART = ROOT / "wasmplugin/chart"
 HELM = ROOT / "target/helm/helm"
-OVERLAYS = ["prepared", "weighted", "sticky", "rollout", "testers", "sealed"]
+OVERLAYS = ["prepared", "weighted", "sticky", "rollout", "testers", "sealed", "adopted"]
 RULES = {"rules": [{"name": "shop", "split": [{"subset": "v1", "weight": 80}, {"subset": "v2", "weight": 20}]}]}
 
 
@@ -80,15 +80,15 @@ def test_make_chart_brings_in_what_has_changed(tree, url, image):
 
 
 def test_every_value_is_described():
-    page, values = (ROOT / "docs/HELM.md").read_text(), (CHART / "values.yaml").read_text()
+    page, values = (ROOT / "docs/helm.md").read_text(), (CHART / "values.yaml").read_text()
     for name, schema in json.loads((CHART / "values.schema.json").read_text())["properties"].items():
         if name == "global":
             continue
         assert re.search(rf"(?m)^(# )?{name}:", values), f"values.yaml has no {name}"
         for below in schema.get("properties", {}):
             assert re.search(rf"(?m)^  {below}:", values), f"values.yaml has no {name}.{below}"
-            assert f"`{name}.{below}`" in page, f"docs/HELM.md has no {name}.{below}"
-        assert "properties" in schema or f"`{name}`" in page, f"docs/HELM.md has no {name}"
+            assert f"`{name}.{below}`" in page, f"docs/helm.md has no {name}.{below}"
+        assert "properties" in schema or f"`{name}`" in page, f"docs/helm.md has no {name}"
 
 
 @pytest.mark.parametrize("values", [{}, RULES, EVERYTHING_ON], ids=["as it is", "rules", "everything"])

@@ -12,7 +12,7 @@ import (
 	"canary-split/tests/istio/harness"
 )
 
-const helmPage = "docs/HELM.md"
+const helmPage = "docs/helm.md"
 
 // chart takes the WasmPlugin over, moves a weight, rolls back, meets an edit of the tool, is removed, and installs the filter where there
 // is none. What follows finds what it would have found without it.
@@ -82,8 +82,11 @@ func (s *story) valuesOfThePage() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(page), "```yaml\n")
-	values, _, _ := strings.Cut(rest, "```")
+	var values string
+	for _, block := range strings.Split(string(page), "```yaml\n")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		values += block
+	}
 	url := s.user.run("kubectl -n istio-system get wasmplugin canary-split -o 'jsonpath={.spec.url}'")
 	_, digest, _ := strings.Cut(url, "@")
 	placeholder := "sha256:" + strings.Repeat("0", 64)

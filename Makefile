@@ -12,7 +12,7 @@ MODULE_FLAGS = CARGO_ENCODED_RUSTFLAGS="-Clink-arg=--emit-relocs$$(printf -- '\0
 export TARGET_OUT := /tmp
 export LOCAL_OUT := /tmp
 
-.PHONY: help build demo test test-fast test-envoy fuzz mutants soak bench bench-regex budget corpora test-manifests test-operate test-browser screenshots test-istio test-cluster fixtures lint audit advisories image tool simulate setup clean
+.PHONY: help build demo test test-fast test-envoy fuzz mutants soak bench bench-regex budget corpora test-manifests test-operate test-browser screenshots test-istio test-cluster fixtures chart lint audit advisories image tool simulate setup clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -177,6 +177,9 @@ image: build ## OCI layout and tarball in .image/; URL=REGISTRY/NAME or URL=in-c
 tool: ## the native tool: target/release/canary-split
 	tests/setup.sh rust
 	cargo build --locked --release --bin canary-split
+
+chart: ## into wasmplugin/chart what it has from elsewhere: schema, alerts, dashboard, version, image
+	python3 wasmplugin/chart.py
 
 simulate: ## who moves when weights are edited: this split next to others
 	tests/setup.sh rust

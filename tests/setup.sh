@@ -5,8 +5,9 @@
 #   tests/setup.sh tool             the compiler's target and the Python packages (kubectl, JSON Schema)
 #   tests/setup.sh image            nothing: it looks whether Python is there
 #   tests/setup.sh go               nothing: it looks whether Go is there
+#   tests/setup.sh helm             Helm, in target/helm
 #   tests/setup.sh demo VERSION...  what build and tool need, and these Envoys (default: the newest released Istio's)
-#   tests/setup.sh all              that, with every Envoy of tests/envoy/versions.txt, a browser and Prometheus
+#   tests/setup.sh all              that, with every Envoy of tests/envoy/versions.txt, a browser, Prometheus and Helm
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -74,6 +75,20 @@ check_go() {
         complain "$(go version) is too old: install Go 1.26 or newer (https://go.dev/dl)"
     fi
     need script "install it with your package manager (apt-get install bsdutils), for the tests on a terminal"
+}
+
+helm() {
+    home=target/helm
+    # The copy is written last: after a failure everything is tried again.
+    if ! cmp -s tests/helm/go.mod "$home/go.mod"; then
+        echo "setup: Helm"
+        mkdir -p "$home"
+        (cd tests/helm && go build -ldflags "-s -w" -o "../../$home/" tool) || {
+            echo "setup: Go could not build what tests/helm/go.mod names" >&2
+            exit 1
+        }
+        cp tests/helm/go.mod "$home/go.mod"
+    fi
 }
 
 check_python() {
@@ -206,6 +221,11 @@ go)
     check_go
     stop_if_missing
     ;;
+helm)
+    check_go
+    stop_if_missing
+    helm
+    ;;
 demo | all)
     what=$1
     shift
@@ -225,6 +245,7 @@ demo | all)
     for version; do envoy "$version"; done
     [ "$what" = demo ] || browser
     [ "$what" = demo ] || prometheus
+    [ "$what" = demo ] || helm
     ;;
 *)
     usage

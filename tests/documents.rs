@@ -102,11 +102,14 @@ fn anchor(heading: &str) -> String {
 #[test]
 fn every_link_leads_somewhere() {
     let documents = [
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
         "README.md",
         "SECURITY.md",
         "docs/CHECKS.md",
         "docs/CLUSTER.md",
         "docs/COMING-FROM.md",
+        "docs/RELEASES.md",
         "docs/ROLLOUT.md",
         "docs/RUNBOOK.md",
         "docs/TOOL.md",

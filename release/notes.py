@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("version", nargs="?", default=facts.VERSION, help=f"default: Cargo.toml's; {UNRELEASED} for what comes next")
     version = parser.parse_args().version
-    verify = f"{facts.REPOSITORY}/blob/v{facts.VERSION}/docs/RELEASES.md"
+    verify = f"{facts.REPOSITORY}/blob/v{facts.VERSION}/docs/releases.md"
     notes = [section(version), f"Image: `oci://{facts.IMAGE}@{facts.DIGEST}`", f"[How to verify what you download]({verify})"]
     facts.OUT.mkdir(exist_ok=True)
     (facts.OUT / "notes.md").write_text("\n\n".join(notes) + "\n")

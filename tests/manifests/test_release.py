@@ -237,7 +237,7 @@ def test_every_step_of_a_release_is_a_script_and_every_script_is_a_step():
     assert scripts - steps == {"prepare.py", "dry_run.py", "platforms.py"}
     dry = (ROOT / "release/dry_run.py").read_text()
     assert all(f"release/{script}" in dry for script in steps - {"facts.py"})
-    documented = re.findall(r"`release/(\w+\.(?:py|sh))`", (ROOT / "docs/RELEASES.md").read_text())
+    documented = re.findall(r"`release/(\w+\.(?:py|sh))`", (ROOT / "docs/releases.md").read_text())
     assert steps - {"facts.py"} <= set(documented)
 
 

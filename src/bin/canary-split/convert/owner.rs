@@ -16,7 +16,8 @@ pub struct Owner<'o> {
     pub node: Option<&'o Node>,
 }
 
-const FLAGGER: &str = "Flagger";
+/// Whose routes have no names.
+pub const FLAGGER: &str = "Flagger";
 const ROLLOUTS: &str = "Argo Rollouts";
 
 /// By what names of labels, annotations and managers a controller is known.

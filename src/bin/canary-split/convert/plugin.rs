@@ -160,17 +160,21 @@ fn written(rule: &Rule, sticky: &[Sticky]) -> String {
     for entry in &rule.matches {
         let _ = writeln!(text, "      - {}", flow(entry, false));
     }
-    let split = match &rule.target {
+    match &rule.target {
         Target::Subset(name) => {
             let _ = writeln!(text, "      subset: {}", flow(&json!(name), false));
             return text;
         }
-        Target::Split(split) => split,
-    };
-    text.push_str("      split:\n");
-    for (name, weight) in split {
-        // In the order in which people read it.
-        let _ = writeln!(text, "      - {{subset: {}, weight: {weight}}}", flow(&json!(name), false));
+        Target::Adopted(header) => {
+            let _ = writeln!(text, "      adopt: {}", flow(&json!({"header": header}), false));
+        }
+        Target::Split(split) => {
+            text.push_str("      split:\n");
+            for (name, weight) in split {
+                // In the order in which people read it.
+                let _ = writeln!(text, "      - {{subset: {}, weight: {weight}}}", flow(&json!(name), false));
+            }
+        }
     }
     text.push_str("      sticky:\n");
     let keys: Vec<Value> = sticky.iter().filter_map(Sticky::key).map(|(kind, name)| json!({ kind: name })).collect();

@@ -2,7 +2,7 @@
 
 use super::result::Converted;
 use super::rule::Target;
-use super::sticky::Sticky;
+use super::sticky::{self, Sticky};
 use crate::report::finding::Finding;
 use crate::report::wrap::wrapped;
 use std::io::{self, Write};
@@ -24,7 +24,7 @@ pub struct Said<'c> {
 }
 
 /// Numbers steps, with a line behind the first one.
-fn steps(out: &mut impl Write, steps: &[Vec<String>; 2], between: &str) -> io::Result<()> {
+pub fn steps(out: &mut impl Write, steps: &[Vec<String>; 2], between: &str) -> io::Result<()> {
     for (number, step) in steps.iter().enumerate() {
         for line in step {
             writeln!(out, "  {}. {line}", number + 1)?;
@@ -49,9 +49,10 @@ impl Said<'_> {
                             "{service}: rule {}, {}, sticky by {}",
                             rule.name,
                             weights.join(", "),
-                            self.kept()
+                            sticky::kept(self.sticky)
                         )?;
                     }
+                    Target::Adopted(_) => {}
                     Target::Subset(name) => {
                         writeln!(out, "{service}: rule {}, {name} alone, on the paths that only it has", rule.name)?;
                     }
@@ -75,16 +76,5 @@ impl Said<'_> {
             writeln!(out, "check of the result: {count} finding{}", if count == 1 { "" } else { "s" })?;
         }
         Ok(())
-    }
-
-    /// By what visitors are known again.
-    pub fn kept(&self) -> String {
-        let one = |sticky: &Sticky| match sticky.key() {
-            None => "cookie".to_owned(),
-            Some((kind, name)) => format!("{kind} {name}"),
-        };
-        // The rule asks for keys first.
-        let (keys, cookie): (Vec<_>, Vec<_>) = self.sticky.iter().partition(|sticky| sticky.key().is_some());
-        keys.into_iter().chain(cookie).map(one).collect::<Vec<_>>().join(", else ")
     }
 }

@@ -25,6 +25,8 @@ pub enum Target {
     Split(Vec<(String, u32)>),
     /// Always this.
     Subset(String),
+    /// By the weights of the route, whose owner is somebody else; the header carries positions.
+    Adopted(String),
 }
 
 impl Target {
@@ -33,6 +35,7 @@ impl Target {
         match self {
             Target::Split(split) => split.first().map(|(name, _)| name),
             Target::Subset(name) => Some(name),
+            Target::Adopted(_) => None,
         }
     }
 }

@@ -24,7 +24,8 @@ pub fn rendered(folder: &str) -> String {
 }
 
 /// Where the tables say that the module is: nowhere yet.
-const NO_IMAGE: &str = "oci://registry.example.com/canary-split@sha256:0000000000000000000000000000000000000000000000000000000000000000";
+const NO_IMAGE: &str =
+    "oci://registry.example.com/canary-split@sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
 /// What `kubectl kustomize` prints of a folder, whatever image is the newest.
 fn as_shipped(folder: &str) -> String {

@@ -35,7 +35,9 @@ def main() -> None:
     parser.add_argument("version", nargs="?", default=facts.VERSION, help=f"default: Cargo.toml's; {UNRELEASED} for what comes next")
     version = parser.parse_args().version
     verify = f"{facts.REPOSITORY}/blob/v{facts.VERSION}/docs/releases.md"
-    notes = [section(version), f"Image: `oci://{facts.IMAGE}@{facts.DIGEST}`", f"[How to verify what you download]({verify})"]
+    # GitHub keeps line ends in a release's text.
+    text = re.sub(r"\n {2,}(?=\S)", " ", section(version))
+    notes = [text, f"Image: `oci://{facts.IMAGE}@{facts.DIGEST}`", f"[How to verify what you download]({verify})"]
     facts.OUT.mkdir(exist_ok=True)
     (facts.OUT / "notes.md").write_text("\n\n".join(notes) + "\n")
     print(f"notes of {version}: {facts.OUT / 'notes.md'}")

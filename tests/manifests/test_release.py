@@ -18,7 +18,7 @@ from repository import ROOT
 FACTS = runpy.run_path(str(ROOT / "release/facts.py"))
 VERSION, IMAGE, PLATFORMS = (FACTS[name] for name in ("VERSION", "IMAGE", "PLATFORMS"))
 DIGEST = "sha256:" + "6f1d0c2a" * 8
-CHANGELOG = f"# Changelog\n\n## [Unreleased]\n\n- soon\n\n## [{VERSION}] - 2026-11-30\n\n### Added\n\n- all of it\n\n## [0.0.9] - 2026-11-01\n\n- first\n"
+CHANGELOG = f"# Changelog\n\n## [Unreleased]\n\n- soon\n\n## [{VERSION}] - 2026-11-30\n\n### Added\n\n- all\n  of it\n\n## [0.0.9] - 2026-11-01\n\n- first\n"
 CHART = ROOT / "wasmplugin/chart"
 
 
@@ -80,7 +80,7 @@ DISAGREEMENTS = [
     ("wasmplugin/wasmplugin.yaml", IMAGE, "registry.example.com/mine", f"names registry.example.com/mine; a release of .* is pushed to {IMAGE}"),
     ("CHANGELOG.md", f"## [{VERSION}]", "## [9.9.9]", rf"CHANGELOG.md has no section \[{VERSION}\]"),
     ("CHANGELOG.md", " - 2026-11-30", "", rf"CHANGELOG.md: \[{VERSION}\] has no date"),
-    ("CHANGELOG.md", "### Added\n\n- all of it\n", "", f"CHANGELOG.md says nothing about {VERSION}"),
+    ("CHANGELOG.md", "### Added\n\n- all\n  of it\n", "", f"CHANGELOG.md says nothing about {VERSION}"),
 ]
 if CHART.exists():
     DISAGREEMENTS += [

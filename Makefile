@@ -93,15 +93,15 @@ soak: build ## ten minutes under fire: visitors, hostile clients, failing applic
 	tests/setup.sh demo
 	$(PYTHON) tests/soak/soak.py $(or $(SECONDS),600)
 
-bench: build ## what a request costs, beside Lua, an empty module and one written by hand (ROUNDS=15 for less; WRITE=1: into the README)
+bench: build ## what a request costs, next to Lua, an empty module and one written by hand (ROUNDS=15 for less; WRITE=1: into docs/performance.md)
 	tests/setup.sh demo
 	$(PYTHON) tests/bench/bench.py $(ROUNDS) $(if $(WRITE),--write)
 
-bench-regex: build ## what regexes cost, in Envoy's own routes and in the filter (BEFORE=MODULE: another build too; WRITE=1: into docs/REGEX.md)
+bench-regex: build ## what regexes cost, in Envoy's own routes and in the filter (BEFORE=MODULE: another build too; WRITE=1: into docs/regex.md)
 	tests/setup.sh demo
 	$(PYTHON) tests/bench/regexes.py $(if $(BEFORE),--before $(BEFORE)) $(if $(WRITE),--write)
 
-budget: build ## tests/budget.yaml anew: host calls and instructions of each regime
+budget: build ## tests/budget.yaml again: host calls and instructions of each regime
 	cargo test --locked --all-features --test budget -- --quiet --ignored write
 
 corpora: $(CARGO_FUZZ) ## what make fuzz has kept and found, into the repository
@@ -117,18 +117,20 @@ test-operate: setup build ## metrics, rules and dashboard on a real Prometheus; 
 test-browser: setup build ## a real Chromium against the demo's stack
 	$(PYTHON) -m pytest -q tests/browser
 
-screenshots: setup build ## docs/v1.png and docs/v2.png, the pictures in the README
+screenshots: setup build ## the pictures of the documents: docs/v1.png, docs/v2.png, docs/demo.svg; docs/status.svg after make test-cluster
 	$(PYTHON) tests/browser/screenshots.py
+	$(PYTHON) tests/demo/picture.py
+	[ ! -e target/istio/status.ansi ] || $(PYTHON) tests/demo/picture.py status
 
 test-istio: setup build target/istio/translation.test target/istio/reading.test ## what kubectl reads, and what Istio makes of the manifests, on every Envoy (ENVOY=1.39.3 for one)
 	cd tests/istio/reading && $(CURDIR)/target/istio/reading.test
 	cd tests/istio/translation && $(CURDIR)/target/istio/translation.test -test.v -test.failfast
 
-test-cluster: setup build target/istio/cluster.test ## the README in a cluster: API server, Istio, cert-manager, kubectl, the tool (ENVOY=1.38.2 for another)
+test-cluster: setup build target/istio/cluster.test ## the documents in a cluster: API server, Istio, cert-manager, kubectl, the tool (ENVOY=1.38.2 for another)
 	cargo build --locked --bin canary-split
 	cd tests/istio/cluster && $(CURDIR)/target/istio/cluster.test -test.v -test.failfast
 
-fixtures: target/istio/translation.test target/istio/reading.test ## tests/envoy/istio anew: what Istio makes of the overlays; and what kubectl reads
+fixtures: target/istio/translation.test target/istio/reading.test ## tests/envoy/istio again: what Istio makes of the overlays; and what kubectl reads
 	cd tests/istio/reading && $(CURDIR)/target/istio/reading.test -update
 	cd tests/istio/translation && $(CURDIR)/target/istio/translation.test -test.run Fixtures -update
 
@@ -142,7 +144,11 @@ $(GOTESTS): target/istio/%.test:
 	tests/setup.sh go
 	cd tests/istio && $(GOTEST) -o $(CURDIR)/$@ ./$*
 
-lint: ## formatting, clippy for both targets (with the lints against panics), documentation
+TYPOS := target/tools/bin/typos
+$(TYPOS):
+	cargo install --locked --root target/tools --version 1.52.0 typos-cli
+
+lint: $(TYPOS) ## formatting, clippy for both targets (with the lints against panics), documentation, spelling
 	tests/setup.sh rust
 	cargo fmt --check
 	tests/setup.sh go
@@ -150,6 +156,7 @@ lint: ## formatting, clippy for both targets (with the lints against panics), do
 	cargo clippy --locked --all-features --all-targets -- -D warnings
 	cargo clippy --locked --lib --no-default-features --target wasm32-wasip1 -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --quiet
+	$(TYPOS)
 
 target/tools/bin/cargo-deny:
 	cargo install --locked --root target/tools --version 0.20.2 cargo-deny
@@ -171,7 +178,7 @@ tool: ## the native tool: target/release/canary-split
 	tests/setup.sh rust
 	cargo build --locked --release --bin canary-split
 
-simulate: ## who moves when weights are edited: this split beside others
+simulate: ## who moves when weights are edited: this split next to others
 	tests/setup.sh rust
 	@cargo run --locked --quiet --release -- simulate
 

@@ -164,7 +164,7 @@ fn ttls_are_go_durations_in_whole_seconds() {
         let config = Config::from_json(cookie(&format!(r#""ttl":"{text}""#)).as_bytes());
         let ttl = config.ok().map(|config| match &config.rules[0].target {
             canary_split::rule::Target::Split(split) => split.sticky.as_ref().unwrap().cookie.as_ref().unwrap().ttl,
-            canary_split::rule::Target::Fixed(_) => unreachable!(),
+            _ => unreachable!(),
         });
         assert_eq!(ttl, seconds, "{text:?}");
     }

@@ -1,8 +1,9 @@
-//! Every config that we ship or print is one that the filter takes.
+//! Every config that we ship or print is one that the filter takes, and every page leads to where it says.
 
 use canary_split::config::Config;
 use canary_split::rule::Target;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 fn top() -> &'static Path {
@@ -28,6 +29,19 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
         .collect()
 }
 
+/// What people read: every Markdown file but those of dependencies.
+fn pages() -> Vec<PathBuf> {
+    let of_the_top = top().read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let of_the_top = of_the_top.filter(|path| path.is_file() && path.extension().is_some_and(|e| e == "md"));
+    let below = ["docs", "manifests", "tests/cases"].into_iter().flat_map(|folder| files(&top().join(folder), "md"));
+    let others = ["wasmplugin/README.md", "tests/PITFALLS.md"].map(|file| top().join(file));
+    of_the_top.chain(below).chain(others).collect()
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(top().join(file)).unwrap()
+}
+
 #[track_caller]
 fn assert_taken(config: &Value, place: &str) -> Config {
     Config::from_json(config.to_string().as_bytes()).unwrap_or_else(|errors| {
@@ -38,29 +52,30 @@ fn assert_taken(config: &Value, place: &str) -> Config {
 #[test]
 fn every_block_of_the_documents_is_a_config_that_is_taken() {
     let mut taken = 0;
-    for file in ["README.md", "docs/ROLLOUT.md", "wasmplugin/README.md", "manifests/README.md"] {
-        let text = std::fs::read_to_string(top().join(file)).unwrap();
+    // The findings are shown by what is wrong.
+    for page in pages().into_iter().filter(|page| !page.ends_with("docs/checks.md")) {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let file = page.display().to_string();
         for block in blocks(&text, "yaml") {
             let value: Value = serde_saphyr::from_str(&block).unwrap_or_else(|e| panic!("{file}: {e}\n{block}"));
-            let config = if value.get("spec").is_some() { &value["spec"]["pluginConfig"] } else { &value };
-            // The others are for CI.
-            if value.get("spec").is_some() || value.get("rules").is_some() {
-                assert_taken(config, file);
-                taken += 1;
-            }
-        }
-        for block in blocks(&text, "json") {
-            assert_taken(&serde_json::from_str(&block).unwrap_or_else(|e| panic!("{file}: {e}\n{block}")), file);
+            // The others are for CI, routes and editors.
+            let config = match value {
+                Value::Object(ref object) if object.contains_key("rules") => &value,
+                _ if value["kind"] == "WasmPlugin" => &value["spec"]["pluginConfig"],
+                _ => continue,
+            };
+            assert_taken(config, &file);
+            taken += 1;
         }
     }
-    assert!(taken > 0);
+    assert!(taken > 4, "{taken}");
 }
 
 #[test]
-fn the_hook_that_the_readme_names_is_there_and_runs_the_tool() {
+fn the_hook_for_pre_commit_exists_and_runs_the_tool() {
     let parsed = |text: &str| -> Value { serde_saphyr::from_str(text).unwrap() };
-    let readme = include_str!("../README.md");
-    let used = blocks(readme, "yaml").iter().map(|block| parsed(block)).find(|value| value.get("repos").is_some());
+    let page = include_str!("../docs/ci.md");
+    let used = blocks(page, "yaml").iter().map(|block| parsed(block)).find(|value| value.get("repos").is_some());
     let hook = &parsed(include_str!("../.pre-commit-hooks.yaml"))[0];
     assert_eq!(used.unwrap()["repos"][0]["hooks"][0]["id"], hook["id"]);
     assert_eq!(hook["entry"], "canary-split check");
@@ -87,7 +102,7 @@ fn every_shipped_wasmplugin_has_a_config_that_is_taken() {
             }
         }
     }
-    assert_eq!(overlays, 6);
+    assert_eq!(overlays, 7);
 }
 
 /// What a heading is linked by.
@@ -99,37 +114,112 @@ fn anchor(heading: &str) -> String {
         .collect()
 }
 
+/// A text without its blocks of code and what is between backticks.
+fn prose(text: &str) -> String {
+    let without_blocks = text.split("\n```").step_by(2).collect::<Vec<_>>().join("\n");
+    without_blocks.split('`').step_by(2).collect::<Vec<_>>().join("`")
+}
+
+/// Where a page leads within the repository: the file, and the heading or nothing.
+fn links(page: &Path) -> Vec<(PathBuf, String)> {
+    let text = prose(&std::fs::read_to_string(page).unwrap());
+    let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    links
+        .filter(|link| !link.starts_with("http"))
+        .map(|link| {
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { page.to_owned() } else { page.parent().unwrap().join(path) };
+            let target = target.canonicalize().unwrap_or_else(|e| panic!("{}: {link}: {e}", page.display()));
+            (if target.is_dir() && !heading.is_empty() { target.join("README.md") } else { target }, heading.to_owned())
+        })
+        .collect()
+}
+
 #[test]
 fn every_link_leads_somewhere() {
-    let documents = [
-        "README.md",
-        "SECURITY.md",
-        "docs/CHECKS.md",
-        "docs/CLUSTER.md",
-        "docs/COMING-FROM.md",
-        "docs/ROLLOUT.md",
-        "docs/RUNBOOK.md",
-        "docs/TOOL.md",
-        "manifests/README.md",
-        "wasmplugin/README.md",
-        "tests/cases/README.md",
-        "tests/PITFALLS.md",
-    ];
-    for file in documents.map(|file| top().join(file)) {
-        let text = std::fs::read_to_string(&file).unwrap();
-        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-        for link in links.filter(|link| !link.starts_with("http")) {
-            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
-            let mut target = if path.is_empty() { file.clone() } else { file.parent().unwrap().join(path) };
-            assert!(target.exists(), "{}: {link}", file.display());
-            if target.is_dir() {
-                target.push("README.md");
-            }
+    for page in pages() {
+        for (target, heading) in links(&page) {
             let headings = || std::fs::read_to_string(&target).unwrap();
             let known =
                 heading.is_empty() || headings().lines().any(|line| line.starts_with('#') && anchor(line) == heading);
-            assert!(known, "{}: {link}", file.display());
+            assert!(known, "{}: {}#{heading}", page.display(), target.display());
         }
+    }
+}
+
+#[test]
+fn the_readme_is_read_in_a_minute() {
+    let lines = read("README.md").lines().count();
+    assert!(lines <= 200, "{lines} lines");
+}
+
+/// Paragraphs and items of lists, sentence by sentence; tables are none.
+fn sentences(page: &Path) -> Vec<String> {
+    let text = prose(&std::fs::read_to_string(page).unwrap());
+    let parts = text.split("\n\n").flat_map(|paragraph| paragraph.split("\n- ")).filter(|part| !part.starts_with('|'));
+    let parts: Vec<String> = parts.map(|part| part.replace('\n', " ")).collect();
+    parts.iter().flat_map(|part| part.split(". ")).map(|sentence| sentence.trim().to_owned()).collect()
+}
+
+#[test]
+fn no_sentence_is_in_two_places() {
+    let mut seen = BTreeSet::new();
+    // The sections of checks are printed one by one.
+    let is_one = |page: &PathBuf| !page.starts_with(top().join("tests")) && !page.ends_with("docs/checks.md");
+    for page in pages().into_iter().filter(is_one) {
+        for sentence in sentences(&page).into_iter().filter(|sentence| sentence.chars().count() > 60) {
+            assert!(seen.insert(sentence.clone()), "{}: {sentence}", page.display());
+        }
+    }
+    assert!(seen.len() > 300, "{}", seen.len());
+}
+
+#[test]
+fn a_search_finds_what_people_ask_for() {
+    let text: String =
+        files(&top().join("docs"), "md").iter().map(|page| std::fs::read_to_string(page).unwrap()).collect();
+    let asked = [
+        "no healthy pod",
+        "Argo Rollouts",
+        "Flagger",
+        "into the mesh",
+        "link for testers",
+        "CIDR",
+        "X-Forwarded-For",
+        "two tiers",
+        "ping-pong",
+        "TrafficExtension",
+        "FAIL_OPEN",
+        "istio#53279",
+        "mbient",
+        "kind create cluster",
+        "minikube",
+        "Helm",
+        "macOS",
+        "arm64",
+        "downgrade",
+        "RBAC",
+        "several teams",
+        "ignoreDifferences",
+        "consent",
+        "CDN",
+    ];
+    for term in asked {
+        assert!(text.contains(term), "{term}");
+    }
+}
+
+#[test]
+fn every_page_of_docs_is_reached_from_the_readme() {
+    let mut reached = BTreeSet::new();
+    let mut next = vec![top().join("README.md").canonicalize().unwrap()];
+    while let Some(page) = next.pop() {
+        if page.extension().is_some_and(|e| e == "md") && reached.insert(page.clone()) {
+            next.extend(links(&page).into_iter().map(|(target, _)| target));
+        }
+    }
+    for page in files(&top().join("docs"), "md") {
+        assert!(reached.contains(&page.canonicalize().unwrap()), "nothing leads to {}", page.display());
     }
 }
 
@@ -159,7 +249,7 @@ fn quoted(text: &str) -> Vec<&str> {
 #[test]
 fn every_claim_about_security_names_tests_that_are_there() {
     let is_a_test = is_a_test();
-    let text = std::fs::read_to_string(top().join("SECURITY.md")).unwrap();
+    let text = read("docs/security.md");
     let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ") && !line.contains("| tests |")).collect();
     assert!(rows.len() > 20);
     for row in rows {
@@ -172,15 +262,19 @@ fn every_claim_about_security_names_tests_that_are_there() {
 }
 
 #[test]
-fn every_section_of_the_runbook_has_been_tried() {
+fn every_section_of_the_runbook_begins_with_a_command_and_has_been_tried() {
     let is_a_test = is_a_test();
-    let text = std::fs::read_to_string(top().join("docs/RUNBOOK.md")).unwrap();
-    let sections: Vec<&str> = text.split("\n### ").skip(1).collect();
+    let text = read("docs/runbook.md");
+    let (sections, tried) = text.split_once("\n## What has been tried\n").unwrap();
+    let sections: Vec<(&str, &str)> =
+        sections.split("\n### ").skip(1).map(|section| section.split_once("\n\n").unwrap()).collect();
     assert!(sections.len() > 10);
-    for section in sections {
-        let tried = section.lines().find(|line| line.starts_with("*Tried by ")).unwrap_or_else(|| panic!("{section}"));
-        assert!(!quoted(tried).is_empty());
-        for test in quoted(tried) {
+    for (title, section) in sections {
+        assert!(section.starts_with("```"), "{title}");
+        let start = format!("| [{title}](#{}) | ", anchor(title));
+        let row = tried.lines().find_map(|line| line.strip_prefix(&start)).unwrap_or_else(|| panic!("{title}"));
+        assert!(!quoted(row).is_empty());
+        for test in quoted(row) {
             assert!(is_a_test(test), "no test {test}");
         }
     }
@@ -189,7 +283,7 @@ fn every_section_of_the_runbook_has_been_tried() {
 #[test]
 fn every_pitfall_is_pinned_by_a_test_that_is_there() {
     let is_a_test = is_a_test();
-    let text = std::fs::read_to_string(top().join("tests/PITFALLS.md")).unwrap();
+    let text = read("tests/PITFALLS.md");
     let rows: Vec<Vec<&str>> = text
         .lines()
         .filter(|line| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit())

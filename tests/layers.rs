@@ -207,6 +207,8 @@ fn no_file_of_the_tool_is_in_a_circle_and_commands_use_what_is_shared() {
                 "status" => ["input", "report", "world", "cluster", "check"].contains(&used.as_str()),
                 // It ends with what check finds in the result.
                 "convert" => ["input", "report", "world", "cluster", "edit", "check"].contains(&used.as_str()),
+                // It makes its plugin as convert does.
+                "adopt" => ["input", "report", "world", "edit", "check", "convert"].contains(&used.as_str()),
                 // It shows the difference before it writes.
                 "change" => ["input", "report", "world", "cluster", "edit", "diff"].contains(&used.as_str()),
                 // It shows that nobody moves.

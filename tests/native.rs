@@ -35,19 +35,28 @@ impl Request<'_> for Seen {
     }
 }
 
-fn observe(config: &Config, sent: &Sent, fresh: u32) -> Observed {
+/// What comes of a request; `ours` are the headers that the filter alone may write.
+fn observe(config: &Config, sent: &Sent, fresh: u32, ours: &[String]) -> Observed {
     let mut request = Seen { sent: sent.clone(), claim: None };
     let Answer { decision, forgotten } = answer(config, &mut request, || Draw(fresh), || Second(u64::from(NOW) * 60));
     let location = || sent.response_headers.iter().find(|(name, _)| name == "location").map(|(_, value)| value.clone());
     // What the glue does with it.
     let mut response_headers = sent.response_headers.clone();
-    if let (Some(header), Some(decision)) = (&config.response_header, &decision) {
+    let subset = decision.as_ref().and_then(|decision| decision.choice.subset());
+    if let (Some(header), Some(subset)) = (&config.response_header, subset) {
         response_headers.retain(|(name, _)| name != header);
-        response_headers.push((header.clone(), decision.subset.name.as_bytes().to_vec()));
+        response_headers.push((header.clone(), subset.name.as_bytes().to_vec()));
     }
+    let written = |header: &str| {
+        let value = decision.as_ref()?.choice.value_of(header, &config.header)?;
+        Some((header.to_owned(), value.into_owned().into_bytes()))
+    };
+    let passes = |name: &String| ours.contains(name) && !config.request_headers().any(|own| own == name);
+    let of_client = sent.headers.iter().filter(|(name, _)| passes(name)).cloned();
+    let request_headers = of_client.chain(config.request_headers().filter_map(written)).collect();
     Observed {
         response_headers,
-        subset: decision.as_ref().map(|d| d.subset.header_value.as_bytes().to_vec()),
+        request_headers,
         rule: decision.as_ref().map(|d| d.rule.name.clone()).unwrap_or_default(),
         source: metrics::source(decision.as_ref().map(|d| d.source)).to_owned(),
         set_cookie: forgotten
@@ -69,12 +78,17 @@ fn run(phase: &Phase, state: &mut State) {
     }
     for request in &phase.requests {
         for fresh in [0, 0xfeed_face, 0x600d_f00d, u32::MAX] {
-            let observed = observe(&evaluation.config, &request.sent(NOW), fresh);
-            request.check(&observed, NOW, &phase.name);
+            let observed = observe(&evaluation.config, &request.sent(NOW), fresh, &phase.ours());
+            request.check(&observed, NOW, phase);
             // The first page is the next page.
             if let Some(returning) = request.returning(&observed, NOW) {
-                let again = observe(&evaluation.config, &returning, !fresh);
-                assert_eq!((again.subset, again.set_cookie), (observed.subset, None), "{}: the next page", phase.name);
+                let again = observe(&evaluation.config, &returning, !fresh, &phase.ours());
+                assert_eq!(
+                    (again.request_headers, again.set_cookie),
+                    (observed.request_headers, None),
+                    "{}: the next page",
+                    phase.name
+                );
             }
         }
     }

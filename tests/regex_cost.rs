@@ -1,5 +1,5 @@
 //! What regexes cost the built module, without a stopwatch: instructions for the values of `bench/regexes.yaml`, which are hard, and
-//! memory. The times are in docs/REGEX.md.
+//! memory. The times are in docs/regex.md.
 
 #[allow(dead_code, reason = "of the cases nothing is used")]
 mod common;

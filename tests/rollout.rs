@@ -58,7 +58,7 @@ fn split(config: &str) -> WeightedSubsets {
     let rule = Config::from_json(config.as_bytes()).unwrap().rules.remove(0);
     match rule.target {
         Target::Split(split) => split,
-        Target::Fixed(_) => panic!("a split"),
+        _ => panic!("a split"),
     }
 }
 

@@ -44,7 +44,7 @@ fn of_user(config: &Config, user: usize) -> String {
     let no_chance = || panic!("a keyed visitor needs no chance");
     let decision = decide(config, &mut visitor, no_chance, || panic!("nor a clock")).unwrap();
     assert_eq!((decision.source, decision.cookie), (Source::Key, None));
-    decision.subset.name.to_string()
+    decision.choice.subset().unwrap().name.to_string()
 }
 
 const USERS: usize = 20_000;
@@ -110,7 +110,7 @@ impl Browser {
         if let Some(cookie) = decision.cookie {
             self.cookie = Some(cookie.header.split(';').next().unwrap().to_owned());
         }
-        decision.subset.name.to_string()
+        decision.choice.subset().unwrap().name.to_string()
     }
 }
 
@@ -188,7 +188,7 @@ fn parallel_first_requests_of_a_client_agree_under_draw_client() {
                 Visitor { headers, address: format!("198.51.{}.{}:{}", client / 250, client % 250, random.u16(..)) };
             let decision =
                 decide(&config, &mut visitor, || panic!("no chance"), || Second(u64::from(NOW) * 60)).unwrap();
-            let is = (decision.subset.name.to_string(), decision.cookie);
+            let is = (decision.choice.subset().unwrap().name.to_string(), decision.cookie);
             assert_eq!(*first.get_or_insert_with(|| is.clone()), is);
         }
         *seen.entry(first.unwrap().0).or_default() += 1;

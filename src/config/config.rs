@@ -3,15 +3,17 @@
 use super::fields::ConfigError;
 use super::general::General;
 use super::headers::Headers;
-use crate::rule::Rule;
 use crate::rule::hosts::HostIndex;
 use crate::rule::paths::PathIndex;
+use crate::rule::{Rule, Target};
 
 /// The rules that are in force.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The request header that carries the subset.
     pub header: String,
+    /// The request headers that carry positions; no client says what is in them.
+    pub position_headers: Vec<String>,
     /// The response header that names the subset.
     pub response_header: Option<String>,
     /// Tried in order; the first that matches decides.
@@ -27,7 +29,28 @@ impl Config {
     pub fn new(headers: Headers, rules: Vec<Rule>) -> Config {
         let hosts = HostIndex::new(rules.iter().map(|rule| &*rule.hosts));
         let paths = PathIndex::new(rules.iter().map(Rule::needed_matches));
-        Config { header: headers.request, response_header: headers.response, rules, hosts, paths }
+        let (header, response_header) = (headers.request, headers.response);
+        let mut config = Config { header, position_headers: Vec::new(), response_header, rules, hosts, paths };
+        let adopted = config.rules.iter().filter_map(|rule| match &rule.target {
+            Target::Adopted(adopted) => Some(adopted.header.clone()),
+            Target::Fixed(_) | Target::Split(_) => None,
+        });
+        config.add_position_headers(adopted.collect::<Vec<_>>());
+        config
+    }
+
+    /// Headers that carry positions, of rules that are off too: a route may still go by them.
+    pub fn add_position_headers(&mut self, headers: impl IntoIterator<Item = String>) {
+        for header in headers {
+            if header != self.header && !self.position_headers.contains(&header) {
+                self.position_headers.push(header);
+            }
+        }
+    }
+
+    /// The request headers that the filter alone writes.
+    pub fn request_headers(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&*self.header).chain(self.position_headers.iter().map(|header| &**header))
     }
 
     /// Without any rule.

@@ -1,5 +1,6 @@
 //! A config as a whole: what it says next to its rules, and its rules one at a time.
 
+use super::adopt::position_header;
 use super::context::Context;
 use super::fields::{ConfigError, Errors, Place, few, list, object, quoted, string};
 use super::headers::{DEFAULT_HEADER, Headers, check_header, header_problem};
@@ -39,6 +40,8 @@ pub struct Refused {
     pub errors: Vec<ConfigError>,
     /// The header, if at least that could be read.
     pub header: Option<String>,
+    /// The headers that its rules write positions into.
+    pub position_headers: Vec<String>,
 }
 
 /// One entry of `rules`.
@@ -83,15 +86,17 @@ impl<'t> General<'t> {
             Ok(parts) => parts,
             Err(problem) => {
                 errors.add(&place, problem);
-                return Err(Refused { errors: errors.0, header: None });
+                return Err(Refused { errors: errors.0, ..Refused::default() });
             }
         };
         if json == Json::Null {
             return Ok((General::of(Headers::default(), None), Vec::new()));
         }
         let header = json_header(&json);
-        let refused = |errors: Errors, header| Refused { errors: errors.0, header };
-        let Some(fields) = object(&json, &place, &mut errors) else { return Err(refused(errors, header)) };
+        let refused = |errors: Errors, header, position_headers| Refused { errors: errors.0, header, position_headers };
+        let Some(fields) = object(&json, &place, &mut errors) else {
+            return Err(refused(errors, header, Vec::new()));
+        };
         let mut unknown = Errors::default();
         fields.check_unknown(&NAMES, &place, &mut unknown);
         fields.check_twice(&NAMES, &place, &mut errors);
@@ -120,8 +125,12 @@ impl<'t> General<'t> {
             return Ok((general, unknown.0));
         }
         errors.0.extend(unknown.0);
-        errors.0.extend(general.rules().filter_map(|entry| entry.rule.err()).flatten());
-        Err(refused(errors, header))
+        let mut position_headers = Vec::new();
+        for entry in general.rules() {
+            position_headers.extend(position_header(entry.text));
+            errors.0.extend(entry.rule.err().into_iter().flatten());
+        }
+        Err(refused(errors, header, position_headers))
     }
 
     /// The list of the rules as the config gives it, if it does.

@@ -4,8 +4,10 @@
 //! fallen is decided in [`crate::reload`].
 //!
 //! JSON text becomes a tree ([`json`]), whose parts are read with every error that they have: the config as a whole by
-//! [`General`], each of its rules by `rule` and, below that, by `matches`, `split`, `sticky`, `ramp`, `guard` and `remember`.
+//! [`General`], each of its rules by `rule` and, below that, by `matches`, `split`, `adopt`, `sticky`, `ramp`, `guard` and
+//! `remember`.
 
+mod adopt;
 mod blocks;
 mod config;
 mod context;
@@ -28,6 +30,7 @@ mod split;
 mod sticky;
 mod time;
 
+pub use adopt::{DEFAULT_POSITION_HEADER, position_header};
 pub use config::Config;
 pub use duration::seconds;
 pub use fields::ConfigError;

@@ -3,34 +3,35 @@
 use super::clock::Clock;
 use super::first::{HeldRule, first_that_holds};
 use super::source::Source;
-use super::visit::{Visit, visit};
+use super::visit::{Visit, Weights, visit};
 use crate::config::Config;
 use crate::request::Request;
 use crate::rollout::ramp::Second;
-use crate::rule::{Rule, Target};
+use crate::rule::{Adopted, Rule, Target};
 use crate::split::Draw;
 use crate::subset::Subset;
 use crate::visitor::new_cookie::NewCookie;
+use std::borrow::Cow;
 
 /// What comes of a request.
 #[derive(Clone, Debug)]
 pub struct Answer<'c> {
-    /// Which subset it belongs to; `None`: no rule speaks about it.
+    /// Where it goes; `None`: no rule speaks about it.
     pub decision: Option<Decision<'c>>,
     /// Cookies that are removed from the visitor, whatever is decided.
     pub forgotten: Vec<NewCookie>,
 }
 
-/// Which subset a request belongs to, and why.
+/// Where a request goes, and why.
 #[derive(Clone, Debug)]
 pub struct Decision<'c> {
     /// The rule that decided.
     pub rule: &'c Rule,
     /// Its place in the list.
     pub rule_at: usize,
-    /// The subset.
-    pub subset: &'c Subset,
-    /// Its place in the split; 0 for a fixed subset.
+    /// What was decided.
+    pub choice: Choice<'c>,
+    /// The subset's place in the split; 0 where there is none.
     pub subset_at: usize,
     /// The visitor's draw; `None` where nothing is drawn.
     pub draw: Option<Draw>,
@@ -38,6 +39,30 @@ pub struct Decision<'c> {
     pub source: Source,
     /// The cookie that the visitor gets, if the response may carry it.
     pub cookie: Option<NewCookie>,
+}
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice<'c> {
+    /// The subset that the request belongs to.
+    Subset(&'c Subset),
+    /// By the visitor's position, which is written into this header, Envoy picks a destination: somebody else owns the weights.
+    Position(&'c str, u32),
+}
+
+impl<'c> Choice<'c> {
+    /// The subset, where the filter decides it.
+    pub fn subset(self) -> Option<&'c Subset> {
+        if let Choice::Subset(subset) = self { Some(subset) } else { None }
+    }
+
+    /// What is written into this header; `None`: nothing. `subset_header` is the one that carries subsets.
+    pub fn value_of(self, header: &str, subset_header: &str) -> Option<Cow<'c, str>> {
+        match self {
+            Choice::Subset(subset) => (header == subset_header).then_some(Cow::Borrowed(&*subset.header_value)),
+            Choice::Position(own, position) => (header == own).then(|| Cow::Owned(position.to_string())),
+        }
+    }
 }
 
 /// Decides by the first rule that holds; `None` if none does. What is forgotten is left out.
@@ -74,20 +99,25 @@ fn decide_by<'c>(
     clock: &mut Clock<impl FnOnce() -> Second>,
 ) -> Option<Decision<'c>> {
     let HeldRule { at: rule_at, rule, remembered } = held;
-    let subsets = match &rule.target {
+    let weights = match &rule.target {
         Target::Fixed(subset) => {
             let (source, cookie) = remembered.map_or((Source::Fixed, None), |remembered| *remembered);
-            return Some(Decision { rule, rule_at, subset, subset_at: 0, draw: None, source, cookie });
+            let choice = Choice::Subset(subset);
+            return Some(Decision { rule, rule_at, choice, subset_at: 0, draw: None, source, cookie });
         }
-        Target::Split(subsets) => subsets,
+        Target::Split(subsets) => Weights::Ours(subsets),
+        Target::Adopted(adopted) => Weights::Adopted(adopted),
     };
-    let Visit { draw, subset_at, source, cookie } = match &subsets.sticky {
+    let Visit { draw, subset_at, source, cookie } = match rule.sticky() {
         None => {
             let draw = fresh();
-            Visit { draw, subset_at: subsets.pick(draw, || clock.second()), source: Source::Fresh, cookie: None }
+            Visit { draw, subset_at: weights.pick(draw, clock), source: Source::Fresh, cookie: None }
         }
-        Some(sticky) => visit(subsets, sticky, request, fresh, clock),
+        Some(sticky) => visit(weights, sticky, request, fresh, clock),
     };
-    let subset = subsets.subsets.get(subset_at)?;
-    Some(Decision { rule, rule_at, subset, subset_at, draw: Some(draw), source, cookie })
+    let choice = match weights {
+        Weights::Ours(subsets) => Choice::Subset(subsets.subsets.get(subset_at)?),
+        Weights::Adopted(Adopted { header, salt, .. }) => Choice::Position(header, salt.position(draw)),
+    };
+    Some(Decision { rule, rule_at, choice, subset_at, draw: Some(draw), source, cookie })
 }

@@ -8,5 +8,5 @@ mod recall;
 mod source;
 mod visit;
 
-pub use decide::{Answer, Decision, answer, decide};
+pub use decide::{Answer, Choice, Decision, answer, decide};
 pub use source::Source;

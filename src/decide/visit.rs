@@ -6,12 +6,40 @@ use super::source::Source;
 use crate::request::Request;
 use crate::request::fetch::{is_navigation, is_preflight};
 use crate::rollout::ramp::Second;
-use crate::rule::WeightedSubsets;
+use crate::rule::{Adopted, WeightedSubsets};
 use crate::split::Draw;
+use crate::subset::Subset;
 use crate::visitor::Sticky;
 use crate::visitor::cookie::{Cookie, FirstDraw, Minutes};
 use crate::visitor::keys::client_draw;
 use crate::visitor::new_cookie::NewCookie;
+
+/// Whose weights decide.
+#[derive(Clone, Copy)]
+pub(super) enum Weights<'c> {
+    Ours(&'c WeightedSubsets),
+    Adopted(&'c Adopted),
+}
+
+impl<'c> Weights<'c> {
+    /// The place of the subset that a draw belongs to; 0 where somebody else decides that.
+    pub(super) fn pick(self, draw: Draw, clock: &mut Clock<impl FnOnce() -> Second>) -> usize {
+        if let Weights::Ours(subsets) = self { subsets.pick(draw, || clock.second()) } else { 0 }
+    }
+
+    /// Whether nothing can differ between visitors. Of weights that somebody else owns it is not known.
+    fn is_settled(self, clock: &mut Clock<impl FnOnce() -> Second>) -> bool {
+        if let Weights::Ours(subsets) = self { subsets.is_settled(|| clock.second()) } else { false }
+    }
+
+    fn subsets(self) -> &'c [Subset] {
+        if let Weights::Ours(subsets) = self { &subsets.subsets } else { &[] }
+    }
+
+    fn or_stable(self, at: usize) -> usize {
+        if let Weights::Ours(subsets) = self { subsets.or_stable(at) } else { at }
+    }
+}
 
 /// What comes of a visit.
 pub(super) struct Visit {
@@ -23,7 +51,7 @@ pub(super) struct Visit {
 
 /// The subset of a visitor, by what sticks to him or her.
 pub(super) fn visit<'c>(
-    subsets: &'c WeightedSubsets,
+    weights: Weights<'c>,
     sticky: &'c Sticky,
     request: &mut impl Request<'c>,
     fresh: impl FnOnce() -> Draw,
@@ -33,11 +61,11 @@ pub(super) fn visit<'c>(
     let key = if sticky.keep.is_none() { keyed(sticky, request) } else { None };
     let Some(cookie) = &sticky.cookie else {
         let (draw, source) = key.map_or_else(|| first_draw(sticky, request, fresh), |draw| (draw, Source::Key));
-        return Visit { draw, subset_at: subsets.pick(draw, || clock.second()), source, cookie: None };
+        return Visit { draw, subset_at: weights.pick(draw, clock), source, cookie: None };
     };
     // Where nothing can differ, nothing needs to stick.
-    let gives = sticky.keep.is_some() || !subsets.is_settled(|| clock.second());
-    let held = if key.is_none() || gives { read(subsets, sticky, cookie, request) } else { None };
+    let gives = sticky.keep.is_some() || !weights.is_settled(clock);
+    let held = if key.is_none() || gives { read(weights.subsets(), sticky, cookie, request) } else { None };
     let (draw, source) = match (key, held) {
         (Some(draw), _) => (draw, Source::Key),
         (None, Some(held)) if sticky.keep.is_some() => (held.draw, Source::Kept),
@@ -46,7 +74,7 @@ pub(super) fn visit<'c>(
     };
     let kept = held.and_then(|held| held.kept);
     // Whoever was kept by what has been taken out is stable's from now on.
-    let subset_at = subsets.or_stable(kept.unwrap_or_else(|| subsets.pick(draw, || clock.second())));
+    let subset_at = weights.or_stable(kept.unwrap_or_else(|| weights.pick(draw, clock)));
     let stays = |kept: Option<usize>| sticky.keep.is_none() || kept == Some(subset_at);
     let has = held.filter(|held| held.draw == draw && stays(held.kept));
     let visit = |cookie| Visit { draw, subset_at, source, cookie };
@@ -61,7 +89,7 @@ pub(super) fn visit<'c>(
     {
         return visit(None);
     }
-    let new = new_cookie(cookie, kept_part(subsets, sticky, subset_at, draw), draw, now, request);
+    let new = new_cookie(cookie, kept_part(weights.subsets(), sticky, subset_at, draw), draw, now, request);
     visit(Some(new))
 }
 
@@ -74,14 +102,9 @@ struct Returning {
     kept: Option<usize>,
 }
 
-fn read<'c>(
-    subsets: &WeightedSubsets,
-    sticky: &Sticky,
-    cookie: &Cookie,
-    request: &mut impl Request<'c>,
-) -> Option<Returning> {
+fn read<'c>(subsets: &[Subset], sticky: &Sticky, cookie: &Cookie, request: &mut impl Request<'c>) -> Option<Returning> {
     let held = cookie.read(request.header("cookie")?)?;
-    let kept = sticky.keep.as_ref().and_then(|keep| keep.kept(&held, &subsets.subsets));
+    let kept = sticky.keep.as_ref().and_then(|keep| keep.kept(&held, subsets));
     Some(Returning { draw: held.draw, made: held.made, kept })
 }
 
@@ -104,7 +127,7 @@ fn first_draw<'c>(sticky: &'c Sticky, request: &mut impl Request<'c>, fresh: imp
 }
 
 /// What a cookie keeps of a decision under `keep`.
-fn kept_part<'c>(subsets: &'c WeightedSubsets, sticky: &Sticky, at: usize, draw: Draw) -> Option<(&'c str, u64)> {
-    let subset = &subsets.subsets.get(at)?.name;
+fn kept_part<'c>(subsets: &'c [Subset], sticky: &Sticky, at: usize, draw: Draw) -> Option<(&'c str, u64)> {
+    let subset = &subsets.get(at)?.name;
     Some((subset, sticky.keep.as_ref()?.seal(subset, draw)))
 }

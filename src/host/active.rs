@@ -53,7 +53,7 @@ impl Active {
             .map(|rule| {
                 let first = subsets;
                 subsets += match &rule.target {
-                    Target::Fixed(_) => 1,
+                    Target::Fixed(_) | Target::Adopted(_) => 1,
                     Target::Split(split) => split.subsets.len(),
                 };
                 first
@@ -82,14 +82,19 @@ impl Active {
         }
     }
 
-    /// The names of a rule and a subset by their places.
-    pub(super) fn names(&self, (rule, subset): (usize, usize)) -> Option<(&str, &str)> {
-        let rule = self.config.rules.get(rule)?;
-        let subset = match &rule.target {
+    /// The name of the rule of a decision.
+    pub(super) fn rule(&self, (rule, _): (usize, usize)) -> Option<&str> {
+        self.config.rules.get(rule).map(|rule| &*rule.name)
+    }
+
+    /// The name of a subset by the places of its rule and its own; `None` where somebody else decides.
+    pub(super) fn subset(&self, (rule, subset): (usize, usize)) -> Option<&str> {
+        let subset = match &self.config.rules.get(rule)?.target {
             Target::Fixed(fixed) => fixed,
             Target::Split(split) => split.subsets.get(subset)?,
+            Target::Adopted(_) => return None,
         };
-        Some((&rule.name, &subset.name))
+        Some(&subset.name)
     }
 
     /// Whether the weights of any rule may move by themselves.
@@ -101,12 +106,13 @@ impl Active {
     pub(super) fn rollout(&self, rule: usize) -> Option<&Rollout> {
         match &self.config.rules.get(rule)?.target {
             Target::Split(split) => split.rollout.as_deref(),
-            Target::Fixed(_) => None,
+            Target::Fixed(_) | Target::Adopted(_) => None,
         }
     }
 
     fn stat_name(&self, decided: Option<(usize, usize)>, what: Counted) -> String {
-        let (rule, subset) = decided.and_then(|decided| self.names(decided)).unwrap_or_default();
+        let rule = decided.and_then(|decided| self.rule(decided)).unwrap_or_default();
+        let subset = decided.and_then(|decided| self.subset(decided)).unwrap_or_default();
         match what {
             Counted::Request(source) => metrics::requests(rule, subset, source),
             Counted::Response(class) => metrics::responses(rule, subset, class),

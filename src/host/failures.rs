@@ -47,7 +47,7 @@ pub(super) fn count_failure(active: &Active, decided: (usize, usize), visitor: D
         && change_visitors(noted.set, |visitors| noted.is_news(visitors, since, now))
     {
         active.count(Some(decided), Counted::FailingVisitor);
-        if let Some((rule, subset)) = active.names(decided) {
+        if let (Some(rule), Some(subset)) = (active.rule(decided), active.subset(decided)) {
             FAILING.note(&format!("{rule} {subset}"));
         }
     }

@@ -74,7 +74,7 @@ fn rolled(active: &Active, at: usize) -> Option<(&Rule, &WeightedSubsets, &Rollo
     let rule = active.config.rules.get(at)?;
     match &rule.target {
         Target::Split(split) => Some((rule, split, split.rollout.as_deref()?)),
-        Target::Fixed(_) => None,
+        Target::Fixed(_) | Target::Adopted(_) => None,
     }
 }
 

@@ -84,14 +84,15 @@ impl HttpContext for Stream {
         let mut request = Asked::default();
         let Answer { decision, forgotten } = answer(&active.config, &mut request, fresh, second);
         self.forgotten = forgotten;
-        // No client says what the subset is: its header is ours, or none is there. A write also makes Envoy choose the route again: it
+        // No client says what is decided: these headers are ours, or absent. A write also makes Envoy choose the route again: it
         // does so by itself for plugins of this ABI (0.2.1), not for those of a newer one. That costs ten times what it costs to be told
         // that there is nothing to remove.
-        let header = &active.config.header;
-        let value = decision.as_ref().map(|decision| &*decision.subset.header_value);
-        if value.is_some() || request.header(header).is_some() {
-            // `set` and removal leave no other line of that name.
-            let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, header, value);
+        for header in active.config.request_headers() {
+            let value = decision.as_ref().and_then(|decision| decision.choice.value_of(header, &active.config.header));
+            if value.is_some() || request.header(header).is_some() {
+                // `set` and removal leave no other line of that name.
+                let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, header, value.as_deref());
+            }
         }
         let source = decision.as_ref().map(|decision| decision.source);
         if let Some(Decision { rule_at, subset_at, draw, cookie, .. }) = decision {
@@ -124,7 +125,7 @@ impl HttpContext for Stream {
                 set_cookie(&cookie, status, &mut location);
             }
             if let Some(header) = &self.active.config.response_header
-                && let Some((_, subset)) = self.decided.and_then(|decided| self.active.names(decided))
+                && let Some(subset) = self.decided.and_then(|decided| self.active.subset(decided))
             {
                 // `set`: an application's own would say something else.
                 let _ = hostcalls::set_map_value(MapType::HttpResponseHeaders, header, Some(subset));

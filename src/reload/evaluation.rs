@@ -2,7 +2,7 @@
 
 use super::health::{FaultyRule, RuleState};
 use super::in_force::{InForce, NO_RULES, names, places};
-use crate::config::{Config, ConfigError, General, Headers};
+use crate::config::{Config, ConfigError, General, Headers, Refused, position_header};
 use std::rc::Rc;
 
 /// What a config comes to.
@@ -50,11 +50,12 @@ impl std::fmt::Display for Fault {
 pub(super) fn evaluate(before: Option<&Rc<InForce>>, text: &[u8]) -> Evaluation {
     let (general, ignored) = match General::parse(text) {
         Ok(parsed) => parsed,
-        Err(whole) => return refused(before, whole.errors, whole.header),
+        Err(whole) => return refused(before, whole),
     };
     let mut faults = faults(ignored, "ignored; the rules take effect");
     let mut counts = Counts::default();
     let mut faulty = Vec::new();
+    let mut position_headers = Vec::new();
     let mut rules = Vec::with_capacity(general.count);
     let mut texts = Vec::with_capacity(general.count);
     // Looked up only where a rule is bad.
@@ -67,7 +68,11 @@ pub(super) fn evaluate(before: Option<&Rc<InForce>>, text: &[u8]) -> Evaluation 
                 rules.push(rule);
                 continue;
             }
-            Err(errors) => errors,
+            Err(errors) => {
+                // A route may go by it, and no client may say where.
+                position_headers.extend(position_header(entry.text));
+                errors
+            }
         };
         let (named, places) = last_good.get_or_insert_with(|| {
             let named = before.map(|before| before.named()).unwrap_or_default();
@@ -101,12 +106,15 @@ pub(super) fn evaluate(before: Option<&Rc<InForce>>, text: &[u8]) -> Evaluation 
         (None, _) => InForce::new(&general, general.list().unwrap_or(NO_RULES).to_owned()),
         (Some(_), _) => InForce::new(&general, format!("[{}]", texts.join(","))),
     };
-    Evaluation { config: Config::new(general.headers, rules), faults, counts, faulty, in_force: Some(in_force) }
+    let mut config = Config::new(general.headers, rules);
+    config.add_position_headers(position_headers);
+    Evaluation { config, faults, counts, faulty, in_force: Some(in_force) }
 }
 
 /// A config that cannot be used: the last good one stays in force, or nothing is.
-fn refused(before: Option<&Rc<InForce>>, errors: Vec<ConfigError>, header: Option<String>) -> Evaluation {
-    let (config, consequence) = match before {
+fn refused(before: Option<&Rc<InForce>>, refused: Refused) -> Evaluation {
+    let Refused { errors, header, position_headers } = refused;
+    let (mut config, consequence) = match before {
         Some(before) => (
             Config::new(before.headers.clone(), before.restored().collect()),
             "config refused; the last good one stays in force".to_owned(),
@@ -119,6 +127,7 @@ fn refused(before: Option<&Rc<InForce>>, errors: Vec<ConfigError>, header: Optio
             (Config::new(headers, Vec::new()), consequence)
         }
     };
+    config.add_position_headers(position_headers);
     Evaluation {
         counts: Counts { last_good: config.rules.len(), ..Counts::default() },
         faulty: config.rules.iter().map(|rule| (rule.name.clone(), RuleState::LastGood)).collect(),

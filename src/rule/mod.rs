@@ -9,4 +9,4 @@ pub mod paths;
 pub mod re2;
 mod rule;
 
-pub use rule::{Rule, Target, WeightedSubsets};
+pub use rule::{Adopted, Rule, Target, WeightedSubsets};

@@ -10,7 +10,7 @@ use crate::visitor::Sticky;
 use crate::visitor::cookie::Cookie;
 use crate::visitor::remember::Remember;
 
-/// A name, a match, and a split or one fixed subset.
+/// A name, a match, and where its requests go.
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// Unique among the rules.
@@ -34,6 +34,19 @@ pub enum Target {
     Fixed(Subset),
     /// By weight.
     Split(WeightedSubsets),
+    /// By the weights of a route that somebody else owns.
+    Adopted(Adopted),
+}
+
+/// Weights that somebody else owns: Envoy picks by the visitor's position, which this header carries.
+#[derive(Clone, Debug)]
+pub struct Adopted {
+    /// Carries the position, as a decimal number. Envoy's routes name it in `weighted_clusters.header_name`.
+    pub header: String,
+    /// From a draw to a position.
+    pub salt: Salt,
+    /// What sticks to the visitor; it keeps no subset. `None`: every request draws afresh.
+    pub sticky: Option<Box<Sticky>>,
 }
 
 /// A split, where its draws come from, and what moves its weights.
@@ -80,7 +93,16 @@ impl Rule {
         if let Some(remember) = &self.remember {
             return Some((&remember.cookie, true));
         }
-        let Target::Split(WeightedSubsets { sticky: Some(sticky), .. }) = &self.target else { return None };
+        let sticky = self.sticky()?;
         Some((sticky.cookie.as_ref()?, sticky.keep.is_some()))
+    }
+
+    /// What sticks to the visitor.
+    pub fn sticky(&self) -> Option<&Sticky> {
+        match &self.target {
+            Target::Fixed(_) => None,
+            Target::Split(split) => split.sticky.as_deref(),
+            Target::Adopted(adopted) => adopted.sticky.as_deref(),
+        }
     }
 }

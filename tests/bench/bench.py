@@ -354,9 +354,10 @@ The same run, through an application behind the gateway: medians of µs of the w
         print(f"missed: {line}")
     if arguments.write:
         (ROOT / "docs/bench.svg").write_text(plot(results))
-        readme = ROOT / "README.md"
-        before, rest = readme.read_text().split("<!-- make bench -->\n")[:1], readme.read_text().split("<!-- make bench -->\n")[-1]
-        readme.write_text(f"{before[0]}<!-- make bench -->\n{text}\n<!-- make bench -->\n{rest}")
+        page = ROOT / "docs/performance.md"
+        mark = "<!-- make bench -->\n"
+        before, _, after = page.read_text().split(mark)
+        page.write_text(f"{before}{mark}{text}\n{mark}{after}")
 
 
 if __name__ == "__main__":

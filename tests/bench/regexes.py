@@ -1,6 +1,6 @@
 """What a regex costs: CPU of Envoy's one worker for a header of 57,000 bytes, in Envoy's own route (RE2) and in the filter.
 
-    python tests/bench/regexes.py [--before MODULE] [--write]     # another build of the module as a column; the table into docs/REGEX.md
+    python tests/bench/regexes.py [--before MODULE] [--write]     # another build of the module as a column; the table into docs/regex.md
 
 Each figure is what the regex adds to the same request with a prefix in its place that does not match. `first` is a value that
 the regex sees for the first time: what it has to learn for this value is learned then. All others are what is left after that.
@@ -212,7 +212,7 @@ def main():
     for line in missed(measured):
         print(f"missed: {line}")
     if arguments.write:
-        page = ROOT / "docs/REGEX.md"
+        page = ROOT / "docs/regex.md"
         mark = "<!-- make bench-regex -->\n"
         before, _, after = page.read_text().split(mark)
         page.write_text(f"{before}{mark}{text}\n{mark}{after}")

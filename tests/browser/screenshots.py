@@ -1,4 +1,4 @@
-"""Takes the pictures of v1 and v2 in the README: docs/v1.png and docs/v2.png."""
+"""Takes the pictures of v1 and v2 in the documents: docs/v1.png and docs/v2.png."""
 
 import contextlib
 import tempfile

@@ -16,8 +16,9 @@ pub struct Phase {
     /// The rules that are active, on their last good version, and off.
     pub rules: Option<[usize; 3]>,
     /// The header that carries the subset.
-    #[allow(dead_code, reason = "only runners that have headers look at it")]
     pub header: String,
+    /// Those that carry positions.
+    pub position_headers: Vec<String>,
     pub requests: Vec<Expected>,
 }
 
@@ -97,8 +98,8 @@ impl Visitor {
 /// What a runner has seen of one request.
 #[derive(Debug)]
 pub struct Observed {
-    /// The subset header as the application sees it.
-    pub subset: Option<Vec<u8>>,
+    /// The headers that the filter alone writes, as the application sees them.
+    pub request_headers: Vec<(String, Vec<u8>)>,
     /// The rule that decided; empty: none.
     pub rule: String,
     /// What the decision rests on.
@@ -153,6 +154,7 @@ fn read_phase(phase: &Value, name: String) -> Phase {
             .filter(|header| header.starts_with("x-") && !header.starts_with("x-forwarded"))
             .unwrap_or("x-canary-subset")
             .to_owned(),
+        position_headers: position_headers(phase),
         requests: phase["requests"]
             .as_array()
             .into_iter()
@@ -164,9 +166,28 @@ fn read_phase(phase: &Value, name: String) -> Phase {
     }
 }
 
+/// The headers that the requests of a phase speak about.
+fn position_headers(phase: &Value) -> Vec<String> {
+    let requests = phase["requests"].as_array().into_iter().flatten();
+    let mut headers: Vec<String> = requests
+        .flat_map(|request| request["positions"].as_object().into_iter().flatten())
+        .map(|(name, _)| name.clone())
+        .collect();
+    headers.sort();
+    headers.dedup();
+    headers
+}
+
+impl Phase {
+    /// The headers that the filter alone writes.
+    pub fn ours(&self) -> Vec<String> {
+        [std::slice::from_ref(&self.header), &self.position_headers].concat()
+    }
+}
+
 fn read_request(request: &Value, name: &str) -> Expected {
     let sent = ["method", "scheme", "host", "path", "headers", "client", "claims", "response"];
-    let expected = ["subset", "oneOf", "source", "rule", "setCookie", "clientSees"];
+    let expected = ["subset", "oneOf", "positions", "source", "rule", "setCookie", "clientSees"];
     known(request, &[&sent[..], &expected[..]].concat(), name);
     let asked = request.get("subset").is_some() != request.get("oneOf").is_some();
     assert!(asked, "{name}: a request says subset or oneOf");
@@ -219,15 +240,24 @@ impl Expected {
     }
 
     #[track_caller]
-    pub fn check(&self, observed: &Observed, now: u32, name: &str) {
-        let context = || format!("{name}: {} gave {observed:?}", self.0);
-        let subset = observed.subset.as_deref();
+    pub fn check(&self, observed: &Observed, now: u32, phase: &Phase) {
+        let context = || format!("{}: {} gave {observed:?}", phase.name, self.0);
+        let said = |header: &str| observed.request_headers.iter().find(|(name, _)| name == header);
+        let value = |header: &str| said(header).map(|(_, value)| value.as_slice());
+        let subset = value(&phase.header);
         match (&self.0["subset"], self.0["oneOf"].as_array()) {
             (_, Some(subsets)) => {
                 let one_of = subsets.iter().any(|one| one.as_str().map(str::as_bytes) == subset);
                 assert!(one_of, "{}", context());
             }
             (expected, None) => assert_eq!(subset, expected.as_str().map(str::as_bytes), "{}", context()),
+        }
+        for header in &phase.position_headers {
+            let said = value(header).map(|value| str::from_utf8(value).expect("digits"));
+            match self.0["positions"][header].as_str() {
+                Some("any") => assert!(said.is_some_and(|said| said.parse::<u32>().is_ok()), "{}", context()),
+                expected => assert_eq!(said, expected, "{}", context()),
+            }
         }
         for (field, seen) in [("source", &observed.source), ("rule", &observed.rule)] {
             if let Some(expected) = self.0[field].as_str() {

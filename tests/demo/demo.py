@@ -240,7 +240,7 @@ class Demo:
     def show(self):
         say(paint("\nA stock Envoy, the filter, v1 (httpbin) and v2 (a Tornado websocket app)", "bold"))
         say(f"  Envoy {self.gateway.version}; {self.base}; the manifests with host: {HOST}")
-        say(f"  What curl must know stands in a .curlrc: export CURL_HOME={self.directory}")
+        say(f"  For curl there is a .curlrc: export CURL_HOME={self.directory}")
         steps = (
             self.https,
             self.ten_requests,
@@ -279,7 +279,7 @@ class Demo:
         self.check(shown == expected, "301 to https, and no cookie yet")
 
     def ten_requests(self):
-        """The ten requests of the tutorial: 80 % v1, 20 % v2, each drawn anew"""
+        """The ten requests of the tutorial: 80 % v1, 20 % v2, each drawn afresh"""
         self.apply("weighted")
         say(paint(f"  $ for i in $(seq 10); do curl -s {self.base}/ | grep '<title>'; done", "bold"))
         found = titles("".join(self.curl(show=False) for _ in range(10)))
@@ -469,7 +469,7 @@ class Demo:
         self.apply("sticky")
         config = self.manifests["sticky"].config
         say(paint(f"\nIt is running: {self.base}/", "bold"))
-        say("  The browser warns of the certificate, which was made for this demo. Delete the cookie to draw anew.")
+        say("  The browser warns of the certificate, which was made for this demo. Delete the cookie to be drawn again.")
         say(f"  In another terminal: export CURL_HOME={self.directory}; curl {self.base}/")
         say(f"  Envoy: http://{self.gateway.admin_address}/stats?filter=canary")
         say("  Type a weight for v2 (0 to 100) to move traffic; Ctrl-C ends it.")

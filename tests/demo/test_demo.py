@@ -97,6 +97,26 @@ class Run:
         return found
 
 
+def shown_in_the_readme():
+    lines = re.search(r"(?s)\n## See it\n.*?```text\n(.*?)```", (istio.ROOT / "README.md").read_text())[1].splitlines()
+    assert len(lines) == 12
+    return lines
+
+
+def shape(line):
+    """A line without what chance has made of it."""
+    for pattern, name in ((r"[█·]+", "BAR"), (r"1(\.[0-9a-f]{7,8}){2}", "COOKIE"), (r"\d[\d,.]*", "N"), (r" +", " ")):
+        line = re.sub(pattern, name, line)
+    return line.strip()
+
+
+def assert_in_order(lines, text):
+    printed = map(shape, text.splitlines())
+    for line in lines:
+        # An iterator goes on behind the line that it has found.
+        assert shape(line) in printed, line
+
+
 def test_it_shows_that_all_is_as_it_should_be_also_where_its_ports_are_taken(tmp_path):
     with contextlib.ExitStack() as stack:
         for port in (8443, 8080):
@@ -110,6 +130,7 @@ def test_it_shows_that_all_is_as_it_should_be_also_where_its_ports_are_taken(tmp
             code, text = run.wait()
             assert code == 0 and "All as it should be." in text, text
             assert "✗" not in text
+            assert_in_order(shown_in_the_readme(), text)
             assert re.search(r"Port 8443 \(https\) is taken; \d+ is used\.", text), text
             assert re.search(r"Port 8080 \(http\) is taken; \d+ is used\.", text), text
             assert run.left() == []

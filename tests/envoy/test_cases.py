@@ -27,7 +27,7 @@ from upstream import Answer
 
 CASE = {"name", "config", "configText", "errors", "rules", "header", "requests", "then"}
 SENT = {"method", "scheme", "host", "path", "headers", "client", "claims", "response"}
-REQUEST = SENT | {"subset", "oneOf", "source", "rule", "setCookie", "clientSees"}
+REQUEST = SENT | {"subset", "oneOf", "positions", "source", "rule", "setCookie", "clientSees"}
 # Cases share an Envoy, as two WasmPlugins share a gateway; on listeners of their own they do not disturb each other.
 RIVAL = re.compile(r"another plugin, .*, writes .* too: the later one undoes what the earlier one decides")
 
@@ -128,7 +128,7 @@ def test_case(gateway, upstream, case):
         with Connection(port) as plain, Connection(port, tls=True) as tls:
             for at, request in enumerate(phase["requests"]):
                 connection = tls if request.get("scheme", "https") == "https" else plain
-                visit = Visit(gateway.envoy, upstream, connection, header_of(phase))
+                visit = Visit(gateway.envoy, upstream, connection, header_of(phase), positions_of(phase))
                 try:
                     visit.check(request)
                 except AssertionError as error:
@@ -141,6 +141,11 @@ def header_of(phase):
     configured = config.get("header") if isinstance(config, dict) else None
     valid = isinstance(configured, str) and re.fullmatch(r"x-(?!forwarded)[-a-z0-9]+", configured)
     return phase.get("header") or (configured if valid else HEADER)
+
+
+def positions_of(phase):
+    """The headers of positions that the phase speaks about."""
+    return sorted({header for request in phase["requests"] for header in request.get("positions", {})})
 
 
 def check_report(envoy, plugin, log, faults_before, others, phase):
@@ -170,11 +175,12 @@ def counters(envoy):
 class Visit:
     """One request of a case and, where it draws, the next one of the same visitor."""
 
-    def __init__(self, envoy, upstream, connection, header):
+    def __init__(self, envoy, upstream, connection, header, position_headers):
         self.envoy = envoy
         self.upstream = upstream
         self.connection = connection
         self.header = header
+        self.position_headers = position_headers
 
     def check(self, request):
         unknown = request.keys() - REQUEST
@@ -218,6 +224,13 @@ class Visit:
         subset = values[0].decode("latin-1") if values else None
         plain = subset.split(".")[0] if subset else ""
         assert seen.server == ("v2" if plain.startswith("v2") else "v1"), "the route follows the header"
+
+        for header in self.position_headers:
+            values, expected = seen.values(header), request.get("positions", {}).get(header)
+            if expected == "any":
+                assert len(values) == 1 and int(values[0]) < 2**32, values
+            else:
+                assert values == ([expected.encode()] if expected else []), f"{header}: {values}"
 
         # Every request counts exactly once, and so does its response.
         after = counters(self.envoy)

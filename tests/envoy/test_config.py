@@ -113,7 +113,7 @@ def test_a_bad_rule_on_update_keeps_its_last_good_version(version, tmp_path, ups
 def test_a_gateway_that_starts_with_a_bad_rule_keeps_the_others(version, tmp_path, upstream):
     with Gateway(version, tmp_path, upstream, {"rules": [{"name": "bad"}, *V2["rules"]]}) as gateway:
         assert gateway.ask() == ([b"v2"], "v2")
-        assert gateway.errors() == ["rules[0]: neither subset nor split is given (rule bad is off)"]
+        assert gateway.errors() == ["rules[0]: none of subset, split, adopt is given (rule bad is off)"]
 
 
 def test_two_plugins_with_one_header_are_told_apart_in_an_error(version, tmp_path, upstream):

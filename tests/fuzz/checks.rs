@@ -5,7 +5,7 @@
 
 use crate::oracle::{self, Asked};
 use canary_split::config::Config;
-use canary_split::decide::{Answer, answer};
+use canary_split::decide::{Answer, Choice, answer};
 use canary_split::reload::{Claim, Served, State};
 use canary_split::request::cookies;
 use canary_split::rollout::ramp::Second;
@@ -90,7 +90,10 @@ fn decided(config: &[u8], request: &[u8]) -> bool {
     let Answer { decision, forgotten } = answer(&parsed, &mut asked, || Draw(fresh), || Second(u64::from(now) * 60));
     let decision = decision.map(|d| oracle::Decision {
         rule: d.rule.name.clone(),
-        subset: d.subset.header_value.to_string(),
+        subset: match d.choice {
+            Choice::Subset(subset) => subset.header_value.to_string(),
+            Choice::Position(header, position) => format!("{header}: {position}"),
+        },
         source: canary_split::metrics::source(Some(d.source)),
         cookie: d.cookie.map(|cookie| cookie.header),
     });

@@ -75,6 +75,7 @@ impl Request<'_> for Asked {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Decision {
     pub rule: String,
+    /// With its seal; where somebody else decides, `HEADER: POSITION`.
     pub subset: String,
     pub source: &'static str,
     pub cookie: Option<String>,
@@ -115,7 +116,10 @@ fn is_preflight(asked: &Asked) -> bool {
 fn decide_by(config: &Value, rule: &Value, asked: &Asked, fresh: u32, now: u32) -> Option<Decision> {
     let name = text(&rule["name"]);
     let seal = config["seal"].as_str();
+    let adopt = &rule["adopt"];
     let decision = |subset: &str, source, cookie| {
+        // What carries a position is a number and nothing else.
+        let seal = seal.filter(|_| adopt.is_null());
         let value = seal.map_or(subset.to_owned(), |seal| format!("{subset}.{seal}"));
         Some(Decision { rule: name.to_owned(), subset: value, source, cookie })
     };
@@ -125,10 +129,14 @@ fn decide_by(config: &Value, rule: &Value, asked: &Asked, fresh: u32, now: u32) 
     let sticky = &rule["sticky"];
     let salt = sticky["salt"].as_str().unwrap_or(name);
     let subsets = list(&rule["split"]);
-    let (weights, is_ahead) = weights(rule, now);
+    // Weights of somebody else may be any.
+    let (weights, is_ahead) = if adopt.is_null() { weights(rule, now) } else { (Vec::new(), true) };
     let of = |draw: u32| {
-        let at = Split::exact(&weights).unwrap().pick(Salt::new(salt.as_bytes()).position(Draw(draw)));
-        text(&subsets[at]["subset"])
+        let position = Salt::new(salt.as_bytes()).position(Draw(draw));
+        if !adopt.is_null() {
+            return format!("{}: {position}", adopt["header"].as_str().unwrap_or("x-canary-draw"));
+        }
+        text(&subsets[Split::exact(&weights).unwrap().pick(position)]["subset"]).to_owned()
     };
     let preflight = is_preflight(asked);
     let client = {
@@ -140,12 +148,12 @@ fn decide_by(config: &Value, rule: &Value, asked: &Asked, fresh: u32, now: u32) 
     let key = list(&sticky["keys"]).into_iter().find_map(|key| key_draw(key, asked));
     let keep = sticky["onWeightChange"] == "keep";
     if sticky.is_null() {
-        return decision(of(fresh), "fresh", None);
+        return decision(&of(fresh), "fresh", None);
     }
     if sticky["cookie"].is_null() {
         return match key {
-            Some(draw) => decision(of(draw), "key", None),
-            None => decision(of(if preflight { client } else { fresh }), "fresh", None),
+            Some(draw) => decision(&of(draw), "key", None),
+            None => decision(&of(if preflight { client } else { fresh }), "fresh", None),
         };
     }
 
@@ -169,7 +177,7 @@ fn decide_by(config: &Value, rule: &Value, asked: &Asked, fresh: u32, now: u32) 
     if let (Some(draw), false) = (key, keep) {
         let has = held.as_ref().filter(|held| held.draw == draw);
         let again = has.is_none_or(|held| is_due(held.made));
-        return decision(of(draw), "key", (gives && again).then(|| new(draw, of(draw))));
+        return decision(&of(draw), "key", (gives && again).then(|| new(draw, &of(draw))));
     }
     let Some(held) = held else {
         let (draw, source) = match key {
@@ -178,14 +186,14 @@ fn decide_by(config: &Value, rule: &Value, asked: &Asked, fresh: u32, now: u32) 
             None => (fresh, "fresh"),
         };
         let subset = of(draw);
-        return decision(subset, source, gives.then(|| new(draw, subset)));
+        return decision(&subset, source, gives.then(|| new(draw, &subset)));
     };
     let source = if keep { "kept" } else { "cookie" };
     let is_ours = |(subset, seal): &(String, u64)| {
         keep && subsets.iter().any(|entry| entry["subset"] == **subset) && sealed(subset, held.draw) == *seal
     };
     let kept = held.kept.filter(is_ours).map(|(subset, _)| subset);
-    let subset = kept.clone().unwrap_or_else(|| of(held.draw).to_owned());
+    let subset = kept.clone().unwrap_or_else(|| of(held.draw));
     let again = (is_due(held.made) || (keep && kept.is_none())) && gives;
     decision(&subset, source, again.then(|| new(held.draw, &subset)))
 }

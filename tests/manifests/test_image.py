@@ -221,7 +221,7 @@ def test_without_make_image_the_error_names_the_file(tree):
     done = tree.run("kustomize", "wasmplugin/in-cluster")
     assert done.returncode != 0
     assert "canary_split.wasm.gz: no such file" in done.stderr
-    assert "no such file" in (ROOT / "wasmplugin/README.md").read_text()
+    assert "no such file" in (ROOT / "docs/install.md").read_text()
 
 
 def test_the_module_is_not_committed():

@@ -11,12 +11,16 @@ from repository import ROOT
 
 APP, GATEWAY = "canary", "istio-system"
 FQDN = "httpbin.canary.svc.cluster.local"
-CANARIES = [f"manifests/overlays/{name}" for name in ("prepared", "weighted", "sticky", "rollout", "testers", "sealed")]
+SPLIT = [f"manifests/overlays/{name}" for name in ("prepared", "weighted", "sticky", "rollout", "testers", "sealed")]
+CANARIES = [*SPLIT, "manifests/overlays/adopted"]
 WORLDS = ["manifests/base", *CANARIES]
 EVERYTHING = ["wasmplugin", "wasmplugin/in-cluster", "manifests/metrics", *WORLDS]
 SETTINGS = "manifests/settings/settings.yaml"
 PART = {"app.kubernetes.io/part-of": "canary-split"}
-READMES = ["manifests/README.md", "wasmplugin/README.md"]
+# The pages whose commands are tried in a cluster, and those that must have no others.
+GETTING_STARTED = "docs/getting-started.md"
+PAGES = [GETTING_STARTED, "docs/install.md", "docs/rollout.md", "docs/cli.md"]
+OTHERS = ["README.md", "docs/monitoring.md", "docs/troubleshooting.md", "docs/upgrade.md", "docs/your-own-service.md"]
 
 
 def kustomizations():
@@ -91,6 +95,7 @@ def test_kinds_are_of_a_served_version(shipped, folder):
         "VirtualService": "networking.istio.io/v1",
         "DestinationRule": "networking.istio.io/v1",
         "WasmPlugin": "extensions.istio.io/v1alpha1",
+        "EnvoyFilter": "networking.istio.io/v1alpha3",
         "Certificate": "cert-manager.io/v1",
         "ClusterIssuer": "cert-manager.io/v1",
         "Deployment": "apps/v1",
@@ -105,7 +110,7 @@ def test_kinds_are_of_a_served_version(shipped, folder):
 
 @pytest.mark.parametrize("folder", WORLDS)
 def test_objects_are_in_their_namespaces(shipped, folder):
-    at_the_gateway, of_the_cluster = {"WasmPlugin", "Certificate"}, {"Namespace", "ClusterIssuer"}
+    at_the_gateway, of_the_cluster = {"WasmPlugin", "EnvoyFilter", "Certificate"}, {"Namespace", "ClusterIssuer"}
     for o in shipped.objects(folder):
         expected = GATEWAY if o["kind"] in at_the_gateway else None if o["kind"] in of_the_cluster else APP
         assert o["metadata"].get("namespace") == expected, o["kind"]
@@ -139,16 +144,16 @@ def test_every_destination_is_complete_and_has_pods(shipped, folder):
     assert subsets == {"v1": {"version": "v1"}, "v2": {"version": "v2"}}
     for route in objects.one("VirtualService")["spec"]["http"]:
         assert "timeout" not in route, "it would end websockets"
-        (only,) = route["route"]
-        destination = only["destination"]
-        assert destination["host"] == FQDN
-        wanted = service["spec"]["selector"] | subsets[destination["subset"]]
-        templates = [d["spec"]["template"] for d in objects.all("Deployment")]
-        pods = [t for t in templates if wanted.items() <= t["metadata"]["labels"].items()]
-        assert len(pods) == 1, f"{len(pods)} Deployments have the pods of {destination}"
-        (container,) = pods[0]["spec"]["containers"]
-        assert ports[destination["port"]["number"]]["targetPort"] in [p["containerPort"] for p in container["ports"]]
-        assert "readinessProbe" in container, "without it a rollout is over too early"
+        assert len(route["route"]) == (2 if folder.endswith("adopted") else 1), "the weights are those of the rule"
+        for destination in (each["destination"] for each in route["route"]):
+            assert destination["host"] == FQDN
+            wanted = service["spec"]["selector"] | subsets[destination["subset"]]
+            templates = [d["spec"]["template"] for d in objects.all("Deployment")]
+            pods = [t for t in templates if wanted.items() <= t["metadata"]["labels"].items()]
+            assert len(pods) == 1, f"{len(pods)} Deployments have the pods of {destination}"
+            (container,) = pods[0]["spec"]["containers"]
+            assert ports[destination["port"]["number"]]["targetPort"] in [p["containerPort"] for p in container["ports"]]
+            assert "readinessProbe" in container, "without it a rollout is over too early"
 
 
 @pytest.mark.parametrize("folder", [*WORLDS, "wasmplugin/in-cluster"])
@@ -203,7 +208,7 @@ def httpbin_rule(config):
     return rule
 
 
-@pytest.mark.parametrize("folder", CANARIES)
+@pytest.mark.parametrize("folder", SPLIT)
 def test_config_and_routes_agree(shipped, folder):
     objects = shipped.objects(folder)
     config = objects.one("WasmPlugin")["spec"]["pluginConfig"]
@@ -251,6 +256,25 @@ def test_an_overlay_does_what_its_name_says(shipped, overlay, weights, sticky, r
     assert {"ramp", "guard"} <= rule.keys() if overlay == "rollout" else not {"ramp", "guard"} & rule.keys()
 
 
+def test_adopted_lets_envoy_pick_by_what_the_rule_writes_on_the_one_route(shipped):
+    objects = shipped.objects("manifests/overlays/adopted")
+    plugin, virtual = objects.one("WasmPlugin"), objects.one("VirtualService")["spec"]
+    rule = httpbin_rule(plugin["spec"]["pluginConfig"])
+    assert rule["hosts"] == virtual["hosts"] and "cookie" in rule["sticky"] and "split" not in rule
+    (route,) = virtual["http"]
+    assert sum(each["weight"] for each in route["route"]) == 100
+    envoy_filter = objects.one("EnvoyFilter")
+    assert envoy_filter["spec"]["workloadSelector"]["labels"] == plugin["spec"]["selector"]["matchLabels"]
+    (patch,) = envoy_filter["spec"]["configPatches"]
+    scope = {"vhost": {"domainName": virtual["hosts"][0], "route": {"name": route["name"]}}}
+    assert patch["match"] == {"context": "GATEWAY", "routeConfiguration": scope}
+    header = rule["adopt"]["header"]
+    assert patch["patch"]["value"] == {
+        "route": {"weighted_clusters": {"header_name": header}},
+        "request_headers_to_remove": [header],
+    }
+
+
 def test_rollout_grows_from_1_to_100_percent_and_begins_when_the_user_says(shipped):
     ramp = httpbin_rule(shipped.objects("manifests/overlays/rollout").one("WasmPlugin")["spec"]["pluginConfig"])["ramp"]
     shares = [step["weights"]["v2"] for step in ramp["steps"]]
@@ -276,12 +300,12 @@ def test_sealed_shows_the_seal_to_no_application(shipped):
         assert route["headers"] == {"request": {"remove": ["x-canary-subset"]}}
 
 
-# ---- the commands of the READMEs -----------------------------------------------------------------------------------------
+# ---- the commands of the pages -------------------------------------------------------------------------------------------
 
 
-def commands(readme):
+def commands(page):
     """(comment line before it, command) of every shell block."""
-    for block in re.findall(r"(?ms)^```sh\n(.*?)^```", (ROOT / readme).read_text()):
+    for block in re.findall(r"(?ms)^```sh\n(.*?)^```", (ROOT / page).read_text()):
         comment = None
         for line in block.splitlines():
             if line.startswith("# "):
@@ -291,7 +315,7 @@ def commands(readme):
                 comment = None
 
 
-PATCHES = [c for readme in READMES for c in commands(readme) if " patch " in c[1]]
+PATCHES = [c for page in PAGES for c in commands(page) if " patch " in c[1]]
 
 
 def test_there_are_patches():
@@ -309,7 +333,7 @@ def patch_locally(tree, command, plugin):
     return tree.run(*arguments, "--local", "-f", "-", "-o", "yaml", stdin=yaml.safe_dump(plugin))
 
 
-@pytest.mark.parametrize("folder", CANARIES)
+@pytest.mark.parametrize("folder", SPLIT)
 @pytest.mark.parametrize(("comment", "command"), PATCHES, ids=[comment for comment, _ in PATCHES])
 def test_a_patch_moves_the_weights_that_it_says(shipped, folder, comment, command):
     plugin = shipped.objects(folder).one("WasmPlugin")
@@ -327,29 +351,32 @@ def test_a_patch_moves_the_weights_that_it_says(shipped, folder, comment, comman
     assert patched == plugin, "something else changed too"
 
 
-def test_the_main_readme_has_no_commands_of_its_own():
-    """Those that change a cluster are the ones that are tried here; the metrics need other people's operators."""
-    tried = {command for readme in READMES for _, command in commands(readme)}
-    for _, command in commands("README.md"):
-        if re.search(r"^kubectl .*(patch|delete|rollout|apply)", command) and not re.search("overlays|metrics", command):
+@pytest.mark.parametrize("page", OTHERS)
+def test_other_pages_change_a_cluster_by_no_commands_of_their_own(page):
+    """The metrics need other people's operators."""
+    tried = {command for each in PAGES for _, command in commands(each)}
+    for _, command in commands(page):
+        if re.search(r"^kubectl .*(patch|delete|rollout|apply)", command) and "metrics" not in command:
             assert command in tried
 
 
 def test_the_runbook_has_no_commands_of_its_own():
-    """Those of the READMEs, and of the page about clusters, are tried in one."""
-    inline = [(None, line) for readme in READMES for line in re.findall(r"`(kubectl [^`]+)`", (ROOT / readme).read_text())]
-    tried = {command for readme in ["README.md", "docs/CLUSTER.md", *READMES] for _, command in commands(readme)} | {c for _, c in inline}
-    for _, command in commands("docs/RUNBOOK.md"):
+    """Those of the other pages are tried in a cluster."""
+    pages = [*PAGES, *OTHERS]
+    inline = [(None, line) for page in pages for line in re.findall(r"`(kubectl [^`]+)`", (ROOT / page).read_text())]
+    tried = {command for page in pages for _, command in commands(page)} | {c for _, c in inline}
+    for _, command in commands("docs/runbook.md"):
         assert command in tried, command
 
 
 def test_folders_and_deployments_in_commands_are_there(shipped):
     folders, deployments = set(), set()
-    for readme in READMES:
-        for _, command in commands(readme):
+    for page in PAGES:
+        for _, command in commands(page):
             folders |= set(re.findall(r" -k (\S+)", command))
             deployments |= set(re.findall(r"-n (\S+) rollout status deployment/(\S+)", command))
-    assert folders == {"manifests/base", "manifests/overlays/prepared", "manifests/overlays/weighted", "wasmplugin/in-cluster"}
+    overlays = {f"manifests/overlays/{name}" for name in ("prepared", "weighted", "sticky", "rollout")}
+    assert folders == {"manifests/base", "wasmplugin/in-cluster"} | overlays
     objects = [o for folder in EVERYTHING for o in shipped.objects(folder).all("Deployment")]
     known = {(o["metadata"]["namespace"], o["metadata"]["name"]) for o in objects}
     assert deployments == {("canary", "httpbin"), ("canary", "httpbin-v2"), ("istio-system", "canary-split-module")}
@@ -357,7 +384,7 @@ def test_folders_and_deployments_in_commands_are_there(shipped):
 
 
 def test_weights_are_raised_after_the_rollout():
-    lines = [command for _, command in commands("manifests/README.md")]
+    lines = [command for _, command in commands(GETTING_STARTED)]
     at = [next(i for i, line in enumerate(lines) if wanted in line) for wanted in ("base", "prepared", "rollout status deployment/httpbin-v2", "weighted")]
     assert at == sorted(at)
 
@@ -369,7 +396,7 @@ def test_the_way_back_leaves_the_base(shipped, folder):
     def key(o):
         return o["kind"].lower(), o["metadata"].get("namespace"), o["metadata"]["name"]
 
-    lines = [command for _, command in commands("manifests/README.md")]
+    lines = [command for _, command in commands(GETTING_STARTED)]
     deletes = [i for i, line in enumerate(lines) if " delete " in line]
     routes, pause = lines[deletes[0] - 2 : deletes[0]]
     assert "kubectl apply -k manifests/base" in routes, "the routes come first"
@@ -389,15 +416,6 @@ def test_the_way_back_leaves_the_base(shipped, folder):
     # Nothing of base but the routes is changed by a canary.
     changed = [o for o in base if o not in shipped.objects(folder)]
     assert [o["kind"] for o in changed] == ["VirtualService"]
-
-
-def test_links_lead_somewhere():
-    for readme in READMES:
-        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / readme).read_text()):
-            assert (ROOT / readme).parent.joinpath(link).exists(), f"{readme}: {link}"
-        for file, anchor in re.findall(r"\]\(([^)#:]+)#([^)]+)\)", (ROOT / readme).read_text()):
-            headings = re.findall(r"(?m)^#+ (.+)$", (ROOT / readme).parent.joinpath(file).read_text())
-            assert anchor in [h.lower().replace(" ", "-") for h in headings], f"{readme}: {file}#{anchor}"
 
 
 def rights(file):

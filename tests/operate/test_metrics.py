@@ -242,7 +242,7 @@ def blocks(document):
         yield from block.splitlines()
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/RUNBOOK.md"])
+@pytest.mark.parametrize("document", ["docs/monitoring.md", "docs/runbook.md"])
 def test_every_query_of_the_documents_is_answered(prometheus, seen, document):
     queries = list(blocks(document))
     assert queries
@@ -252,7 +252,7 @@ def test_every_query_of_the_documents_is_answered(prometheus, seen, document):
 
 
 def test_the_gateways_that_disagree_are_found(tmp_path, certificate):
-    (query,) = (line for line in blocks("docs/RUNBOOK.md") if " - min " in line)
+    (query,) = (line for line in blocks("docs/runbook.md") if " - min " in line)
     with contextlib.ExitStack() as stack:
         both = {}
         for name, v2 in (("first", 20), ("behind", 0)):

@@ -74,9 +74,9 @@ fn an_annotation_allows_findings_at_its_object_alone() {
     assert!(note.ends_with("): canary-split/allow: there is no code header-missmatch"), "{note}");
 }
 
-/// The sections of docs/CHECKS.md.
+/// The sections of docs/checks.md.
 fn sections() -> Vec<(&'static str, &'static str)> {
-    let document = include_str!("../../docs/CHECKS.md");
+    let document = include_str!("../../docs/checks.md");
     document.split("\n## ").skip(1).map(|section| section.split_once('\n').unwrap()).collect()
 }
 

@@ -91,7 +91,13 @@ fn observed(explanation: &Value, sent: &Sent, seal: &str) -> Observed {
         NewCookie { header: String::new(), keeps: is_not_with("5xx"), plain_at }.may_go_out(sent.status, location)
     };
     Observed {
-        subset: text(&explanation["header"]["value"]).map(|value| value.replace("***", seal).into_bytes()),
+        request_headers: ["header", "positionHeader"]
+            .into_iter()
+            .filter_map(|header| {
+                let value = text(&explanation[header]["value"])?.replace("***", seal);
+                Some((text(&explanation[header]["name"])?, value.into_bytes()))
+            })
+            .collect(),
         rule: text(&explanation["rule"]).unwrap_or_default(),
         source: text(&explanation["source"]).unwrap(),
         set_cookie: text(&cookie["value"]).filter(|_| may_be_set()),
@@ -112,7 +118,7 @@ fn check(phase: &Phase) {
             assert_eq!(explanation["header"]["name"], phase.header, "{}", phase.name);
             assert!(seal.is_empty() || !explanation.to_string().contains(seal), "{explanation}");
             let observed = observed(&explanation, &sent, seal);
-            request.check(&observed, NOW, &phase.name);
+            request.check(&observed, NOW, phase);
             // The draw that is said is the draw that is decided by.
             if let Some(again) = explanation["draw"].as_str().filter(|_| explanation["source"] == "fresh") {
                 assert_eq!(again == draw, explanation["from"] == "--draw", "{explanation}");

@@ -192,7 +192,8 @@ impl State {
         for visitor in visitors {
             let draw = Draw(visitor.draw);
             let decision = decide(&config, visitor, || draw, || Second(NOW));
-            let header = decision.as_ref().map(|decision| decision.subset.header_value.to_string());
+            let header =
+                decision.as_ref().and_then(|decision| Some(decision.choice.subset()?.header_value.to_string()));
             let tester = visitor.headers.iter().any(|(name, _)| *name == "x-tester");
             let holds = |entry: &Value| {
                 let is_header = entry["headers"].as_object().into_iter().flatten().all(|(name, asked)| match &**name {

@@ -1,5 +1,6 @@
 //! The tool as people call it: what it prints and how it ends.
 
+mod adopt;
 mod answers;
 mod check;
 #[path = "../common/mod.rs"]

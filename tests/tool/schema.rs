@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// What no schema can say: what the parser says, why no schema does, and the rules of a config in which nothing else is wrong.
-const UNSAID: [(&str, &str, &str); 25] = [
+const UNSAID: [(&str, &str, &str); 27] = [
     (
         "is already the name of rules[",
         "names are compared over all rules",
@@ -52,6 +52,16 @@ const UNSAID: [(&str, &str, &str); 25] = [
         "the header that this filter writes says nothing about a request",
         "which one that is stands elsewhere",
         r#"{"name": "t", "match": [{"headers": {"x-canary-subset": {}}}], "subset": "v1"}"#,
+    ),
+    (
+        "carries the subsets of other rules",
+        "which header that is stands elsewhere",
+        r#"{"name": "t", "adopt": {"header": "x-canary-subset"}}"#,
+    ),
+    (
+        "the header that this rule writes says nothing about a visitor",
+        "its name stands elsewhere",
+        r#"{"name": "t", "adopt": {}, "sticky": {"keys": [{"header": "x-canary-draw"}]}}"#,
     ),
     (
         "the cookie of this rule cannot be its key",
@@ -219,7 +229,8 @@ const FULL: &str = r#"{
         {"name": "e", "split": [{"subset": "v1", "weight": 1}, {"subset": "v2", "weight": 0}],
             "ramp": {"start": "2026-12-01T09:00:00Z", "between": "linear", "pausedAt": "2026-12-01T10:00:00.5+01:00",
                 "steps": [{"after": "0s", "weights": {"v1": 1, "v2": 0}}, {"after": "1h30m", "weights": {"v1": 0, "v2": 1}}]},
-            "guard": {"margin": "0.25%", "holdFor": "10m", "action": "observe"}}
+            "guard": {"margin": "0.25%", "holdFor": "10m", "action": "observe"}},
+        {"name": "f", "adopt": {"header": "x-position"}, "sticky": {"keys": [{"header": "x-user"}], "cookie": {}}}
     ]}"#;
 /// What remembers, wrong in one point or in none, beside a fixed subset or a split.
 const REMEMBER: [&str; 8] = [
@@ -417,7 +428,7 @@ fn schema_and_parser_agree_but_for_what_no_schema_can_say() {
 
 /// The files of the shipped WasmPlugins and of their patches, and what stands there.
 fn shipped() -> Vec<(String, String)> {
-    let overlays = ["prepared", "rollout", "sealed", "sticky", "testers", "weighted"];
+    let overlays = ["adopted", "prepared", "rollout", "sealed", "sticky", "testers", "weighted"];
     let paths = overlays.map(|overlay| format!("manifests/overlays/{overlay}/wasmplugin.yaml"));
     let paths = [&["wasmplugin/wasmplugin.yaml".to_owned()], &paths[..]].concat();
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -485,7 +496,7 @@ fn editors_find_the_schema_of_every_shipped_wasmplugin() {
 #[test]
 fn the_documents_name_the_line_that_editors_look_for() {
     let (_, yaml) = &shipped()[0];
-    let document = include_str!("../../docs/TOOL.md");
+    let document = include_str!("../../docs/cli.md");
     let section = document.split("\n## canary-split schema\n").nth(1).unwrap();
     assert!(section.contains(yaml.lines().next().unwrap()), "{section}");
 }

@@ -30,7 +30,7 @@ fn every_command_is_an_imperative_in_one_line_with_examples_in_its_help() {
         let verb = what.split([' ', ':']).next().unwrap();
         let verbs = [
             "Show", "Set", "Roll", "Check", "Explain", "Compare", "Simulate", "Print", "Promote", "Remove", "Write",
-            "Convert",
+            "Convert", "Adopt",
         ];
         assert!(verbs.contains(&verb), "{name}: {what}");
         for flag in ["-h", "--help"] {

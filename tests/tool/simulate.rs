@@ -20,12 +20,12 @@ fn percent(cell: &str) -> f64 {
 }
 
 #[test]
-fn the_readme_shows_what_the_command_prints() {
-    let readme = include_str!("../../README.md");
+fn the_page_about_the_algorithm_shows_what_the_command_prints() {
+    let page = include_str!("../../docs/algorithm.md");
     let printed = String::from_utf8(simulate(&["--form", "markdown"]).stdout).unwrap();
     assert!(printed.lines().count() > 10);
     for line in printed.lines() {
-        assert!(readme.lines().any(|shown| shown == line), "not in the README: {line}");
+        assert!(page.lines().any(|shown| shown == line), "not in docs/algorithm.md: {line}");
     }
 }
 

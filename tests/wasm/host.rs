@@ -108,8 +108,8 @@ struct Vm {
     visitor: Visitor,
     /// Headers that were written in this phase, and those that were asked for.
     written: Vec<String>,
-    /// Whether one was given a value.
-    is_set: bool,
+    /// Those that were given a value.
+    is_set: Vec<String>,
     asked: Vec<String>,
     /// Stats that this VM has defined.
     defined: HashSet<String>,
@@ -141,6 +141,8 @@ pub struct Stream {
     context: u32,
     request: Headers,
     header: String,
+    written: Vec<String>,
+    absent: Vec<String>,
 }
 
 impl Stream {
@@ -174,6 +176,10 @@ impl From<Headers> for Reply {
 pub struct Exchange {
     /// The subset header: the filter has set it, removed it, or seen that there is none.
     pub header: String,
+    /// The request headers that were written.
+    pub written: Vec<String>,
+    /// The request headers that were asked for and are not there.
+    pub absent: Vec<String>,
     /// The request's headers as the application sees them.
     pub request: Headers,
     /// The response's headers as the client sees them.
@@ -235,7 +241,7 @@ impl Worker {
             details: "",
             visitor: Visitor::default(),
             written: Vec::new(),
-            is_set: false,
+            is_set: Vec::new(),
             asked: Vec::new(),
             defined: HashSet::new(),
             ticking: Vec::new(),
@@ -323,16 +329,20 @@ impl Worker {
         let action = self.call("proxy_on_request_headers", &[context, lines, 1]);
         assert_eq!(action, Some(0), "the filter never holds a request");
         let vm = self.store.data_mut();
-        let header = match vm.written.as_slice() {
-            [written] => written.clone(),
-            // Nothing was removed because the last question was for it, and nothing is there.
-            [] => vm.asked.last().expect("neither a write nor a question").clone(),
-            several => panic!("more than one write: {several:?}"),
-        };
+        let written = vm.written.clone();
+        let mut once = written.clone();
+        once.sort();
+        once.dedup();
+        assert_eq!(once.len(), written.len(), "each header of a request is written once at most: {written:?}");
         let request = std::mem::take(&mut vm.request);
-        let is_ours = vm.is_set || !request.iter().any(|(name, _)| *name == header);
-        assert!(is_ours, "a client says what {header} is: {request:?}");
-        Stream { plugin: plugin.to_owned(), root, context, request, header }
+        let is_there = |header: &String| request.iter().any(|(name, _)| name == header);
+        // Nothing is removed that is not there: that question was asked.
+        let absent: Vec<String> = vm.asked.iter().filter(|asked| !is_there(asked)).cloned().collect();
+        // The last question is for the header where nothing is written.
+        let header = written.first().or(vm.asked.last()).expect("neither a write nor a question").clone();
+        let is_ours = |header: &String| vm.is_set.contains(header) || !is_there(header);
+        assert!(written.iter().chain([&header]).all(is_ours), "a client says what {header} is: {request:?}");
+        Stream { plugin: plugin.to_owned(), root, context, request, header, written, absent }
     }
 
     /// The response to a request passes the filter.
@@ -364,7 +374,9 @@ impl Worker {
         written.dedup();
         assert_eq!(written, vm.written, "each header of a response is written once at most");
         let response = std::mem::take(&mut vm.response);
-        let exchange = Exchange { header: stream.header.clone(), request: stream.request.clone(), response };
+        let Stream { header, request, written, absent, .. } = &stream;
+        let (header, request) = (header.clone(), request.clone());
+        let exchange = Exchange { header, request, written: written.clone(), absent: absent.clone(), response };
         self.reset(stream);
         exchange
     }
@@ -396,7 +408,7 @@ impl Worker {
         vm.phase = phase;
         plugin.clone_into(&mut vm.plugin);
         vm.written.clear();
-        vm.is_set = false;
+        vm.is_set.clear();
         vm.asked.clear();
     }
 
@@ -646,7 +658,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
             enter(&c, "proxy_replace_header_map_value", &[Request, Response])?;
             let (name, value) = (name(&c, key, length)?, read(&c, at, size)?);
             c.data_mut().written.push(name.clone());
-            c.data_mut().is_set = true;
+            c.data_mut().is_set.push(name.clone());
             let Some(headers) = headers(&mut c, map) else { return Ok(BAD_ARGUMENT) };
             headers.retain(|(n, _)| *n != name);
             headers.push((name, value));

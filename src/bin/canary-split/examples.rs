@@ -62,6 +62,14 @@ Examples:
   kubectl get -A -o yaml virtualservices,gateways.networking.istio.io |
     canary-split convert - -o json";
 
+/// Of `adopt`.
+pub const ADOPT: &str = "\
+Examples:
+  canary-split adopt virtualservice.yaml gateway.yaml
+  canary-split adopt manifests --write adopted --sticky header:x-user,cookie
+  kubectl get -A -o yaml virtualservices,gateways.networking.istio.io |
+    canary-split adopt -";
+
 /// Of `explain`.
 pub const EXPLAIN: &str = "\
 Examples:

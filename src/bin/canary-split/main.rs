@@ -6,10 +6,11 @@
 //!
 //! Commands use `input`, `world` (how objects work together), `cluster` (the living one) and `report`. They do not use one another, but
 //! for these: `set` and `rollback` do a `change`, which shows what `diff` finds; `finish` (`promote`, `remove`) shows that nobody
-//! moves; `status` shows, and `convert` ends with, what `check` finds. `tests/layers.rs` holds it.
+//! moves; `status` shows, and `convert` and `adopt` end with, what `check` finds; `adopt` makes its plugin as `convert` does. `tests/layers.rs` holds it.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
+mod adopt;
 mod change;
 mod check;
 mod cluster;
@@ -102,6 +103,12 @@ enum Command {
     /// result has an error, 2 if nothing was done.
     #[command(after_help = examples::CONVERT)]
     Convert(convert::Options),
+    /// Adopt weights that a controller writes, so that they stick
+    ///
+    /// It prints a plugin, and an EnvoyFilter by which Envoy picks by what the plugin writes; the VirtualService stays as it is. It ends
+    /// with 0 if all weights were adopted, 1 if something was refused or the result has an error, 2 if nothing was done.
+    #[command(after_help = examples::ADOPT)]
+    Adopt(adopt::Options),
     /// Explain what the filter decides about a request, and why
     ///
     /// A request is spelled as for curl. It ends with 0 if that is printed, 1 if it is printed and the config has faults, 2 if there is
@@ -151,6 +158,7 @@ fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<u8, Strin
     let is_good = match command {
         Command::Check(options) => return check::run(options, output, out),
         Command::Convert(options) => return convert::run(options, output, out),
+        Command::Adopt(options) => return adopt::run(options, output, out),
         Command::Diff(options) => return diff::run(options, output, out),
         Command::Explain(options) => return explain::run(options, output, out),
         Command::Status(options) => return status::run(options, output, out),

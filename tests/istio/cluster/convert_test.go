@@ -24,7 +24,7 @@ spec:
       weight: 20
 `
 
-// converted goes from weights to sticky, as docs/COMING-FROM.md says: the plugin, then the routes.
+// converted goes from weights to sticky, as docs/coming-from.md says: the plugin, then the routes.
 func (s *story) converted() {
 	s.user.run(`kubectl -n istio-system patch wasmplugin canary-split --type=json -p '[{"op":"replace","path":"/spec/pluginConfig","value":{"rules":[]}}]'`)
 	given, err := os.ReadFile(filepath.Join(s.user.folder, "manifests/base/routing.yaml"))
@@ -41,8 +41,6 @@ func (s *story) converted() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	// The image is the one that this cluster has; everything else as it was written.
-	url := s.user.run("kubectl -n istio-system get wasmplugin canary-split -o 'jsonpath={.spec.url}'")
 	var plugin, routes string
 	for _, file := range files {
 		text, err := os.ReadFile(file)
@@ -53,8 +51,7 @@ func (s *story) converted() {
 		switch kind := string(text); {
 		case strings.Contains(kind, "kind: WasmPlugin"):
 			plugin = name
-			from := kind[strings.Index(kind, "  url: "):]
-			write(s.t, file, strings.Replace(kind, strings.Split(from, "\n")[0], "  url: "+url, 1))
+			s.withOurImage(file)
 		case strings.Contains(kind, "kind: VirtualService"):
 			routes = name
 		}
@@ -70,4 +67,16 @@ func (s *story) converted() {
 	s.user.say("%d requests meanwhile, 0 failed", stop())
 	s.visitorsStay(c, 100)
 	s.user.run("canary-split explain https://canary.example.com/")
+}
+
+// withOurImage writes the image that this cluster has into a file with a WasmPlugin; everything else stays.
+func (s *story) withOurImage(file string) {
+	s.t.Helper()
+	url := s.user.run("kubectl -n istio-system get wasmplugin canary-split -o 'jsonpath={.spec.url}'")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	from := string(text)[strings.Index(string(text), "  url: "):]
+	write(s.t, file, strings.Replace(string(text), strings.Split(from, "\n")[0], "  url: "+url, 1))
 }

@@ -120,7 +120,7 @@ func (s *story) finding(said status, code, part string) {
 func (s *story) living() {
 	stop := load(s.t, s.cluster)
 	s.statusAgrees()
-	for _, line := range s.user.code("docs/CLUSTER.md", "Each is one command") {
+	for _, line := range s.user.code("README.md", "## Daily commands") {
 		s.user.show(s.user.as("operator").run(line))
 	}
 	s.user.as("operator").run("canary-split set 80/20 --yes")
@@ -179,6 +179,8 @@ func (s *story) statusAgrees() {
 	if inPlace := regexp.MustCompile("\x1b\\[[0-9]+A\x1b\\[J"); !inPlace.MatchString(watched) || strings.Count(watched, "3 of 3 gateway pods") < 2 || !strings.Contains(watched, "arrived  \x1b[30;44ma") {
 		s.t.Errorf("%d: not refreshed in place:\n%q", code, watched)
 	}
+	// tests/demo/picture.py draws docs/status.svg from it.
+	write(s.t, filepath.Join(harness.Top(), "target/istio/status.ansi"), watched)
 }
 
 func (s *story) setAndRollback() {

@@ -1,4 +1,4 @@
-// Package cluster does what the README says, in a whole cluster that runs in the test: etcd, the API server and its
+// Package cluster does what the documents say, in a whole cluster that runs in the test: etcd, the API server and its
 // controllers, Istio as istioctl installs it, cert-manager, a registry, and the real kubectl. Only the kubelet, the scheduler and
 // kube-proxy are stood in for, since nothing here can run a container.
 package cluster

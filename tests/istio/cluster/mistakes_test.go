@@ -52,14 +52,14 @@ func (s *story) wrongNamespace() {
 	if v2 := c.count(s.t, 100); v2 != 0 {
 		s.t.Errorf("%d of 100 see v2", v2)
 	}
-	s.user.finds(s.user.line(readme, "## Troubleshooting", "GET stats"), "")
-	s.user.finds(s.user.line(pluginReadme, isItLoaded, "logs"), "")
+	s.user.finds(s.user.line(troubleshooting, whatIsDecided, "GET stats"), "")
+	s.user.finds(s.user.line(install, isItLoaded, "logs"), "")
 	s.user.run("kubectl -n canary delete wasmplugin canary-split")
 }
 
-// restartGateway is the line of wasmplugin/README.md.
+// restartGateway is the line of docs/install.md.
 func (s *story) restartGateway() {
-	line := s.user.inline(pluginReadme, "rollout restart")
+	line := s.user.inline(install, "rollout restart")
 	s.user.run(line)
 	s.user.run(strings.Replace(line, "restart", "status", 1) + " --timeout=60s")
 }
@@ -68,7 +68,7 @@ func (s *story) restartGateway() {
 func (s *story) noModule() {
 	reference := s.makeImage(registryHost + "/late/canary-split")
 	s.user.run("kubectl apply -k manifests/overlays/weighted")
-	s.user.finds(s.user.line(pluginReadme, isItLoaded, "logs"), "cannot fetch Wasm module oci://"+reference)
+	s.user.finds(s.user.line(install, isItLoaded, "logs"), "cannot fetch Wasm module oci://"+reference)
 	c := newClient(s.t, s.cluster)
 	if v2 := c.count(s.t, 100); v2 != 0 {
 		s.t.Errorf("%d of 100 see v2", v2)
@@ -81,7 +81,7 @@ func (s *story) noModule() {
 	if v2 := c.count(s.t, 100, "x-canary-subset", "v2"); v2 != 0 {
 		s.t.Errorf("sealed: %d of 100 see v2 who ask for it", v2)
 	}
-	s.user.finds(s.user.line(readme, "## Troubleshooting", "GET stats"), "")
+	s.user.finds(s.user.line(troubleshooting, whatIsDecided, "GET stats"), "")
 
 	push(s.t, filepath.Join(s.user.folder, ".image"), reference)
 	s.restartGateway()
@@ -96,14 +96,14 @@ func (s *story) noModule() {
 
 // faultyWeight is a patch that the API server accepts.
 func (s *story) faultyWeight() {
-	line := s.user.line(manifestsReadme, "## Moving weights", `"value":50}`)
+	line := s.user.line(rollout, withoutTheTool, `"value":50}`)
 	s.user.run(strings.ReplaceAll(line, `"value":50`, `"value":4294967296`))
-	s.user.finds(s.user.line(readme, faults, "logs"), "weight: 4294967296 is more than 4294967295 (rule httpbin keeps its last good version)")
+	s.user.finds(s.user.line(install, faults, "logs"), "weight: 4294967296 is more than 4294967295 (rule httpbin keeps its last good version)")
 	c := newClient(s.t, s.cluster)
 	if v2 := c.count(s.t, 500); !harness.Near(v2, 500, 0.2) {
 		s.t.Errorf("%d of 500 see v2", v2)
 	}
-	rules := s.user.run(s.user.line(readme, isItThere, "GET stats"))
+	rules := s.user.run(s.user.line(install, isItLoaded, "GET stats"))
 	s.user.show(rules)
 	if !strings.Contains(rules, "state=.=last_good;.;canary_config_rules: 1") {
 		s.t.Error("no rule keeps its last good version")

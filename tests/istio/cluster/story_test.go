@@ -26,7 +26,7 @@ type story struct {
 	gateway *gatewayContainer
 }
 
-func TestWhatTheReadmeSaysHappensInACluster(t *testing.T) {
+func TestWhatTheDocumentsSayHappensInACluster(t *testing.T) {
 	s := &story{t: t}
 	for _, step := range []struct {
 		title string
@@ -37,12 +37,13 @@ func TestWhatTheReadmeSaysHappensInACluster(t *testing.T) {
 		{"weighted: 80/20 by request", (*story).weighted},
 		{"the tool, with the rights that it needs and no more", (*story).tool},
 		{"a weight is moved by one command, without a failed request", (*story).weightMoves},
-		{"every patch of the manifests' README gives the weights that stand above it", (*story).patches},
+		{"every patch of the documents gives the weights that are above it", (*story).patches},
 		{"sticky: 80/20 by visitor", (*story).sticky},
 		{"rollback by one command, except for a websocket that is open", (*story).rollback},
 		{"testers see v2, nobody else; a patch of another rule is refused", (*story).testers},
 		{"the counters have labels in Prometheus", (*story).metrics},
 		{"sealed: the application does not see the header", (*story).sealed},
+		{"weights that a controller writes stick to visitors, without a failed request", (*story).adopted},
 		{"from weights in the VirtualService to sticky, without a failed request", (*story).converted},
 		{"the way back leaves v1, without a failed request", (*story).wayBack},
 		{"the module comes from inside of the cluster", (*story).inCluster},
@@ -70,7 +71,7 @@ func TestWhatTheReadmeSaysHappensInACluster(t *testing.T) {
 	s.user.say("done")
 }
 
-// build is the cluster that the README asks for: Istio with its ingress gateway, and cert-manager.
+// build is the cluster that the documents ask for: Istio with its ingress gateway, and cert-manager.
 func (s *story) build() {
 	t, ctx := s.t, s.t.Context()
 	folder := t.TempDir()
@@ -104,13 +105,23 @@ func (s *story) build() {
 }
 
 const (
-	readme          = "README.md"
-	manifestsReadme = "manifests/README.md"
-	pluginReadme    = "wasmplugin/README.md"
-	inClusterWay    = "or, to try it, none at all"
-	isItThere       = "**Is the filter there?**"
-	faults          = "What is wrong with a config stands in"
-	isItLoaded      = "Is it loaded?"
+	gettingStarted  = "docs/getting-started.md"
+	install         = "docs/install.md"
+	rollout         = "docs/rollout.md"
+	troubleshooting = "docs/troubleshooting.md"
+
+	v1Alone        = "### 2. v1 alone"
+	v2InPlace      = "### 3. v2 in place"
+	byRequest      = "### 4. 80/20 by request"
+	byVisitor      = "### 5. 80/20 by visitor"
+	wayBack        = "### 7. The way back"
+	inClusterWay   = "### Without a registry"
+	isItLoaded     = "## Is it loaded?"
+	faults         = "Faults of a config are in"
+	whatIsDecided  = "## What has the gateway decided?"
+	moveWeights    = "## Move weights"
+	rollBack       = "## Roll back"
+	withoutTheTool = "## Without the tool"
 )
 
 func (s *story) base() {
@@ -146,10 +157,7 @@ func (s *story) makeImage(url string) (reference string) {
 
 func (s *story) prepared() {
 	push(s.t, filepath.Join(s.user.folder, ".image"), s.makeImage(registryHost+"/canary-split"))
-	for _, line := range s.user.code(readme, "**2. v1 alone") {
-		if strings.Contains(line, "overlays/weighted") {
-			break
-		}
+	for _, line := range append(s.user.code(gettingStarted, v1Alone), s.user.code(gettingStarted, v2InPlace)...) {
 		stop := load(s.t, s.cluster)
 		if variable, _, assigns := strings.Cut(line, "=$("); assigns {
 			if address := s.user.run(line + "; echo $" + variable); address != loadBalancer {
@@ -165,26 +173,25 @@ func (s *story) prepared() {
 		s.t.Error("no listener has the filter")
 	}
 	s.user.say("the gateway runs the module that it has pulled")
-	if counters := s.user.run(s.user.line(readme, "## Troubleshooting", "GET stats")); !strings.Contains(counters, "canary_config_rules") {
+	if counters := s.user.run(s.user.line(troubleshooting, whatIsDecided, "GET stats")); !strings.Contains(counters, "canary_config_rules") {
 		s.t.Errorf("the counters:\n%s", counters)
 	}
-	for _, line := range []string{s.user.line(readme, isItThere, "GET stats"), s.user.line(pluginReadme, isItLoaded, "GET stats")} {
-		const good = "wasmcustom.state=.=active;.;canary_config_rules: 1" // the README says so
-		rules := s.user.run(line)
-		s.user.show(rules)
-		if !strings.Contains(rules, good) {
-			s.t.Errorf("not good")
-		}
+	const good = "wasmcustom.state=.=active;.;canary_config_rules: 1" // docs/install.md says so
+	rules := s.user.run(s.user.line(install, isItLoaded, "GET stats"))
+	s.user.show(rules)
+	if !strings.Contains(rules, good) {
+		s.t.Errorf("not good")
 	}
-	s.user.finds(s.user.line(readme, faults, "logs"), "")
-	s.user.finds(s.user.line(pluginReadme, isItLoaded, "logs"), "")
+	s.user.finds(s.user.line(install, faults, "logs"), "")
+	s.user.finds(s.user.line(install, isItLoaded, "logs"), "")
 	if v2 := newClient(s.t, s.cluster).count(s.t, 100); v2 != 0 {
 		s.t.Errorf("%d of 100 see v2", v2)
 	}
 }
 
 func (s *story) weighted() {
-	s.user.run("kubectl apply -k manifests/overlays/weighted")
+	lines := s.user.code(gettingStarted, byRequest)
+	s.user.run(lines[0])
 	c := newClient(s.t, s.cluster)
 	harness.Until(s.t, "v2", func() bool { return c.count(s.t, 20) > 0 })
 	const total = 2500 // so that 25 of 100 would show
@@ -193,18 +200,14 @@ func (s *story) weighted() {
 		s.t.Errorf("%d of %d see v2", v2, total)
 	}
 	s.user.say("%d of %d see v2", v2, total)
-	for _, line := range s.user.code(readme, "**2. v1 alone") {
-		if strings.Contains(line, "curl") {
-			titles := s.user.run(line)
-			s.user.show(titles)
-			if count := strings.Count(titles, "<title>"); count != 10 {
-				s.t.Errorf("%d titles", count)
-			}
-		}
+	titles := s.user.run(lines[1])
+	s.user.show(titles)
+	if count := strings.Count(titles, "<title>"); count != 10 {
+		s.t.Errorf("%d titles", count)
 	}
 }
 
-// patch runs a line of the README under load, and says after what time everybody sees its effect.
+// patch runs a line of the documents under load, and says after what time everybody sees its effect.
 func (s *story) patch(line string, seen func(*client) bool) {
 	c := newClient(s.t, s.cluster)
 	stop := load(s.t, s.cluster)
@@ -217,7 +220,7 @@ func (s *story) patch(line string, seen func(*client) bool) {
 const weightsNow = `kubectl -n istio-system get wasmplugin canary-split -o 'jsonpath={.spec.pluginConfig.rules[0].split[*].weight}'`
 
 func (s *story) weightMoves() {
-	line := s.user.code(readme, "**3. Moving weights.**")[0]
+	line := s.user.code(rollout, moveWeights)[0]
 	s.patch(line, func(c *client) bool { return c.count(s.t, 40) >= 18 }) // hardly ever at 20 of 100
 	if weights := s.user.run(weightsNow); weights != "50 50" {
 		s.t.Errorf("the weights are %s", weights)
@@ -228,41 +231,34 @@ func (s *story) weightMoves() {
 	}
 }
 
-// patches are those of manifests/README.md; each stands below a comment like `# v1 95, v2 5`.
+// patches are those of docs/rollout.md; each is below a comment like `# v1 95, v2 5`.
 func (s *story) patches() {
 	c := newClient(s.t, s.cluster)
 	var v1, v2 float64
-	for _, section := range []string{"## Moving weights", "## Rollback"} {
-		for _, line := range s.user.code(manifestsReadme, section) {
-			if strings.HasPrefix(line, "#") {
-				if _, err := fmt.Sscanf(line, "# v1 %g, v2 %g", &v1, &v2); err != nil {
-					s.t.Fatalf("%s: %v", line, err)
-				}
-				continue
+	for _, line := range s.user.code(rollout, withoutTheTool) {
+		if strings.HasPrefix(line, "#") {
+			if _, err := fmt.Sscanf(line, "# v1 %g, v2 %g", &v1, &v2); err != nil {
+				s.t.Fatalf("%s: %v", line, err)
 			}
-			s.user.run(line)
-			if weights := s.user.run(weightsNow); weights != fmt.Sprint(v1, " ", v2) {
-				s.t.Errorf("the weights are %s", weights)
-			}
-			share := v2 / (v1 + v2)
-			harness.Until(s.t, line, func() bool { return harness.Near(c.count(s.t, 50), 50, share) })
-			const total = 300
-			hits := c.count(s.t, total)
-			if !harness.Near(hits, total, share) {
-				s.t.Errorf("%d of %d see v2", hits, total)
-			}
-			s.user.say("%d of %d see v2", hits, total)
+			continue
 		}
-	}
-	// The way of the manifests' README to find the gateway.
-	line := strings.Join(s.user.code(manifestsReadme, "Without the last `rollout status`"), "\n")
-	if count := strings.Count(s.user.run(line), titles["v1"]); count != 10 {
-		s.t.Errorf("v1 was seen %d times", count)
+		s.user.run(line)
+		if weights := s.user.run(weightsNow); weights != fmt.Sprint(v1, " ", v2) {
+			s.t.Errorf("the weights are %s", weights)
+		}
+		share := v2 / (v1 + v2)
+		harness.Until(s.t, line, func() bool { return harness.Near(c.count(s.t, 50), 50, share) })
+		const total = 300
+		hits := c.count(s.t, total)
+		if !harness.Near(hits, total, share) {
+			s.t.Errorf("%d of %d see v2", hits, total)
+		}
+		s.user.say("%d of %d see v2", hits, total)
 	}
 }
 
 func (s *story) sticky() {
-	s.user.run("kubectl apply -k manifests/overlays/sticky")
+	s.user.run(s.user.code(gettingStarted, byVisitor)[0])
 	c := newClient(s.t, s.cluster)
 	harness.Until(s.t, "the cookie", func() bool { _, response, err := c.visit(); return err == nil && len(response.Cookies()) == 1 })
 	s.visitorsStay(c, 200)
@@ -312,7 +308,7 @@ func (s *story) rollback() {
 	})
 	say := s.websocket("cookie", cookie.Name+"="+cookie.Value)
 	say("before")
-	s.patch(s.user.code(readme, "**Rollback**")[0], func(c *client) bool { return c.count(s.t, 30) == 0 })
+	s.patch(s.user.code(rollout, rollBack)[0], func(c *client) bool { return c.count(s.t, 30) == 0 })
 	if version, _, err := visitor.visit(); err != nil || version != "v1" {
 		s.t.Errorf("whoever was in v2 sees %s: %v", version, err)
 	}
@@ -336,7 +332,7 @@ func (s *story) testers() {
 	s.user.say("a websocket to v2 chats")
 
 	// Here the testers' rule is the first.
-	line := s.user.line(manifestsReadme, "## Moving weights", `"value":50}`)
+	line := s.user.line(rollout, withoutTheTool, `"value":50}`)
 	refusal, err := s.user.try(line, "")
 	if err == nil {
 		s.t.Error("a patch of the wrong rule is not refused")
@@ -347,7 +343,7 @@ func (s *story) testers() {
 		s.t.Errorf("%d of 100 see v2", v2)
 	}
 	// The tool finds the rule by its name.
-	s.user.run(s.user.code(readme, "**3. Moving weights.**")[0])
+	s.user.run(s.user.code(rollout, moveWeights)[0])
 	harness.Until(s.t, "the second rule", func() bool { return c.count(s.t, 20) > 4 })
 }
 
@@ -447,7 +443,7 @@ func (s *story) sealed() {
 
 func (s *story) wayBack() {
 	stop := load(s.t, s.cluster)
-	for _, line := range s.user.code(readme, "**4. The way back") {
+	for _, line := range s.user.code(gettingStarted, wayBack) {
 		s.user.run(line)
 	}
 	c := newClient(s.t, s.cluster)
@@ -476,7 +472,7 @@ func (s *story) nothingIsLeft() {
 }
 
 func (s *story) inCluster() {
-	apply := s.user.line(readme, inClusterWay, "apply")
+	apply := s.user.line(install, inClusterWay, "apply")
 	if err := os.Remove(filepath.Join(s.user.folder, "wasmplugin/in-cluster/canary_split.wasm.gz")); err != nil {
 		s.t.Fatal(err)
 	}
@@ -484,7 +480,7 @@ func (s *story) inCluster() {
 		s.t.Errorf("before make image: %s\n%v", output, err)
 	}
 	s.makeImage("in-cluster")
-	for _, line := range s.user.code(readme, inClusterWay)[1:] { // the first is makeImage's
+	for _, line := range s.user.code(install, inClusterWay)[1:] { // the first is makeImage's
 		s.user.run(line)
 	}
 	s.user.run("kubectl apply -k manifests/overlays/weighted")

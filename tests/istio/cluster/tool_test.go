@@ -18,11 +18,11 @@ import (
 	"canary-split/tests/istio/harness"
 )
 
-const rights = "## Who may what"
+const rights = "## Rights"
 
 // tool is a session of those who have the rights that manifests/rbac gives, at three gateway pods.
 func (s *story) tool() {
-	for _, line := range s.user.code(manifestsReadme, rights) {
+	for _, line := range s.user.code("docs/cli.md", rights) {
 		s.user.run(line)
 	}
 	s.scaleGateway(3)

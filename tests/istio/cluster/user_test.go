@@ -42,13 +42,13 @@ func (u *user) as(name string) *user {
 // as well.
 func newUser(t *testing.T, p *controlPlane) *user {
 	u := &user{t: t, folder: t.TempDir(), started: time.Now()}
-	for _, part := range []string{"manifests", "wasmplugin"} {
+	for _, part := range []string{"docs", "manifests", "wasmplugin"} {
 		if err := os.CopyFS(filepath.Join(u.folder, part), os.DirFS(filepath.Join(harness.Top(), part))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// image.py finds these from where it lies.
-	for _, file := range []string{"Cargo.toml", "README.md", "docs/CLUSTER.md", harness.Module} {
+	for _, file := range []string{"Cargo.toml", "README.md", harness.Module} {
 		text, err := os.ReadFile(filepath.Join(harness.Top(), file))
 		if err != nil {
 			t.Fatalf("%v (make build makes it)", err)

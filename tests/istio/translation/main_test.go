@@ -1,5 +1,5 @@
 // Package translation asks Istio's own code what it makes of the manifests that this repository ships, without a cluster:
-// are they accepted, what does the gateway get, and does a stock Envoy do with it what the README says?
+// are they accepted, what does the gateway get, and does a stock Envoy do with it what the documents say?
 package translation
 
 import (

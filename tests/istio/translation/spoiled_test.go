@@ -107,19 +107,19 @@ func TestEveryMistakeIsCaughtByTheChecksThatTheTableNames(t *testing.T) {
 }
 
 // Whoever makes a mistake that no cluster reports looks for the symptom.
-func TestTheReadmeListsEveryMistakeThatNoClusterReports(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(harness.Top(), "README.md"))
+func TestTheSymptomsListEveryMistakeThatNoClusterReports(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(harness.Top(), "docs/troubleshooting.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, found := strings.Cut(string(text), "\n## Troubleshooting\n")
+	_, section, found := strings.Cut(string(text), "\n## Symptoms\n")
 	if !found {
-		t.Fatal("the README has no section Troubleshooting")
+		t.Fatal("docs/troubleshooting.md has no section Symptoms")
 	}
 	section, _, _ = strings.Cut(section, "\n## ")
 	for _, s := range spoiledOnes(t) {
 		if len(s.Caught) == 0 && !strings.Contains(section, s.Mistake) {
-			t.Errorf("not in the troubleshooting: %s", s.Mistake)
+			t.Errorf("not among the symptoms: %s", s.Mistake)
 		}
 	}
 }

@@ -121,8 +121,10 @@ func TestAStockEnvoyDoesWhatTheManifestsSay(t *testing.T) {
 				{"testers: who knows the secret sees v2", testersSeeV2},
 				{"a websocket reaches v2", websocketReachesV2},
 				{"what Istio has verified of a token decides", verifiedClaimsDecide},
+				{"adopted: weights that a controller writes stick to visitors", adoptedWeightsStick},
 				{"sealed: no application sees the header", sealedHeaderIsUnseen},
 				{"the way back leaves v1 without a failed request", wayBack},
+				{"an EnvoyFilter that is too wide has Envoy refuse all routes of the port", wideEnvoyFilterFreezesThePort},
 			} {
 				if !t.Run(step.rule, func(t *testing.T) {
 					g.t = t

@@ -41,6 +41,9 @@ pub fn choose<'c>(config: &'c PluginConfig, name: Option<&str>) -> Result<Chosen
         (None, Some(subset)) => Err(format!(
             "rule {name} has the fixed subset {subset} and no weights; remove the rule, or change its subset"
         )),
+        (None, None) if rule.node.get("adopt").is_some() => {
+            Err(format!("rule {name} adopts the weights of a route; whoever owns them moves them, and rolls back"))
+        }
         (None, None) => Err(format!("rule {name} has no split")),
         _ => Ok(rule),
     }

@@ -49,7 +49,7 @@ pub fn split(config: &PluginConfig, index: usize) -> Option<WeightedSubsets> {
     match of(&config.json(), index) {
         Verdict::Good(rule) => match rule.target {
             Target::Split(split) => Some(split),
-            Target::Fixed(_) => None,
+            Target::Fixed(_) | Target::Adopted(_) => None,
         },
         _ => None,
     }

@@ -6,7 +6,7 @@ use crate::report::wrap::wrapped;
 use std::io::Write;
 
 /// A section per code.
-const DOCUMENT: &str = include_str!("../../../../docs/CHECKS.md");
+const DOCUMENT: &str = include_str!("../../../../docs/checks.md");
 
 /// Prints a line per code, or all of one.
 pub fn print<'c>(

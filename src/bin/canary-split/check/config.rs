@@ -10,7 +10,7 @@ pub const CONFIG: Code = Code {
     name: "config",
     severity: Severity::Error,
     why: "no cluster refuses it; in the gateway a bad rule stays as it was, or is off, and a bad config changes nothing",
-    fix: "fix the field; all of them are in wasmplugin/README.md",
+    fix: "fix the field; all of them are in docs/configuration.md",
 };
 
 /// The codes of this file.

@@ -1,7 +1,9 @@
 //! Where the requests of each subset should arrive: the route, Envoy's clusters, and the pods behind them.
 
 use super::pods::Pod;
+use crate::input::yaml::Node;
 use crate::world::World;
+use crate::world::envoy_filter::is_weighted;
 use crate::world::labels::Labels;
 use crate::world::plugin::Named;
 use crate::world::routing::{Destination, VirtualService};
@@ -99,6 +101,35 @@ pub fn of(world: &World, sites: &[&Site], named: &Named, pods: &[Pod]) -> Expect
         expected.clusters.push(cluster);
     }
     expected
+}
+
+/// A destination among which somebody else's weights divide the requests of a rule.
+#[derive(Debug)]
+pub struct Part {
+    /// Its subset, or else its host.
+    pub name: String,
+    /// Its weight in the route.
+    pub weight: u32,
+    /// Where its requests should arrive.
+    pub expected: Expected,
+}
+
+/// The destinations of the first route with weights that the requests of a rule may meet.
+pub fn parts(world: &World, sites: &[&Site], pods: &[Pod]) -> Vec<Part> {
+    let mut steps = sites.iter().flat_map(|site| site.steps());
+    let Some(step) = steps.find(|step| is_weighted(step.route.node)) else { return Vec::new() };
+    let entries = step.route.node.get("route").map_or(&[][..], Node::items);
+    let part = |entry| {
+        let destination = Destination::of(entry, &step.service.object.namespace)?;
+        let name = destination.subset.map_or(destination.host.1, |(_, subset)| subset).to_owned();
+        let expected = Expected {
+            route: Some(title(step)),
+            clusters: vec![Cluster::of(&destination)],
+            pods: pods_of(world, &destination, pods),
+        };
+        Some(Part { name, weight: destination.weight().unwrap_or_default(), expected })
+    };
+    entries.iter().filter_map(part).collect()
 }
 
 fn title(step: &Step) -> String {

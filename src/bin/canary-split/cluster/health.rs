@@ -485,7 +485,7 @@ mod tests {
         seen.insert("no-such-service".to_owned());
         said.extend(missing);
         // The messages that the document shows are real ones.
-        let document = include_str!("../../../../docs/CHECKS.md");
+        let document = include_str!("../../../../docs/checks.md");
         for code in CODES {
             let (_, section) = document.split_once(&format!("\n## {}\n\n> ", code.name)).unwrap();
             let shown = format!("{}: {}", code.name, section.lines().next().unwrap());

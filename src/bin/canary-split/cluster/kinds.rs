@@ -15,10 +15,12 @@ pub struct Kind {
     pub group: &'static str,
     /// As in the path of a request.
     pub plural: &'static str,
+    /// The version, where it is not the one that the API server prefers for the group.
+    version: Option<&'static str>,
 }
 
 const fn kind(name: &'static str, group: &'static str, plural: &'static str) -> Kind {
-    Kind { name, group, plural }
+    Kind { name, group, plural, version: None }
 }
 
 /// The plugins.
@@ -28,10 +30,11 @@ pub const EXTENSIONS: Kind = kind("TrafficExtension", "extensions.istio.io", "tr
 /// The pods.
 pub const PODS: Kind = kind("Pod", "", "pods");
 /// Whatever else plugins and routes work with.
-pub const OTHERS: [Kind; 8] = [
+pub const OTHERS: [Kind; 9] = [
     kind("VirtualService", "networking.istio.io", "virtualservices"),
     kind("DestinationRule", "networking.istio.io", "destinationrules"),
     kind("Gateway", "networking.istio.io", "gateways"),
+    Kind { version: Some("v1alpha3"), ..kind("EnvoyFilter", "networking.istio.io", "envoyfilters") },
     kind("Service", "", "services"),
     kind("Deployment", "apps", "deployments"),
     kind("StatefulSet", "apps", "statefulsets"),
@@ -61,7 +64,7 @@ impl Versions {
     pub fn of(&self, kind: Kind) -> Option<String> {
         match kind.group {
             "" => Some("v1".to_owned()),
-            group => self.0.get(group).map(|version| format!("{group}/{version}")),
+            group => self.0.get(group).map(|version| format!("{group}/{}", kind.version.unwrap_or(version))),
         }
     }
 }

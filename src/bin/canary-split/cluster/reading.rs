@@ -1,6 +1,6 @@
 //! What two looks at all gateways say of each rule: what is in force, what was decided, and what arrived.
 
-use super::expected::{self, Cluster, Expected, Pods};
+use super::expected::{self, Cluster, Expected, Part, Pods};
 use super::inventory::Inventory;
 use super::look::{Look, Silence};
 use super::looks::Looks;
@@ -89,9 +89,12 @@ pub struct RuleReading {
     /// Where its ramp is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ramp: Option<Progress>,
-    /// Stable first.
+    /// The header by which Envoy picks a destination, where somebody else owns the weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adopts: Option<String>,
+    /// Stable first; where somebody else owns the weights, the destinations of the route.
     pub subsets: Vec<SubsetReading>,
-    /// Requests decided between the looks.
+    /// Requests that the rule was asked about between the looks.
     #[serde(skip)]
     pub requests: f64,
 }
@@ -258,6 +261,12 @@ fn read_rule(
     sites: &[&Site],
     now: Second,
 ) -> RuleReading {
+    let adopts = if let Target::Adopted(adopted) = &rule.target { Some(adopted.header.clone()) } else { None };
+    let parts = if adopts.is_some() { expected::parts(world, sites, &inventory.pods) } else { Vec::new() };
+    let parts = parts.into_iter().enumerate().map(|(place, Part { name, weight, expected })| {
+        let Expected { route, clusters, pods } = expected;
+        SubsetReading { pods, route, clusters, weight: Some(weight), ..SubsetReading::new(&name, place == 0) }
+    });
     let weights: &[u32] = if let Target::Split(split) = &rule.target { &split.weights } else { &[] };
     let subset = |(place, named): (usize, Named)| {
         let Expected { route, clusters, pods } = expected::of(world, sites, &named, &inventory.pods);
@@ -275,7 +284,8 @@ fn read_rule(
         hosts: plugin::hosts(rule),
         state: State::Active,
         ramp: plan::progress(rule, now),
-        subsets: plugin.subsets(rule).into_iter().enumerate().map(subset).collect(),
+        adopts,
+        subsets: plugin.subsets(rule).into_iter().enumerate().map(subset).chain(parts).collect(),
         requests: 0.0,
     }
 }
@@ -297,6 +307,7 @@ fn read_faulty(node: &Node, name: &str) -> RuleReading {
         // What a gateway says counts; until one says something, nothing of the rule is known to be in force.
         state: State::Off,
         ramp: None,
+        adopts: None,
         subsets: split.enumerate().filter_map(subset).collect(),
         requests: 0.0,
     }
@@ -346,6 +357,16 @@ fn fill(rule: &mut RuleReading, answered: &[(&Pod, &Look)], before: &Looks) {
         let says_each = subset.in_force_by_gateway.len() == answered.len();
         subset.in_force = first.filter(|first| says_each && weights.all(|weight| weight == first));
         subset.errors = (responses > 0.0).then(|| (failed / responses).min(1.0));
+    }
+    if rule.adopts.is_some() {
+        // They are counted without a subset.
+        let of = |look: &Look| look.statistics.requests(&rule.name, "");
+        let since = |(pod, look): &(&Pod, &Look)| {
+            let earlier = before.get(&pod.title()).and_then(|look| look.as_ref().ok())?;
+            Some((of(look) - of(earlier)).max(0.0))
+        };
+        rule.requests = answered.iter().filter_map(since).sum();
+        return;
     }
     rule.requests = rule.subsets.iter().map(|subset| subset.counted.0).sum();
     if rule.requests > 0.0 {

@@ -23,7 +23,8 @@ impl Owner<'_> {
     }
 }
 
-const FLAGGER: &str = "Flagger";
+/// Whose routes have no names.
+pub const FLAGGER: &str = "Flagger";
 const ROLLOUTS: &str = "Argo Rollouts";
 
 /// By what names of labels, annotations and managers a controller is known.

@@ -187,27 +187,34 @@ fn written(rule: &Rule, sticky: &[Sticky]) -> String {
             let _ = writeln!(text, "      subset: {}", flow(&json!(name), false));
             return text;
         }
-        Target::Split(split) => split,
+        Target::Adopted(header) => {
+            let _ = writeln!(text, "      adopt: {}", flow(&json!({"header": header}), false));
+            None
+        }
+        Target::Split(split) => {
+            text.push_str("      split:\n");
+            for (name, weight) in &split.weights {
+                // In the order in which people read it.
+                let _ = writeln!(text, "      - {{subset: {}, weight: {weight}}}", flow(&json!(name), false));
+            }
+            Some(split)
+        }
     };
-    text.push_str("      split:\n");
-    for (name, weight) in &split.weights {
-        // In the order in which people read it.
-        let _ = writeln!(text, "      - {{subset: {}, weight: {weight}}}", flow(&json!(name), false));
-    }
+    let extra = split.map(|split| split.extra.clone()).unwrap_or_default();
     text.push_str("      sticky:\n");
-    let own = split.extra.keys.as_slice();
     let keys: Vec<Value> = sticky.iter().filter_map(Sticky::key).map(|(kind, name)| json!({ kind: name })).collect();
-    let keys = if own.is_empty() { keys } else { own.to_vec() };
+    let has_own = !extra.keys.is_empty();
+    let keys = if has_own { extra.keys } else { keys };
     if !keys.is_empty() {
         let _ = writeln!(text, "        keys: {}", flow(&json!(keys), false));
     }
-    if own.is_empty() && sticky.contains(&Sticky::Cookie) {
-        let _ = writeln!(text, "        cookie: {}", flow(&json!(split.extra.cookie), false));
-        if split.extra.keeps {
+    if !has_own && sticky.contains(&Sticky::Cookie) {
+        let _ = writeln!(text, "        cookie: {}", flow(&json!(extra.cookie), false));
+        if extra.keeps {
             text.push_str("        onWeightChange: keep\n");
         }
     }
-    if let Some(ramp) = &split.extra.ramp {
+    if let (Some(split), Some(ramp)) = (split, extra.ramp) {
         text.push_str("      ramp:\n");
         for line in ramp.lines(&split.names, &split.weights) {
             let _ = writeln!(text, "        {line}");

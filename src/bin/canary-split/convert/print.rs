@@ -3,7 +3,7 @@
 use super::result::Converted;
 use super::rule::Target;
 use super::steps::Steps as Ramp;
-use super::sticky::Sticky;
+use super::sticky::{self, Sticky};
 use crate::report::finding::Finding;
 use crate::report::time::utc;
 use crate::report::wrap::wrapped;
@@ -71,9 +71,9 @@ impl Steps {
 }
 
 /// Numbers steps, with a line behind the first one.
-fn steps(out: &mut impl Write, steps: &[&[String]], between: &str) -> io::Result<()> {
+pub fn steps(out: &mut impl Write, steps: &[impl AsRef<[String]>], between: &str) -> io::Result<()> {
     for (number, step) in steps.iter().enumerate() {
-        for line in *step {
+        for line in step.as_ref() {
             writeln!(out, "  {}. {line}", number + 1)?;
         }
         if number == 0 && !between.is_empty() {
@@ -115,10 +115,15 @@ impl Said<'_> {
                             "{service}: rule {}, {}, sticky by {}{}",
                             rule.name,
                             weights.join(", "),
-                            if split.extra.keys.is_empty() { self.kept() } else { keys(&split.extra.keys) },
+                            if split.extra.keys.is_empty() {
+                                sticky::kept(self.sticky)
+                            } else {
+                                keys(&split.extra.keys)
+                            },
                             ahead(split.extra.ramp.as_ref())
                         )?;
                     }
+                    Target::Adopted(_) => {}
                     Target::Asked(name) => {
                         writeln!(out, "{service}: rule {}, {name} for requests that match", rule.name)?;
                     }
@@ -145,16 +150,5 @@ impl Said<'_> {
             writeln!(out, "check of the result: {count} finding{}", if count == 1 { "" } else { "s" })?;
         }
         Ok(())
-    }
-
-    /// By what visitors are known again.
-    pub fn kept(&self) -> String {
-        let one = |sticky: &Sticky| match sticky.key() {
-            None => "cookie".to_owned(),
-            Some((kind, name)) => format!("{kind} {name}"),
-        };
-        // The rule asks for keys first.
-        let (keys, cookie): (Vec<_>, Vec<_>) = self.sticky.iter().partition(|sticky| sticky.key().is_some());
-        keys.into_iter().chain(cookie).map(one).collect::<Vec<_>>().join(", else ")
     }
 }

@@ -29,6 +29,8 @@ pub enum Target {
     Subset(String),
     /// Always this: it is asked for.
     Asked(String),
+    /// By the weights of the route, whose owner is somebody else; the header carries positions.
+    Adopted(String),
 }
 
 /// Weights, and what belongs to them.

@@ -37,6 +37,17 @@ impl Sticky {
     }
 }
 
+/// By what visitors are known again.
+pub fn kept(all: &[Sticky]) -> String {
+    let one = |sticky: &Sticky| match sticky.key() {
+        None => "cookie".to_owned(),
+        Some((kind, name)) => format!("{kind} {name}"),
+    };
+    // The rule asks for keys first.
+    let (keys, cookie): (Vec<_>, Vec<_>) = all.iter().partition(|sticky| sticky.key().is_some());
+    keys.into_iter().chain(cookie).map(one).collect::<Vec<_>>().join(", else ")
+}
+
 /// What is to be known of these.
 pub fn notes(all: &[Sticky]) -> Vec<String> {
     let mut notes = Vec::new();

@@ -10,11 +10,14 @@ use std::collections::BTreeMap;
 pub struct Layout<'r> {
     /// The subsets in the order of the list.
     pub names: Vec<&'r str>,
-    /// Their weights; none of a fixed subset.
+    /// Their weights; none of a fixed subset, and none where somebody else owns them.
     weights: Vec<u32>,
     /// Who owns which position; `None`: the only subset owns all.
     split: Option<&'r Split>,
 }
+
+/// What takes the place of a subset where somebody else owns the weights; no subset can have this name.
+pub const ADOPTED: &str = "(adopted)";
 
 /// What becomes of the draws that visitors have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -57,6 +60,7 @@ impl<'r> Layout<'r> {
     pub fn of(rule: &'r Rule) -> Layout<'r> {
         match &rule.target {
             Target::Fixed(subset) => Layout { names: vec![&subset.name], weights: Vec::new(), split: None },
+            Target::Adopted(_) => Layout { names: vec![ADOPTED], weights: Vec::new(), split: None },
             Target::Split(split) => Layout {
                 names: split.subsets.iter().map(|subset| &*subset.name).collect(),
                 weights: split.weights.to_vec(),

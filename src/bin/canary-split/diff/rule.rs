@@ -112,9 +112,7 @@ impl RuleDiff {
         let layout = Layout::of(rule);
         let text = "its requests go by the next rule that matches, or the default route";
         let mut notes = vec![Note::new("gone", text)];
-        if let Target::Split(split) = &rule.target
-            && let Some(cookie) = split.sticky.as_ref().and_then(|sticky| sticky.cookie.as_ref())
-        {
+        if let Some(cookie) = rule.sticky().and_then(|sticky| sticky.cookie.as_ref()) {
             notes.push(unread(cookie, "its rule is gone"));
         }
         notes.extend(rule.remember.as_ref().map(|remember| unread(&remember.cookie, "its rule is gone")));
@@ -143,7 +141,23 @@ impl RuleDiff {
                 notes.push(Note::new("fixed", format!("all go to {}: a fixed subset instead of weights", subset.name)));
             }
             (Target::Fixed(_), Target::Split(_)) => notes.push(Note::new("fixed", "weights instead of a fixed subset")),
-            _ => {}
+            (Target::Adopted(old), Target::Adopted(new)) if old.header != new.header => {
+                let text = format!("positions are in {} instead of {}", new.header, old.header);
+                let help = "edit the EnvoyFilter with it: until both name one header, visitors are drawn again with every request";
+                notes.push(Note::new("adopt", text).help(help));
+            }
+            (Target::Adopted(_), Target::Adopted(_)) => {}
+            (_, Target::Adopted(_)) => notes.push(Note::new("adopt", "somebody else's weights instead of its own")),
+            (Target::Adopted(_), Target::Fixed(subset)) => {
+                notes.push(Note::new(
+                    "fixed",
+                    format!("all go to {}: a fixed subset instead of somebody else's weights", subset.name),
+                ));
+            }
+            (Target::Adopted(_), Target::Split(_)) => {
+                notes.push(Note::new("adopt", "its own weights instead of somebody else's"));
+            }
+            (Target::Split(_), Target::Split(_)) | (Target::Fixed(_), Target::Fixed(_)) => {}
         }
         let (kinds, more) = carried(old, new);
         notes.extend(more);

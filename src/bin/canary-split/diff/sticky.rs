@@ -5,7 +5,7 @@ use super::moves::Carried;
 use super::note::Note;
 use canary_split::request::claim::ClaimPath;
 use canary_split::rule::{Rule, Target, WeightedSubsets};
-use canary_split::split::Draw;
+use canary_split::split::{Draw, Salt};
 use canary_split::visitor::Sticky;
 use canary_split::visitor::cookie::{Cookie, FirstDraw, Secure};
 use canary_split::visitor::keys::Key;
@@ -32,24 +32,38 @@ impl Visitors {
 pub fn carried(old: &Rule, new: &Rule) -> (Vec<Visitors>, Vec<Note>) {
     let mut notes = Vec::new();
     let visitors = match (&old.target, &new.target) {
-        (Target::Split(before), Target::Split(after)) => between(before, after, &mut notes),
-        (Target::Split(before), Target::Fixed(_)) => {
-            if let Some(cookie) = cookie(before) {
+        (Target::Fixed(_), _) => Visitors::all(Carried::Draw),
+        (_, Target::Fixed(_)) => {
+            if let Some(cookie) = old.sticky().and_then(|sticky| sticky.cookie.as_ref()) {
                 notes.push(unread(cookie, "a fixed subset reads none"));
             }
             Visitors::all(Carried::Draw)
         }
-        (Target::Fixed(_), _) => Visitors::all(Carried::Draw),
+        _ => between(old, new, &mut notes),
     };
     (visitors, notes)
 }
 
-fn cookie(subsets: &WeightedSubsets) -> Option<&Cookie> {
-    subsets.sticky.as_ref()?.cookie.as_ref()
+fn salt(rule: &Rule) -> Option<Salt> {
+    match &rule.target {
+        Target::Fixed(_) => None,
+        Target::Split(split) => Some(split.salt),
+        Target::Adopted(adopted) => Some(adopted.salt),
+    }
 }
 
-fn between(old: &WeightedSubsets, new: &WeightedSubsets, notes: &mut Vec<Note>) -> Vec<Visitors> {
-    let (before, after) = match (old.sticky.as_deref(), new.sticky.as_deref()) {
+/// Why visitors are drawn again, though their draws are what they were.
+fn redrawn(old: &Rule, new: &Rule) -> Option<&'static str> {
+    match (&old.target, &new.target) {
+        (Target::Split(_), Target::Adopted(_)) => Some("somebody else's weights decide now"),
+        (Target::Adopted(_), Target::Split(_)) => Some("the rule's own weights decide now"),
+        _ if salt(old) != salt(new) => Some("the salt has changed"),
+        _ => None,
+    }
+}
+
+fn between(old: &Rule, new: &Rule, notes: &mut Vec<Note>) -> Vec<Visitors> {
+    let (before, after) = match (old.sticky(), new.sticky()) {
         (None, None) => return vec![Visitors::new("requests", Carried::Nothing)],
         (None, Some(_)) => {
             notes.push(Note::new("sticky", "sticky is new: from now on visitors stay"));
@@ -63,12 +77,13 @@ fn between(old: &WeightedSubsets, new: &WeightedSubsets, notes: &mut Vec<Note>) 
         (Some(before), Some(after)) => (before, after),
     };
     cookie_notes(before, after, notes);
-    let mut visitors = by_cookie_and_key(before, after, is_kept(old, new), notes);
-    if old.salt != new.salt {
-        let why = "the salt has changed".to_owned();
-        visitors.iter_mut().for_each(|visitors| visitors.carried = Carried::Anew { why: why.clone() });
+    let mut visitors = by_cookie_and_key(before, after, is_kept(before, after), notes);
+    if let Some(why) = redrawn(old, new) {
+        visitors.iter_mut().for_each(|visitors| visitors.carried = Carried::Anew { why: why.to_owned() });
     }
-    keep_notes(old, new, before, after, notes);
+    if let (Target::Split(old), Target::Split(new)) = (&old.target, &new.target) {
+        keep_notes(old, new, before, after, notes);
+    }
     match visitors.split_first() {
         Some((first, others)) if others.iter().all(|other| other.carried == first.carried) => {
             let has_all = before.cookie.is_some() || others.is_empty() && before.keys.is_empty();
@@ -80,8 +95,8 @@ fn between(old: &WeightedSubsets, new: &WeightedSubsets, notes: &mut Vec<Note>) 
 }
 
 /// Whether what cookies keep stays authentic: the seal is of the config's seal, the salt and the rule's name.
-fn is_kept(old: &WeightedSubsets, new: &WeightedSubsets) -> bool {
-    let seal = |subsets: &WeightedSubsets| Some(subsets.sticky.as_ref()?.keep.as_ref()?.seal("", Draw(0)));
+fn is_kept(old: &Sticky, new: &Sticky) -> bool {
+    let seal = |sticky: &Sticky| Some(sticky.keep.as_ref()?.seal("", Draw(0)));
     seal(old).is_some() && seal(old) == seal(new)
 }
 
@@ -252,7 +267,7 @@ fn keep_notes(old: &WeightedSubsets, new: &WeightedSubsets, before: &Sticky, aft
             notes.push(note("kept subsets are ignored: their seal was made with the salt"));
         }
         (Some(_), Some(_)) if !is_read => {}
-        (Some(_), Some(_)) if !is_kept(old, new) => notes.push(note(
+        (Some(_), Some(_)) if !is_kept(before, after) => notes.push(note(
             "kept subsets are ignored, because the config's seal has changed: the draw counts; who was kept under earlier weights goes where the draw says, in addition to those counted here",
         )),
         (Some(_), Some(_)) => kept_notes(old, new, notes),

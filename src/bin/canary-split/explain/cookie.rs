@@ -153,6 +153,11 @@ impl Reading {
         match (&rule.target, &rule.remember) {
             (_, Some(remember)) => reading.remembered(remember, held, Minutes::of_seconds(now.0)),
             (Target::Split(split), None) => reading.drawn(split, held, now),
+            (Target::Adopted(adopted), None) => {
+                let at = Share::of_draws(adopted.salt.position(held.draw).into());
+                let why = "the route's owner decides, by this position";
+                Reading { position: Some(at.fraction()), at: Some(at), why, ..reading }
+            }
             (Target::Fixed(_), None) => reading,
         }
     }

@@ -8,7 +8,7 @@ use crate::report::share::Share;
 use canary_split::decide::{Decision, Source};
 use canary_split::request::cookies;
 use canary_split::rollout::ramp::Second;
-use canary_split::rule::{Rule, Target, WeightedSubsets};
+use canary_split::rule::{Rule, Target};
 use canary_split::split::Draw;
 use canary_split::visitor::Sticky;
 use canary_split::visitor::cookie::{Held, Minutes};
@@ -50,7 +50,7 @@ pub struct Ignored {
 
 /// The draw, if there is one, and where it comes from.
 pub fn origin<'c>(decision: &Decision<'c>, chance: Chance, request: &mut Seen) -> (Option<Draw>, String) {
-    let sticky = sticky(decision.rule);
+    let sticky = decision.rule.sticky();
     match decision.source {
         Source::Fixed => (None, "none: the subset is fixed".to_owned()),
         Source::Remembered => {
@@ -103,8 +103,7 @@ pub fn ignored(decision: &Decision, request: &Seen, now: Minutes) -> Vec<Ignored
         }
         return ignored;
     }
-    let Some((subsets, sticky)) = weighted(decision.rule).and_then(|split| Some((split, split.sticky.as_deref()?)))
-    else {
+    let Some(sticky) = decision.rule.sticky() else {
         let name = format!("canary-{}", decision.rule.name);
         if cookies::values(line, &name).next().is_some() {
             add(format!("cookie {name}"), "nothing of this rule sticks");
@@ -122,7 +121,7 @@ pub fn ignored(decision: &Decision, request: &Seen, now: Minutes) -> Vec<Ignored
             Some(_) if is_read => add(what, "one before it counts"),
             Some(held) => {
                 is_read = true;
-                if let Some(why) = why_not_kept(&held, subsets, sticky) {
+                if let Some(why) = why_not_kept(&held, decision.rule, sticky) {
                     add(format!("the subset that {what} keeps"), why);
                 }
             }
@@ -132,8 +131,9 @@ pub fn ignored(decision: &Decision, request: &Seen, now: Minutes) -> Vec<Ignored
 }
 
 /// Why the subset that a cookie keeps does not count, if it keeps one.
-fn why_not_kept(held: &Held, subsets: &WeightedSubsets, sticky: &Sticky) -> Option<&'static str> {
+fn why_not_kept(held: &Held, rule: &Rule, sticky: &Sticky) -> Option<&'static str> {
     let (name, _) = held.kept?;
+    let Target::Split(subsets) = &rule.target else { return Some("the rule decides no subset: its draw counts") };
     let Some(keep) = &sticky.keep else { return Some("onWeightChange is rebalance: its draw counts") };
     if keep.kept(held, &subsets.subsets).is_some() {
         return None;
@@ -144,14 +144,6 @@ fn why_not_kept(held: &Held, subsets: &WeightedSubsets, sticky: &Sticky) -> Opti
     } else {
         "the split has no such subset: its draw counts"
     })
-}
-
-fn weighted(rule: &Rule) -> Option<&WeightedSubsets> {
-    if let Target::Split(subsets) = &rule.target { Some(subsets) } else { None }
-}
-
-fn sticky(rule: &Rule) -> Option<&Sticky> {
-    weighted(rule)?.sticky.as_deref()
 }
 
 /// A key as the config names it.

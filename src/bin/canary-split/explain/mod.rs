@@ -26,7 +26,7 @@ use crate::report::share::{DRAWS, Share};
 use crate::world::World;
 use crate::world::plugin::Plugin;
 use canary_split::config::Config;
-use canary_split::decide::{Answer, Decision, answer};
+use canary_split::decide::{Answer, Choice, Decision, answer};
 use canary_split::metrics;
 use canary_split::reload::State;
 use canary_split::rollout::ramp::Second;
@@ -174,6 +174,7 @@ fn explain(
         subset: None,
         shares: Vec::new(),
         header: Written { name: config.header.clone(), value: None },
+        position_header: None,
         set_cookie: None,
         forgotten: forgotten.into_iter().map(|cookie| set_cookie(cookie, false)).collect(),
         response_header: None,
@@ -192,27 +193,36 @@ fn explain(
             "the claim {claims} is read and none is given: this is a request without a token; --claims adds one"
         ));
     }
-    let Some(decision) = decision else { return (explanation, vec![None]) };
+    let Some(decision) = decision else { return (explanation, vec![Decided::default()]) };
     let (draw, from) = draw::origin(&decision, chance.get(), request);
     let is_open = chance.get() == Chance::Open;
     let decided = decided(&decision, is_open, second);
     explanation.shares = if is_open { draw::candidates(decision.rule, second) } else { Vec::new() };
     // Who has all draws is certain.
     let all = explanation.shares.iter().find(|candidate| candidate.share == Share::of_draws(DRAWS));
-    let certain = match (is_open, all) {
-        (false, _) => Some((decision.subset.name.to_string(), masked(decision.subset))),
-        (true, Some(all)) => Some((all.subset.clone(), all.header_value.clone())),
-        (true, None) => None,
-    };
-    let any = || {
-        let is_sealed = decision.subset.header_value != decision.subset.name;
-        ("SUBSET".to_owned(), if is_sealed { "SUBSET.***".to_owned() } else { "SUBSET".to_owned() })
-    };
-    explanation.subset = certain.as_ref().map(|(name, _)| name.clone());
-    let (name, value) = certain.unwrap_or_else(any);
-    explanation.header.value = Some(value);
-    explanation.response_header =
-        config.response_header.clone().map(|header| Written { name: header, value: Some(name) });
+    match decision.choice {
+        Choice::Subset(subset) => {
+            let certain = match (is_open, all) {
+                (false, _) => Some((subset.name.to_string(), masked(subset))),
+                (true, Some(all)) => Some((all.subset.clone(), all.header_value.clone())),
+                (true, None) => None,
+            };
+            let any = || {
+                let is_sealed = subset.header_value != subset.name;
+                ("SUBSET".to_owned(), if is_sealed { "SUBSET.***".to_owned() } else { "SUBSET".to_owned() })
+            };
+            explanation.subset = certain.as_ref().map(|(name, _)| name.clone());
+            let (name, value) = certain.unwrap_or_else(any);
+            explanation.header.value = Some(value);
+            explanation.response_header =
+                config.response_header.clone().map(|header| Written { name: header, value: Some(name) });
+        }
+        Choice::Position(header, position) => {
+            let value = if is_open { "POSITION".to_owned() } else { position.to_string() };
+            explanation.position_header = Some(Written { name: header.to_owned(), value: Some(value) });
+            explanation.notes.push(ADOPTED.to_owned());
+        }
+    }
     explanation.rule = Some(decision.rule.name.clone());
     explanation.at = Some(passed::place(decision.rule, written));
     explanation.ramp = plan::progress(decision.rule, second);
@@ -236,16 +246,25 @@ fn explain(
     (explanation, decided)
 }
 
+/// What is to be known of a rule that decides no subset.
+const ADOPTED: &str = "somebody else owns the weights: the position, modulo the sum of the route's weights, picks a destination if an EnvoyFilter names this header";
+
 /// What the filter may write: one subset, or each that has a share.
 fn decided(decision: &Decision, is_open: bool, now: Second) -> Vec<Decided> {
-    let written = |subset: &Subset| Some((subset.name.to_string(), subset.header_value.to_string()));
-    match &decision.rule.target {
-        Target::Split(split) if is_open => {
+    let written = |subset: &Subset| Decided {
+        subset: Some((subset.name.to_string(), subset.header_value.to_string())),
+        position: None,
+    };
+    match (&decision.rule.target, decision.choice) {
+        (Target::Split(split), _) if is_open => {
             let shares = plan::draws(split, now);
             let with_share = split.subsets.iter().zip(shares).filter(|(_, draws)| *draws > 0);
             with_share.map(|(subset, _)| written(subset)).collect()
         }
-        _ => vec![written(decision.subset)],
+        (_, Choice::Subset(subset)) => vec![written(subset)],
+        (_, Choice::Position(_, position)) => {
+            vec![Decided { subset: None, position: Some(position).filter(|_| !is_open) }]
+        }
     }
 }
 

@@ -50,6 +50,9 @@ pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
         }
     }
     print_header("request", &explanation.header, out)?;
+    if let Some(header) = &explanation.position_header {
+        print_header("request", header, out)?;
+    }
     let is_one = explanation.routes.len() == 1;
     for routed in &explanation.routes {
         print_route(routed, is_one, out)?;

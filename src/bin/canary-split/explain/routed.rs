@@ -42,8 +42,14 @@ pub struct Arrival {
     pub pods: Option<Pods>,
 }
 
-/// What the filter has written: the name of the subset, and the value of the header.
-pub type Decided = Option<(String, String)>;
+/// What the filter has written.
+#[derive(Default)]
+pub struct Decided {
+    /// The name of the subset, and the value of its header.
+    pub subset: Option<(String, String)>,
+    /// By which Envoy picks, where somebody else owns the weights.
+    pub position: Option<u32>,
+}
 
 /// Where a request goes for each of these decisions.
 pub fn routes(world: &World, plugin: &Plugin, request: &Seen, decided: &[Decided], pods: &[Pod]) -> Vec<Routed> {
@@ -93,7 +99,7 @@ fn routed(
     pods: &[Pod],
 ) -> Routed {
     let mut routed = Routed {
-        subset: decided.as_ref().map(|(name, _)| name.clone()),
+        subset: decided.subset.as_ref().map(|(name, _)| name.clone()),
         route: None,
         is_doubtful: services.len() > 1,
         instead: None,
@@ -108,7 +114,7 @@ fn routed(
         known.extend(sent.map(|(name, value)| Asked::header(name, value)));
         let query = request.query();
         known.extend(query.iter().map(|(name, value)| Asked::query_param(name, value)));
-        known.extend(decided.iter().map(|(_, value)| Asked::header(header, value)));
+        known.extend(decided.subset.iter().map(|(_, value)| Asked::header(header, value)));
         // All of the request is known: what it has not, it has not.
         let absent: Vec<Asked> = table.asked().filter_map(|asked| asked.absent_in(&known)).collect();
         let known: Vec<&Asked> = known.iter().chain(&absent).collect();
@@ -118,10 +124,23 @@ fn routed(
         routed.is_doubtful |= met.first().is_some_and(|first| first.taken != Taken::All);
         routed.route = Some(title(taker.step.service, route));
         routed.instead = ["redirect", "directResponse"].into_iter().find(|key| route.node.get(key).is_some());
-        routed.destinations = route.destinations.iter().map(|destination| arrival(world, destination, pods)).collect();
+        let picked = decided.position.and_then(|position| picked(route, position));
+        let destinations = picked.map_or(&*route.destinations, std::slice::from_ref).iter();
+        routed.destinations = destinations.map(|destination| arrival(world, destination, pods)).collect();
         break;
     }
     routed
+}
+
+/// Where Envoy sends a position: Istio leaves out what has no weight, and intervals are in the order of the list.
+fn picked<'r, 'o>(route: &'r Route<'o>, position: u32) -> Option<&'r Destination<'o>> {
+    let weights = route.destinations.iter().map(|destination| destination.weight().map_or(0, u64::from));
+    let weights: Vec<u64> = weights.collect();
+    let mut at = u64::from(position).checked_rem(weights.iter().sum())?;
+    let mut places = route.destinations.iter().zip(weights);
+    places
+        .find(|(_, weight)| at.checked_sub(*weight).map(|rest| at = rest).is_none())
+        .map(|(destination, _)| destination)
 }
 
 fn title(service: &VirtualService, route: &Route) -> String {

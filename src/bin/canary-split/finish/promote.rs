@@ -22,7 +22,12 @@ pub fn plan(objects: &Objects, meant: &Meant, subset: &str) -> Result<Plan, Refu
     let found = Found::of(&world, meant)?;
     let name = meant.rule;
     let Target::Split(split) = &found.rule.target else {
-        return Err(format!("rule {name} has a fixed subset and no split: there is nothing to promote").into());
+        let what = if let Target::Adopted(_) = found.rule.target {
+            "adopts the weights of a route"
+        } else {
+            "has a fixed subset"
+        };
+        return Err(format!("rule {name} {what} and has no split: there is nothing to promote").into());
     };
     let at = split.subsets.iter().position(|own| *own.name == *subset).ok_or_else(|| {
         let names: Vec<&str> = split.subsets.iter().map(|own| &*own.name).collect();

@@ -39,6 +39,17 @@ pub fn plan(objects: &Objects, meant: &Meant) -> Result<Plan, Refusal> {
         }
         old = split.subsets.iter().zip(weights).map(|(subset, weight)| (subset.name.to_string(), weight)).collect();
     }
+    if let Target::Adopted(adopted) = &found.rule.target
+        && let Some(pick) = world.picks.iter().find(|pick| pick.header.1.eq_ignore_ascii_case(&adopted.header))
+    {
+        let (object, header) = (pick.object, &adopted.header);
+        return Err(Refusal::Fault(format!(
+            "rule {name}: {} still lets Envoy pick by {header}, which clients could then write; first kubectl -n {} delete envoyfilter {}",
+            object.title(),
+            object.namespace,
+            object.name
+        )));
+    }
     given_once(objects, found.object)?;
     let (mut stages, mut notes) = (Vec::new(), Vec::new());
     stages.push(Stage {

@@ -10,12 +10,13 @@ use std::ops::Range;
 use std::rc::Rc;
 
 /// Which of them this tool knows; each is looked at only in its own API group.
-const KINDS: [(&str, &str); 16] = [
+const KINDS: [(&str, &str); 17] = [
     ("WasmPlugin", "extensions.istio.io"),
     ("TrafficExtension", "extensions.istio.io"),
     ("VirtualService", "networking.istio.io"),
     ("DestinationRule", "networking.istio.io"),
     ("Gateway", "networking.istio.io"),
+    ("EnvoyFilter", "networking.istio.io"),
     ("Service", ""),
     ("Pod", ""),
     ("ReplicationController", ""),

@@ -31,7 +31,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// A kind of finding. The texts are in `docs/CHECKS.md` too.
+/// A kind of finding. The texts are in `docs/checks.md` too.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Code {
     /// Its name, in messages and for `--allow`.

@@ -6,7 +6,7 @@ use super::remember::Remember;
 use super::rollout::{Guard, Ramp};
 use super::sticky::Sticky;
 use super::subschemas::{is_given, nothing};
-use canary_split::config::{DEFAULT_HEADER, USED_HEADERS};
+use canary_split::config::{DEFAULT_HEADER, DEFAULT_POSITION_HEADER, USED_HEADERS};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
@@ -30,9 +30,9 @@ pub struct PluginConfig {
     rules: Option<Vec<Rule>>,
 }
 
-/// A rule: a name, a match, and a split or one fixed subset.
+/// A rule: a name, a match, and where its requests go: one fixed subset, a split, or a route whose weights are adopted.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("oneOf" = subset_or_split()))]
+#[schemars(deny_unknown_fields, extend("oneOf" = targets()))]
 #[expect(dead_code, reason = "only its schema is used")]
 struct Rule {
     /// Unique. A DNS label; it names the cookie and the salt.
@@ -50,6 +50,8 @@ struct Rule {
     /// The subsets by weight; the first is stable. Append new ones at the end.
     #[schemars(length(min = 1, max = 64), extend("contains" = has_weight()))]
     split: Option<Vec<WeightedSubset>>,
+    /// Somebody else owns the weights of the route: the filter makes them stick to visitors, and decides no subset.
+    adopt: Option<Adopt>,
     /// What makes a visitor stay. Absent: every request is drawn afresh.
     sticky: Option<Sticky>,
     /// A plan of weights over time; needs `split`.
@@ -58,6 +60,17 @@ struct Rule {
     guard: Option<Guard>,
     /// Who has matched once stays without matching again, by a cookie; needs `subset`.
     remember: Option<Remember>,
+}
+
+/// Weights that a controller or a person writes into a VirtualService.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Adopt {
+    /// The request header that carries a visitor's position, a number by which Envoy picks; an EnvoyFilter names it. Not the header that
+    /// carries the subset.
+    #[schemars(transform = header, extend("default" = DEFAULT_POSITION_HEADER))]
+    header: Option<String>,
 }
 
 /// A subset and its weight.
@@ -90,11 +103,16 @@ fn header(schema: &mut Schema) {
     schema.insert("not".to_owned(), json!({"anyOf": [{"enum": names}, {"type": "string", "pattern": begins}]}));
 }
 
-fn subset_or_split() -> Value {
+/// Exactly one of `subset`, `split` and `adopt`, with what goes with it.
+fn targets() -> Value {
     let absent = json!({"type": "null"});
     json!([
-        {"required": ["subset"], "properties": {"subset": {"type": "string"}, "split": absent, "sticky": absent, "ramp": absent, "guard": absent}},
-        {"required": ["split"], "properties": {"split": {"type": "array"}, "subset": absent, "remember": absent}},
+        {"required": ["subset"], "properties": {"subset": {"type": "string"}, "split": absent, "adopt": absent, "sticky": absent, "ramp": absent, "guard": absent}},
+        {"required": ["split"], "properties": {"split": {"type": "array"}, "subset": absent, "adopt": absent, "remember": absent}},
+        {"required": ["adopt"], "properties": {
+            "adopt": {"type": "object"}, "subset": absent, "split": absent, "ramp": absent, "guard": absent, "remember": absent,
+            "sticky": {"properties": {"onWeightChange": {"not": {"const": "keep"}}}},
+        }},
     ])
 }
 

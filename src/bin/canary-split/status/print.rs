@@ -170,6 +170,9 @@ fn table(plugin: &PluginReading, is_wide: bool, has_other: bool) -> Vec<Row<'_>>
             }
             State::Off => rows.push(Row::Line(format!("  {}: has a fault and is off", rule.name))),
         }
+        let adopts =
+            |header: &String| format!("  {}: somebody else owns the weights; Envoy picks by {header}", rule.name);
+        rows.extend(rule.adopts.iter().map(|header| Row::Line(adopts(header))));
         rows.extend(rule.ramp.iter().map(|ramp| Row::Line(format!("  {}: the ramp {}", rule.name, ramp.said()))));
     }
     rows

@@ -2,6 +2,7 @@
 
 pub mod asked;
 pub mod beside;
+pub mod envoy_filter;
 pub mod gateway;
 pub mod gateway_api;
 pub mod gateway_name;
@@ -22,6 +23,7 @@ pub mod text;
 use crate::input::manifest::{Object, Objects, Unknown};
 use crate::input::yaml::{Key, Node};
 use beside::Beside;
+use envoy_filter::Pick;
 use gateway::Gateway;
 use gateway_api::GatewayApi;
 use host::ServiceName;
@@ -30,7 +32,7 @@ use labels::Labels;
 use plugin::Plugin;
 use routing::{Destination, Route, VirtualService};
 use service::{DestinationRule, Service, Workload};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// All that is applied together.
 #[derive(Debug)]
@@ -51,6 +53,8 @@ pub struct World<'o> {
     pub obscure: HashSet<&'o str>,
     /// What may make pods, or stand for them, in a way that is not known here.
     pub unknown: Vec<&'o Unknown>,
+    /// What lets Envoy pick by a header.
+    pub picks: Vec<Pick<'o>>,
     /// cert-manager's.
     pub certificates: Vec<&'o Object>,
     /// Where these are.
@@ -87,6 +91,7 @@ impl<'o> World<'o> {
             obscure: makers::obscure(objects),
             unknown,
             index,
+            picks: envoy_filter::picks(objects),
             certificates: objects.of_kind("Certificate").collect(),
             gateway_api: GatewayApi::of(objects),
         }
@@ -119,6 +124,15 @@ impl<'o> World<'o> {
             are_all &= found.len() > before;
         }
         (found, are_all)
+    }
+
+    /// The namespaces of a gateway's pods, as far as pods or Services tell.
+    pub fn namespaces_of(&self, gateway: &Gateway) -> BTreeSet<&'o str> {
+        let pods = self.workloads.iter().filter(|pods| gateway.selector.selects(&pods.labels));
+        let is_its = |service: &&Service| service.selector.as_ref().is_some_and(|own| gateway.selector.selects(own));
+        let services = self.services.iter().filter(is_its).map(|service| &*service.object.namespace);
+        let known = pods.map(|pods| &*pods.object.namespace).chain(services);
+        known.filter(|namespace| !namespace.is_empty()).collect()
     }
 
     /// The VirtualServices at a gateway that a plugin may be on.

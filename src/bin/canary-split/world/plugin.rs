@@ -98,6 +98,7 @@ impl Plugin {
                     self.rules.iter().any(|(_, rule)| stable(rule).is_some_and(|name| *name == *subset.name));
                 vec![Named { subset, is_chosen: true, is_stable }]
             }
+            Target::Adopted(_) => Vec::new(),
             Target::Split(split) => {
                 let keeps = split.sticky.as_ref().is_some_and(|sticky| sticky.keep.is_some());
                 let named = |(place, subset): (usize, &'r Subset)| Named {

@@ -201,6 +201,11 @@ pub fn is_taken(condition: &Node, value: &str) -> bool {
 }
 
 impl<'o> Destination<'o> {
+    /// Its share of the requests of the route; `None`: it has none of its own.
+    pub fn weight(&self) -> Option<u32> {
+        self.entry.get("weight").and_then(Node::number)
+    }
+
     /// Reads an entry of `route`, in a VirtualService of this namespace.
     pub fn of(entry: &'o Node, namespace: &'o str) -> Option<Destination<'o>> {
         Destination::new(entry, entry.get("destination")?, namespace)

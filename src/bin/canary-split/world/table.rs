@@ -167,6 +167,30 @@ impl<'w, 'o> Step<'w, 'o> {
         Step { service, route, around, entries }
     }
 
+    /// What Istio calls the routes that it makes of it: by its name, that of whoever delegates to it, and those of the entries.
+    pub fn names(&self) -> Vec<String> {
+        let own = |node: &Node| node.get("name").and_then(Node::text).unwrap_or_default().to_owned();
+        let joined = |outer: String, inner: String, between: &str| match (outer.is_empty(), inner.is_empty()) {
+            (false, false) => outer + between + &inner,
+            _ => outer + &inner,
+        };
+        let base = joined(self.around.map(|around| own(around.node)).unwrap_or_default(), own(self.route.node), "-");
+        let entries = self.route.node.get("match").map_or(&[][..], Node::items);
+        let mut names: Vec<String> = entries
+            .iter()
+            .map(|entry| {
+                Some(own(entry))
+                    .filter(|name| !name.is_empty())
+                    .map_or_else(|| base.clone(), |name| format!("{base}.{name}"))
+            })
+            .collect();
+        if names.is_empty() {
+            names.push(base);
+        }
+        names.dedup();
+        names
+    }
+
     /// How many of the requests with these properties an entry takes.
     fn taken(&self, entry: &Entry, known: &[&Asked]) -> Taken {
         // What a delegate takes that is not given, nobody knows.

@@ -1,0 +1,195 @@
+//! Which routes are adopted, and why others are not.
+
+use super::filter::{Filter, Patch};
+use crate::convert::gateway;
+use crate::convert::owner::{self, FLAGGER};
+use crate::convert::plugin::Plugins;
+use crate::convert::refusal::Refusal;
+use crate::convert::rule::{Rule, Target, name};
+use crate::convert::sticky::{self, Sticky};
+use crate::convert::unit::Unit;
+use crate::input::manifest::Objects;
+use crate::input::yaml::Node;
+use crate::world::World;
+use crate::world::envoy_filter::is_weighted;
+use crate::world::routing::VirtualService;
+use crate::world::table::{Step, Table};
+
+/// What became of all VirtualServices.
+#[derive(Debug, Default)]
+pub struct Adopted {
+    /// The plugins, one for each gateway.
+    pub plugins: Plugins,
+    /// The EnvoyFilters, one for each gateway.
+    pub filters: Vec<Filter>,
+    /// What was adopted.
+    pub services: Vec<Service>,
+    /// What was not.
+    pub refused: Vec<Refusal>,
+    /// What else is to be known.
+    pub notes: Vec<String>,
+}
+
+/// A VirtualService whose weights are adopted.
+#[derive(Debug)]
+pub struct Service {
+    /// Its title.
+    pub title: String,
+    /// Who writes the weights, if that is known.
+    pub owner: Option<&'static str>,
+    /// By which rule it goes now.
+    pub rule: Rule,
+    /// The routes, by their names; without one by their places.
+    pub routes: Vec<String>,
+}
+
+/// Adopts all that can be adopted.
+pub fn of(objects: &Objects, world: &World, header: &str, sticky: &[Sticky]) -> Adopted {
+    let mut adopted = Adopted::default();
+    for service in world.virtual_services.iter().filter(|service| !service.hosts.is_empty()) {
+        let table = Table::of(service, |route| world.delegate(service, route));
+        let weighted: Vec<&Step> = table.steps.iter().filter(|step| is_weighted(step.route.node)).collect();
+        if weighted.is_empty() {
+            continue;
+        }
+        if let Err(refusal) = adopted.add(objects, world, service, &weighted, header) {
+            adopted.refused.push(refusal);
+        }
+    }
+    if !adopted.services.is_empty() {
+        adopted.notes.extend(sticky::notes(sticky));
+    }
+    adopted
+}
+
+impl Adopted {
+    fn add(
+        &mut self,
+        objects: &Objects,
+        world: &World,
+        service: &VirtualService,
+        weighted: &[&Step],
+        header: &str,
+    ) -> Result<(), Refusal> {
+        let object = service.object;
+        let at = |node: Option<&Node>| node.unwrap_or(&object.node).clone();
+        if service.gateways().next().is_none() {
+            let reason = "for sidecars alone: the filter decides at a gateway, so name the Gateway in gateways";
+            return Err(Refusal::at(object, &at(object.at(&["spec", "gateways"])), reason));
+        }
+        if let Some((node, host)) = service.hosts.iter().find(|(_, host)| !host.contains('.') && *host != "*") {
+            let reason =
+                format!("the short host {host} is {host}.NAMESPACE.svc.cluster.local to visitors; write it in full");
+            return Err(Refusal::at(object, node, reason));
+        }
+        let owner = owner::of(objects, world, service).map(|owner| owner.name);
+        let mut notes = Vec::new();
+        let mut patches = Vec::new();
+        for (_, host) in &service.hosts {
+            patches.extend(patches_for(world, weighted, host, header, owner, &mut notes)?);
+        }
+        let hosts: Vec<String> = service.hosts.iter().map(|(_, host)| host.to_ascii_lowercase()).collect();
+        let hosts = if hosts.iter().any(|host| host == "*") { Vec::new() } else { hosts };
+        let target = Target::Adopted(header.to_owned());
+        let rule = Rule { name: name(&object.name), hosts, matches: Vec::new(), target };
+        let homes = gateway::homes(world, &Unit { roots: vec![service], delegates: Vec::new() }, &mut notes);
+        let rules = self.plugins.add(&homes, vec![rule], &object.namespace);
+        let rules = rules.map_err(|reason| Refusal::at(object, &at(object.at(&["spec", "hosts"])), reason))?;
+        for home in homes {
+            let filter = match self.filters.iter().position(|filter| filter.home == home) {
+                Some(at) => self.filters.get_mut(at),
+                None => {
+                    // As the plugin there is called.
+                    let plugin = self.plugins.0.iter().find(|plugin| plugin.home == home);
+                    let name = format!("{}-adopt", plugin.map_or("canary-split", |plugin| &plugin.name));
+                    self.filters.push(Filter { name, home, patches: Vec::new() });
+                    self.filters.last_mut()
+                }
+            };
+            if let Some(filter) = filter {
+                filter.patches.extend(
+                    patches.iter().filter(|patch| !filter.patches.contains(patch)).cloned().collect::<Vec<_>>(),
+                );
+            }
+        }
+        if service.is_for_mesh() {
+            notes.push(format!("{} is for sidecars too: there every request is still drawn afresh", object.title()));
+        }
+        if let Some(step) = weighted.iter().find(|step| count(step) > 2) {
+            notes.push(format!(
+                "{} has {} destinations: an edit of one weight moves visitors of those that follow too",
+                place(step),
+                count(step)
+            ));
+        }
+        let routes = weighted
+            .iter()
+            .map(|step| Some(step.names().join(", ")).filter(|name| !name.is_empty()).unwrap_or_else(|| place(step)));
+        let routes = routes.collect();
+        if let Some(rule) = rules.into_iter().next() {
+            self.services.push(Service { title: object.title(), owner, rule, routes });
+        }
+        for note in notes {
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn count(step: &Step) -> usize {
+    step.route.node.get("route").map_or(&[][..], Node::items).len()
+}
+
+fn place(step: &Step) -> String {
+    let place = step.service.routes.iter().position(|route| std::ptr::eq(route, step.route)).unwrap_or_default();
+    format!("http[{place}] of {}", step.service.object.title())
+}
+
+/// What has these routes of a host pick by the header, and no route without weights.
+fn patches_for(
+    world: &World,
+    weighted: &[&Step],
+    host: &str,
+    header: &str,
+    owner: Option<&'static str>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Patch>, Refusal> {
+    let patch = |route: Option<String>| Patch { host: host.to_owned(), route, header: header.to_owned() };
+    let is_same_host = |other: &&VirtualService| other.hosts.iter().any(|(_, own)| own.eq_ignore_ascii_case(host));
+    let neighbours: Vec<&VirtualService> = world.virtual_services.iter().filter(is_same_host).collect();
+    let tables: Vec<Table> =
+        neighbours.iter().map(|other| Table::of(other, |route| world.delegate(other, route))).collect();
+    let others: Vec<&Step> =
+        tables.iter().flat_map(|table| &table.steps).filter(|step| !is_weighted(step.route.node)).collect();
+    let names: Vec<String> = weighted.iter().flat_map(|step| step.names()).collect();
+    let unnamed = weighted.iter().find(|step| step.names().iter().any(String::is_empty));
+    let namesake =
+        others.iter().find(|other| other.names().iter().any(|name| !name.is_empty() && names.contains(name)));
+    if unnamed.is_none() && namesake.is_none() {
+        return Ok(names.into_iter().map(|name| patch(Some(name))).collect());
+    }
+    let forwards = |step: &&&Step| ["redirect", "directResponse"].iter().all(|key| step.route.node.get(key).is_none());
+    let Some(other) = others.iter().find(forwards) else {
+        if owner != Some(FLAGGER) {
+            let step = unnamed.or(weighted.first()).map(|step| place(step)).unwrap_or_default();
+            notes.push(format!(
+                "{step} has no name of its own, so the patch is for all routes of {host}: a route with one destination that is added there later has Envoy refuse the port; give the route a name, and adopt again"
+            ));
+        }
+        return Ok(vec![patch(None)]);
+    };
+    let step = unnamed.or(weighted.first()).copied().unwrap_or(*other);
+    let problem = match namesake.filter(|_| unnamed.is_none()) {
+        Some(namesake) => format!("{} has its name, and one destination", place(namesake)),
+        None => format!("it has no name, and {} has one destination", place(other)),
+    };
+    let way_out = match owner {
+        Some(FLAGGER) => "Flagger writes no names; give those routes a VirtualService and a host of their own",
+        _ => "give it a name of its own",
+    };
+    let reason = format!("{problem}: a patch for both would have Envoy refuse all routes of the port; {way_out}");
+    let node = step.route.node;
+    Err(Refusal::at(step.service.object, node, reason))
+}

@@ -1,0 +1,52 @@
+//! What was done, in which order it is applied, and what is wrong.
+
+use super::adopted::{Adopted, Service};
+use crate::convert::print::steps;
+use crate::convert::sticky::{self, Sticky};
+use crate::report::finding::Finding;
+use crate::report::wrap::wrapped;
+use std::io::{self, Write};
+
+/// All that is said besides the objects.
+pub struct Said<'a> {
+    /// What was adopted, and what was not.
+    pub adopted: &'a Adopted,
+    /// By what it sticks.
+    pub sticky: &'a [Sticky],
+    /// What check finds in the result.
+    pub findings: &'a [Finding],
+    /// What is applied first and then.
+    pub apply: [Vec<String>; 2],
+    /// The same back.
+    pub back: [Vec<String>; 2],
+    /// Whether the result is good, and so is written.
+    pub is_good: bool,
+}
+
+impl Said<'_> {
+    /// For people.
+    pub fn print(&self, out: &mut impl Write, is_colourful: bool) -> io::Result<()> {
+        for Service { title, owner, rule, routes } in &self.adopted.services {
+            let whose = owner.map(|owner| format!(", whose weights {owner} writes")).unwrap_or_default();
+            let (name, routes, kept) = (&rule.name, routes.join(", "), sticky::kept(self.sticky));
+            writeln!(out, "{title}: rule {name} adopts {routes}{whose}; sticky by {kept}")?;
+        }
+        if self.is_good {
+            writeln!(out, "\nApply in this order; assignments change once, with the second:")?;
+            steps(out, &self.apply, "   then wait until every gateway has it: canary-split status")?;
+            writeln!(out, "\nThe way back:")?;
+            steps(out, &self.back, "")?;
+        }
+        if !self.adopted.notes.is_empty() {
+            writeln!(out)?;
+        }
+        self.adopted.notes.iter().try_for_each(|note| writeln!(out, "{}", wrapped("note: ", note)))?;
+        if !self.adopted.services.is_empty() {
+            writeln!(out)?;
+            self.findings.iter().try_for_each(|finding| finding.print(out, is_colourful))?;
+            let count = self.findings.len();
+            writeln!(out, "check of the result: {count} finding{}", if count == 1 { "" } else { "s" })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,284 @@
+//! Whether weights that somebody else owns are picked by what the filter writes, and whether Envoy takes these routes at all.
+
+use crate::input::yaml::Node;
+use crate::report::finding::{Code, Finding, Severity};
+use crate::world::World;
+use crate::world::envoy_filter::{Pick, is_weighted};
+use crate::world::gateway::Gateway;
+use crate::world::host::overlap;
+use crate::world::plugin::{Plugin, hosts};
+use crate::world::routing::VirtualService;
+use crate::world::site::Site;
+use crate::world::table::{Step, Table};
+use canary_split::rule::{Adopted, Rule, Target};
+use std::collections::HashSet;
+
+const WIDE: Code = Code {
+    name: "adopt-too-wide",
+    severity: Severity::Error,
+    why: "Envoy refuses a route that has header_name and no weighted clusters, and with it all routes of that port: the old ones stay, and no later edit of any VirtualService there takes effect",
+    fix: "match the virtual host by domainName and the route by name, so that only routes with several destinations are met; canary-split adopt writes it",
+};
+
+const HTTP_ROUTE: Code = Code {
+    name: "adopt-http-route",
+    severity: Severity::Error,
+    why: "of an HTTPRoute whose weights are 100 and 0 Istio makes a route without weighted clusters: an EnvoyFilter that sets header_name then has Envoy refuse all routes of that port",
+    fix: "let a VirtualService carry the weights, or leave them to the rule: split instead of adopt",
+};
+
+const UNREAD: Code = Code {
+    name: "adopt-unread",
+    severity: Severity::Error,
+    why: "the filter writes a position and nothing picks by it: Envoy draws every request afresh, and visitors see both versions",
+    fix: "apply an EnvoyFilter that sets header_name on this route, on the same gateway: canary-split adopt writes it",
+};
+
+const UNWRITTEN: Code = Code {
+    name: "adopt-unwritten",
+    severity: Severity::Error,
+    why: "no rule writes or removes the header: Envoy draws every request afresh, and a client that sends the header chooses its version",
+    fix: "add a rule with adopt for the host and the same header, or remove the EnvoyFilter",
+};
+
+const UNMET: Code = Code {
+    name: "adopt-unmet",
+    severity: Severity::Warning,
+    why: "the EnvoyFilter changes nothing: no route has this host and this name, so visitors are drawn afresh with every request",
+    fix: "give domainName a host of the VirtualService, and route.name the name of its http entry; canary-split adopt writes both",
+};
+
+const MANY: Code = Code {
+    name: "adopt-many",
+    severity: Severity::Warning,
+    why: "Envoy lays the destinations out one after the other: an edit of one weight moves visitors of all that follow, up to twice as many as it must",
+    fix: "adopt two destinations; for more let the rule own the weights: split instead of adopt",
+};
+
+const UNEVEN: Code = Code {
+    name: "adopt-uneven",
+    severity: Severity::Warning,
+    why: "a visitor's position is the same on both routes, and the same position is another version where the sum of the weights, or their order, is another one",
+    fix: "give all routes of the host the same destinations in the same order, with weights of one sum",
+};
+
+const AFRESH: Code = Code {
+    name: "adopt-afresh",
+    severity: Severity::Warning,
+    why: "without sticky every request has another position: that is what Envoy does without the filter",
+    fix: "add sticky with cookie: {}, or with keys",
+};
+
+/// The codes of this file.
+pub const CODES: [&Code; 8] = [&WIDE, &HTTP_ROUTE, &UNREAD, &UNWRITTEN, &UNMET, &MANY, &UNEVEN, &AFRESH];
+
+/// Looks at the rules that adopt weights, and at the EnvoyFilters that pick by a header.
+pub fn check<'o>(world: &World<'o>, sites: &[Site<'_, 'o>], findings: &mut Vec<Finding>) {
+    for plugin in &world.plugins {
+        for (_, rule) in &plugin.rules {
+            if let Target::Adopted(adopted) = &rule.target {
+                of_rule(world, plugin, rule, adopted, findings);
+            }
+        }
+    }
+    for site in sites {
+        if let Target::Adopted(adopted) = &site.rule.target {
+            of_site(world, site, adopted, findings);
+        }
+    }
+    for pick in &world.picks {
+        of_pick(world, pick, findings);
+    }
+}
+
+fn of_rule(world: &World, plugin: &Plugin, rule: &Rule, adopted: &Adopted, findings: &mut Vec<Finding>) {
+    let mut add = |code, what: &str, message| {
+        findings.push(Finding::new(code, &plugin.config.source, &plugin.place_in(rule, what), message));
+    };
+    if adopted.sticky.is_none() {
+        add(&AFRESH, "adopt", format!("rule {} adopts weights and has nothing that sticks", rule.name));
+    }
+    let of_api = hosts(rule).into_iter().find(|host| world.gateway_api.has_route(host));
+    if let Some(host) = of_api.filter(|host| world.routing(host).next().is_none()) {
+        add(&HTTP_ROUTE, "adopt", format!("rule {} adopts the weights of {host}, which an HTTPRoute has", rule.name));
+    }
+}
+
+/// Routes with weights whose positions nobody reads, or reads otherwise than on another route.
+fn of_site<'o>(world: &World<'o>, site: &Site<'_, 'o>, adopted: &Adopted, findings: &mut Vec<Finding>) {
+    let weighted: Vec<&Step> = site.steps().filter(|step| is_weighted(step.route.node)).collect();
+    let (rule, header) = (&site.rule.name, &adopted.header);
+    if weighted.is_empty() {
+        let title = site.services.first().map(|service| service.object.title()).unwrap_or_default();
+        let message = format!("rule {rule} writes {header}, and no route of {title} has several destinations");
+        findings.push(Finding::new(
+            &UNREAD,
+            &site.plugin.config.source,
+            &site.plugin.place_in(site.rule, "adopt"),
+            message,
+        ));
+        return;
+    }
+    let is_read = |step: &Step| {
+        let mut picks = world.picks.iter().filter(|pick| pick.header.1.eq_ignore_ascii_case(header));
+        picks.any(|pick| {
+            pick.is_for(service_of(site, step))
+                && pick.is_applied_to(step)
+                && is_with(world, pick, service_of(site, step))
+        })
+    };
+    if let Some(step) = weighted.iter().find(|step| !is_read(step)) {
+        let elsewhere = world
+            .picks
+            .iter()
+            .find(|pick| pick.header.1.eq_ignore_ascii_case(header) && pick.is_for(service_of(site, step)));
+        let message = match elsewhere.filter(|pick| !is_with(world, pick, service_of(site, step))) {
+            Some(pick) => format!(
+                "rule {rule} writes {header}, and {}, which lets Envoy pick by it, is not on this gateway",
+                pick.object.title()
+            ),
+            None => {
+                format!("rule {rule} writes {header}, and no EnvoyFilter lets Envoy pick by it for {}", title(step))
+            }
+        };
+        findings.push(at(&UNREAD, step, message));
+    }
+    let Some((first, others)) = weighted.split_first() else { return };
+    for other in others {
+        let (before, after) = (shares(first), shares(other));
+        if before.sum != after.sum || !before.is_in_order_of(&after) {
+            let message = format!("{} has {}, and {} has {after}", title(first), before, title(other));
+            findings.push(at(&UNEVEN, other, message));
+        }
+    }
+}
+
+/// The VirtualService of the host: a delegate has none of its own.
+fn service_of<'s, 'w, 'o>(site: &'s Site<'w, 'o>, step: &'s Step<'w, 'o>) -> &'w VirtualService<'o> {
+    let root = site.services.iter().find(|service| service.object.identity() == step.service.object.identity());
+    root.or(site.services.first()).copied().unwrap_or(step.service)
+}
+
+/// Whether a patch may be on the gateways of a VirtualService.
+fn is_with(world: &World, pick: &Pick, service: &VirtualService) -> bool {
+    let (gateways, are_all) = world.gateways_of(service);
+    !are_all || gateways.iter().any(|gateway| is_on(world, pick, gateway))
+}
+
+fn is_on(world: &World, pick: &Pick, gateway: &Gateway) -> bool {
+    pick.may_be_on(gateway, world.namespaces_of(gateway).into_iter())
+}
+
+fn of_pick(world: &World, pick: &Pick, findings: &mut Vec<Finding>) {
+    let mut add =
+        |code, node: &Node, message| findings.push(Finding::new(code, &pick.object.source, &node.span, message));
+    let header = pick.header.1;
+    let mut hosts_met = HashSet::new();
+    let mut is_met = false;
+    let mut wide = None;
+    let mut many = None;
+    let services = world
+        .virtual_services
+        .iter()
+        .filter(|service| !service.hosts.is_empty() && service.gateways().next().is_some());
+    let services: Vec<_> = services.filter(|service| is_with(world, pick, service)).collect();
+    for service in &services {
+        if !pick.is_for(service) {
+            continue;
+        }
+        let table = Table::of(service, |route| world.delegate(service, route));
+        for step in table.steps.iter().filter(|step| pick.is_applied_to(step)) {
+            is_met = true;
+            if !is_weighted(step.route.node) && !step.route.is_delegated() {
+                wide = wide.or_else(|| {
+                    Some(format!("{} sets header_name on {}, which has no weights", pick.object.title(), title(step)))
+                });
+            } else {
+                let own = service.hosts.iter().map(|(_, host)| *host).filter(|host| pick.is_for_host(host));
+                hosts_met.extend(own.map(str::to_owned));
+            }
+            let count = step.route.node.get("route").map_or(&[][..], Node::items).len();
+            if count > 2 {
+                many = many.or_else(|| Some(format!("{} has {count} destinations", title(step))));
+            }
+        }
+    }
+    if pick.is_for_every_host() && !pick.has_route_name() {
+        wide = wide.or_else(|| Some(format!("{} sets header_name on every route of the gateway", pick.object.title())));
+    }
+    if !is_met && !services.is_empty() && wide.is_none() {
+        add(
+            &UNMET,
+            pick.scope,
+            format!("{} meets no route of the VirtualServices that are given", pick.object.title()),
+        );
+    }
+    if let Some(message) = wide {
+        add(&WIDE, pick.scope, message);
+    }
+    if let Some(message) = many {
+        add(&MANY, pick.scope, message);
+    }
+    let writes = |host: &str| {
+        let rules = world.plugins.iter().flat_map(|plugin| &plugin.rules).map(|(_, rule)| rule);
+        let mut adopting = rules
+            .filter(|rule| matches!(&rule.target, Target::Adopted(own) if own.header.eq_ignore_ascii_case(header)));
+        adopting.any(|rule| hosts(rule).iter().any(|own| overlap(own, host)))
+    };
+    let are_known = world.plugins.iter().all(|plugin| plugin.is_whole) && !world.plugins.is_empty();
+    let mut unwritten: Vec<_> = hosts_met.into_iter().filter(|host| !writes(host)).collect();
+    unwritten.sort();
+    if let Some(host) = unwritten.first().filter(|_| are_known) {
+        let title = pick.object.title();
+        add(
+            &UNWRITTEN,
+            pick.header.0,
+            format!("{title} lets Envoy pick by {header} for {host}, and no rule writes it there"),
+        );
+    }
+}
+
+/// What a route divides requests by.
+struct Shares {
+    /// Its destinations, in their order.
+    names: Vec<String>,
+    sum: u64,
+}
+
+impl Shares {
+    /// Whether what both have is in one order.
+    fn is_in_order_of(&self, other: &Shares) -> bool {
+        let common = |of: &Shares, with: &Shares| -> Vec<String> {
+            of.names.iter().filter(|name| with.names.contains(name)).cloned().collect()
+        };
+        common(self, other) == common(other, self)
+    }
+}
+
+impl std::fmt::Display for Shares {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} with the sum {}", self.names.join(", "), self.sum)
+    }
+}
+
+fn shares(step: &Step) -> Shares {
+    let entries = step.route.node.get("route").map_or(&[][..], Node::items);
+    let text = |entry: &Node, keys: &[&str]| entry.at(keys).and_then(Node::text).unwrap_or_default().to_owned();
+    let name = |entry: &Node| {
+        let subset = text(entry, &["destination", "subset"]);
+        if subset.is_empty() { text(entry, &["destination", "host"]) } else { subset }
+    };
+    let weight = |entry: &Node| entry.get("weight").and_then(Node::number).map_or(0, u64::from);
+    Shares { names: entries.iter().map(name).collect(), sum: entries.iter().map(weight).sum() }
+}
+
+fn title(step: &Step) -> String {
+    let routes = step.service.routes.iter();
+    let place = routes.into_iter().position(|route| std::ptr::eq(route, step.route)).unwrap_or_default();
+    format!("http[{place}] of {}", step.service.object.title())
+}
+
+fn at(code: &'static Code, step: &Step, message: String) -> Finding {
+    let node = step.route.node.get("route").unwrap_or(step.route.node);
+    Finding::new(code, &step.service.object.source, &node.span, message)
+}

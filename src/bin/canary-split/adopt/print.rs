@@ -35,11 +35,11 @@ impl Said<'_> {
             writeln!(out, "\nApply in this order; assignments change once, with the second:")?;
             steps(
                 out,
-                &self.apply.each_ref().map(Vec::as_slice),
+                &self.apply,
                 "   then wait until every gateway has it: canary-split status",
             )?;
             writeln!(out, "\nThe way back:")?;
-            steps(out, &self.back.each_ref().map(Vec::as_slice), "")?;
+            steps(out, &self.back, "")?;
         }
         if !self.adopted.notes.is_empty() {
             writeln!(out)?;

@@ -1,6 +1,5 @@
 //! The WasmPlugins: as the one that is shipped, with the gateway and the rules of what was converted.
 
-use super::extra::Extra;
 use super::gateway::Home;
 use super::rule::{Rule, Target, name, unique};
 use super::sticky::Sticky;
@@ -173,7 +172,7 @@ fn said(root: &Node, edit: &Edit) -> Option<String> {
 
 /// A rule as an item of the list.
 fn written(rule: &Rule, sticky: &[Sticky]) -> String {
-    let mut text = format!("    - name: {}\n", rule.name);
+    let mut text = format!("    - name: {}\n", flow(&json!(rule.name), false));
     if !rule.hosts.is_empty() {
         let _ = writeln!(text, "      hosts: {}", flow(&json!(rule.hosts), false));
     }
@@ -183,14 +182,14 @@ fn written(rule: &Rule, sticky: &[Sticky]) -> String {
     for entry in &rule.matches {
         let _ = writeln!(text, "      - {}", flow(entry, false));
     }
-    let extra = match &rule.target {
+    let split = match &rule.target {
         Target::Subset(name) | Target::Asked(name) => {
             let _ = writeln!(text, "      subset: {}", flow(&json!(name), false));
             return text;
         }
         Target::Adopted(header) => {
             let _ = writeln!(text, "      adopt: {}", flow(&json!({"header": header}), false));
-            &Extra::default()
+            None
         }
         Target::Split(split) => {
             text.push_str("      split:\n");
@@ -198,23 +197,24 @@ fn written(rule: &Rule, sticky: &[Sticky]) -> String {
                 // In the order in which people read it.
                 let _ = writeln!(text, "      - {{subset: {}, weight: {weight}}}", flow(&json!(name), false));
             }
-            &split.extra
+            Some(split)
         }
     };
+    let extra = split.map(|split| split.extra.clone()).unwrap_or_default();
     text.push_str("      sticky:\n");
-    let own = extra.keys.as_slice();
     let keys: Vec<Value> = sticky.iter().filter_map(Sticky::key).map(|(kind, name)| json!({ kind: name })).collect();
-    let keys = if own.is_empty() { keys } else { own.to_vec() };
+    let has_own = !extra.keys.is_empty();
+    let keys = if has_own { extra.keys } else { keys };
     if !keys.is_empty() {
         let _ = writeln!(text, "        keys: {}", flow(&json!(keys), false));
     }
-    if own.is_empty() && sticky.contains(&Sticky::Cookie) {
+    if !has_own && sticky.contains(&Sticky::Cookie) {
         let _ = writeln!(text, "        cookie: {}", flow(&json!(extra.cookie), false));
         if extra.keeps {
             text.push_str("        onWeightChange: keep\n");
         }
     }
-    if let (Target::Split(split), Some(ramp)) = (&rule.target, &extra.ramp) {
+    if let (Some(split), Some(ramp)) = (split, extra.ramp) {
         text.push_str("      ramp:\n");
         for line in ramp.lines(&split.names, &split.weights) {
             let _ = writeln!(text, "        {line}");

@@ -71,9 +71,9 @@ impl Steps {
 }
 
 /// Numbers steps, with a line behind the first one.
-pub fn steps(out: &mut impl Write, steps: &[&[String]], between: &str) -> io::Result<()> {
+pub fn steps(out: &mut impl Write, steps: &[impl AsRef<[String]>], between: &str) -> io::Result<()> {
     for (number, step) in steps.iter().enumerate() {
-        for line in *step {
+        for line in step.as_ref() {
             writeln!(out, "  {}. {line}", number + 1)?;
         }
         if number == 0 && !between.is_empty() {
@@ -123,10 +123,10 @@ impl Said<'_> {
                             ahead(split.extra.ramp.as_ref())
                         )?;
                     }
+                    Target::Adopted(_) => {}
                     Target::Asked(name) => {
                         writeln!(out, "{service}: rule {}, {name} for requests that match", rule.name)?;
                     }
-                    Target::Adopted(_) => {}
                     Target::Subset(name) => {
                         writeln!(out, "{service}: rule {}, {name} alone, on the paths that only it has", rule.name)?;
                     }

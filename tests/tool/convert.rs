@@ -151,6 +151,11 @@ fn each_shape_is_converted_or_refused_with_the_reason() {
         } else if !fs::exists(&out).unwrap() {
             problems.push(format!("nothing was written: {said}"));
         } else {
+            // The result is explained where it is for a host that is no wildcard.
+            let has_host = text.contains("shop.acme.io");
+            if has_host && !said.contains("explain of the result, for a first visit to https://") {
+                problems.push(format!("nothing is explained: {said}"));
+            }
             let mut rules = Vec::new();
             for name in ["wasmplugin.yaml", "wasmplugin-2.yaml"]
                 .iter()

@@ -6,7 +6,7 @@
 //!
 //! Commands use `input`, `world` (how objects work together), `cluster` (the living one) and `report`. They do not use one another, but
 //! for these: `set` and `rollback` do a `change`, which shows what `diff` finds; `finish` (`promote`, `remove`) shows that nobody
-//! moves; `status` shows, and `convert` and `adopt` end with, what `check` finds; `adopt` makes its plugin as `convert` does. `tests/layers.rs` holds it.
+//! moves; `status` shows, and `convert` and `adopt` end with, what `check` finds; `convert` ends with what `explain` says, too; `adopt` makes its plugin as `convert` does. `tests/layers.rs` holds it.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 

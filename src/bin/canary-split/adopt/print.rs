@@ -33,11 +33,7 @@ impl Said<'_> {
         }
         if self.is_good {
             writeln!(out, "\nApply in this order; assignments change once, with the second:")?;
-            steps(
-                out,
-                &self.apply,
-                "   then wait until every gateway has it: canary-split status",
-            )?;
+            steps(out, &self.apply, "   then wait until every gateway has it: canary-split status")?;
             writeln!(out, "\nThe way back:")?;
             steps(out, &self.back, "")?;
         }

@@ -33,6 +33,7 @@ pub mod unit;
 mod weighted;
 
 use crate::check;
+use crate::explain;
 use crate::input::manifest::{Object, Objects};
 use crate::input::sources::{self, Input, Unit};
 use crate::input::time;
@@ -106,7 +107,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
     let folder = options.write.as_deref();
     let made = Made::of(&converted, &sticky, folder)?;
     let now = time::or_clock(None);
-    let (findings, notes) = made.check(&converted, now);
+    let Checked { findings, notes, visit } = made.check(&converted, now);
     let converted = Converted { notes: [converted.notes, notes].concat(), ..converted };
     let is_good =
         !converted.services.is_empty() && findings.iter().all(|finding| finding.code.severity < Severity::Error);
@@ -114,7 +115,8 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
         files::write(folder, &made.files, options.force)?;
     }
     let steps = made.steps(&converted, folder);
-    let said = Said { converted: &converted, sticky: &sticky, findings: &findings, steps, is_good };
+    let said =
+        Said { converted: &converted, sticky: &sticky, findings: &findings, visit: visit.as_ref(), steps, is_good };
     let done = match output {
         Output::Json => writeln!(out, "{:#}", made.to_json(&said, folder.is_some())),
         Output::Text { is_colourful } => {
@@ -178,6 +180,17 @@ impl Options {
     }
 }
 
+/// What the result comes to.
+#[derive(Default)]
+struct Checked {
+    /// What check finds in it.
+    findings: Vec<Finding>,
+    /// What else is to be known.
+    notes: Vec<String>,
+    /// A URL, and what explain says of a first visit there.
+    visit: Option<(String, String)>,
+}
+
 /// The files of a result.
 struct Made {
     /// Those of the plugins first.
@@ -202,11 +215,11 @@ impl Made {
     }
 
     /// What is wrong with all that is given, as it is now; without what is still to be filled in, of which a note is made.
-    fn check(&self, converted: &Converted, now: Second) -> (Vec<Finding>, Vec<String>) {
-        let mut notes = Vec::new();
+    fn check(&self, converted: &Converted, now: Second) -> Checked {
         if converted.services.is_empty() {
-            return (Vec::new(), notes);
+            return Checked::default();
         }
+        let mut notes = Vec::new();
         let mut files = self.files.iter();
         let mut named = |text: &str| {
             let name = files.next().map(|file| file.path.display().to_string()).unwrap_or_default();
@@ -224,7 +237,13 @@ impl Made {
         let all = Objects::readable(&Unit { folder: String::new(), sources });
         let mut findings = check::of_objects(&all, now, &mut notes);
         check::without_open_digest(&mut findings, &mut notes);
-        (findings, notes)
+        let rules = converted.services.iter().flat_map(|(_, rules)| rules);
+        let host = rules.flat_map(|rule| &rule.hosts).find(|host| !host.starts_with('*'));
+        let visit = host.and_then(|host| {
+            let config = all.configs().find(|config| config.json().contains(&**host))?;
+            Some((format!("https://{host}/"), explain::of_first_visit(&all, &config, host)?))
+        });
+        Checked { findings, notes, visit }
     }
 
     /// What to apply, and what to do to go back.
@@ -314,6 +333,7 @@ impl Made {
             "notes": converted.notes,
             "refused": converted.refused,
             "findings": said.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
+            "explained": said.visit.map(|(url, text)| json!({"url": url, "text": text})),
         })
     }
 }

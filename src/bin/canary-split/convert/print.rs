@@ -18,6 +18,8 @@ pub struct Said<'c> {
     pub sticky: &'c [Sticky],
     /// What check finds in the result.
     pub findings: &'c [Finding],
+    /// A URL, and what explain says of a first visit there.
+    pub visit: Option<&'c (String, String)>,
     /// What is done in which order.
     pub steps: Steps,
     /// Whether the result is good, and so is written.
@@ -148,6 +150,9 @@ impl Said<'_> {
             self.findings.iter().try_for_each(|finding| finding.print(out, is_colourful))?;
             let count = self.findings.len();
             writeln!(out, "check of the result: {count} finding{}", if count == 1 { "" } else { "s" })?;
+            if let Some((url, text)) = self.visit {
+                write!(out, "\nexplain of the result, for a first visit to {url}\n{text}")?;
+            }
         }
         Ok(())
     }

@@ -151,9 +151,16 @@ fn decode(cookies: &[cookie::Given], options: &Options, output: Output, out: &mu
 pub fn of_first_visit(objects: &Objects, config: &PluginConfig, host: &str) -> Option<String> {
     let mut request = Seen::visiting(host).ok()?;
     let evaluation = State::default().evaluate(config.json().as_bytes());
-    let (mut explanation, decided) = explain(&evaluation.config, config, &mut request, None, time::or_clock(None));
+    let now = time::or_clock(None);
+    let (mut explanation, decided) = explain(&evaluation.config, config, &mut request, None, now);
     if request.needs_address {
         return None;
+    }
+    // What is true at this minute alone says nothing about the config.
+    explanation.ramp = None;
+    if let Some(cookie) = &mut explanation.set_cookie {
+        let now = format!(".{:07x}", Minutes::of_seconds(now.0).0);
+        cookie.value = cookie.value.replacen(&now, ".MINUTES", 1);
     }
     let (world, plugin) = (World::of(objects), Plugin::new(config.clone()));
     explanation.routes = routed::routes(&world, &plugin, &request, &decided, &[]);

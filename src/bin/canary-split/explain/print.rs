@@ -55,7 +55,7 @@ pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
     }
     let is_one = explanation.routes.len() == 1;
     for routed in &explanation.routes {
-        print_route(routed, is_one, out)?;
+        print_route(routed, is_one, explanation.is_living, out)?;
     }
     for cookie in explanation.forgotten.iter().chain(&explanation.set_cookie) {
         writeln!(out, "response  set-cookie: {}", cookie.value)?;
@@ -86,7 +86,7 @@ fn placed(file: &str, at: &Place) -> String {
     }
 }
 
-fn print_route(routed: &Routed, is_one: bool, out: &mut impl Write) -> io::Result<()> {
+fn print_route(routed: &Routed, is_one: bool, is_living: bool, out: &mut impl Write) -> io::Result<()> {
     let subset = routed.subset.as_ref().filter(|_| !is_one).map(|subset| format!("{subset}  ")).unwrap_or_default();
     if routed.instead == Some("httpsRedirect") {
         return writeln!(out, "route     none: the Gateway sends every http request of this host to https");
@@ -103,8 +103,10 @@ fn print_route(routed: &Routed, is_one: bool, out: &mut impl Write) -> io::Resul
         let subset = subset.as_ref().map(|subset| format!(" subset {subset}")).unwrap_or_default();
         let port = port.map(|port| format!(" port {port}")).unwrap_or_default();
         let pods =
-            pods.map_or("pods not known".to_owned(), |pods| format!("{} of {} pods ready", pods.ready, pods.total));
-        writeln!(out, "          → {host}{subset}{port}: {pods}")?;
+            pods.map_or(": pods not known".to_owned(), |pods| format!(": {} of {} pods ready", pods.ready, pods.total));
+        // Manifests have no pods.
+        let pods = if is_living { pods } else { String::new() };
+        writeln!(out, "          → {host}{subset}{port}{pods}")?;
     }
     Ok(())
 }

@@ -199,7 +199,11 @@ fn explain(
         subset: None,
         shares: Vec::new(),
         header: Written { name: config.header.clone(), value: None },
-        position_header: None,
+        position_headers: config
+            .position_headers
+            .iter()
+            .map(|name| Written { name: name.clone(), value: None })
+            .collect(),
         set_cookie: None,
         forgotten: forgotten.into_iter().map(|cookie| set_cookie(cookie, false)).collect(),
         response_header: None,
@@ -244,7 +248,8 @@ fn explain(
         }
         Choice::Position(header, position) => {
             let value = if is_open { "POSITION".to_owned() } else { position.to_string() };
-            explanation.position_header = Some(Written { name: header.to_owned(), value: Some(value) });
+            let own = explanation.position_headers.iter_mut().find(|own| own.name == header);
+            own.into_iter().for_each(|own| own.value = Some(value.clone()));
             explanation.notes.push(ADOPTED.to_owned());
         }
     }

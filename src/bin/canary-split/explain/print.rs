@@ -1,5 +1,6 @@
 //! An explanation as people read it.
 
+use super::draw::CHANCE;
 use super::explanation::{Explanation, Written};
 use super::passed::{Place, Reason};
 use super::routed::{Arrival, Routed};
@@ -36,7 +37,7 @@ pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
     if let Some(from) = &explanation.from {
         match &explanation.draw {
             Some(draw) => writeln!(out, "draw      {draw}, by {from}")?,
-            None if explanation.shares.is_empty() => writeln!(out, "draw      {from}")?,
+            None if explanation.shares.is_empty() && from != CHANCE => writeln!(out, "draw      {from}")?,
             None => writeln!(out, "draw      by {from}")?,
         }
     }
@@ -50,9 +51,7 @@ pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
         }
     }
     print_header("request", &explanation.header, out)?;
-    if let Some(header) = &explanation.position_header {
-        print_header("request", header, out)?;
-    }
+    explanation.position_headers.iter().try_for_each(|header| print_header("request", header, out))?;
     let is_one = explanation.routes.len() == 1;
     for routed in &explanation.routes {
         print_route(routed, is_one, explanation.is_living, out)?;

@@ -97,7 +97,7 @@ enum Command {
     /// It ends with 0 if nothing is wrong, 1 if something was found, 2 if something could not be read.
     #[command(after_help = examples::CHECK)]
     Check(check::Options),
-    /// Convert weights, or an Ingress with a canary, to a plugin and routes
+    /// Convert weights, or a canary Ingress, to a plugin and routes
     ///
     /// It reads VirtualServices with weights, canaries of ingress-nginx and Higress, and with --leave what Flagger and Argo Rollouts say of
     /// a VirtualService. The plugin decides by the same weights. It ends with 0 if all that has weights was converted, 1 if something was refused or the

@@ -25,10 +25,10 @@ func checks() []check {
 	}, gatewayChecks()...)
 }
 
-// faults are all that is found wrong, by the name of the check.
 // ofEveryEnvoyFilter is what Istio says of each of them, whatever it has.
 const ofEveryEnvoyFilter = "EnvoyFilter exposes internal implementation details that may change at any time"
 
+// faults are all that is found wrong, by the name of the check.
 func (w *world) faults() map[string][]string {
 	found := map[string][]string{}
 	for _, check := range checks() {

@@ -376,3 +376,37 @@ fn every_request_has_the_chances_that_ingress_nginx_documents() {
     }
     assert!(compared > 10_000 && by_chance > 1_000, "{compared} {by_chance}");
 }
+
+#[test]
+fn a_gateway_that_is_given_says_which_pods_the_one_that_is_made_is_for() {
+    let ingress = |name: &str, service: &str, annotations: &str| {
+        format!(
+            "{{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {{name: {name}, namespace: shop, annotations: {{{annotations}}}}}, \
+             spec: {{rules: [{{host: shop.acme.io, http: {{paths: [{{path: /, pathType: Prefix, backend: {{service: {{name: {service}, port: {{number: 80}}}}}}}}]}}}}]}}}}\n---\n"
+        )
+    };
+    let canary = r#"nginx.ingress.kubernetes.io/canary: "true", nginx.ingress.kubernetes.io/canary-weight: "20""#;
+    let ingresses = ingress("shop", "shop-v1", "") + &ingress("two", "shop-v2", canary);
+    let gateway = |host: &str| {
+        format!(
+            "{{apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {{name: public, namespace: edge}}, \
+             spec: {{selector: {{gateway: public}}, servers: [{{port: {{number: 80, name: http, protocol: HTTP}}, hosts: [{host}]}}]}}}}\n"
+        )
+    };
+    let pods = "---\n{apiVersion: v1, kind: Service, metadata: {name: public, namespace: edge}, spec: {selector: {gateway: public}, ports: [{port: 80}]}}\n";
+    let own = json!({"gateway": "public"});
+    for (given, selector, namespace, says) in [
+        (ingresses.clone(), json!({"istio": "ingressgateway"}), "istio-system", ""),
+        (ingresses.clone() + &gateway("blog.acme.io") + pods, own.clone(), "edge", ""),
+        (ingresses + &gateway("shop.acme.io") + pods, own, "edge", "Gateway edge/public serves shop.acme.io already"),
+    ] {
+        let (out, error, _) = ended(&fed(&["convert", "-", "-o", "json"], &given));
+        let answer: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{error}"));
+        let all = list(&answer["objects"]);
+        let one = |kind: &str| all.iter().find(|object| object["kind"] == kind).unwrap();
+        assert_eq!(one("Gateway")["spec"]["selector"], selector, "{answer}");
+        assert_eq!(one("WasmPlugin")["spec"]["selector"]["matchLabels"], selector);
+        assert_eq!(one("WasmPlugin")["metadata"]["namespace"], namespace);
+        assert!(answer["notes"].to_string().contains(says), "{}", answer["notes"]);
+    }
+}

@@ -20,11 +20,13 @@ mod tls;
 pub use pattern::anywhere;
 
 use super::extra::{Extras, Known};
+use super::gateway::DEFAULT;
 use super::refusal::Refusal;
 use super::rule::unique;
 use crate::input::manifest::{Object, Objects};
 use crate::input::sources::Source;
 use crate::world::World;
+use crate::world::labels::Labels;
 use paths::Site;
 use read::Ingress;
 use std::collections::HashSet;
@@ -83,6 +85,20 @@ pub fn of(all: &[Object], world: &World, tag_headers: &[String]) -> Found {
     found
 }
 
+/// The labels of the gateway's pods: those of a Gateway that is given, or else of the one that `istioctl install` makes.
+fn selector<'o>(site: &Site, world: &World<'o>, notes: &mut Vec<String>) -> Labels<'o> {
+    let serving = site.hosts.iter().find_map(|host| Some((host, world.serving(host).next()?)));
+    if let Some((host, gateway)) = serving {
+        notes.push(format!(
+            "{} serves {host} already: the Gateway that is made is for the same pods, so remove the host from one of the two",
+            gateway.object.title()
+        ));
+    }
+    let only = || if let [only] = world.gateways.as_slice() { Some(only) } else { None };
+    let given = serving.map(|(_, gateway)| gateway).or_else(only).filter(|gateway| !gateway.selector.is_empty());
+    given.map_or_else(|| Labels::from_iter([DEFAULT]), |gateway| gateway.selector.clone())
+}
+
 impl Found {
     fn add(
         &mut self,
@@ -118,7 +134,8 @@ impl Found {
         let servers = tls::servers(site, &mut notes)?;
         let rules = affinity::destination_rules(site, world, &mut notes);
         let file = format!("{name}.yaml");
-        let text = text::written(site, &name, &routes, &servers, &rules);
+        let selector = selector(site, world, &mut notes);
+        let text = text::written(site, &name, &selector, &routes, &servers, &rules);
         names.insert(format!("{}/{name}", main.object.namespace));
         let instead_of = site.ingresses().iter().map(|ingress| ingress.object.title()).collect();
         let hosts = site.hosts.clone();

@@ -4,6 +4,7 @@ use super::affinity::Pods;
 use super::paths::{Backend, Canary, Location, Site};
 use super::tls::{Does, Server};
 use crate::edit::flow;
+use crate::world::labels::Labels;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -43,12 +44,20 @@ fn one(value: &Value) -> String {
 }
 
 /// All of it.
-pub fn written(site: &Site, name: &str, routes: &[Route], servers: &[Server], pods: &[Pods]) -> String {
+pub fn written(
+    site: &Site,
+    name: &str,
+    selector: &Labels,
+    routes: &[Route],
+    servers: &[Server],
+    pods: &[Pods],
+) -> String {
     let mut lines = Lines(String::new());
     let Some(main) = site.locations.first().map(|location| location.ingress.object) else { return String::new() };
     let namespace = &*main.namespace;
     lines.head("Gateway", name, namespace);
-    lines.add("  selector: {istio: ingressgateway}");
+    let selector: Value = selector.pairs().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+    lines.add(format!("  selector: {}", one(&selector)));
     lines.add("  servers:");
     for (at, server) in servers.iter().enumerate() {
         // Each needs a name of its own.

@@ -19,8 +19,11 @@ fn a_limit_is_allowed_and_one_more_is_not() {
         let beyond = errors(&make(limit + 1));
         assert!(beyond.len() == 1 && beyond[0].contains(problem), "{what} beyond the limit: {beyond:?}");
     }
-    assert_eq!(errors(r#"{"seal":"aaaaaaaaaaaaaaa","rules":[]}"#), ["seal: a seal of 15 bytes; it has 16 to 128"]);
-    assert_eq!(errors(r#"{"seal":"aaaaaaaaaaaaaaa.","rules":[]}"#), ["seal: a seal has letters, digits, _ and - only"]);
+    assert_eq!(errors(r#"{"seal":"aaaaaaaaaaaaaaa","rules":[]}"#), ["seal: a seal of 15 bytes; it needs 16 to 128"]);
+    assert_eq!(
+        errors(r#"{"seal":"aaaaaaaaaaaaaaa.","rules":[]}"#),
+        ["seal: a seal may contain only letters, digits, _ and -"]
+    );
 }
 
 #[test]

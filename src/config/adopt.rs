@@ -1,4 +1,4 @@
-//! `adopt`: the header that carries the positions of visitors, where somebody else owns the weights.
+//! `adopt`: the header that carries visitors' positions where somebody else owns the weights.
 
 use super::context::Context;
 use super::fields::{Errors, Place, known, quoted};
@@ -22,7 +22,7 @@ pub(super) fn read_adopt(json: &Json, place: &Place, context: &Context, errors: 
     Some(header.to_owned())
 }
 
-/// The header that a rule writes positions into, be the rule good or not.
+/// The header that a rule writes positions into, whether or not the rule is good.
 pub fn position_header(rule: Text) -> Option<String> {
     let Json::Object(fields) = rule.tree().ok()? else { return None };
     let (_, adopt) = fields.iter().find(|(name, value)| name == "adopt" && *value != Json::Null)?;

@@ -71,7 +71,7 @@ fn an_annotation_allows_findings_at_its_object_alone() {
     assert_eq!((codes(&answer).len(), code), (0, 0));
     let note = answer["notes"][0].as_str().unwrap();
     assert!(note.starts_with("VirtualService canary/httpbin (standard input:"), "{note}");
-    assert!(note.ends_with("): canary-split/allow: there is no code header-missmatch"), "{note}");
+    assert!(note.ends_with("): canary-split/allow: unknown code header-missmatch"), "{note}");
 }
 
 /// The sections of docs/checks.md.

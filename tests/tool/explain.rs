@@ -298,7 +298,7 @@ fn a_request_is_spelled_as_for_curl() {
     }
     for (request, problem) in [
         ("-H|novalue|a.test", "-H: no colon in it; write 'NAME: VALUE', or 'NAME;' for an empty value"),
-        ("-H|a b: c|a.test", "-H: \"a b\" is no name of a header"),
+        ("-H|a b: c|a.test", "-H: \"a b\" is not a header name"),
         ("-H|a: b\nc|a.test", "a: a line break; no request can have one there"),
         ("-b|jar.txt|a.test", "-b: no = in it; files of cookies are not read, write 'NAME=VALUE'"),
         ("--claims|[]|a.test", "--claims: no object, as in '{\"sub\": \"alice\"}'"),

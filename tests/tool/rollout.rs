@@ -308,7 +308,7 @@ fn simulate_guard_prints_both_tables_and_a_seed_gives_the_same_again() {
     let (out, ..) = ended(&tool(&arguments));
     assert_eq!(out.lines().filter(|line| line.starts_with("        20  ")).count(), 4, "{out}");
     for (arguments, problem) in [
-        (&["--guard", "--margin", "1"][..], "is no percentage, such as 1% or 0.25%"),
+        (&["--guard", "--margin", "1"][..], "is not a percentage such as 1% or 0.25%"),
         (&["--guard", "--visit", "0s"], "is less than 1s"),
         (&["--guard", "--canary", "0"], "0 is not in 1..=99"),
         (&["--guard", "80/20", "50/50"], "cannot be used with"),

@@ -135,7 +135,7 @@ const UNSAID: [(&str, &str, &str); 27] = [
         r#"{"name": "t", "split": [{"subset": "v1", "weight": 1}, {"subset": "v2", "weight": 1}], "ramp": {"start": "2026-12-01T09:00:00Z", "steps": [{"after": "0s", "weights": {"v1": 1, "v2": 1}}, {"after": "0h", "weights": {"v1": 1, "v2": 1}}]}}"#,
     ),
     (
-        "between: linear needs one sum",
+        "between: linear needs equal sums",
         "weights are added up",
         r#"{"name": "t", "split": [{"subset": "v1", "weight": 1}, {"subset": "v2", "weight": 1}], "ramp": {"start": "2026-12-01T09:00:00Z", "steps": [{"after": "0s", "weights": {"v1": 1, "v2": 1}}, {"after": "1h", "weights": {"v1": 1, "v2": 2}}], "between": "linear"}}"#,
     ),

@@ -134,13 +134,13 @@ fn what_cannot_be_set_is_named_and_nothing_is_written() {
         (PLUGIN, "set", "which weights? As in v2=25%; or --pause, or --resume".to_owned()),
         (PLUGIN, "set web", "which weights? As in v2=25%; or --pause, or --resume".to_owned()),
         (PLUGIN, "set v2=1 --pause", "--pause and --resume go without weights".to_owned()),
-        (PLUGIN, "v3=1", "rule web: \"v3=1\": there is no subset \"v3\"; there are v1, v2".to_owned()),
+        (PLUGIN, "v3=1", "rule web: \"v3=1\": no subset \"v3\"; there are v1, v2".to_owned()),
         (PLUGIN, "set testers v2=1", "rule testers has the fixed subset v2 and no weights; remove the rule, or change its subset".to_owned()),
         (PLUGIN, "v2", "rule web: \"v2\": no weights; write v2=25%, v1=75 v2=25, or 75/25".to_owned()),
         (PLUGIN, "v2=25", "rule web: \"v2=25\": the weights would add up to 105 instead of 100; write v2=25% for 25 of 100 requests, or v1=75 v2=25 for weights that add up to 100".to_owned()),
         (PLUGIN, "v1=0 v2=0", "rule web would have a fault: rules[1].split: the weights add up to 0; at least one must be positive".to_owned()),
         (PLUGIN, "v1=80 v2=4294967295", "rule web would have a fault: rules[1].split: the weights add up to 4294967375, which is more than 4294967295".to_owned()),
-        (&PLUGIN.replace("20}", "'20'}"), "v1=80", "rule web: the present weight of v2 is none of 0 to 4294967295; give all weights, as in 75/25: v1, v2".to_owned()),
+        (&PLUGIN.replace("20}", "'20'}"), "v1=80", "rule web: the present weight of v2 is not from 0 to 4294967295; give all weights, as in 75/25: v1, v2".to_owned()),
         (&anchored, "v1=1 v2=80", format!("{path}: rule web cannot be edited without changing more than that; is it read elsewhere by an alias? Edit it by hand\n")),
         (&anchored, "v1=80 v2=1", format!("{path}:11:30: split[1].weight of rule web is in or behind an alias, and says something elsewhere too; edit it by hand")),
         (&merged, "v1=80 v2=1", format!("{path}:6:20: split[1].weight of rule web is in or behind an alias, and says something elsewhere too; edit it by hand")),
@@ -149,7 +149,7 @@ fn what_cannot_be_set_is_named_and_nothing_is_written() {
         (&two, "v2=1% --plugin x", format!("{path}: no WasmPlugin x of this filter; there are canary-split, other")),
         ("a: b", "v2=1%", format!("{path}: no WasmPlugin of this filter and no pluginConfig")),
         ("a: {", "v2=1%", format!("{path}:1:5: not YAML: ")),
-        (&PLUGIN.replace("    rules:", "    seal: geheim\n    rules:"), "v2=1%", "the filter would refuse the config: seal: a seal of 6 bytes; it has 16 to 128".to_owned()),
+        (&PLUGIN.replace("    rules:", "    seal: geheim\n    rules:"), "v2=1%", "the filter would refuse the config: seal: a seal of 6 bytes; it needs 16 to 128".to_owned()),
     ];
     for (text, arguments, problem) in table {
         folder.file("a.yaml", text);

@@ -95,7 +95,7 @@ fn half_host(world: &World, object: &Object, node: &Node, findings: &mut Vec<Fin
     let meant = ServiceName { name, namespace };
     let is_known = |known: &&&Service| !known.object.namespace.is_empty();
     if let Some(known) = world.services_called(&meant).iter().find(is_known) {
-        let message = format!("{host} is neither short nor whole; {} is meant", known.object.title());
+        let message = format!("{host} is neither a short nor a full name; {} is meant", known.object.title());
         findings.push(Finding::new(&HALF_HOST, &object.source, &node.span, message));
     }
 }

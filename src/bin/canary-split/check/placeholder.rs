@@ -115,7 +115,7 @@ fn check_digest(object: &Object, node: &Node, digest: Option<&str>, findings: &m
         let message = format!("the digest of {} is nothing but zeros", object.title());
         findings.push(Finding::new(&PLACEHOLDER, &object.source, &node.span, message));
     } else if digest.len() != 64 || !is_hex {
-        let message = format!("sha256:{digest} of {} is no digest", object.title());
+        let message = format!("sha256:{digest} of {} is not a digest", object.title());
         findings.push(Finding::new(&DIGEST, &object.source, &node.span, message));
     }
 }

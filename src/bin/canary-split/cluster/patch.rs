@@ -22,7 +22,7 @@ pub async fn patch(client: &Client, versions: &Versions, object: &Object, patch:
         .concat()
         .into_iter()
         .find(|kind: &Kind| kind.name == object.kind);
-    let kind = kind.ok_or_else(|| said(format!("{} is no kind that is written", object.kind)))?;
+    let kind = kind.ok_or_else(|| said(format!("{} is not a kind that this tool writes", object.kind)))?;
     let version = versions.of(kind).ok_or_else(|| said(format!("the cluster does not know {}", kind.group)))?;
     let path = kinds::path(&version, kind, Some(&object.namespace));
     let request = Request::patch(format!("{path}/{}?fieldManager=canary-split", object.name))

@@ -22,7 +22,7 @@ fn credentials(error: &AuthError) -> String {
     match error {
         AuthError::AuthExecStart(error) => format!("the kubeconfig's exec plugin cannot be started: {error}"),
         AuthError::AuthExecRun { out, .. } => format!("the kubeconfig's exec plugin has failed: {}", out.status),
-        AuthError::AuthExecParse(_) => "what the kubeconfig's exec plugin prints is no ExecCredential".to_owned(),
+        AuthError::AuthExecParse(_) => "the output of the kubeconfig's exec plugin is not an ExecCredential".to_owned(),
         AuthError::ReadTokenFile(error, file) => format!("{}: {error}", file.display()),
         AuthError::MalformedTokenExpirationDate(_) => "the time at which the token expires cannot be read".to_owned(),
         _ => "the kubeconfig's credentials cannot be used".to_owned(),
@@ -40,7 +40,7 @@ pub fn kubeconfig(error: &KubeconfigError) -> String {
         KubeconfigError::LoadCertificateAuthority(_) => "its certificate-authority cannot be read".to_owned(),
         KubeconfigError::LoadClientCertificate(_) => "its client-certificate cannot be read".to_owned(),
         KubeconfigError::LoadClientKey(_) => "its client-key cannot be read".to_owned(),
-        KubeconfigError::ParseCertificates(_) => "its certificate-authority is no certificate".to_owned(),
+        KubeconfigError::ParseCertificates(_) => "its certificate-authority is not a certificate".to_owned(),
         KubeconfigError::LoadClusterOfContext(cluster) => format!("it has no cluster {cluster:?}"),
         KubeconfigError::LoadContext(context) => format!("it has no context {context:?}"),
         KubeconfigError::MissingClusterUrl => "its cluster has no server".to_owned(),

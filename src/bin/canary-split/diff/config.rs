@@ -133,7 +133,7 @@ fn general_notes(old: &InForce, new: &InForce, notes: &mut Vec<Note>) {
     if old.seal != new.seal {
         let what = match (&old.seal, &new.seal) {
             (None, _) => "there is a seal now",
-            (_, None) => "there is no seal any more",
+            (_, None) => "there is no longer a seal",
             _ => "the seal is another one",
         };
         notes.push(Note::new("seal", what).help("change the value that the routes of the VirtualServices match with it; a route for the old one is never taken"));

@@ -148,7 +148,7 @@ fn read_header(line: &[u8]) -> Result<(String, Option<Vec<u8>>), String> {
     };
     match std::str::from_utf8(name) {
         Ok(name) if !name.is_empty() && name.bytes().all(is_token_byte) => Ok((name.to_ascii_lowercase(), value)),
-        _ => Err(format!("-H: {} is no name of a header", quoted(name))),
+        _ => Err(format!("-H: {} is not a header name", quoted(name))),
     }
 }
 

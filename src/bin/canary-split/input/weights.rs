@@ -45,9 +45,10 @@ pub fn resolve(arguments: &[String], split: &[Present]) -> Result<Resolved, Stri
     let mut numbers = Vec::new();
     for argument in arguments {
         let Some((subset, amount)) = argument.split_once('=') else { return Err(not_weights(argument)) };
-        let place = split.iter().position(|(name, _)| name == subset).ok_or_else(|| {
-            format!("{}: there is no subset {}; there are {}", quoted(argument), quoted(subset), names(split))
-        })?;
+        let place = split
+            .iter()
+            .position(|(name, _)| name == subset)
+            .ok_or_else(|| format!("{}: no subset {}; there are {}", quoted(argument), quoted(subset), names(split)))?;
         if percents.iter().any(|(at, _)| *at == place) || numbers.iter().any(|(at, _)| *at == place) {
             return Err(format!("{}: {subset} is given twice", quoted(argument)));
         }
@@ -106,7 +107,7 @@ fn present(split: &[Present]) -> Result<Vec<u64>, String> {
     let weight = |(name, weight): &Present| {
         weight.map(u64::from).ok_or_else(|| {
             format!(
-                "the present weight of {name} is none of 0 to {MAX}; give all weights, as in 75/25: {}",
+                "the present weight of {name} is not from 0 to {MAX}; give all weights, as in 75/25: {}",
                 names(split)
             )
         })
@@ -195,7 +196,7 @@ impl Percent {
         let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
         let wrong = || {
             format!(
-                "{}: {} is no percentage; it is a number of 0 to 100 with at most {MAX_DIGITS} decimals, as in 25% or 12.5%",
+                "{}: {} is not a percentage: a number from 0 to 100 with at most {MAX_DIGITS} decimals, as in 25% or 12.5%",
                 quoted(argument),
                 quoted(format!("{text}%"))
             )
@@ -413,27 +414,27 @@ mod tests {
             (
                 "v2=101%",
                 "80/20",
-                "\"v2=101%\": \"101%\" is no percentage; it is a number of 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
+                "\"v2=101%\": \"101%\" is not a percentage: a number from 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
             ),
             (
                 "v2=-1%",
                 "80/20",
-                "\"v2=-1%\": \"-1%\" is no percentage; it is a number of 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
+                "\"v2=-1%\": \"-1%\" is not a percentage: a number from 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
             ),
             (
                 "v2=.5%",
                 "80/20",
-                "\"v2=.5%\": \".5%\" is no percentage; it is a number of 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
+                "\"v2=.5%\": \".5%\" is not a percentage: a number from 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
             ),
             (
                 "v2=%",
                 "80/20",
-                "\"v2=%\": \"%\" is no percentage; it is a number of 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
+                "\"v2=%\": \"%\" is not a percentage: a number from 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
             ),
             (
                 "v2=0.0000000001%",
                 "80/20",
-                "\"v2=0.0000000001%\": \"0.0000000001%\" is no percentage; it is a number of 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
+                "\"v2=0.0000000001%\": \"0.0000000001%\" is not a percentage: a number from 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
             ),
             (
                 "v2=33.333333333%",
@@ -445,36 +446,36 @@ mod tests {
                 "70/10/20",
                 "\"v2=25% v3=5\": percentages and weights together; write all of them in one way",
             ),
-            ("v4=1", "80/20", "\"v4=1\": there is no subset \"v4\"; there are v1, v2"),
+            ("v4=1", "80/20", "\"v4=1\": no subset \"v4\"; there are v1, v2"),
             ("v2=1 v2=2", "80/20", "\"v2=2\": v2 is given twice"),
             ("v2=25% v2=25%", "80/20", "\"v2=25%\": v2 is given twice"),
             (
                 "v2=4294967296",
                 "80/20",
-                "\"v2=4294967296\": \"4294967296\" is no weight; a weight is an integer of 0 to 4294967295",
+                "\"v2=4294967296\": \"4294967296\" is not a weight: an integer from 0 to 4294967295",
             ),
-            ("v2=-1", "80/20", "\"v2=-1\": \"-1\" is no weight; a weight is an integer of 0 to 4294967295"),
-            ("v2=+1", "80/20", "\"v2=+1\": \"+1\" is no weight; a weight is an integer of 0 to 4294967295"),
-            ("v2=", "80/20", "\"v2=\": \"\" is no weight; a weight is an integer of 0 to 4294967295"),
+            ("v2=-1", "80/20", "\"v2=-1\": \"-1\" is not a weight: an integer from 0 to 4294967295"),
+            ("v2=+1", "80/20", "\"v2=+1\": \"+1\" is not a weight: an integer from 0 to 4294967295"),
+            ("v2=", "80/20", "\"v2=\": \"\" is not a weight: an integer from 0 to 4294967295"),
             (
                 "v2=2\u{200b}5",
                 "80/20",
-                "\"v2=2\\xe2\\x80\\x8b5\": \"2\\xe2\\x80\\x8b5\" is no weight; a weight is an integer of 0 to 4294967295",
+                "\"v2=2\\xe2\\x80\\x8b5\": \"2\\xe2\\x80\\x8b5\" is not a weight: an integer from 0 to 4294967295",
             ),
             ("75/25/0", "80/20", "\"75/25/0\": 3 weights; the split has 2 subsets: v1, v2"),
-            ("75/x", "80/20", "\"75/x\": \"x\" is no weight; a weight is an integer of 0 to 4294967295"),
+            ("75/x", "80/20", "\"75/x\": \"x\" is not a weight: an integer from 0 to 4294967295"),
             ("75,25", "80/20", "\"75,25\": weights are divided by a slash, as in 75/25"),
             ("75", "80/20", "\"75\": no weights; write v2=25%, v1=75 v2=25, or 75/25"),
             ("75/25 v2=1", "80/20", "\"75/25\": no weights; write v2=25%, v1=75 v2=25, or 75/25"),
             (
                 "v3=10%",
                 "80/x/0",
-                "the present weight of v2 is none of 0 to 4294967295; give all weights, as in 75/25: v1, v2, v3",
+                "the present weight of v2 is not from 0 to 4294967295; give all weights, as in 75/25: v1, v2, v3",
             ),
             (
                 "v2=10",
                 "x/20",
-                "the present weight of v1 is none of 0 to 4294967295; give all weights, as in 75/25: v1, v2",
+                "the present weight of v1 is not from 0 to 4294967295; give all weights, as in 75/25: v1, v2",
             ),
         ] {
             assert_eq!(resolved(arguments, before), Err(problem.to_owned()), "{arguments} of {before}");

@@ -43,7 +43,7 @@ fn edits_or_more(options: &Options, output: Output, out: &mut impl Write) -> Res
     let given = options.plan.iter().map(|step| list(step)).collect::<Result<Vec<_>, _>>()?;
     let (edits, plans) = match given.as_slice() {
         [] => (edits::usual(options)?, plans::usual(options)?),
-        [one] => return Err(format!("{}: one step is no edit; give a second one, or --days", slashed(one))),
+        [one] => return Err(format!("{}: one step is not an edit; give a second one, or --days", slashed(one))),
         [old, new] => (vec![edits::row("", old, new, options)?], Vec::new()),
         _ => (Vec::new(), vec![plans::walk("", &given, options)?]),
     };

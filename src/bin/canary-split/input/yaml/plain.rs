@@ -43,10 +43,10 @@ fn plain(text: &str) -> Result<Value, String> {
         "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "true" | "True" | "TRUE" => Value::Bool(true),
         "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" | "false" | "False" | "FALSE" => Value::Bool(false),
         ".nan" | ".NaN" | ".NAN" => {
-            return Err(format!("{text} is no number of JSON; put it in quotes if it is a text"));
+            return Err(format!("{text} is not a JSON number; quote it if it is a string"));
         }
         _ if matches!(text.trim_start_matches(['+', '-']), ".inf" | ".Inf" | ".INF") && text.len() <= 5 => {
-            return Err(format!("{text} is no number of JSON; put it in quotes if it is a text"));
+            return Err(format!("{text} is not a JSON number; quote it if it is a string"));
         }
         _ => match number(text) {
             Some(number) => Value::Number(number.into()),

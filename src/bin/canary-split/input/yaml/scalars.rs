@@ -136,7 +136,7 @@ fn escaped(cursor: &mut Cursor) -> Result<char, Malformed> {
         value = value.wrapping_mul(16).wrapping_add(digit);
         cursor.skip();
     }
-    char::from_u32(value).ok_or_else(|| Malformed::new(start, "an escape for what is no character"))
+    char::from_u32(value).ok_or_else(|| Malformed::new(start, "an escape that is not a character"))
 }
 
 /// Text without quotes; whether a line break follows.

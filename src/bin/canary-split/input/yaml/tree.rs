@@ -190,7 +190,7 @@ impl Reader<'_, '_> {
             items.push(node);
         }
         if !is_indentless {
-            self.end_of_block("a list in which something is no item; is it indented as it should be?")?;
+            self.end_of_block("something in this list is not an item; is the indentation right?")?;
         }
         Ok((Value::List(items.into()), end))
     }
@@ -217,7 +217,7 @@ impl Reader<'_, '_> {
             end = value.span.end.max(key.span.end) - self.base;
             entries.add(key, is_plain, value).map_err(|malformed| self.within(malformed))?;
         }
-        self.end_of_block("a mapping in which something is no key; is it indented as it should be?")?;
+        self.end_of_block("something in this mapping is not a key; is the indentation right?")?;
         self.replaced.append(&mut entries.replaced);
         Ok((Value::Map(entries.all.into()), end))
     }

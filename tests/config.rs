@@ -71,8 +71,8 @@ fn what_regexes_of_one_host_and_path_cost_is_bounded_and_those_of_a_bad_rule_do_
     };
     let problem = |place: usize| {
         format!(
-            "rules[{place}].match: its regexes and those of the rules before it could cost one request 20.1 ms, more than 20: give \
-             rules other hosts, or other beginnings of the path"
+            "rules[{place}].match: its regexes and those of the rules before it could cost one request 20.1 ms, more than 20: give the \
+             rules different hosts or path prefixes"
         )
     };
     // (the hosts of the rule of this number, whether any request meets all of them)

@@ -545,8 +545,8 @@ func (s *story) usedWrongly() {
 	s.user.apply(second)
 	operator := s.user.as("operator")
 	for line, part := range map[string]string{
-		"canary-split rollback httpbin --yes":                 "choose by --plugin",
-		"canary-split status httpbin --interval 1s":           "choose by --plugin",
+		"canary-split rollback httpbin --yes":                 "choose with --plugin",
+		"canary-split status httpbin --interval 1s":           "choose with --plugin",
 		"canary-split rollback httpbin --yes --plugin nosuch": "no plugin nosuch",
 	} {
 		if output, code := operator.exit(line); code != 2 || !strings.Contains(output, part) {

@@ -16,7 +16,7 @@ use std::collections::HashSet;
 const NO_SUBSET: Code = Code {
     name: "no-such-subset",
     severity: Severity::Error,
-    why: "no cluster refuses it; Envoy answers 503 to every request that is routed there",
+    why: "the cluster accepts it; Envoy answers 503 to every request that is routed there",
     fix: "add the subset to the DestinationRule, or name one that it has",
 };
 
@@ -30,14 +30,14 @@ const WITHOUT_PODS: Code = Code {
 const WITHOUT_PORT: Code = Code {
     name: "destination-without-port",
     severity: Severity::Error,
-    why: "of a Service with several ports Istio takes the port of the Gateway, which the Service does not have: 503",
+    why: "for a Service with several ports Istio uses the port of the Gateway, which the Service does not have: Envoy answers 503",
     fix: "port: {number: …} in the destination",
 };
 
 const NO_PORT: Code = Code {
     name: "no-such-port",
     severity: Severity::Error,
-    why: "no cluster refuses it; Envoy answers 503 to every request that is routed there",
+    why: "the cluster accepts it; Envoy answers 503 to every request that is routed there",
     fix: "name a port of the Service: its own number, not that of a container",
 };
 

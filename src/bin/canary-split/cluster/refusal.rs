@@ -1,4 +1,4 @@
-//! What an API server refuses, or why it cannot be reached, in one line.
+//! Why an API server refuses a request or cannot be reached, in one line.
 
 use kube::Error;
 use kube::client::AuthError;
@@ -17,7 +17,7 @@ pub fn said(error: &Error) -> String {
     }
 }
 
-/// What is wrong with credentials, without anything of what they are: a plugin prints tokens.
+/// What is wrong with credentials, without showing any: a plugin prints tokens.
 fn credentials(error: &AuthError) -> String {
     match error {
         AuthError::AuthExecStart(error) => format!("the kubeconfig's exec plugin cannot be started: {error}"),
@@ -29,7 +29,7 @@ fn credentials(error: &AuthError) -> String {
     }
 }
 
-/// What is wrong with a kubeconfig, without anything of what is in it.
+/// What is wrong with a kubeconfig, without showing its content.
 pub fn kubeconfig(error: &KubeconfigError) -> String {
     match error {
         KubeconfigError::Parse(error) => match error.location() {
@@ -53,12 +53,12 @@ pub fn is_forbidden(error: &Error) -> bool {
     matches!(error, Error::Api(status) if status.code == 403)
 }
 
-/// Whether what was asked for does not exist.
+/// Whether the object does not exist.
 pub fn is_missing(error: &Error) -> bool {
     matches!(error, Error::Api(status) if status.code == 404)
 }
 
-/// What an error says at its root.
+/// The message of an error's root cause.
 pub fn innermost(error: &dyn error::Error) -> String {
     let mut root = error;
     while let Some(source) = root.source() {

@@ -40,7 +40,7 @@ pub fn run(
             let whole = sources::read_whole(path)?.text;
             let mark = if whole.starts_with(MARK) { MARK.to_string() } else { String::new() };
             if whole.strip_prefix(MARK).unwrap_or(&whole) != old.text {
-                return Err(format!("{}: somebody else has written it meanwhile; look again", old.name));
+                return Err(format!("{}: somebody else has written it meanwhile; check again", old.name));
             }
             write::replace(path, &[mark.as_str(), &new.text].concat())?;
         }
@@ -95,7 +95,7 @@ fn done(stage: &Stage, sources: &mut [Rc<Source>]) -> Result<Written, String> {
         match refused {
             Refused::Missing(at) => format!("{}: {title} has no {}", object.place(), path(at)),
             Refused::Aliased(edit, at) => format!(
-                "{}: {} of {title} is in or behind an alias, and says something elsewhere too; edit it by hand",
+                "{}: {} of {title} is in or behind an alias, and is also used elsewhere; edit it by hand",
                 place(at),
                 path(edit)
             ),

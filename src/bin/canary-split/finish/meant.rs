@@ -56,7 +56,7 @@ impl<'w> Found<'w> {
             [] => return Err(format!("no rule {name} in {}", titles(&all)).into()),
             several => {
                 return Err(
-                    format!("several plugins have a rule {name}; choose by --plugin: {}", titles(several)).into()
+                    format!("several plugins have a rule {name}; choose with --plugin: {}", titles(several)).into()
                 );
             }
         };

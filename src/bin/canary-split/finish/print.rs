@@ -31,7 +31,7 @@ pub struct Way {
 /// Says the steps; with their differences where they are only tried, or in the cluster, where nobody else shows them.
 pub fn say(plan: &Plan, written: &[Written], way: &Way, out: &mut impl Write) -> io::Result<()> {
     if plan.stages.is_empty() {
-        writeln!(out, "rule {}: it is so already; nothing is written", plan.rule)?;
+        writeln!(out, "rule {}: nothing to do; nothing is written", plan.rule)?;
     }
     for (number, (stage, written)) in plan.stages.iter().zip(written).enumerate() {
         let place = written.line.map(|line| format!(" ({}:{line})", written.file)).unwrap_or_default();

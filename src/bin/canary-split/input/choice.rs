@@ -58,6 +58,6 @@ pub fn choose(place: &str, all: &[PluginConfig], plugin: Option<&str>) -> Result
             Err(format!("{place}: no WasmPlugin {wanted} of this filter; there are {}", titles()))
         }
         ([], _) => Err(format!("{place}: no WasmPlugin of this filter and no pluginConfig")),
-        _ => Err(format!("{place}: several WasmPlugins of this filter; choose by --plugin: {}", titles())),
+        _ => Err(format!("{place}: several WasmPlugins of this filter; choose with --plugin: {}", titles())),
     }
 }

@@ -13,7 +13,7 @@ pub fn read(text: &str) -> Result<Second, String> {
     }
     let time = OffsetDateTime::parse(text, &Rfc3339).ok();
     let second = time.and_then(|time| u64::try_from(time.unix_timestamp()).ok());
-    second.map(Second).ok_or_else(|| "no time of RFC 3339 since 1970, such as 2026-12-01T09:00:00Z".to_owned())
+    second.map(Second).ok_or_else(|| "not an RFC 3339 time since 1970, such as 2026-12-01T09:00:00Z".to_owned())
 }
 
 /// The time that is given, or the clock's.

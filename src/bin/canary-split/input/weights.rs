@@ -80,7 +80,7 @@ fn number(argument: &str, text: &str) -> Result<u32, String> {
     let is_number = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
     text.parse().ok().filter(|_| is_number).ok_or_else(|| {
         let what = if argument == text { String::new() } else { format!("{} ", quoted(text)) };
-        format!("{}: {what}is no weight; a weight is an integer of 0 to {MAX}", quoted(argument))
+        format!("{}: {what}is not a weight: an integer from 0 to {MAX}", quoted(argument))
     })
 }
 

@@ -66,7 +66,7 @@ pub fn progress(rule: &Rule, now: Second) -> Option<Progress> {
     };
     let (state, text) = match (paused, next) {
         (Some(since), Some(_)) => {
-            ("paused", format!("paused {place} since {}; canary-split set --resume lets it go on", utc(since)))
+            ("paused", format!("paused {place} since {}; canary-split set --resume continues it", utc(since)))
         }
         (_, None) => ("ended", format!("ended at {}; the weights of its last step stay", utc(ramp.end()))),
         (None, Some(step)) => {

@@ -89,5 +89,5 @@ impl Form {
 }
 
 fn rate(text: &str) -> Result<f64, String> {
-    text.parse().ok().filter(|rate| (0.0..=1.0).contains(rate)).ok_or_else(|| "a rate is a number of 0 to 1".to_owned())
+    text.parse().ok().filter(|rate| (0.0..=1.0).contains(rate)).ok_or_else(|| "a rate is a number from 0 to 1".to_owned())
 }

@@ -83,7 +83,7 @@ fn choose(reading: &mut Reading, wanted: Wanted) -> Result<(), String> {
         several => {
             let titles: Vec<String> =
                 several.iter().map(|plugin| format!("{}/{}", plugin.namespace, plugin.name)).collect();
-            Err(format!("several plugins have a rule {wanted}; choose by --plugin: {}", titles.join(", ")))
+            Err(format!("several plugins have a rule {wanted}; choose with --plugin: {}", titles.join(", ")))
         }
     }
 }

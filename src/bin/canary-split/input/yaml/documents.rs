@@ -83,7 +83,7 @@ fn parts(text: &str, begin: usize, malformed: &mut Vec<Malformed>) -> Vec<Range<
             parts.push(start..at);
             start = at + line.len();
             if !(rest.is_empty() || rest.starts_with('#')) {
-                malformed.push(Malformed::new(at, "not YAML: kubectl takes nothing but a comment behind ---"));
+                malformed.push(Malformed::new(at, "not YAML: kubectl takes nothing but a comment after ---"));
             }
         }
         at += line.len();

@@ -11,14 +11,14 @@ pub fn tagged(text: String, is_plain: bool, tag: Option<&str>) -> Result<Value, 
         Some("!!bool") => |value| matches!(value, Value::Bool(_)),
         Some("!!null") => |value| matches!(value, Value::Null),
         Some("!!binary") => {
-            let bytes = base64(&text).ok_or_else(|| "a text that is not the base64 that its tag says".to_owned())?;
+            let bytes = base64(&text).ok_or_else(|| "a text that is not base64, although its tag says so".to_owned())?;
             return Ok(Value::String(String::from_utf8_lossy(&bytes).into()));
         }
         // A time is a text in JSON.
         _ => return Ok(Value::String(text.into())),
     };
     let value = plain(&text)?;
-    if is_right(&value) { Ok(value) } else { Err("a value that is not what its tag says".to_owned()) }
+    if is_right(&value) { Ok(value) } else { Err("a value that does not fit its tag".to_owned()) }
 }
 
 fn base64(text: &str) -> Option<Vec<u8>> {

@@ -60,7 +60,7 @@ pub fn quoted(cursor: &mut Cursor, is_single: bool) -> Result<String, Malformed>
     let (mut text, mut fold) = (String::new(), Fold::default());
     loop {
         if cursor.is_document_indicator() {
-            return Err(Malformed::new(start, "a quoted text that does not end before the document does"));
+            return Err(Malformed::new(start, "a quoted text that does not end in its document"));
         }
         if cursor.is_end() {
             return Err(Malformed::new(start, "a quoted text that does not end"));
@@ -196,7 +196,7 @@ pub fn block(cursor: &mut Cursor, is_literal: bool, outer: isize) -> Result<(Str
         cursor.skip_line();
     }
     if !cursor.is_line_end(0) {
-        return malformed("something behind | or >, which a block of text begins with");
+        return malformed("something after the | or > that begins a block of text");
     }
     cursor.take_break();
     let mut indent = if increment > 0 { usize::try_from(outer).unwrap_or(0) + increment } else { 0 };

@@ -96,7 +96,7 @@ impl<'t> Scanner<'t> {
         };
         if candidate.mark.line < here.line || candidate.mark.index + LONGEST_KEY < here.index {
             if candidate.is_required {
-                return Err(Malformed::new(candidate.mark.at, "a key without a : behind it"));
+                return Err(Malformed::new(candidate.mark.at, "a key without a : after it"));
             }
             candidate.is_possible = false;
         }
@@ -125,7 +125,7 @@ impl<'t> Scanner<'t> {
     fn remove_candidate(&mut self) -> Done {
         let Some(last) = self.candidates.last_mut().filter(|last| last.is_possible) else { return Ok(()) };
         if last.is_required {
-            return Err(Malformed::new(last.mark.at, "a key without a : behind it"));
+            return Err(Malformed::new(last.mark.at, "a key without a : after it"));
         }
         last.is_possible = false;
         self.by_token.remove(&last.token);

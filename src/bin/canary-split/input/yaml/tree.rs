@@ -83,7 +83,7 @@ impl Reader<'_, '_> {
     fn end_of_document(&mut self) -> Result<(), Malformed> {
         if !self.is(&[Kind::Directive, Kind::DocumentStart, Kind::DocumentEnd, Kind::End])? {
             let at = self.scanner.peek()?.span.start;
-            return Err(Malformed::new(at, "kubectl leaves out what is from here on; is it indented as it should be?"));
+            return Err(Malformed::new(at, "kubectl ignores everything from here on; is the indentation right?"));
         }
         Ok(())
     }
@@ -119,7 +119,7 @@ impl Reader<'_, '_> {
             let name = name.clone();
             let span = self.scanner.next()?.span;
             let Some((known, size)) = self.anchors.get(&name).cloned() else {
-                return Err(Malformed::new(span.start, "an alias of what is not named before"));
+                return Err(Malformed::new(span.start, "an alias of a name that is not defined before"));
             };
             self.count(0, size, span.start)?;
             return Ok(Node { value: known.value, span: self.range(&span), is_alias: true });
@@ -232,7 +232,7 @@ impl Reader<'_, '_> {
         let mut items = Vec::new();
         loop {
             if !self.is(&[Kind::FlowListEnd])? && !items.is_empty() {
-                self.comma("a list in brackets without , or ] behind an item")?;
+                self.comma("a list in brackets without , or ] after an item")?;
             }
             if self.is(&[Kind::FlowListEnd])? {
                 return Ok((Value::List(items.into()), self.scanner.next()?.span.end));
@@ -280,7 +280,7 @@ impl Reader<'_, '_> {
         let ends = [Kind::FlowEntry, Kind::FlowMapEnd];
         loop {
             if !self.is(&[Kind::FlowMapEnd])? && !is_first {
-                self.comma("a mapping in braces without , or } behind a value")?;
+                self.comma("a mapping in braces without , or } after a value")?;
             }
             if self.is(&[Kind::FlowMapEnd])? {
                 self.replaced.append(&mut entries.replaced);

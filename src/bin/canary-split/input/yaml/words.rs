@@ -25,7 +25,7 @@ pub fn tag(cursor: &mut Cursor) -> Result<String, Malformed> {
     while is_of_tag(cursor.byte(0)) {
         tag.extend(cursor.take());
     }
-    if cursor.is_gap(0) { Ok(tag) } else { Err(Malformed::new(start, "a tag without a space behind it")) }
+    if cursor.is_gap(0) { Ok(tag) } else { Err(Malformed::new(start, "a tag without a space after it")) }
 }
 
 /// Goes over a line that begins with `%`.

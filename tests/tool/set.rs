@@ -164,7 +164,10 @@ fn what_cannot_be_set_is_named_and_nothing_is_written() {
     let expected = format!("canary-split: {kustomization}: a folder; name the file in it that holds the WasmPlugin\n");
     assert_eq!((error, code), (expected, 2));
     let (_, error, code) = ended(&tool(&["set", "v2=25%"]));
-    assert_eq!((error.as_str(), code), ("canary-split: this is not a terminal, so nobody can be asked: give --yes, or --dry-run\n", 2));
+    assert_eq!(
+        (error.as_str(), code),
+        ("canary-split: this is not a terminal, so nobody can be asked: give --yes, or --dry-run\n", 2)
+    );
     assert_eq!(folder.names(), ["a.yaml"]);
 }
 

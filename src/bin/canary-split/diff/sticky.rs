@@ -129,9 +129,8 @@ fn by_cookie_and_key(before: &Sticky, after: &Sticky, is_kept: bool, notes: &mut
         keys => keys.iter().map(key).collect::<Vec<_>>().join(", "),
     };
     notes.push(
-        Note::new("keys", format!("the keys have changed from {} to {}", list(&before.keys), list(&after.keys))).help(
-            "a visitor whose first key has changed is drawn again by it; append new keys at the end",
-        ),
+        Note::new("keys", format!("the keys have changed from {} to {}", list(&before.keys), list(&after.keys)))
+            .help("a visitor whose first key has changed is drawn again by it; append new keys at the end"),
     );
     let common: Vec<Key> =
         before.keys.iter().zip(&after.keys).take_while(|(old, new)| old == new).map(|(old, _)| old.clone()).collect();

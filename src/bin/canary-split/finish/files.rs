@@ -1,4 +1,4 @@
-//! A plan done in files.
+//! Carries out a plan in files.
 
 use super::plan::{Plan, Stage};
 use super::print::{Way, Written, say, to_json};
@@ -15,7 +15,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
 
-/// Does what is planned; the exit code.
+/// Carries out the plan; the exit code.
 pub fn run(
     target: &Target,
     plan: impl FnOnce(&Objects) -> Result<Plan, Refusal>,
@@ -78,7 +78,7 @@ fn objects(sources: &[Rc<Source>]) -> Result<Objects, String> {
     Objects::of(&Unit { folder: String::new(), sources: sources.to_vec() })
 }
 
-/// Does a step to the text that its object is in.
+/// Carries out a step in the text of its object.
 fn done(stage: &Stage, sources: &mut [Rc<Source>]) -> Result<Written, String> {
     let title = stage.object.title();
     // Earlier steps may have edited the same file.

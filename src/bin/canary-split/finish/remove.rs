@@ -1,4 +1,4 @@
-//! A rule goes, and what only it has needed.
+//! Removes a rule and everything that only it needed.
 
 use super::http::{Http, Kind, are_overlapping};
 use super::meant::{Found, Meant, given_once, settled};
@@ -103,7 +103,7 @@ fn named(what: &str, names: &[&str]) -> String {
     }
 }
 
-/// Without the routes that only the rule has needed.
+/// Without the routes that only the rule needed.
 fn of_routes(found: &Found, world: &World, http: &Http, notes: &mut Vec<String>) -> Result<Vec<Edit>, Refusal> {
     let fault = |at: usize, why: String| Err(Refusal::Fault(format!("{} {why}", http.place(at))));
     if let Some(at) = http.kinds.iter().position(|kind| *kind == Kind::Mixed) {
@@ -161,6 +161,6 @@ fn of_routes(found: &Found, world: &World, http: &Http, notes: &mut Vec<String>)
     if let Some(&at) = gone.iter().find(|at| !has_default(at)) {
         return fault(at, "takes requests that no default route takes; add one first".to_owned());
     }
-    // From the last on, so that the places of the others stay.
+    // From the last one backwards, so that the places of the others stay.
     Ok(gone.into_iter().rev().map(|at| Edit::remove(Http::path(at))).collect())
 }

@@ -13,15 +13,15 @@ use crate::input::yaml::Node;
 pub struct Pick<'o> {
     /// The EnvoyFilter.
     pub object: &'o Object,
-    /// The header's name, where it is written.
+    /// The header's name, as a node of the text.
     pub header: (&'o Node, &'o str),
-    /// What says to which routes it is applied; without it, the patch.
+    /// The match of the patch; without one, the patch.
     pub scope: &'o Node,
-    /// `HOST:PORT`, as Istio calls virtual hosts.
+    /// `HOST:PORT`, Istio's name of a virtual host.
     vhost: Option<&'o str>,
     /// A host of the virtual host.
     domain: Option<&'o str>,
-    /// As Istio calls routes.
+    /// Istio's name of the route.
     route: Option<&'o str>,
     /// Whether redirects and direct responses are left out.
     is_for_forwarding: bool,
@@ -29,7 +29,7 @@ pub struct Pick<'o> {
     selector: Option<Labels<'o>>,
 }
 
-/// A field, as protobuf takes it in JSON.
+/// A field, under either of its names in protobuf's JSON.
 fn field<'o>(node: &'o Node, snake: &str, camel: &str) -> Option<&'o Node> {
     node.get(snake).or_else(|| node.get(camel))
 }
@@ -71,7 +71,7 @@ impl<'o> Pick<'o> {
         })
     }
 
-    /// Whether it may be on the pods of a gateway, which are in one of these namespaces; none: nobody knows where.
+    /// Whether it may be on the pods of a gateway, which are in one of these namespaces; none: unknown.
     pub fn may_be_on<'n>(&self, gateway: &Gateway, mut namespaces: impl Iterator<Item = &'n str>) -> bool {
         let is_there = match namespaces.next() {
             None => true,
@@ -99,20 +99,20 @@ impl<'o> Pick<'o> {
         service.hosts.iter().any(|(_, host)| self.is_for_host(host))
     }
 
-    /// Whether it is applied to what Istio makes of a route, wholly or in part.
+    /// Whether it is applied to any of the routes that Istio makes of a route.
     pub fn is_applied_to(&self, step: &Step) -> bool {
         let forwards = step.route.node.get("redirect").or(step.route.node.get("directResponse")).is_none();
         let is_named = self.route.is_none_or(|name| step.names().iter().any(|own| own == name));
         is_named && (forwards || !self.is_for_forwarding)
     }
 
-    /// Whether it goes by names of routes.
+    /// Whether it matches by names of routes.
     pub fn has_route_name(&self) -> bool {
         self.route.is_some()
     }
 }
 
-/// Whether Istio makes weighted clusters of a route: it has several destinations. Those of weight 0 count, but for the last one.
+/// Whether Istio turns a route into weighted clusters: it has several destinations. Those of weight 0 count, except for the last one.
 pub fn is_weighted(node: &Node) -> bool {
     node.get("route").map_or(&[][..], Node::items).len() > 1
 }

@@ -1,4 +1,4 @@
-//! JSON → a tree, as Go reads it: one object after another, and surrogate pairs are characters.
+//! JSON → a tree, as Go reads it: one object after another, with surrogate pairs as characters.
 
 use super::node::{Key, Node, Value};
 use super::token::Malformed;

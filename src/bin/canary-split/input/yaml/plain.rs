@@ -1,8 +1,8 @@
-//! Text without quotes → what it is, by the rules of go-yaml 2.
+//! Text without quotes → its value, by the rules of go-yaml 2.
 
 use super::node::Value;
 
-/// What a text says that may have a tag.
+/// The value of a text that may have a tag.
 pub fn tagged(text: String, is_plain: bool, tag: Option<&str>) -> Result<Value, String> {
     let is_right: fn(&Value) -> bool = match tag {
         None if is_plain => |_| true,
@@ -11,10 +11,11 @@ pub fn tagged(text: String, is_plain: bool, tag: Option<&str>) -> Result<Value, 
         Some("!!bool") => |value| matches!(value, Value::Bool(_)),
         Some("!!null") => |value| matches!(value, Value::Null),
         Some("!!binary") => {
-            let bytes = base64(&text).ok_or_else(|| "a text that is not base64, although its tag says so".to_owned())?;
+            let bytes =
+                base64(&text).ok_or_else(|| "a text that is not base64, although its tag says so".to_owned())?;
             return Ok(Value::String(String::from_utf8_lossy(&bytes).into()));
         }
-        // A time is a text in JSON.
+        // A time is a string in JSON.
         _ => return Ok(Value::String(text.into())),
     };
     let value = plain(&text)?;

@@ -10,12 +10,12 @@ use std::ops::Range;
 
 /// Deeper than any manifest.
 const MAX_DEPTH: usize = 100;
-/// What aliases may unfold to, as go-yaml has it.
+/// The limit for expanded aliases, as in go-yaml.
 const MAX_UNFOLDED: usize = 400_000;
 
-/// Adds the documents of a part of a text, which begins at this byte of the whole, and what is written and not said in them.
+/// Adds the documents of a part of a text, which begins at this byte, and their values that are written but have no effect.
 pub fn read(part: &str, base: usize, documents: &mut Vec<Node>, replaced: &mut Vec<Node>) -> Result<(), Malformed> {
-    // A byte order mark is no part of what is said.
+    // A byte order mark is not part of the content.
     let (part, base) = part.strip_prefix('\u{feff}').map_or((part, base), |rest| (rest, base + '\u{feff}'.len_utf8()));
     let mut reader =
         Reader { scanner: Scanner::new(part), base, anchors: HashMap::new(), nodes: 0, unfolded: 0, replaced };
@@ -35,7 +35,7 @@ pub fn read(part: &str, base: usize, documents: &mut Vec<Node>, replaced: &mut V
 struct Reader<'t, 'r> {
     scanner: Scanner<'t>,
     base: usize,
-    /// What they name, and how many values that is.
+    /// The named values, and the number of values in each.
     anchors: HashMap<String, (Node, usize)>,
     nodes: usize,
     unfolded: usize,
@@ -79,7 +79,7 @@ impl Reader<'_, '_> {
         Ok(Some(if is_empty { self.empty()? } else { self.node(true, false, 0)? }))
     }
 
-    /// `kubectl` leaves out whatever is below a document and not of it, without a word.
+    /// `kubectl` silently ignores anything below a document that does not belong to it.
     fn end_of_document(&mut self) -> Result<(), Malformed> {
         if !self.is(&[Kind::Directive, Kind::DocumentStart, Kind::DocumentEnd, Kind::End])? {
             let at = self.scanner.peek()?.span.start;
@@ -88,7 +88,7 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    /// A value that is not there, before the next token.
+    /// A missing value, before the next token.
     fn empty(&mut self) -> Result<Node, Malformed> {
         let at = self.scanner.peek()?.span.start;
         self.empty_at(at)
@@ -222,7 +222,7 @@ impl Reader<'_, '_> {
         Ok((Value::Map(entries.all.into()), end))
     }
 
-    /// A place in the whole text as one in this part, as all others are.
+    /// Turns a place in the whole text into one in this part.
     fn within(&self, malformed: Malformed) -> Malformed {
         Malformed { at: malformed.at.saturating_sub(self.base), ..malformed }
     }
@@ -247,7 +247,7 @@ impl Reader<'_, '_> {
         if token.kind == Kind::FlowEntry { Ok(()) } else { Err(Malformed::new(token.span.start, problem)) }
     }
 
-    /// `[KEY: VALUE]` is a list of a mapping.
+    /// `[KEY: VALUE]` is a list with a mapping.
     fn pair(&mut self, depth: usize) -> Result<Node, Malformed> {
         let start = self.scanner.next()?.span.start;
         let mut entries = Entries::default();

@@ -1,4 +1,4 @@
-//! `WEIGHTS…` or `WEIGHTS@DAY…` → which weights each day has.
+//! `WEIGHTS…` or `WEIGHTS@DAY…` → the weights of each day.
 
 use crate::input::quoted::quoted;
 use crate::input::weights::list;

@@ -1,4 +1,4 @@
-//! The limits of the config, at the limit and just beyond it. What else can be wrong stands in `tests/cases/errors.yaml`.
+//! The limits of the config, at the limit and just beyond it. All other errors are in `tests/cases/errors.yaml`.
 
 #[path = "common/configs.rs"]
 mod configs;

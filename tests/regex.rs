@@ -1,4 +1,4 @@
-//! What regexes are taken, what they cost, and what is said of all others. Envoy's own reading is in `tests/envoy/test_regex.py`.
+//! Which regexes are accepted, their cost, and the errors for all others. Envoy's own reading is in `tests/envoy/test_regex.py`.
 
 use canary_split::rule::re2::{Effort, Re2};
 

@@ -1,4 +1,4 @@
-//! Which rules are in force, whatever the order in which the VMs are given the configs.
+//! Which rules are in force, in whatever order the VMs receive the configs.
 
 use canary_split::reload::plugins::{Plugins, Serving};
 use canary_split::reload::{Claim, Counts, Evaluation, Health, RuleState, Served, State};

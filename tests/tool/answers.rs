@@ -1,4 +1,4 @@
-//! What `check` answers: how bad it is, what is allowed, what is known of each code, and what is not shown (trial 31).
+//! The answers of `check`: severity, allowed findings, the text of each code, and what is hidden (trial 31).
 
 use crate::check::{rendered, versions};
 use crate::{ended, fed, tool};

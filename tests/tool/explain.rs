@@ -14,8 +14,8 @@ const NOW: u32 = 0x1c8_9b43;
 /// Cases of the table that the command line cannot say, and what it says instead.
 const UNSAID: [(&str, &str, i32); 2] = [
     ("a config that is not JSON is refused, everything goes to stable and the header is stripped", "not YAML", 2),
-    // kubectl reads a character that stands for it.
-    ("an escape that stands for no character spoils its rule alone", "is not a host", 1),
+    // kubectl reads a replacement character.
+    ("an invalid escape spoils only its rule", "is not a host", 1),
 ];
 
 /// A config as a WasmPlugin has it: a bare one needs rules.
@@ -229,7 +229,7 @@ fn what_is_left_to_chance_has_its_exact_shares() {
         explanation["setCookie"]["value"].as_str().unwrap().split(';').next(),
         Some("canary-web=1.DRAW.1c89b43")
     );
-    // Whoever brings a draw has one subset.
+    // A visitor with a draw has one subset.
     let keyed = explained(CONFIG, &words("-H|x-seen: a|-H|x-user: carol|c.test"), &[]);
     assert_eq!((keyed["shares"].as_array().unwrap().len(), keyed["draw"].as_str()), (0, Some("54b4cc38")));
     assert_eq!(keyed["from"], "the key header: x-user");

@@ -1,4 +1,4 @@
-//! `promote` and `remove`: what they do, and that no request is served otherwise on the way.
+//! `promote` and `remove`: their effects; no request is served differently on the way.
 
 use crate::{Temporary, ended, tool};
 use canary_split::config::Config;

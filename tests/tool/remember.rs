@@ -65,7 +65,7 @@ cookie    canary-testers: made 2026-11-23T16:03:00Z, renewed from 2026-11-24T04:
     }
     let out = said(&["https://a.test/"]);
     assert!(out.starts_with(&format!("{passed}rule rest decides\n")), "{out}");
-    // Beside a match such a cookie is said to be ignored.
+    // Next to a match such a cookie is reported as ignored.
     let out = said(&["-b", &cookie(OLD_COOKIE), "https://a.test/?canary=3fb1"]);
     let ignored = format!("ignored   cookie canary-testers={OLD_COOKIE:?}: it is older than its ttl\n");
     assert!(out.ends_with(&ignored) && out.contains("draw      none: the subset is fixed\n"), "{out}");

@@ -34,7 +34,7 @@ impl Drop for Folder {
     }
 }
 
-/// A text in which `«80→50»` stands for what it is before and after.
+/// A text in which `«80→50»` means the values before and after.
 fn both(marked: &str) -> (String, String) {
     let (mut before, mut after) = (String::new(), String::new());
     for part in marked.split('«') {

@@ -20,8 +20,8 @@ fn repeat(what: &str, times: usize) -> String {
 pub type Make = fn(usize) -> String;
 /// What, the config with so much of it, the most that may be, and what is said of one more.
 pub const LIMITS: &[(&str, Make, usize, &str)] = &[
-    ("name", |n| format!(r#"{{"rules":[{{"name":"{}","subset":"v1"}}]}}"#, "a".repeat(n)), 63, "is no DNS label"),
-    ("subset", |n| rule(&format!(r#""subset":"{}""#, "a".repeat(n))), 63, "is no DNS label"),
+    ("name", |n| format!(r#"{{"rules":[{{"name":"{}","subset":"v1"}}]}}"#, "a".repeat(n)), 63, "is not a DNS label"),
+    ("subset", |n| rule(&format!(r#""subset":"{}""#, "a".repeat(n))), 63, "is not a DNS label"),
     ("header", |n| format!(r#"{{"header":"{}","rules":[]}}"#, "a".repeat(n)), 64, "has 65 bytes, more than 64"),
     (
         "seal",

@@ -333,7 +333,9 @@ fn by_what_is_good_is_decided_where_something_is_not() {
         out.starts_with("rule t decides\n  standard input:1:34: rules[1]\ndraw      none: the subset is fixed\n"),
         "{out}"
     );
-    assert!(error.starts_with("canary-split: warning: standard input:1:29: rules[0].subset: \"V1\" is no DNS label"));
+    assert!(
+        error.starts_with("canary-split: warning: standard input:1:29: rules[0].subset: \"V1\" is not a DNS label")
+    );
     assert_eq!(code, 1);
     let (out, error, code) = said("{header: x-v, rules: [], seal: short}", "a.test");
     assert_eq!(out, "no rule is in force; the default route takes the request\nrequest   x-v is removed\n");

@@ -100,7 +100,7 @@ const UNSAID: [(&str, &str, &str); 27] = [
         r#"{"name": "t", "match": [{"cookies": {"LONG": {}}}], "subset": "v1"}"#,
     ),
     (
-        "keeps a subset in it: where both have a host",
+        "keeps a subset in it: at a host of both",
         "cookies and hosts are compared over all rules",
         r#"{"name": "t", "split": [{"subset": "v1", "weight": 1}, {"subset": "v2", "weight": 1}], "sticky": {"cookie": {"name": "c"}, "onWeightChange": "keep"}}, {"name": "u", "split": [{"subset": "v1", "weight": 1}], "sticky": {"cookie": {"name": "c"}}}"#,
     ),
@@ -110,7 +110,7 @@ const UNSAID: [(&str, &str, &str); 27] = [
         r#"{"name": "t", "hosts": ["a.test"], "split": [{"subset": "v1", "weight": 1}], "sticky": {"cookie": {"domain": "example.com"}}}"#,
     ),
     (
-        "is no time of RFC 3339",
+        "is not an RFC 3339 time",
         "a day exists or not by the calendar",
         r#"{"name": "t", "split": [{"subset": "v1", "weight": 1}, {"subset": "v2", "weight": 1}], "ramp": {"start": "2026-02-30T00:00:00Z", "steps": [{"after": "0s", "weights": {"v1": 1, "v2": 1}}]}}"#,
     ),

@@ -342,7 +342,7 @@ fn a_rollback_does_what_is_right_for_each_rule_and_says_it() {
             &zero.replace("{margin: 2%}", "{}"),
             &[
                 "v3 10 → 0, guard.margin removed\n",
-                "  note: guard.margin is removed, since it has a fault: rules[0].guard.margin: \"two\" is no percentage",
+                "  note: guard.margin is removed, since it has a fault: rules[0].guard.margin: \"two\" is not a percentage",
             ],
         ),
         (

@@ -1,20 +1,20 @@
 # Thin targets; what they need is installed by tests/setup.sh, which names what it cannot install.
 WASM := target/wasm32-wasip1/release/canary_split.wasm
 PYTHON := .venv/bin/python
-# Where everything here looks for what was built.
+# Everything here looks for build results in this folder.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 # The module names no path of the machine that built it: the same source gives the same bytes. The linker leaves relocations to
 # wasmplugin/trim. (Encoded, for paths with spaces.)
 MODULE_FLAGS = CARGO_ENCODED_RUSTFLAGS="-Clink-arg=--emit-relocs$$(printf -- '\037--remap-path-prefix=%s=' \
 	"$${CARGO_HOME:-$$HOME/.cargo}"/registry/src/*/ "$(CURDIR)/")"
 
-# Istio's test library asks for these folders and uses them for nothing here.
+# Istio's test library asks for these folders, but does not use them here.
 export TARGET_OUT := /tmp
 export LOCAL_OUT := /tmp
 
 .PHONY: help build demo test test-fast test-envoy fuzz mutants soak bench bench-regex budget corpora test-manifests test-operate test-browser screenshots test-istio test-cluster fixtures chart lint audit advisories image tool release-prepare release-dry-run platforms simulate setup clean
 
-help: ## this list
+help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 build: ## the module: target/wasm32-wasip1/release/canary_split.wasm
@@ -24,7 +24,7 @@ build: ## the module: target/wasm32-wasip1/release/canary_split.wasm
 	@$(MAKE) --no-print-directory $(TRIMMED)
 	@mkdir -p $(dir $(WASM)) && cp $(TRIMMED) $(WASM).part && mv $(WASM).part $(WASM)
 
-# What the compiler has built, without what never runs, and smaller.
+# The compiler's output, without code that never runs, and smaller.
 BUILT := target/wasm32-wasip1/module/canary_split.wasm
 TRIMMED := target/trim/canary_split.wasm
 $(TRIMMED): $(BUILT) $(addprefix wasmplugin/trim/,src/cut.rs src/main.rs src/reach.rs Cargo.lock package-lock.json) Makefile
@@ -68,7 +68,7 @@ fuzz: build $(CARGO_FUZZ) ## a minute of libFuzzer for each target; then 10⁶ r
 		echo "fuzz: $$fuzzer"; \
 		$(FUZZ) run --fuzz-dir tests/fuzz --target-dir target/fuzz/build --sanitizer none $$fuzzer target/fuzz/corpus/$$fuzzer -- \
 			-max_total_time=$(MINUTE) -max_len=4096 -timeout=10 -rss_limit_mb=1024 -artifact_prefix=target/fuzz/finds/$$fuzzer/ -print_final_stats=1 2>target/fuzz/$$fuzzer.log \
-		|| { tail -n 60 target/fuzz/$$fuzzer.log; echo "fuzz: mend it, then keep the input: make corpora"; exit 1; }; \
+		|| { tail -n 60 target/fuzz/$$fuzzer.log; echo "fuzz: fix it, then keep the input: make corpora"; exit 1; }; \
 		grep -E 'stat::(number_of_executed_units|average_exec_per_sec|peak_rss_mb)|^Done' target/fuzz/$$fuzzer.log; \
 	done
 	REQUESTS=1000000 cargo test --locked --all-features --test wasm -- --nocapture no_request_traps
@@ -80,11 +80,11 @@ $(CARGO_MUTANTS):
 # Each job builds in a folder of its own, hence no CARGO_TARGET_DIR. A mutant that never ends is caught too; until it is stopped it may
 # take memory, hence the limit.
 MUTANTS := $(TOOLS) CARGO_PROFILE_DEV_DEBUG=0 cargo mutants --colors never
-mutants: $(CARGO_MUTANTS) ## bugs put into the pure part one at a time: a native test has to fail for each; an hour (FILE=src/split.rs for less)
+mutants: $(CARGO_MUTANTS) ## bugs inserted into the pure part one at a time: a native test has to fail for each; an hour (FILE=src/split.rs for less)
 	tests/setup.sh rust
 	@$(MUTANTS) --list --no-config >target/mutants.list
 	@sed -n "s/^    '\(.*\)',/\1/p" .cargo/mutants.toml | while read -r known; do \
-		grep -qEe "$$known" target/mutants.list || { echo ".cargo/mutants.toml: there is no such mutant: $$known"; exit 1; }; \
+		grep -qEe "$$known" target/mutants.list || { echo ".cargo/mutants.toml: no such mutant: $$known"; exit 1; }; \
 	done
 	@unset CARGO_TARGET_DIR; ulimit -v 12000000; $(MUTANTS) --output target --jobs 2 $(addprefix --file ,$(FILE)) \
 		|| { [ $$? -eq 3 ] && [ ! -s target/mutants.out/missed.txt ]; }
@@ -101,14 +101,14 @@ bench-regex: build ## what regexes cost, in Envoy's own routes and in the filter
 	tests/setup.sh demo
 	$(PYTHON) tests/bench/regexes.py $(if $(BEFORE),--before $(BEFORE)) $(if $(WRITE),--write)
 
-budget: build ## tests/budget.yaml again: host calls and instructions of each regime
+budget: build ## writes tests/budget.yaml: host calls and instructions of each regime
 	cargo test --locked --all-features --test budget -- --quiet --ignored write
 
-corpora: $(CARGO_FUZZ) ## what make fuzz has kept and found, into the repository
+corpora: $(CARGO_FUZZ) ## copies what make fuzz has kept and found into the repository
 	@for fuzzer in $(FUZZERS); do $(FUZZ) cmin --fuzz-dir tests/fuzz --target-dir target/fuzz/build --sanitizer none $$fuzzer target/fuzz/corpus/$$fuzzer; done
 	cargo test --locked --all-features --test fuzz -- --quiet --ignored pack
 
-test-manifests: setup build ## what we ship renders and says what we mean
+test-manifests: setup build ## the shipped manifests render and mean what we say
 	$(PYTHON) -m pytest -q tests/manifests
 
 test-operate: setup build ## metrics, rules and dashboard on a real Prometheus; some seconds of the soak
@@ -130,7 +130,7 @@ test-cluster: setup build target/istio/cluster.test ## the documents in a cluste
 	cargo build --locked --bin canary-split
 	cd tests/istio/cluster && $(CURDIR)/target/istio/cluster.test -test.v -test.failfast
 
-fixtures: target/istio/translation.test target/istio/reading.test ## tests/envoy/istio again: what Istio makes of the overlays; and what kubectl reads
+fixtures: target/istio/translation.test target/istio/reading.test ## writes tests/envoy/istio: what Istio makes of the overlays; and what kubectl reads
 	cd tests/istio/reading && $(CURDIR)/target/istio/reading.test -update
 	cd tests/istio/translation && $(CURDIR)/target/istio/translation.test -test.run Fixtures -update
 
@@ -171,7 +171,7 @@ target/tools/bin/cargo-deny:
 target/tools/bin/cargo-cyclonedx:
 	cargo install --locked --root target/tools --version 0.5.9 cargo-cyclonedx
 
-audit: build target/tools/bin/cargo-deny target/tools/bin/cargo-cyclonedx ## licences and sources of all dependencies; what the module is made of: .image/canary-split.cdx.json
+audit: build target/tools/bin/cargo-deny target/tools/bin/cargo-cyclonedx ## licences and sources of all dependencies; the module's parts: .image/canary-split.cdx.json
 	$(TOOLS) cargo deny --locked check licenses bans sources
 	$(TOOLS) python3 wasmplugin/sbom.py
 
@@ -204,5 +204,5 @@ simulate: ## who moves when weights are edited: this split next to others
 	tests/setup.sh rust
 	@cargo run --locked --quiet --release -- simulate
 
-clean: ## what was built and installed here
+clean: ## remove what was built and installed here
 	rm -rf target .venv .image wasmplugin/trim/node_modules wasmplugin/in-cluster/canary_split.wasm.gz

@@ -1,7 +1,7 @@
 //! Sticky, exact, safe canary releases on Istio: a proxy-wasm filter for the ingress gateway.
 //!
-//! For each request it decides which subset of a service the request belongs to, by weight or by what sticks to the
-//! visitor, and writes it into a request header; a `VirtualService` routes by that header.
+//! For each request it decides which subset of a service the request belongs to, by weight or by the visitor's key or
+//! cookie, and writes it into a request header; a `VirtualService` routes by that header.
 //!
 //! ```text
 //! config → rule → draw → subset → header
@@ -14,18 +14,18 @@
 //! |---|---|
 //! | [`order`] | in which order are these things? (for the indexes of rules and fields) |
 //! | [`request`] | what can be asked about a request? |
-//! | [`subset`] | how is one version behind a route called? |
+//! | [`subset`] | what is one version behind a route called? |
 //! | [`split`] | which subset owns this draw? |
 //! | [`visitor`] | which draw does the visitor bring, and which cookie does he or she get? |
 //! | [`rollout`] | which weights hold now? |
-//! | [`rule`] | which rule speaks about this request? |
-//! | [`config`] | what do these lines of `pluginConfig` mean, and what is wrong with them? |
+//! | [`rule`] | which rule matches this request? |
+//! | [`config`] | what do these lines of `pluginConfig` mean, and which errors do they have? |
 //! | [`decide`] | all of that for one request: which subset, why, and with which cookie? |
 //! | [`reload`] | which rules are in force after this config, given the one before? |
-//! | [`metrics`] | how is what happens called in the statistics? |
-//! | `host` | what does Envoy say, and what do we tell it? (wasm32 only) |
+//! | [`metrics`] | under which names are events counted? |
+//! | `host` | what does Envoy tell us, and what do we tell it? (wasm32 only) |
 //!
-//! Everything but `host` is pure: no clock, no chance, no log, no globals.
+//! Everything except `host` is pure: no clock, no randomness, no log, no globals.
 
 // A panic in the filter kills the VM of that worker and every request in flight there.
 #![deny(

@@ -1,6 +1,6 @@
-//! What is counted, and how it is called.
+//! What is counted, and under which names.
 //!
-//! Labels stand in the name in the form that Istio's `extraStatTags` turns into real ones (`subset=.=v2;.;`). All of them
+//! Labels are in the name, in the form that Istio's `extraStatTags` turns into real ones (`subset=.=v2;.;`). All of them
 //! come from the config, never from a request: the number of stats is bounded.
 
 use crate::decide::Source;
@@ -14,7 +14,7 @@ pub fn config_rules(state: RuleState) -> String {
     format!("state=.={};.;canary_config_rules", state.name())
 }
 
-/// Gauge: 1 while a rule is on its last good version, or off; only for rules that had a fault.
+/// Gauge: 1 while a rule is on its last good version, or off; only for rules that have had a fault.
 pub fn rule_fault(rule: &str, state: RuleState) -> String {
     format!("rule=.={rule};.;state=.={};.;canary_rule_fault", state.name())
 }
@@ -29,8 +29,8 @@ pub fn config_faults(plugin: &str) -> String {
     format!("plugin=.={plugin};.;canary_config_faults")
 }
 
-/// Gauge: the weight of a subset that is in force at this second; 0 for a canary that the guard has taken out, and once the rule, or
-/// the subset in it, is gone.
+/// Gauge: the weight of a subset that is in force at this second; 0 for a canary that the guard has removed, and once the rule,
+/// or the subset in it, is gone.
 pub fn config_weight(rule: &str, subset: &str) -> String {
     format!("rule=.={rule};.;subset=.={subset};.;canary_config_weight")
 }
@@ -45,12 +45,12 @@ pub fn failures(rule: &str, subset: &str) -> String {
     format!("rule=.={rule};.;subset=.={subset};.;canary_failures_total")
 }
 
-/// Counter: visitors of a rule with a guard who have failed, each once, and again only after ten minutes without a failure.
+/// Counter: visitors of a rule with a guard who have failed; a visitor counts again only after ten minutes without a failure.
 pub fn failing_visitors(rule: &str, subset: &str) -> String {
     format!("rule=.={rule};.;subset=.={subset};.;canary_failing_visitors_total")
 }
 
-/// What the label `source` says; `none`: no rule decided.
+/// The value of the label `source`; `none`: no rule decided.
 pub fn source(source: Option<Source>) -> &'static str {
     match source {
         Some(Source::Fixed) => "fixed",
@@ -79,7 +79,7 @@ pub fn responses(rule: &str, subset: &str, class: CodeClass) -> String {
 pub struct CodeClass(u8);
 
 impl CodeClass {
-    /// How many there are.
+    /// The number of classes.
     pub const COUNT: usize = 5;
 
     /// 0 to 4.
@@ -87,7 +87,7 @@ impl CodeClass {
         usize::from(self.0) - 1
     }
 
-    /// The class of a status; what is none counts as a server's error.
+    /// The class of a status; an invalid one counts as a server's error.
     pub fn of(status: u16) -> CodeClass {
         match status {
             100..=599 => CodeClass((status / 100) as u8),

@@ -1,10 +1,10 @@
-//! In which order things stand, without moving them.
+//! The sorted order of things, without moving them.
 
 use std::cmp::Ordering;
 
-/// The places `0..count` by what is compared at them; what is equal keeps its order.
+/// The places `0..count`, sorted by `compare`; equal ones keep their order.
 ///
-/// One for all kinds of things: the code of each sort is 3 KB of the module.
+/// One function for all kinds of things: each instance of a sort adds 3 KB to the module.
 pub fn sorted(count: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
     let mut places: Vec<usize> = (0..count).collect();
     places.sort_unstable_by(|&a, &b| compare(a, b).then(a.cmp(&b)));

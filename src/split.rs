@@ -1,13 +1,13 @@
 //! A draw → a subset, by weight.
 //!
 //! The 2³² draws are laid out so that an edit of the weights moves as few of them as possible. Every canary grows from an
-//! anchor of its own in one direction; stable is whatever nobody has taken. The space is cut into *segments* (a power of
+//! anchor of its own in one direction; stable is what is left. The space is cut into *segments* (a power of
 //! two, at least two); in each, one canary grows from the bottom upwards and one from the top downwards. Segments halve
 //! as canaries are appended and nobody's anchor moves by that: 0↑, ½↑, ½↓, 1↓, ¼↓, ¾↓, ¼↑, ¾↑, ⅛↓, …
 //!
-//! What does not fit a canary's segment goes on into the free middle of the others, always away from whoever grows there.
+//! What does not fit into a canary's segment continues in the free middle of the others, always away from the canary there.
 //!
-//! Knows nothing of HTTP, of configuration or of where a draw comes from.
+//! Knows nothing about HTTP, configuration or the origin of a draw.
 
 use std::fmt;
 use xxhash_rust::xxh64::xxh64;
@@ -19,9 +19,9 @@ const SPACE: u64 = 1 << 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Draw(pub u32);
 
-/// What makes two rules' draws independent: a keyed bijection of the draws.
+/// Makes the draws of two rules independent: a keyed bijection of the draws.
 ///
-/// Being a bijection, it costs no exactness: a set of `n` positions is always the image of `n` draws. It is a two-round
+/// A bijection stays exact: a set of `n` positions is always the image of `n` draws. It is a two-round
 /// Even–Mansour construction over the 32-bit finalizer of MurmurHash3, keyed by the xxHash64 (seed 0) of the salt's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Salt {
@@ -36,7 +36,7 @@ impl Salt {
         Salt { before: (key & 0xffff_ffff) as u32, between: (key >> 32) as u32 }
     }
 
-    /// Where in the space this draw stands under this salt.
+    /// The position of this draw in the space under this salt.
     pub fn position(self, draw: Draw) -> u32 {
         mix(mix(draw.0 ^ self.before) ^ self.between)
     }
@@ -51,14 +51,14 @@ fn mix(mut x: u32) -> u32 {
     x ^ (x >> 16)
 }
 
-/// Why weights make no split.
+/// Why weights do not make a split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SplitError {
-    /// There is no weight at all, or all are 0.
+    /// No weight is given, or all are 0.
     Nothing,
-    /// The weights add up to this, which is more than `u32::MAX`.
+    /// The weights add up to this sum, which is more than `u32::MAX`.
     TooMuch(u64),
-    /// There are more than [`MAX_SUBSETS`] weights.
+    /// More than [`MAX_SUBSETS`] weights are given.
     TooMany,
 }
 
@@ -83,14 +83,14 @@ pub struct Split {
 pub const MAX_SUBSETS: usize = 64;
 
 impl Split {
-    /// The split of these weights; the first is stable's.
+    /// The split of these weights, of which the first is stable's.
     ///
     /// Each canary owns exactly ⌊2³² · weight ∕ sum⌋ positions and stable the rest; if stable's weight is 0, the rest goes to
     /// the last canary that has a weight.
     ///
     /// # Errors
     ///
-    /// If the weights add up to 0 or to more than `u32::MAX`, or if there are more than [`MAX_SUBSETS`].
+    /// If the weights add up to 0 or to more than `u32::MAX`, or if more than [`MAX_SUBSETS`] are given.
     pub fn new(weights: &[u32]) -> Result<Split, SplitError> {
         let sum: u64 = weights.iter().map(|&weight| u64::from(weight)).sum();
         if sum > u64::from(u32::MAX) {
@@ -99,11 +99,11 @@ impl Split {
         Split::exact(&weights.iter().map(|&weight| u64::from(weight)).collect::<Vec<_>>())
     }
 
-    /// The same of weights that add up to anything below 2⁶³.
+    /// The same for weights with any sum below 2⁶³.
     ///
     /// # Errors
     ///
-    /// If the weights add up to 0 or to 2⁶³ and more, or if there are more than [`MAX_SUBSETS`].
+    /// If the weights add up to 0 or to 2⁶³ and more, or if more than [`MAX_SUBSETS`] are given.
     pub fn exact(weights: &[u64]) -> Result<Split, SplitError> {
         if weights.len() > MAX_SUBSETS {
             return Err(SplitError::TooMany);
@@ -123,9 +123,9 @@ impl Split {
         self.runs.len() == 1
     }
 
-    /// How many positions belong to one subset here and to another there: `(here, there, positions)`, exact.
+    /// The exact number of positions that belong to one subset here and to another there: `(here, there, positions)`.
     ///
-    /// Some pairs come more than once; together they make up all 2³².
+    /// A pair may come more than once; together they cover all 2³².
     pub fn overlap(&self, there: &Split) -> impl Iterator<Item = (usize, usize, u64)> {
         let first = |run: &(u32, u8)| run.0;
         let mut starts: Vec<u32> = self.runs.iter().chain(&there.runs).map(first).collect();
@@ -136,7 +136,7 @@ impl Split {
     }
 }
 
-/// How many positions each subset owns; they add up to 2³².
+/// The number of positions of each subset; they add up to 2³².
 fn shares(weights: &[u64]) -> Result<Vec<u64>, SplitError> {
     let sum = weights.iter().fold(0_u64, |sum, &weight| sum.saturating_add(weight));
     if sum >> 63 > 0 {
@@ -155,7 +155,7 @@ fn shares(weights: &[u64]) -> Result<Vec<u64>, SplitError> {
     Ok(shares)
 }
 
-/// ⌊2³² · part ∕ whole⌋ of a part of a whole below 2⁶³, bit by bit: the product may have 95 bits.
+/// ⌊2³² · part ∕ whole⌋ for a whole below 2⁶³, bit by bit: the product may have 95 bits.
 fn floor(part: u64, whole: u64) -> u64 {
     if part >= whole {
         return if whole == 0 { 0 } else { SPACE };
@@ -167,16 +167,16 @@ fn floor(part: u64, whole: u64) -> u64 {
     (0..32).fold((0, part), bit).0
 }
 
-/// A stretch of the space: one canary grows from its bottom, one from its top.
+/// A part of the space: one canary grows from its bottom, one from its top.
 struct Segment {
     up: Option<usize>,
     down: Option<usize>,
-    /// What nobody has taken yet: `free_from..free_to`.
+    /// The free part: `free_from..free_to`.
     free_from: u64,
     free_to: u64,
 }
 
-/// Lays out what the canaries own (`owned[i]` is that of subset `i + 1`); stable gets what is left between.
+/// Lays out the canaries (`owned[i]` is what subset `i + 1` owns); stable gets what is left between them.
 fn lay_out(owned: &[u64]) -> Box<[(u32, u8)]> {
     let count = owned.len().div_ceil(2).next_power_of_two().max(2);
     let size = SPACE >> count.ilog2();
@@ -194,7 +194,7 @@ fn lay_out(owned: &[u64]) -> Box<[(u32, u8)]> {
         .collect();
 
     let mut taken = Taken { stretches: Vec::new(), left: owned.to_vec() };
-    // At home each takes what it needs; where two need more than there is, each is sure of one half.
+    // At home each takes what it needs; if two need more than the segment has, each is sure of one half.
     for segment in &mut segments {
         let need = |canary: Option<usize>| canary.and_then(|c| owned.get(c)).copied().unwrap_or(0);
         let (up, down) = (need(segment.up), need(segment.down));
@@ -207,7 +207,7 @@ fn lay_out(owned: &[u64]) -> Box<[(u32, u8)]> {
             taken.take(segment, canary, for_down, false);
         }
     }
-    // The overflow, nearest segment first; it grows from the side that has no owner, else from the top.
+    // The overflow goes to the nearest segment first; it grows from the side without an owner, else from the top.
     for (canary, home) in homes.iter().enumerate() {
         for distance in 1..count {
             if let Some(segment) = segments.get_mut(home ^ distance) {
@@ -221,7 +221,7 @@ fn lay_out(owned: &[u64]) -> Box<[(u32, u8)]> {
 
 /// The segment (of `count`) where a canary has its anchor, and whether it grows upwards from there.
 ///
-/// Canaries 0…3 stand at 0↑, ½↑, ½↓, 1↓. From then on each power of two brings the odd multiples of a finer fraction, in
+/// Canaries 0…3 are at 0↑, ½↑, ½↓, 1↓. From then on each power of two brings the odd multiples of a finer fraction, in
 /// the order of bit reversal: first all downwards, then all upwards.
 fn home(canary: usize, count: usize) -> (usize, bool) {
     // The anchor is numerator ∕ 2^level of the space.
@@ -242,7 +242,7 @@ fn home(canary: usize, count: usize) -> (usize, bool) {
     (if up { anchor } else { anchor - 1 }, up)
 }
 
-/// Who has taken which stretch, and what each still has to get.
+/// The parts that are taken, and what each canary still has to get.
 struct Taken {
     /// `(from, to, subset)`, ascending.
     stretches: Vec<(u64, u64, u8)>,
@@ -250,7 +250,7 @@ struct Taken {
 }
 
 impl Taken {
-    /// Gives a canary what it still has to get, but at most `limit` and at most what the segment has free.
+    /// Gives a canary what it still has to get, at most `limit` and at most the free part of the segment.
     fn take(&mut self, segment: &mut Segment, canary: usize, limit: u64, from_bottom: bool) {
         let Some(left) = self.left.get_mut(canary) else { return };
         let amount = limit.min(*left).min(segment.free_to - segment.free_from);
@@ -270,7 +270,7 @@ impl Taken {
     }
 }
 
-/// Sorted stretches `(from, to, subset)` → runs without gaps; the gaps are stable's.
+/// Sorted parts `(from, to, subset)` → runs without gaps; the gaps are stable's.
 fn runs(stretches: &[(u64, u64, u8)]) -> Box<[(u32, u8)]> {
     let mut runs: Vec<(u32, u8)> = Vec::new();
     let mut begin = |at: u64, subset: u8| {

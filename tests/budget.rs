@@ -1,5 +1,5 @@
 //! What a request costs, without a stopwatch: host calls and their answers (exact) and instructions (± 2 %) of each regime of
-//! `bench/cases.yaml`, as they stand in `budget.yaml`. `make budget` writes that file anew, so that a change of it shows in the commit.
+//! `bench/cases.yaml`, as in `budget.yaml`. `make budget` writes that file again, so that a change of it shows in the commit.
 
 #[allow(dead_code, reason = "of the cases only who visits is used")]
 mod common;

@@ -1,4 +1,4 @@
-//! The limits of the config, at the limit and just beyond it. What else can be wrong stands in `tests/cases/errors.yaml`.
+//! The limits of the config, at the limit and just beyond it. All other errors are in `tests/cases/errors.yaml`.
 
 #[path = "common/configs.rs"]
 mod configs;
@@ -19,8 +19,11 @@ fn a_limit_is_allowed_and_one_more_is_not() {
         let beyond = errors(&make(limit + 1));
         assert!(beyond.len() == 1 && beyond[0].contains(problem), "{what} beyond the limit: {beyond:?}");
     }
-    assert_eq!(errors(r#"{"seal":"aaaaaaaaaaaaaaa","rules":[]}"#), ["seal: a seal of 15 bytes; it has 16 to 128"]);
-    assert_eq!(errors(r#"{"seal":"aaaaaaaaaaaaaaa.","rules":[]}"#), ["seal: a seal has letters, digits, _ and - only"]);
+    assert_eq!(errors(r#"{"seal":"aaaaaaaaaaaaaaa","rules":[]}"#), ["seal: a seal of 15 bytes; it needs 16 to 128"]);
+    assert_eq!(
+        errors(r#"{"seal":"aaaaaaaaaaaaaaa.","rules":[]}"#),
+        ["seal: a seal may contain only letters, digits, _ and -"]
+    );
 }
 
 #[test]
@@ -68,8 +71,8 @@ fn what_regexes_of_one_host_and_path_cost_is_bounded_and_those_of_a_bad_rule_do_
     };
     let problem = |place: usize| {
         format!(
-            "rules[{place}].match: its regexes and those of the rules before it could cost one request 20.1 ms, more than 20: give \
-             rules other hosts, or other beginnings of the path"
+            "rules[{place}].match: its regexes and those of the rules before it could cost one request 20.1 ms, more than 20: give the \
+             rules different hosts or path prefixes"
         )
     };
     // (the hosts of the rule of this number, whether any request meets all of them)

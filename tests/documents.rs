@@ -1,4 +1,4 @@
-//! Every config that we ship or print is one that the filter takes, and every page leads to where it says.
+//! The filter takes every config that we ship or print, and every link of a page leads where it says.
 
 use canary_split::config::Config;
 use canary_split::rule::Target;
@@ -52,7 +52,7 @@ fn assert_taken(config: &Value, place: &str) -> Config {
 #[test]
 fn every_block_of_the_documents_is_a_config_that_is_taken() {
     let mut taken = 0;
-    // The findings are shown by what is wrong.
+    // The findings show what is wrong.
     for page in pages().into_iter().filter(|page| !page.ends_with("docs/checks.md")) {
         let text = std::fs::read_to_string(&page).unwrap();
         let file = page.display().to_string();
@@ -225,7 +225,7 @@ fn every_page_of_docs_is_reached_from_the_readme() {
     }
 }
 
-/// Whether there is a test of this name: a function, a case, a mistake or a step of the story in the cluster.
+/// Whether a test of this name exists: a function, a case, a mistake or a step of the story in the cluster.
 fn is_a_test() -> impl Fn(&str) -> bool {
     let all = |extension| {
         let folders = ["tests", "src"].map(|folder| files(&top().join(folder), extension)).concat();
@@ -243,7 +243,7 @@ fn is_a_test() -> impl Fn(&str) -> bool {
     }
 }
 
-/// What stands between backticks.
+/// The texts between backticks.
 fn quoted(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }

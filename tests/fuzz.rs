@@ -1,4 +1,4 @@
-//! What the fuzzers start from and what they have found, and some thousands of variations of it; `make fuzz` goes on from there.
+//! The fuzzers' starting points and finds, with some thousands of variations; `make fuzz` continues from there.
 
 #[path = "fuzz/checks.rs"]
 mod checks;
@@ -83,7 +83,7 @@ fn replay(nth: usize) {
     let (target, check) = TARGETS[nth];
     let inputs = inputs(target);
     let seeds = seeds(target).len();
-    assert!(inputs.len() > seeds, "{target}: no corpus beside the {seeds} cases");
+    assert!(inputs.len() > seeds, "{target}: no corpus next to the {seeds} cases");
     let meant = inputs.iter().filter(|input| check(input)).count();
     assert!(
         inputs.len() > 30 && meant > inputs.len() / 4,

@@ -1,4 +1,4 @@
-//! The architecture, as `src/lib.rs` draws it, is what the imports say.
+//! The imports follow the architecture that `src/lib.rs` draws.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -120,7 +120,7 @@ impl<'ast> Visit<'ast> for Paths {
     }
 }
 
-/// A circle, if there is one: each file uses something of the next.
+/// A circle, if any: each file uses something of the next.
 fn circle(imports: &Imports) -> Option<Vec<String>> {
     fn walk<'i>(
         file: &'i Vec<String>,

@@ -1,4 +1,4 @@
-//! What the statistics are called: dashboards and alerts ask for these names.
+//! The names of the statistics: dashboards and alerts ask for them.
 
 use canary_split::decide::Source;
 use canary_split::metrics::{

@@ -1,4 +1,4 @@
-//! The case table through the decision as a Rust function. The format stands in `tests/cases/README.md`.
+//! The case table through the decision as a Rust function. The format is in `tests/cases/README.md`.
 
 mod common;
 

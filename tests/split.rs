@@ -212,7 +212,7 @@ fn unmix(mut x: u32) -> u32 {
 
 #[test]
 fn the_salt_is_a_bijection() {
-    // Whoever can go back from every position to its draw has found no two draws in one position.
+    // If every position leads back to its draw, no two draws share a position.
     let key = xxhash_rust::xxh64::xxh64(b"httpbin", 0);
     let draw_at = |position: u32| unmix(unmix(position) ^ (key >> 32) as u32) ^ key as u32;
     let salt = Salt::new(b"httpbin");

@@ -77,7 +77,7 @@ fn a_ramp_up_and_down_moves_exactly_the_minimum() {
     for pair in ramp.windows(2) {
         let moved = pair[0].iter().zip(&pair[1]).filter(|(old, new)| old != new).count();
         let on = |homes: &[bool]| homes.iter().filter(|&&canary| canary).count();
-        assert_eq!(moved, on(&pair[0]).abs_diff(on(&pair[1])), "whoever moves, moves the one way");
+        assert_eq!(moved, on(&pair[0]).abs_diff(on(&pair[1])), "all who move, move the same way");
     }
     assert_eq!(ramp[2], ramp[4], "the last in go first");
 }

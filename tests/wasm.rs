@@ -498,7 +498,7 @@ fn a_returning_visitor_costs_few_host_calls() {
 fn the_time_for_a_request_is_linear_in_its_size() {
     let program = Program::metered();
     let mut gateway = Gateway::new(&program);
-    // What takes a backtracking matcher exponential time, and one that begins anew at each place quadratic.
+    // A backtracking matcher needs exponential time for it, and one that begins again at each place quadratic time.
     let evil = r#"{"rules":[{"name":"evil","match":[
         {"uri":{"regex":"/(a+)+b"}},{"uri":{"regex":"/(a|aa)*b"}},{"uri":{"regex":".*a.*a.*a.*b"}},{"cookies":{"zz":{"regex":"(x*)*y"}}},
         {"queryParams":{"zz":{}}},{"headers":{"x-a":{"regex":"(a{0,9}){0,9}b"}}}],"subset":"v2"},

@@ -49,7 +49,7 @@ def compat(module: bytes) -> list[tuple[str, bytes, str]]:
 
 
 def artifact(module: bytes) -> list[tuple[str, bytes, str]]:
-    """An artifact with media types of its own: the module as it is, beside what it runs on."""
+    """An artifact with media types of its own: the module as it is, next to what it runs on."""
     runtime = compact({"type": "envoy_proxy", "abiVersions": ["v0-2-1"]})
     return [
         ("vnd.module.wasm.config.v1+json", runtime, sha256(runtime)),
@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--form", choices=FORMS, default="compat", help="an image for every tool, or an artifact")
     parser.add_argument("--url", help="REGISTRY/NAME that you push to, or in-cluster: set it in wasmplugin.yaml")
     options = parser.parse_args()
-    # A tag beside the digest would say nothing, and the digest is ours to say.
+    # A tag next to the digest would say nothing, and we set the digest.
     if options.url not in (None, "in-cluster") and not re.fullmatch(r"[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+", options.url):
         sys.exit(f"--url {options.url}: neither in-cluster nor a name like registry.example.com/canary-split (no oci://, no tag, no digest)")
     if not options.module.is_file():
@@ -138,7 +138,7 @@ def main() -> None:
     in_cluster = options.wasmplugin / "in-cluster"
     (in_cluster / "canary_split.wasm.gz").write_bytes(zipped)
 
-    print(f"image   {options.out / 'canary-split.tar'}  (and oci/ beside it; {options.form})")
+    print(f"image   {options.out / 'canary-split.tar'}  (and oci/ next to it; {options.form})")
     print(f"digest  {digest}")
     print(f"module  sha256:{hashlib.sha256(module).hexdigest()}, {len(module)} bytes")
     if options.url == "in-cluster":

@@ -1,4 +1,4 @@
-//! `adopt`: the header that carries the positions of visitors, where somebody else owns the weights.
+//! `adopt`: the header that carries visitors' positions where somebody else owns the weights.
 
 use super::context::Context;
 use super::fields::{Errors, Place, known, quoted};

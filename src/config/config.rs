@@ -12,15 +12,15 @@ use crate::rule::{Rule, Target};
 pub struct Config {
     /// The request header that carries the subset.
     pub header: String,
-    /// The request headers that carry positions; no client says what is in them.
+    /// The request headers that carry positions; clients cannot set them.
     pub position_headers: Vec<String>,
     /// The response header that names the subset.
     pub response_header: Option<String>,
-    /// Tried in order; the first that matches decides.
+    /// In the order in which they are tried; the first that matches decides.
     pub rules: Vec<Rule>,
-    /// Which of them speak about a host.
+    /// The rules for a host.
     pub hosts: HostIndex,
-    /// Which of them a path rules out.
+    /// The rules that a path excludes.
     pub paths: PathIndex,
 }
 
@@ -39,7 +39,7 @@ impl Config {
         config
     }
 
-    /// Headers that carry positions, of rules that are off too: a route may still go by them.
+    /// Headers that carry positions, including those of rules that are off: a route may still use them.
     pub fn add_position_headers(&mut self, headers: impl IntoIterator<Item = String>) {
         for header in headers {
             if header != self.header && !self.position_headers.contains(&header) {
@@ -48,7 +48,7 @@ impl Config {
         }
     }
 
-    /// The request headers that the filter alone writes.
+    /// The request headers that only the filter writes.
     pub fn request_headers(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&*self.header).chain(self.position_headers.iter().map(|header| &**header))
     }
@@ -58,7 +58,7 @@ impl Config {
         Config::new(Headers::default(), Vec::new())
     }
 
-    /// The config of this text, if nothing at all is wrong with it.
+    /// The config of this text, if it has no error.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! `sticky.cookie`: the name and the attributes, as browsers take them.
+//! `sticky.cookie`: the name and the attributes that browsers accept.
 
 use super::duration::seconds;
 use super::fields::{Errors, Place, boolean, known, quoted, string};
@@ -78,18 +78,18 @@ pub(super) fn read_cookie(
         errors.add(&place.field("domain"), format_args!("{} {problem}", quoted(domain)));
     }
     if let Some(other) = same_site.filter(|s| !matches!(*s, "Lax" | "Strict" | "None")) {
-        errors.add(&place.field("sameSite"), format_args!("{} is none of Lax, Strict, None", quoted(other)));
+        errors.add(&place.field("sameSite"), format_args!("{} is not one of Lax, Strict, None", quoted(other)));
     }
     if let Some(other) = draw.filter(|s| !matches!(*s, "random" | "client")) {
-        errors.add(&place.field("draw"), format_args!("{} is none of random, client", quoted(other)));
+        errors.add(&place.field("draw"), format_args!("{} is not one of random, client", quoted(other)));
     }
     if let Some(other) = on.filter(|s| !matches!(*s, "all" | "pages")) {
-        errors.add(&place.field("on"), format_args!("{} is none of all, pages", quoted(other)));
+        errors.add(&place.field("on"), format_args!("{} is not one of all, pages", quoted(other)));
     }
     let same_site = same_site.unwrap_or("Lax");
     let path = path.unwrap_or("/");
 
-    // What browsers accept over https only, or refuse otherwise (RFC 6265bis §4.1.2.7, §4.1.3, CHIPS).
+    // Browsers accept these over https only, or refuse them otherwise (RFC 6265bis §4.1.2.7, §4.1.3, CHIPS).
     let prefix =
         |prefix: &str| name.and_then(|n| n.get(..prefix.len())).is_some_and(|n| n.eq_ignore_ascii_case(prefix));
     let host_only = prefix("__Host-");
@@ -104,7 +104,7 @@ pub(super) fn read_cookie(
     }
     if host_only && let Some(domain) = domain {
         errors
-            .add(&place.field("domain"), format_args!("{}, but a name with __Host- excludes a domain", quoted(domain)));
+            .add(&place.field("domain"), format_args!("{}, but a name with __Host- allows no domain", quoted(domain)));
     }
     if host_only && path != "/" {
         errors.add(&place.field("path"), format_args!("{}, but a name with __Host- needs the path /", quoted(path)));
@@ -156,7 +156,7 @@ fn domain_problem(domain: &str, hosts: &[HostPattern]) -> Option<&'static str> {
         |host: &str, domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
     let covers = |host: &HostPattern| match host {
         HostPattern::Exact(host) => is_below(host, &domain),
-        // Some of them at least.
+        // At least some of them.
         HostPattern::Below(parent) => is_below(parent, &domain) || is_below(&domain, parent),
         HostPattern::Any => true,
     };

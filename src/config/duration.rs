@@ -1,10 +1,10 @@
-//! How long: durations as Go writes them.
+//! Durations as Go writes them.
 
-/// Browsers keep no cookie longer than 400 days (RFC 6265bis); nothing else of ours is longer either.
+/// Browsers keep no cookie longer than 400 days (RFC 6265bis); no other duration may be longer either.
 const MAX: u64 = 400 * 86_400;
 
-/// A Go duration in whole seconds, at most 400 days. The error goes on after the value; `why` says what else is to be said of that
-/// limit.
+/// A Go duration in whole seconds, at most 400 days. The error continues a sentence that begins with the value; `why` is
+/// appended where the limit is named.
 pub fn seconds(text: &str, why: &str) -> Result<u32, String> {
     const UNITS: [(&str, u64); 7] = [
         ("ms", 1_000_000),

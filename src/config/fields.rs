@@ -1,4 +1,4 @@
-//! How the parts of a config are read: an object's fields, the place of an error, and all errors so far.
+//! How a config is read: the fields of an object, the place of an error, and all errors so far.
 
 use super::json::Json;
 use std::fmt;
@@ -8,10 +8,10 @@ const MAX_ENTRIES: usize = 10_000;
 /// The longest string, in bytes.
 pub(super) const MAX_STRING: usize = 8192;
 
-/// What is wrong, and where.
+/// An error and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Where in the config, as in `rules[1].split[0].weight`; empty: the whole of it.
+    /// The place in the config, as in `rules[1].split[0].weight`; empty: all of it.
     pub place: String,
     /// What is wrong: the value (secrets aside) and the limit.
     pub problem: String,
@@ -55,7 +55,7 @@ pub(super) fn list<'j>(json: &'j Json, place: &Place, errors: &mut Errors) -> Op
     }
 }
 
-/// Whether there are no more of them than may be.
+/// Whether their number is within the limit.
 pub(super) fn few(count: usize, what: &str, place: &Place, errors: &mut Errors) -> bool {
     if count > MAX_ENTRIES {
         errors.add(place, format_args!("{count} {what} are more than {MAX_ENTRIES}"));
@@ -63,7 +63,7 @@ pub(super) fn few(count: usize, what: &str, place: &Place, errors: &mut Errors) 
     count <= MAX_ENTRIES
 }
 
-/// A list where an empty one would say nothing, or something else than a reader may think.
+/// A list that may not be empty: an empty one would say nothing, or not what a reader expects.
 pub(super) fn filled_list<'j>(json: &'j Json, place: &Place, errors: &mut Errors) -> Option<&'j [Json]> {
     let items = list(json, place, errors)?;
     if items.is_empty() {
@@ -72,7 +72,7 @@ pub(super) fn filled_list<'j>(json: &'j Json, place: &Place, errors: &mut Errors
     Some(items)
 }
 
-/// An object of which only these fields are known, each given at most once.
+/// An object that may have these fields only, each at most once.
 pub(super) fn known<'j>(json: &'j Json, place: &Place<'_>, names: &[&str], errors: &mut Errors) -> Option<Fields<'j>> {
     let fields = object(json, place, errors)?;
     fields.check_unknown(names, place, errors);
@@ -123,7 +123,7 @@ impl<'j> Fields<'j> {
     }
 }
 
-/// All that is wrong so far.
+/// All errors so far.
 #[derive(Default)]
 pub(super) struct Errors(pub(super) Vec<ConfigError>);
 
@@ -134,7 +134,7 @@ impl Errors {
         self.0.push(ConfigError { place: place.to_string(), problem: problem.to_string() });
     }
 
-    /// A value of another kind than it has to be.
+    /// A value of the wrong kind.
     pub(super) fn kind(&mut self, place: &Place<'_>, json: &Json, wanted: &str) {
         let kind = json.kind();
         match *json != Json::Null && place.may_show(json) {
@@ -144,7 +144,7 @@ impl Errors {
     }
 }
 
-/// Where in the config; made into text only where there is an error.
+/// A place in the config; becomes text only for an error.
 #[derive(Clone, Copy)]
 pub(super) enum Place<'p> {
     Root,
@@ -178,14 +178,14 @@ impl<'p> Place<'p> {
         })
     }
 
-    /// Whether a value of this place may be a secret.
+    /// Whether a value in this place may be a secret.
     pub(super) fn is_secret(&self) -> bool {
         self.names().any(|name| SECRET.contains(&name))
     }
 
-    /// Whether this value, which has the wrong type, may be shown: neither it nor what is in it is a secret.
+    /// Whether this value of the wrong type may be shown: neither it nor anything in it is a secret.
     fn may_show(&self, json: &Json) -> bool {
-        /// What secrets are in.
+        /// The kinds of values that secrets are in.
         const AROUND: [&str; 4] = ["rules", "match", "remember", "forget"];
         // A whole config may be in a string too.
         let may_hold_some = matches!(json, Json::List(_) | Json::Object(_) | Json::String(_));
@@ -216,7 +216,7 @@ impl fmt::Display for Place<'_> {
 /// The fields whose values are secrets.
 const SECRET: [&str; 6] = ["seal", "headers", "withoutHeaders", "queryParams", "cookies", "claims"];
 
-/// Whether something in here has the name of a secret, or is a match of one: it may be in a wrong place.
+/// Whether a field in here has the name of a secret, or matches one: it may be in the wrong place.
 fn holds_secrets(json: &Json) -> bool {
     match json {
         Json::List(items) => items.iter().any(holds_secrets),

@@ -1,4 +1,4 @@
-//! A number by which two configs that say the same are known to be the same, however they are written.
+//! A number that is the same for two configs that say the same, however they are written.
 
 use super::json::{Json, Text};
 use crate::order::sorted;
@@ -11,10 +11,11 @@ pub fn fingerprint(json: &Json) -> u64 {
     text.0.digest()
 }
 
-/// The lower 32 bits of a config's fingerprint, which the gauge `canary_config_fingerprint` says; of a text that is no JSON those of
-/// the hash of its bytes. An empty text and `null` are the empty config: Istio passes on nothing where a `pluginConfig` is absent or `{}`.
+/// The lower 32 bits of a config's fingerprint, the value of the gauge `canary_config_fingerprint`. A text that is not JSON has
+/// the hash of its bytes. An empty text and `null` are the empty config: Istio passes on nothing for an absent or empty
+/// `pluginConfig`.
 ///
-/// Istio reads numbers as doubles: whoever compares its text with a manifest's has to round numbers of more than 15 digits first.
+/// Istio reads numbers as doubles: round numbers of more than 15 digits before you compare its text with that of a manifest.
 pub fn of_text(text: &[u8]) -> u32 {
     of_config(text).unwrap_or_else(|| xxh64(text, 0)) as u32
 }
@@ -90,7 +91,7 @@ impl Canonical {
         }
     }
 
-    /// Its length, then its bytes: nothing has to be escaped.
+    /// Its length, then its bytes: no escapes are needed.
     fn write_string(&mut self, string: &str) {
         self.push(&string.len().to_string());
         self.push(":");
@@ -109,7 +110,7 @@ impl Canonical {
         match exponent.parse::<i64>() {
             _ if significant.is_empty() => self.push("0"),
             Ok(exponent) => self.push(&format!("{sign}{significant}e{}", exponent.saturating_add(zeros))),
-            // So far from any number that is used that its form does not matter.
+            // Far from any number in use: its form does not matter.
             Err(_) => self.push(number),
         }
     }

@@ -1,4 +1,4 @@
-//! A config as a whole: what it says next to its rules, and its rules one at a time.
+//! A config as a whole: its settings outside the rules, and its rules one at a time.
 
 use super::adopt::position_header;
 use super::context::Context;
@@ -14,7 +14,7 @@ use crate::subset::is_label;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-/// What a config says next to its rules.
+/// The settings of a config outside its rules.
 #[derive(Clone, Debug)]
 pub struct General<'t> {
     /// The headers that the filter writes.
@@ -22,23 +22,23 @@ pub struct General<'t> {
     /// The secret that is appended to the header's value.
     pub seal: Option<String>,
     rules: Option<Text<'t>>,
-    /// How many rules there are, good or bad.
+    /// The number of rules, good or bad.
     pub count: usize,
-    /// What the regexes of good rules have taken of [`MAX_STEPS`].
+    /// How much of [`MAX_STEPS`] the regexes of good rules have used.
     steps: Cell<u32>,
     effort: Effort,
-    /// Those of good rules, while these are read.
+    /// The cookies of good rules, filled while rules are read.
     cookies: RefCell<SharedCookies>,
-    /// Those of good rules, while these are read.
+    /// The regex costs of good rules, filled while rules are read.
     costs: RefCell<RegexCosts>,
 }
 
 /// Why a whole config is refused.
 #[derive(Clone, Debug, Default)]
 pub struct Refused {
-    /// All that is wrong, in the rules too.
+    /// All errors, including those in the rules.
     pub errors: Vec<ConfigError>,
-    /// The header, if at least that could be read.
+    /// The header, if it could be read.
     pub header: Option<String>,
     /// The headers that its rules write positions into.
     pub position_headers: Vec<String>,
@@ -53,12 +53,12 @@ pub struct RuleEntry<'t> {
     pub may_be_restored: bool,
     /// What the config says.
     pub text: Text<'t>,
-    /// The rule, or all that is wrong with it.
+    /// The rule, or all its errors.
     pub rule: Result<Rule, Vec<ConfigError>>,
 }
 
 impl<'t> General<'t> {
-    /// What rules are read by, without any rules.
+    /// What is needed to read rules, without any rules.
     pub fn of(headers: Headers, seal: Option<String>) -> General<'t> {
         General {
             headers,
@@ -72,7 +72,7 @@ impl<'t> General<'t> {
         }
     }
 
-    /// Reads what a config says next to its rules, and the errors that refuse nothing (unknown fields). An empty text is an
+    /// Reads the settings outside the rules, and the errors that refuse nothing (unknown fields). An empty text is an
     /// empty config.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl<'t> General<'t> {
             check_header(header, &place.field("responseHeader"), &mut errors);
             if let Json::String(header) = header { Some(header.clone()) } else { None }
         });
-        // To count them takes a look at every byte.
+        // Counting them reads every byte.
         let count = rules.map_or(0, |rules| rules.items().count());
         match fields.get("rules") {
             Some(json) => {
@@ -188,7 +188,7 @@ impl<'t> General<'t> {
             };
             RuleEntry { name, may_be_restored, text, rule }
         });
-        // What is needed no longer is freed before anything else is built.
+        // Free what is no longer needed before building anything else.
         rules.chain(std::iter::from_fn(|| {
             self.cookies.take();
             self.costs.take();
@@ -196,7 +196,7 @@ impl<'t> General<'t> {
         }))
     }
 
-    /// One rule; all that is wrong with it, if anything is.
+    /// One rule, or all its errors.
     fn rule(&self, json: &Json, place: &Place, header: Option<&str>) -> Result<Rule, Vec<ConfigError>> {
         let mut errors = Errors::default();
         let steps = self.steps.get();
@@ -224,7 +224,7 @@ impl<'t> General<'t> {
         may
     }
 
-    /// A rule that was good under this header and seal or others, in this place of the list.
+    /// A rule that was good, under this or another header and seal, in this place of the list.
     pub fn restore_rule(&self, text: Text, index: usize) -> Option<Rule> {
         let rule = self.rule(&text.tree().ok()?, &Place::Root, None).ok()?;
         let (place, mut errors) = (Place::Root, Errors::default());
@@ -255,7 +255,7 @@ fn read(text: &[u8]) -> Result<(Json, Option<Text<'_>>), String> {
     Ok((Json::object(tree), rules))
 }
 
-/// The name of a rule, if it is a valid one.
+/// The name of a rule, if it is valid.
 pub fn rule_name(json: &Json) -> Option<&str> {
     let Json::Object(fields) = json else { return None };
     match fields.iter().find(|(name, value)| name == "name" && *value != Json::Null) {
@@ -277,11 +277,11 @@ fn json_header(json: &Json) -> Option<String> {
 fn check_seal(json: &Json, place: &Place, errors: &mut Errors) -> Option<String> {
     let seal = string(json, place, errors)?;
     if !(16..=128).contains(&seal.len()) {
-        errors.add(place, format_args!("a seal of {} bytes; it has 16 to 128", seal.len()));
+        errors.add(place, format_args!("a seal of {} bytes; it needs 16 to 128", seal.len()));
         return None;
     }
     if !seal.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')) {
-        errors.add(place, "a seal has letters, digits, _ and - only");
+        errors.add(place, "a seal may contain only letters, digits, _ and -");
         return None;
     }
     Some(seal.to_owned())

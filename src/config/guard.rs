@@ -1,4 +1,4 @@
-//! `guard`: what takes a failing canary out.
+//! `guard`: removes a failing canary from the split.
 
 use super::duration::seconds;
 use super::fields::{Errors, Place, known, quoted, string};
@@ -25,7 +25,7 @@ pub(super) fn read_guard(json: &Json, place: &Place, errors: &mut Errors) -> Opt
             "rollback" => Some(Action::Rollback),
             "observe" => Some(Action::Observe),
             other => {
-                errors.add(&place, format_args!("{} is none of rollback, observe", quoted(other)));
+                errors.add(&place, format_args!("{} is not one of rollback, observe", quoted(other)));
                 None
             }
         }
@@ -39,7 +39,7 @@ pub(super) fn read_guard(json: &Json, place: &Place, errors: &mut Errors) -> Opt
 
 /// A percentage from 0% to 100% with at most two decimals.
 fn margin(text: &str) -> Result<Margin, &'static str> {
-    const WRONG: &str = "is no percentage, such as 1% or 0.25%";
+    const WRONG: &str = "is not a percentage such as 1% or 0.25%";
     let number = text.strip_suffix('%').ok_or(WRONG)?;
     let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
     let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());

@@ -25,7 +25,7 @@ impl Default for Headers {
 /// The longest header name that can be configured.
 const MAX_HEADER: usize = 64;
 
-/// What HTTP, Envoy, Istio, tracing and proxies use already; `…-` stands for all that begin so.
+/// Headers that HTTP, Envoy, Istio, tracing and proxies already use; `…-` means every name that begins this way.
 pub const USED_HEADERS: &str = "\
     accept accept- access-control- age allow alt- authorization b3 baggage cache-control cdn-loop client-cert \
     client-cert-chain connection content- cookie cookie2 date dnt early-data end-user etag expect expires forwarded \

@@ -1,6 +1,6 @@
-//! JSON text → trees that still know what the text said: fields that were given twice, numbers as they were written.
+//! JSON text → trees that keep what the text said: repeated fields, and numbers as they were written.
 //!
-//! A text can also be taken apart one level at a time, so that of ten thousand rules no more than one has to be a tree.
+//! A text can also be split one level at a time, so that only one of ten thousand rules has to be a tree.
 //!
 //! The only user of serde.
 
@@ -51,9 +51,9 @@ impl Json {
     }
 }
 
-/// A piece of JSON text whose syntax has been checked, but for depth and escapes of strings.
+/// A piece of JSON text whose syntax has been checked, except for depth and string escapes.
 ///
-/// serde_json's `RawValue` would do as well, but brings the code that prints doubles: a tenth of the module.
+/// serde_json's `RawValue` would work too, but adds the code that prints doubles: a tenth of the module.
 #[derive(Clone, Copy, Debug)]
 pub struct Text<'t>(&'t str);
 
@@ -62,7 +62,7 @@ impl<'t> Text<'t> {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, with line and column.
+    /// The syntax error, with line and column.
     pub fn parse(text: &'t [u8]) -> Result<Text<'t>, String> {
         serde_json::from_slice::<IgnoredAny>(text).map_err(|error| error.to_string())?;
         std::str::from_utf8(text).map(|text| Text(text.trim_ascii())).map_err(|error| error.to_string())
@@ -77,9 +77,9 @@ impl<'t> Text<'t> {
     ///
     /// # Errors
     ///
-    /// If it is nested too deeply (127 levels), or an escape in a string stands for no character.
+    /// If it is nested too deeply (127 levels), or a string contains an invalid escape.
     pub fn tree(self) -> Result<Json, String> {
-        // By the same reader as in `parse`: one for each kind of text would be there twice.
+        // The same reader as in `parse`: a second one would double the code.
         serde_json::from_slice(self.0.as_bytes()).map_err(|error| error.to_string())
     }
 
@@ -107,7 +107,7 @@ impl<'t> Text<'t> {
     }
 }
 
-/// Splits correct JSON at separators that stand in no string and are not nested; an empty text has no parts.
+/// Splits correct JSON at separators that are neither in a string nor nested; an empty text has no parts.
 fn split(text: &str, separator: u8) -> Parts<'_> {
     Parts { rest: (!text.trim_ascii().is_empty()).then_some(text), separator }
 }
@@ -124,7 +124,7 @@ impl<'t> Iterator for Parts<'t> {
         let text = self.rest.take()?;
         let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
         let mut end = None;
-        // A loop: of closures this profile makes calls, one for each byte.
+        // A loop: with closures this build profile makes one call a byte.
         for (at, &byte) in text.as_bytes().iter().enumerate() {
             if in_string {
                 in_string = escaped || byte != b'"';
@@ -147,11 +147,11 @@ impl<'t> Iterator for Parts<'t> {
     }
 }
 
-/// What serde_json, asked for numbers of arbitrary precision, calls the one field of an object that stands for a number that is
-/// no integer of 64 bits.
+/// serde_json, with numbers of arbitrary precision, represents a number that is not a 64-bit integer as an object whose only
+/// field has this name.
 const NUMBER: &str = "$serde_json::private::Number";
 
-/// A text could use that name itself.
+/// A text may use that name itself.
 fn is_number(text: &str) -> bool {
     let is_json = Text::parse(text.as_bytes()).is_ok_and(|parsed| parsed.0.len() == text.len());
     is_json && text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
@@ -188,7 +188,7 @@ impl<'de> Visitor<'de> for Tree {
         Ok(Json::Number(value.to_string()))
     }
 
-    /// No number comes as a double, but serde_json would have to be able to print it.
+    /// No number arrives as a double; otherwise serde_json would need the code that prints one.
     fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
         Ok(Json::Null)
     }

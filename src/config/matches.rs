@@ -1,4 +1,4 @@
-//! `match`: the entries, their conditions, and how a value is matched.
+//! `match`: its entries, their conditions, and how values are matched.
 
 use super::blocks::read_blocks;
 use super::context::{Context, MAX_STEPS};
@@ -14,7 +14,7 @@ pub(super) fn read_matches(json: &Json, place: &Place, context: &Context, errors
     read_entries(items, place, "empty; leave match out if every request is meant", context, errors)
 }
 
-/// The entries of such a list, and what is said of an empty one.
+/// The entries of a list of matches; `empty` is the error for an empty list.
 pub(super) fn read_entries(
     items: &[Json],
     place: &Place,
@@ -143,7 +143,7 @@ fn read_string_match(
     }
 }
 
-/// `{NAME: {exact: …}}`, where what names are allowed depends on the field.
+/// `{NAME: {exact: …}}`; which names are allowed depends on the field.
 fn read_match_map(
     json: &Json,
     place: &Place,

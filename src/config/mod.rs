@@ -1,9 +1,9 @@
-//! What do these lines of `pluginConfig` mean, and what is wrong with them?
+//! What do these lines of `pluginConfig` mean, and which errors do they have?
 //!
-//! A rule stands or falls alone, so that its errors do not take the others with them; what to do about a rule that has
-//! fallen is decided in [`crate::reload`].
+//! Each rule is judged on its own: the errors of one do not affect the others. [`crate::reload`] decides what happens to
+//! a bad rule.
 //!
-//! JSON text becomes a tree ([`json`]), whose parts are read with every error that they have: the config as a whole by
+//! JSON text becomes a tree ([`json`]), whose parts are read and all errors collected: the config as a whole by
 //! [`General`], each of its rules by `rule` and, below that, by `matches`, `split`, `adopt`, `sticky`, `ramp`, `guard` and
 //! `remember`.
 

@@ -1,4 +1,4 @@
-//! What names may look like: of headers, cookies, claims, hosts, rules and subsets.
+//! Which names are valid: of headers, cookies, claims, hosts, rules and subsets.
 
 use super::fields::{Errors, MAX_STRING, Place, filled_list, quoted, string};
 use super::json::Json;
@@ -84,12 +84,14 @@ pub(super) fn label<'j>(name: &'j str, place: &Place, errors: &mut Errors) -> Op
     if is_label(name.as_bytes()) {
         return Some(name);
     }
-    errors
-        .add(place, format_args!("{} is no DNS label: 1 to 63 of a-z, 0-9 and -, with no - at the ends", quoted(name)));
+    errors.add(
+        place,
+        format_args!("{} is not a DNS label: 1 to 63 of a-z, 0-9 and -, with no - at either end", quoted(name)),
+    );
     None
 }
 
-/// The way to a claim, if it is one.
+/// The path of a claim, if it is valid.
 pub(super) fn claim_path(text: &str, place: &Place, errors: &mut Errors) -> Option<ClaimPath> {
     if text.len() > MAX_STRING {
         errors.add(place, format_args!("a name of {} bytes is more than {MAX_STRING}", text.len()));

@@ -33,7 +33,7 @@ pub(super) fn read_ramp(
             "step" => Some(Between::Step),
             "linear" => Some(Between::Linear),
             other => {
-                errors.add(&place, format_args!("{} is none of step, linear", quoted(other)));
+                errors.add(&place, format_args!("{} is not one of step, linear", quoted(other)));
                 None
             }
         }
@@ -56,7 +56,7 @@ pub(super) fn read_ramp(
     Some(Ramp { start: start?, steps: steps?.into(), between: between?, paused_at })
 }
 
-/// Shares go from step to step in equal parts only where the weights have one sum.
+/// Shares change in equal parts between steps only if all steps have the same sum of weights.
 fn check_sums(steps: &[Step], split: &[u32], place: &Place, errors: &mut Errors) {
     let sum = |weights: &[u32]| weights.iter().map(|&weight| u64::from(weight)).sum::<u64>();
     let is_from_split = steps.first().is_some_and(|step| step.after > 0);
@@ -66,7 +66,7 @@ fn check_sums(steps: &[Step], split: &[u32], place: &Place, errors: &mut Errors)
         let sum = sum(&step.weights);
         if sum != expected {
             let place = place.index(index);
-            let problem = format_args!("{sum} in all, but {expected} in {whose}; between: linear needs one sum");
+            let problem = format_args!("{sum} in all, but {expected} in {whose}; between: linear needs equal sums");
             errors.add(&place.field("weights"), problem);
         }
     }
@@ -128,7 +128,7 @@ fn read_after<'j>(
 
 /// A weight for each subset, by name.
 fn read_weights(json: &Json, subsets: Option<&[Subset]>, place: &Place, errors: &mut Errors) -> Option<Box<[u32]>> {
-    // Without a good split nobody knows which names there are.
+    // Without a good split the names of its subsets are unknown.
     let subsets = subsets?;
     let names: Vec<&str> = subsets.iter().map(|subset| &*subset.name).collect();
     let count = errors.0.len();

@@ -1,4 +1,4 @@
-//! What the regexes of all rules may cost one request together: those of rules for one host, as far as one path can meet them.
+//! The cost of the regexes of all rules for one request: those of rules for its host that its path can meet.
 
 use super::fields::{Errors, Place};
 use crate::rule::Rule;
@@ -7,7 +7,7 @@ use crate::rule::hosts::HostPattern;
 use crate::rule::re2::{MAX_COST, milliseconds};
 use std::collections::HashMap;
 
-/// What is asked although the value does not begin as the regex does.
+/// The cost of a regex whose prefix the value does not have.
 const ASKED: u64 = 100;
 
 /// Costs by host and path, as a tree: `com`, `example.com`, `*.example.com/shop`, … Only rules with regexes are in it.
@@ -17,14 +17,14 @@ pub(super) struct RegexCosts {
     nodes: Vec<Node>,
 }
 
-/// A domain, or a path of the hosts of one pattern.
+/// A domain, or a path under one host pattern.
 #[derive(Clone, Copy, Debug, Default)]
 struct Node {
-    /// What all hosts below a domain cost; or all paths that begin so.
+    /// The cost for every host below the domain, or every path with this prefix.
     all: u64,
-    /// The most that any of these costs in addition.
+    /// The most that one of them costs in addition.
     below: u64,
-    /// What the host itself costs.
+    /// The cost for the host itself.
     itself: u64,
 }
 
@@ -35,7 +35,7 @@ impl Node {
 }
 
 impl RegexCosts {
-    /// Adds a rule; false, and an error, if a request might cost too much then.
+    /// Adds a rule; false, and an error, if a request could then cost too much.
     pub(super) fn add(&mut self, rule: &Rule, place: &Place, errors: &mut Errors) -> bool {
         let matches = rule.matches.iter().chain(&rule.forget);
         let costs: Vec<(&str, u64)> = matches.flat_map(costs).collect();
@@ -63,8 +63,8 @@ impl RegexCosts {
         errors.add(
             &place.field("match"),
             format_args!(
-                "its regexes and those of the rules before it could cost one request {}.{} ms, more than {}: give rules \
-                 other hosts, or other beginnings of the path",
+                "its regexes and those of the rules before it could cost one request {}.{} ms, more than {}: give the \
+                rules different hosts or path prefixes",
                 tenths / 10,
                 tenths % 10,
                 milliseconds(MAX_COST)
@@ -79,7 +79,7 @@ impl RegexCosts {
             HostPattern::Below(domain) => (format!("*.{domain}/"), &**domain),
             HostPattern::Any => ("*/".to_owned(), ""),
         };
-        // From the whole path to its beginnings: what is behind the last / may go on.
+        // From the whole path to shorter prefixes: the part after the last / may be incomplete.
         let mut path = path.rsplit_once('/').map_or("", |(whole, _)| whole);
         let mut most = self.change(&format!("{name}{path}"), undo, |node| node.all += cost);
         while !path.is_empty() {
@@ -98,7 +98,7 @@ impl RegexCosts {
     /// Changes a node, and returns the most that its requests cost.
     fn change(&mut self, name: &str, undo: &mut Vec<(usize, Node)>, change: impl FnOnce(&mut Node)) -> u64 {
         if self.nodes.is_empty() {
-            // Every host; it comes first.
+            // Every host; it is the root.
             self.places.insert(String::new(), 0);
             self.nodes.push(Node::default());
         }
@@ -117,7 +117,7 @@ impl RegexCosts {
     }
 }
 
-/// What the regexes of an entry cost, each with what the path begins with where it costs that.
+/// The costs of an entry's regexes, each with the path prefix under which it applies.
 fn costs(entry: &Match) -> Vec<(&str, u64)> {
     let mut path = "";
     let mut costs = Vec::new();

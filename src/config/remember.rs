@@ -1,4 +1,4 @@
-//! `remember`: the cookie, and who is forgotten.
+//! `remember`: the cookie, and which visitors are forgotten.
 
 use super::context::Context;
 use super::cookie::read_cookie;
@@ -11,7 +11,7 @@ use crate::subset::Subset;
 use crate::visitor::remember::Remember;
 use std::rc::Rc;
 
-/// What remembers the visitors of a rule, and what makes it forget them.
+/// How a rule remembers its visitors, and which requests make it forget them.
 pub(super) fn read_remember(
     json: &Json,
     subset: Option<&Subset>,
@@ -32,7 +32,7 @@ pub(super) fn read_remember(
     }
     let cookie = read_cookie(cookie, rule, hosts, &cookie_place, errors);
     let forget = fields.get("forget").map_or(Vec::new(), |forget| {
-        const EMPTY: &str = "empty; leave forget out if nobody shall be forgotten";
+        const EMPTY: &str = "empty; leave forget out if nobody is to be forgotten";
         let place = place.field("forget");
         let items = list(forget, &place, errors).unwrap_or_default();
         if matches!(forget, Json::List(items) if items.is_empty()) {

@@ -19,7 +19,7 @@ use crate::split::Salt;
 use crate::visitor::Sticky;
 use crate::visitor::keys::Key;
 
-/// A rule, if nothing is missing; it is good if nothing is wrong with it either.
+/// A rule, if nothing is missing; it is good if it also has no error.
 pub(super) fn read_rule(json: &Json, place: &Place, context: &Context, errors: &mut Errors) -> Option<Rule> {
     let fields = known(
         json,
@@ -89,7 +89,7 @@ fn read_target(
                 None => (first.to_owned(), second),
                 Some((third, _)) => (format!("{first}, {second}"), third),
             };
-            errors.add(place, format_args!("{first} and {last} exclude each other"));
+            errors.add(place, format_args!("{first} and {last} are mutually exclusive"));
             return None;
         }
     };
@@ -136,7 +136,7 @@ fn read_target(
     })
 }
 
-/// Nothing is kept where no subset is decided, and no position rests on one.
+/// `adopt` decides no subset: none can be kept, and the header of positions cannot be a key.
 fn check_adopted(adopted: &Adopted, sticky: &Place, errors: &mut Errors) {
     let Some(Sticky { keys, keep, .. }) = adopted.sticky.as_deref() else { return };
     if keep.is_some() {

@@ -1,4 +1,4 @@
-//! Rules that share a cookie: one that keeps a subset would lose it to the other.
+//! Rules that share a cookie: a rule that keeps a subset in it would lose it to the other.
 
 use super::fields::{Errors, Place, quoted};
 use crate::rule::Rule;
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 #[derive(Clone, Debug, Default)]
 pub(super) struct SharedCookies(ByName<Users>);
 
-/// Values by name. The places are a map of a kind that is used elsewhere too: the code of another kind would be 4 KB of the module.
+/// Values by name. The places are a map of a type that is also used elsewhere: another type would add 4 KB to the module.
 #[derive(Clone, Debug)]
 struct ByName<T> {
     places: HashMap<String, u32>,
@@ -37,7 +37,7 @@ impl<T> ByName<T> {
     }
 }
 
-/// The rules that use one cookie. Most are alone with theirs, so hosts are compared only from the second on.
+/// The rules that use one cookie. Most cookies belong to one rule, so hosts are compared only from the second rule on.
 #[derive(Clone, Debug)]
 enum Users {
     One(User, Box<[HostPattern]>),
@@ -47,14 +47,14 @@ enum Users {
 /// A rule that uses a cookie.
 #[derive(Clone, Copy, Debug)]
 struct User {
-    /// Its place in the list.
+    /// Its index in the list.
     at: usize,
     keeps: bool,
 }
 
 impl SharedCookies {
-    /// Adds the rule at this place; false, and an error, if it shares its cookie with one before it, one of the two keeps a subset,
-    /// and some host could meet both.
+    /// Adds the rule at this place; false, and an error, if an earlier rule has the same cookie, one of the two keeps a subset,
+    /// and a host could meet both.
     pub(super) fn add(&mut self, at: usize, rule: &Rule, place: &Place, errors: &mut Errors) -> bool {
         let Some((cookie, keeps)) = rule.cookie() else { return true };
         let user = User { at, keeps };
@@ -78,8 +78,8 @@ impl SharedCookies {
                 errors.add(
                     &by.field("cookie").field("name"),
                     format_args!(
-                        "{} is the cookie of rules[{}] too, and {} keeps a subset in it: where both have a host, each would \
-                         rewrite what the other has written; give one of them another name",
+                        "{} is the cookie of rules[{}] too, and {} keeps a subset in it: at a host of both, each would \
+                        overwrite the other's value; give one of them another name",
                         quoted(&cookie.name),
                         rival.at,
                         if keeps { "this rule" } else { "that one" },
@@ -104,13 +104,13 @@ impl First {
         self.keeping = self.keeping.or(user.keeps.then_some(user));
     }
 
-    /// The first with whom this one cannot share.
+    /// The first rule that cannot share the cookie with this one.
     fn rival(self, user: User) -> Option<User> {
         if user.keeps { self.any } else { self.keeping }
     }
 }
 
-/// Who uses a cookie at which hosts.
+/// Which rules use a cookie at which hosts.
 #[derive(Clone, Debug, Default)]
 struct Meetings {
     all: First,
@@ -119,7 +119,7 @@ struct Meetings {
     exact: ByName<First>,
     /// By the domain of `*.DOMAIN`.
     below: ByName<First>,
-    /// Whoever has some host below this domain.
+    /// The rules with a host below this domain.
     within: ByName<First>,
 }
 
@@ -149,7 +149,7 @@ impl Meetings {
         }
     }
 
-    /// Somebody with whom this rule cannot share the cookie at one of these hosts.
+    /// A rule that cannot share the cookie with this one at one of these hosts.
     fn rival(&self, user: User, hosts: &[HostPattern]) -> Option<User> {
         let of = |map: &ByName<First>, host: &str| map.get(host).and_then(|first| first.rival(user));
         let at = |host: &HostPattern| match host {
@@ -168,7 +168,7 @@ impl Meetings {
     }
 }
 
-/// The domains that a host is below of.
+/// The domains above a host.
 fn parents(host: &str) -> impl Iterator<Item = &str> {
     host.match_indices('.').filter_map(|(dot, _)| host.get(dot + 1..))
 }

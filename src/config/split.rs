@@ -8,7 +8,7 @@ use crate::split::{MAX_SUBSETS, Split};
 use crate::subset::Subset;
 use std::rc::Rc;
 
-/// A subset by its name.
+/// The subset of this name.
 pub(super) fn read_subset(json: &Json, place: &Place, context: &Context, errors: &mut Errors) -> Option<Subset> {
     let name = string(json, place, errors)?;
     let name = label(name, place, errors)?;
@@ -90,7 +90,7 @@ fn whole(number: &str) -> Result<u32, String> {
     if negative {
         return Err("is less than 0".to_owned());
     }
-    // What does not fit is far from any weight; where its digits stand no longer matters.
+    // An exponent that does not fit is far from any weight; its digits no longer matter.
     let exponent = exponent.parse().unwrap_or(if exponent.starts_with('-') { i64::MIN / 2 } else { i64::MAX / 2 });
     let point = exponent.saturating_add(before.len() as i64);
     if (0_i64..).zip(digits()).any(|(at, digit)| at >= point && digit != b'0') {

@@ -1,4 +1,4 @@
-//! `sticky`: the keys, the cookie, the salt, and what a change of weights does.
+//! `sticky`: the keys, the cookie, the salt, and the effect of a change of weights.
 
 use super::context::Context;
 use super::cookie::read_cookie;
@@ -30,7 +30,7 @@ pub(super) fn read_sticky(
         let place = place.field("salt");
         let salt = string(salt, &place, errors)?;
         if salt.is_empty() || salt.len() > MAX_SALT {
-            errors.add(&place, format_args!("a salt of {} bytes; it has 1 to {MAX_SALT}", salt.len()));
+            errors.add(&place, format_args!("a salt of {} bytes; it needs 1 to {MAX_SALT}", salt.len()));
         }
         Some(salt.as_bytes())
     });
@@ -51,7 +51,7 @@ pub(super) fn read_sticky(
                 Some(Keep::new(context.seal, salt, name))
             }
             other => {
-                errors.add(&place, format_args!("{} is none of rebalance, keep", quoted(other)));
+                errors.add(&place, format_args!("{} is not one of rebalance, keep", quoted(other)));
                 None
             }
         }

@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 pub(super) fn read_time(json: &Json, place: &Place, errors: &mut Errors) -> Option<Second> {
     let text = string(json, place, errors)?;
     let Ok(time) = OffsetDateTime::parse(text, &Rfc3339) else {
-        errors.add(place, format_args!("{} is no time of RFC 3339, such as 2026-12-01T09:00:00Z", quoted(text)));
+        errors.add(place, format_args!("{} is not an RFC 3339 time such as 2026-12-01T09:00:00Z", quoted(text)));
         return None;
     };
     let second = u64::try_from(time.unix_timestamp()).ok();

@@ -1,9 +1,9 @@
-//! The clock, for those who need it.
+//! The clock, read only when it is needed.
 
 use crate::rollout::ramp::Second;
 use crate::visitor::cookie::Minutes;
 
-/// A clock that is looked at once.
+/// A clock that is read at most once.
 pub(super) struct Clock<F> {
     ask: Option<F>,
     now: Second,

@@ -22,14 +22,14 @@ pub(super) fn new_cookie<'c>(
     }
 }
 
-/// A broken version must not hold a visitor whom it never served: it keeps.
+/// It keeps a subset: a broken version must not hold a visitor whom it never served.
 pub(super) fn remembering_cookie<'c>(remember: &Remember, now: Minutes, request: &mut impl Request<'c>) -> NewCookie {
     let https = request.header(":scheme") == Some(b"https");
     let plain_at = plain_at(&remember.cookie, https, request);
     NewCookie { header: remember.write(now, https), keeps: true, plain_at }
 }
 
-/// It goes out with a server's error too: whoever wants to leave may.
+/// It goes out with a server's error too: a visitor who wants to leave may.
 pub(super) fn removing_cookie<'c>(remember: &Remember, request: &mut impl Request<'c>) -> NewCookie {
     let https = request.header(":scheme") == Some(b"https");
     let plain_at = plain_at(&remember.cookie, https, request);

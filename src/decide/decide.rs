@@ -13,10 +13,10 @@ use crate::subset::Subset;
 use crate::visitor::new_cookie::NewCookie;
 use std::borrow::Cow;
 
-/// What comes of a request.
+/// The answer to a request.
 #[derive(Clone, Debug)]
 pub struct Answer<'c> {
-    /// Where it goes; `None`: no rule speaks about it.
+    /// Where it goes; `None`: no rule matches.
     pub decision: Option<Decision<'c>>,
     /// Cookies that are removed from the visitor, whatever is decided.
     pub forgotten: Vec<NewCookie>,
@@ -31,7 +31,7 @@ pub struct Decision<'c> {
     pub rule_at: usize,
     /// What was decided.
     pub choice: Choice<'c>,
-    /// The subset's place in the split; 0 where there is none.
+    /// The subset's place in the split; 0 without one.
     pub subset_at: usize,
     /// The visitor's draw; `None` where nothing is drawn.
     pub draw: Option<Draw>,
@@ -46,7 +46,7 @@ pub struct Decision<'c> {
 pub enum Choice<'c> {
     /// The subset that the request belongs to.
     Subset(&'c Subset),
-    /// By the visitor's position, which is written into this header, Envoy picks a destination: somebody else owns the weights.
+    /// Somebody else owns the weights: Envoy picks a destination by the visitor's position, which is written into this header.
     Position(&'c str, u32),
 }
 
@@ -56,7 +56,7 @@ impl<'c> Choice<'c> {
         if let Choice::Subset(subset) = self { Some(subset) } else { None }
     }
 
-    /// What is written into this header; `None`: nothing. `subset_header` is the one that carries subsets.
+    /// The value of this header; `None`: nothing is written. `subset_header` is the one that carries subsets.
     pub fn value_of(self, header: &str, subset_header: &str) -> Option<Cow<'c, str>> {
         match self {
             Choice::Subset(subset) => (header == subset_header).then_some(Cow::Borrowed(&*subset.header_value)),
@@ -65,7 +65,7 @@ impl<'c> Choice<'c> {
     }
 }
 
-/// Decides by the first rule that holds; `None` if none does. What is forgotten is left out.
+/// Decides by the first rule that holds; `None` if none does. Forgotten cookies are left out.
 pub fn decide<'c>(
     config: &'c Config,
     request: &mut impl Request<'c>,

@@ -13,11 +13,11 @@ use crate::visitor::new_cookie::NewCookie;
 pub(super) struct HeldRule<'c> {
     pub(super) at: usize,
     pub(super) rule: &'c Rule,
-    /// If it remembers its visitors: why it holds, and which cookie follows.
+    /// For a rule that remembers its visitors: why it holds, and which cookie follows.
     pub(super) remembered: Option<Box<(Source, Option<NewCookie>)>>,
 }
 
-/// Cookies that rules on the way forget are added to `forgotten`.
+/// The cookies of rules that forget the visitor on the way are added to `forgotten`.
 pub(super) fn first_that_holds<'c>(
     config: &'c Config,
     request: &mut impl Request<'c>,
@@ -31,7 +31,7 @@ pub(super) fn first_that_holds<'c>(
         if config.paths.knows(at) {
             let path = request.header(":path").unwrap_or_default();
             if config.paths.rules_out(at, path) {
-                // Whoever has a hundred rules for a host spends the time here.
+                // With a hundred rules for a host, the time is spent here.
                 next = candidates.find(|&at| !config.paths.rules_out(at, path));
                 continue;
             }

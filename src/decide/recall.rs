@@ -20,7 +20,7 @@ pub(super) fn recall<'c>(
     forgotten: &mut Vec<NewCookie>,
 ) -> Option<Box<(Source, Option<NewCookie>)>> {
     if rule.forgets(request) {
-        // Also one that was not sent: a cookie may be for another path, or not be sent on the way from another site.
+        // Even if no cookie was sent: it may be for another path, or not be sent from another site.
         if !is_preflight(request) {
             forgotten.push(removing_cookie(remember, request));
         }

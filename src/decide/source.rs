@@ -3,7 +3,7 @@
 use crate::rule::WeightedSubsets;
 use crate::visitor::Sticky;
 
-/// What a decision rests on.
+/// What a decision is based on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
     /// The rule has one fixed subset.

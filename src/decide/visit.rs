@@ -1,4 +1,4 @@
-//! The subset of a visitor, by what sticks to him or her.
+//! The subset of a visitor, by key, cookie or chance.
 
 use super::clock::Clock;
 use super::cookies::new_cookie;
@@ -22,12 +22,12 @@ pub(super) enum Weights<'c> {
 }
 
 impl<'c> Weights<'c> {
-    /// The place of the subset that a draw belongs to; 0 where somebody else decides that.
+    /// The place of the subset that a draw belongs to; 0 if somebody else decides.
     pub(super) fn pick(self, draw: Draw, clock: &mut Clock<impl FnOnce() -> Second>) -> usize {
         if let Weights::Ours(subsets) = self { subsets.pick(draw, || clock.second()) } else { 0 }
     }
 
-    /// Whether nothing can differ between visitors. Of weights that somebody else owns it is not known.
+    /// Whether all visitors get the same subset. Never true of weights that somebody else owns: they are unknown.
     fn is_settled(self, clock: &mut Clock<impl FnOnce() -> Second>) -> bool {
         if let Weights::Ours(subsets) = self { subsets.is_settled(|| clock.second()) } else { false }
     }
@@ -41,7 +41,7 @@ impl<'c> Weights<'c> {
     }
 }
 
-/// What comes of a visit.
+/// The result of a visit.
 pub(super) struct Visit {
     pub(super) draw: Draw,
     pub(super) subset_at: usize,
@@ -49,7 +49,7 @@ pub(super) struct Visit {
     pub(super) cookie: Option<NewCookie>,
 }
 
-/// The subset of a visitor, by what sticks to him or her.
+/// The subset of a visitor, by key, cookie or chance.
 pub(super) fn visit<'c>(
     weights: Weights<'c>,
     sticky: &'c Sticky,
@@ -57,13 +57,13 @@ pub(super) fn visit<'c>(
     fresh: impl FnOnce() -> Draw,
     clock: &mut Clock<impl FnOnce() -> Second>,
 ) -> Visit {
-    // Under `keep` what this browser has seen first wins over the key.
+    // Under `keep` the subset that this browser saw first wins over the key.
     let key = if sticky.keep.is_none() { keyed(sticky, request) } else { None };
     let Some(cookie) = &sticky.cookie else {
         let (draw, source) = key.map_or_else(|| first_draw(sticky, request, fresh), |draw| (draw, Source::Key));
         return Visit { draw, subset_at: weights.pick(draw, clock), source, cookie: None };
     };
-    // Where nothing can differ, nothing needs to stick.
+    // If all visitors get the same subset, nothing needs to stick.
     let gives = sticky.keep.is_some() || !weights.is_settled(clock);
     let held = if key.is_none() || gives { read(weights.subsets(), sticky, cookie, request) } else { None };
     let (draw, source) = match (key, held) {
@@ -73,12 +73,12 @@ pub(super) fn visit<'c>(
         (None, None) => first_draw(sticky, request, fresh),
     };
     let kept = held.and_then(|held| held.kept);
-    // Whoever was kept by what has been taken out is stable's from now on.
+    // A visitor kept by a removed canary belongs to stable from now on.
     let subset_at = weights.or_stable(kept.unwrap_or_else(|| weights.pick(draw, clock)));
     let stays = |kept: Option<usize>| sticky.keep.is_none() || kept == Some(subset_at);
     let has = held.filter(|held| held.draw == draw && stays(held.kept));
     let visit = |cookie| Visit { draw, subset_at, source, cookie };
-    // One that is never given out again needs no clock.
+    // A cookie that is never renewed needs no clock.
     if !gives || has.is_some() && !cookie.can_be_due() {
         return visit(None);
     }
@@ -98,7 +98,7 @@ pub(super) fn visit<'c>(
 struct Returning {
     draw: Draw,
     made: Minutes,
-    /// Under `keep` the place of the subset that it keeps, if that is one of the split's.
+    /// Under `keep` the place of the subset that it keeps, if the split has it.
     kept: Option<usize>,
 }
 
@@ -113,7 +113,7 @@ fn keyed<'c>(sticky: &'c Sticky, request: &mut impl Request<'c>) -> Option<Draw>
     sticky.keys.iter().find_map(|key| key.draw(request))
 }
 
-/// The draw of a visitor who brings none by key (but under `keep`) or cookie.
+/// The draw of a visitor without a draw from a key (except under `keep`) or a cookie.
 fn first_draw<'c>(sticky: &'c Sticky, request: &mut impl Request<'c>, fresh: impl FnOnce() -> Draw) -> (Draw, Source) {
     let key = if sticky.keep.is_some() { keyed(sticky, request) } else { None };
     let by_client = |cookie: &Cookie| cookie.draw == FirstDraw::Client;
@@ -126,7 +126,7 @@ fn first_draw<'c>(sticky: &'c Sticky, request: &mut impl Request<'c>, fresh: imp
     }
 }
 
-/// What a cookie keeps of a decision under `keep`.
+/// The part of a decision that a cookie keeps under `keep`.
 fn kept_part<'c>(subsets: &'c [Subset], sticky: &Sticky, at: usize, draw: Draw) -> Option<(&'c str, u64)> {
     let subset = &subsets.get(at)?.name;
     Some((subset, sticky.keep.as_ref()?.seal(subset, draw)))

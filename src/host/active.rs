@@ -12,9 +12,9 @@ use std::cell::{Cell, OnceCell};
 /// What the streams of a config share.
 pub(super) struct Active {
     pub(super) config: Config,
-    /// Where each rule's counters begin.
+    /// The index of each rule's first counter.
     first: Vec<usize>,
-    /// Of each subset the ids of its counters, once there was a request.
+    /// The ids of each subset's counters, from its first request on.
     counters: Box<[OnceCell<Box<Counters>>]>,
 }
 
@@ -28,7 +28,7 @@ type Counters = [Cell<u32>; PER_SUBSET];
 /// No id of a stat.
 const NONE: u32 = u32::MAX;
 
-/// What a counter counts.
+/// What is counted.
 #[derive(Clone, Copy)]
 pub(super) enum Counted {
     Request(Option<Source>),
@@ -62,7 +62,7 @@ impl Active {
         Active { config, first, counters: (0..subsets).map(|_| OnceCell::new()).collect() }
     }
 
-    /// Counts one request or response of a decision (`(rule, subset)` by their places).
+    /// Counts a request or response of a decision (`(rule, subset)` by their places).
     pub(super) fn count(&self, decided: Option<(usize, usize)>, what: Counted) {
         let subset = decided.map_or(0, |(rule, subset)| self.first.get(rule).map_or(0, |first| first + subset));
         let offset = match what {
@@ -97,12 +97,12 @@ impl Active {
         Some(&subset.name)
     }
 
-    /// Whether the weights of any rule may move by themselves.
+    /// Whether any rule's weights may change by themselves.
     pub(super) fn moves(&self) -> bool {
         (0..self.config.rules.len()).any(|rule| self.rollout(rule).is_some())
     }
 
-    /// What moves the weights of the rule at this place, if anything does.
+    /// What changes the weights of the rule at this place, if anything does.
     pub(super) fn rollout(&self, rule: usize) -> Option<&Rollout> {
         match &self.config.rules.get(rule)?.target {
             Target::Split(split) => split.rollout.as_deref(),

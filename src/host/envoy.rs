@@ -8,11 +8,11 @@ use std::time::UNIX_EPOCH;
 pub(super) fn plugin_name() -> String {
     // Protobuf's strings are UTF-8.
     let named = |name: &str| property(vec![name]).and_then(|name| String::from_utf8(name).ok()).unwrap_or_default();
-    // In the list of plugins it is a line's end.
+    // It ends a line in the list of plugins.
     format!("{}/{}", named("plugin_name"), named("plugin_root_id")).replace(char::is_control, " ")
 }
 
-/// What Envoy calls a plugin, without the root id: with Istio `NAMESPACE.NAME` of the WasmPlugin, and maybe more behind it.
+/// Envoy's name of a plugin, without the root id: with Istio `NAMESPACE.NAME` of the WasmPlugin, maybe with a suffix.
 pub(super) fn called(plugin: &str) -> &str {
     plugin.rsplit_once('/').map_or(plugin, |(name, _)| name)
 }

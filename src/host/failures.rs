@@ -9,10 +9,10 @@ use crate::rollout::ramp::Second;
 use crate::split::Draw;
 use std::cell::{Cell, RefCell};
 
-/// Whether a response was cut off is asked at its end, at most so often each second: a good one costs nothing beyond that.
+/// At most this many responses a second are asked at their end whether they were cut off, so good responses cost little.
 const QUESTIONS: u32 = 100;
 
-/// For so many seconds after a response was cut off all are asked about.
+/// After a response was cut off, all responses are asked for this many seconds.
 const ALL_ARE_ASKED: u64 = 600;
 
 thread_local! {
@@ -21,10 +21,10 @@ thread_local! {
     /// The last number that a rule is watched under.
     static WATCHES: Cell<u64> = const { Cell::new(0) };
 
-    /// How many questions are left in this second.
+    /// The number of questions that are left in this second.
     static QUESTIONS_LEFT: Cell<u32> = const { Cell::new(QUESTIONS) };
 
-    /// When a response was cut off: for some time from then on all are asked about.
+    /// When a response was last cut off; for some time after that all responses are asked.
     static CUT_OFF: Cell<Option<Second>> = const { Cell::new(None) };
 }
 
@@ -34,14 +34,14 @@ pub(super) fn new_watch() -> u64 {
     WATCHES.get()
 }
 
-/// Counts a failure, and the visitor, if he or she has not failed lately. Of a request that was decided before the rule was edited
-/// nobody can say which version of the rule is to blame.
+/// Counts a failure, and the visitor unless he or she has failed lately. A request that was decided before an edit of the rule
+/// does not count: nobody can say which version of the rule is to blame.
 pub(super) fn count_failure(active: &Active, decided: (usize, usize), visitor: Draw) {
     let Some(rollout) = active.rollout(decided.0) else { return };
     let Some((watch, since)) = rollout.watch() else { return };
     active.count(Some(decided), Counted::Failure);
     let now = second();
-    // This VM knows it at once; the others are asked where it does not.
+    // This VM's own memory comes first; the shared one is asked only about the rest.
     let noted = Noted::new(rollout.version, visitor);
     if FAILED.with_borrow_mut(|failed| failed.is_news(watch, visitor, now))
         && change_visitors(noted.set, |visitors| noted.is_news(visitors, since, now))
@@ -53,7 +53,7 @@ pub(super) fn count_failure(active: &Active, decided: (usize, usize), visitor: D
     }
 }
 
-/// Whether a response that has ended was cut off by the version, as far as that is asked.
+/// Whether the version cut off a response that has ended, if this response is asked.
 pub(super) fn is_cut_off() -> bool {
     let left = QUESTIONS_LEFT.get();
     if left == 0 && CUT_OFF.get().is_none() {

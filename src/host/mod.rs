@@ -1,4 +1,4 @@
-//! What does Envoy say, and what do we tell it?
+//! What does Envoy tell us, and what do we tell it?
 //!
 //! Rules of this folder: nothing may panic (a trap kills the VM of this worker and every request in flight there); values are
 //! read as bytes; request headers are touched in the request phase only, response headers in the response phase only (the SDK

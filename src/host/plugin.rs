@@ -1,4 +1,4 @@
-//! A plugin is given its config.
+//! A plugin receives its config.
 
 use super::active::Active;
 use super::envoy::{now, plugin_name};
@@ -23,12 +23,12 @@ use std::time::Duration;
 pub(super) struct Plugin {
     /// Its root context.
     id: u32,
-    /// `None`: it has not been given its config yet.
+    /// `None`: it has not received its config yet.
     name: Option<String>,
     active: Rc<Active>,
-    /// A newer config was in force when this one came to a new VM: it is late, or a new build of the module has brought it back.
+    /// A newer config was in force when this one came to a new VM: it is late, or came back with a new build of the module.
     is_late: Cell<bool>,
-    /// Since when another plugin has its header that may be on its way out, in milliseconds since 1970.
+    /// Since when another plugin, which may be on its way out, has had its header; in milliseconds since 1970.
     rival_since: Cell<Option<u64>>,
 }
 
@@ -67,8 +67,8 @@ impl RootContext for Plugin {
         if let Some(difference) = &difference {
             record_gone(&difference.gone);
         }
-        // Statistics end with the last VM that knows them, so a new one records them anew: those before it may be of an old module.
-        // A plugin that was taken away and comes back as it was is no news, but its gauges are at 0.
+        // Statistics end with the last VM that knows them, so a new VM records them again: the earlier VMs may belong to an old module.
+        // A plugin that was removed and comes back unchanged is no news, but its gauges are at 0.
         if difference.is_some() || seen == 0 || !was_alive {
             record_in_force(&name, &before.health, rules, &alive.served.health, generation);
             define_guarded(rules);
@@ -100,7 +100,7 @@ impl RootContext for Plugin {
         if self.rival_since.get().is_some_and(|since| now() > since + LEAVING) {
             self.tell_rival();
         }
-        // Had it been late, the newer one would have come before any request.
+        // If it were late, the newer one would have come before any request.
         if self.is_late.take() {
             self.insist();
         }
@@ -109,7 +109,7 @@ impl RootContext for Plugin {
 
     fn on_tick(&mut self) {
         let Some(name) = &self.name else { return };
-        // An older config goes on ticking for as long as it has a stream.
+        // An older config keeps ticking while it has a stream.
         let newest = |known: &Known| known.alive.iter().max_by_key(|alive| alive.generation).map(|alive| alive.id);
         known(name, |known| {
             if newest(known) == Some(self.id) {
@@ -148,7 +148,7 @@ impl Plugin {
         Plugin { id, name: None, active: Rc::default(), is_late: Cell::default(), rival_since: Cell::default() }
     }
 
-    /// A config that seemed to be late is what is served.
+    /// A config that seemed late is the one that is served.
     #[cold]
     fn insist(&self) {
         let Some(name) = &self.name else { return };
@@ -158,7 +158,7 @@ impl Plugin {
         }
     }
 
-    /// What could have been on its way out is still there.
+    /// A plugin that could have been on its way out still exists.
     #[cold]
     fn tell_rival(&self) {
         self.rival_since.take();
@@ -184,7 +184,7 @@ impl Plugin {
         record_no_weights(rules);
         record_no_health(name, &state(name).0.health);
         end_trips_of_edited(name, Vec::new, &[]);
-        // One with another name may have taken its place, with rules of the same names.
+        // A plugin of another name may have replaced it, with rules of the same names.
         for other in others.iter().flat_map(|plugins| plugins.names()) {
             let (state, _) = state(other);
             record_weights(rules_in_force(other, &state));
@@ -194,8 +194,8 @@ impl Plugin {
     }
 }
 
-/// A config (the newest, if not said) has ended before an older one, which is served again: Envoy goes back to it without
-/// giving it to anybody where some worker has not let go of it yet.
+/// A config (by default the newest) has ended before an older one, which is served again: while some worker still holds the
+/// older one, Envoy goes back to it without handing it out again.
 fn restore(name: &str, ended: Option<u64>, mut serving: Alive) {
     let Some((before, after)) = go_back(name, ended, &serving.served) else { return };
     serving.generation = after.generation;
@@ -216,7 +216,7 @@ fn restore(name: &str, ended: Option<u64>, mut serving: Alive) {
     }
 }
 
-/// Notes in the list of live plugins what this VM serves.
+/// Notes what this VM serves in the list of live plugins.
 fn insert(name: &str, alive: &Alive) -> Option<Plugins> {
     let (by, now) = (vm_id(), now());
     let Alive { generation, headers, counts, served, .. } = alive;
@@ -231,7 +231,7 @@ fn report_rival(Rival { name: other, header, .. }: &Rival) {
     );
 }
 
-/// Logs and counts what a new config comes to.
+/// Logs and counts the result of a new config.
 fn report(counts: Counts, faults: &[Fault], changes: &str) {
     let Counts { active, last_good, off } = counts;
     log::info!(

@@ -1,4 +1,4 @@
-//! What a response says about how the request has ended.
+//! How the request has ended, as its response says.
 
 use super::envoy::property;
 use crate::metrics::CodeClass;
@@ -6,7 +6,7 @@ use crate::rollout::failure::{GrpcStatus, is_cut_off, is_failure, is_of_the_vers
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MapType;
 
-/// What a response says about how the request has ended.
+/// How the request has ended, as its response says.
 #[derive(Clone, Copy)]
 pub(super) struct Outcome {
     status: u16,
@@ -14,7 +14,7 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// What the headers say. gRPC's status is among them only where they are all that comes.
+    /// From the headers. They contain gRPC's status only if nothing follows them.
     pub(super) fn of_headers(is_all: bool) -> Outcome {
         let status = response_header(":status").as_deref().and_then(number).unwrap_or(0);
         let grpc = if is_all && status == 200 { response_header("grpc-status") } else { None };
@@ -22,18 +22,18 @@ impl Outcome {
         Outcome { status, grpc: grpc.map(|status| GrpcStatus::parse(&status)) }
     }
 
-    /// What the trailers say in addition. The content type can no longer be read then; only gRPC has such a trailer.
+    /// Adds the trailers. The content type can no longer be read then; only gRPC has such a trailer.
     pub(super) fn add_trailers(&mut self) {
         let status = hostcalls::get_map_value_bytes(MapType::HttpResponseTrailers, "grpc-status").ok().flatten();
         self.grpc = status.map(|status| GrpcStatus::parse(&status));
     }
 
-    /// Whether more can be known at its end: with the status 200 comes what gRPC says.
+    /// Whether its end may tell more: after the status 200 gRPC sends its own.
     pub(super) fn may_be_grpc(self) -> bool {
         self.status == 200 && self.grpc.is_none()
     }
 
-    /// The HTTP status: the one that gRPC's means, if there is one.
+    /// The HTTP status: the one that gRPC's status maps to, if it has one.
     pub(super) fn status(self) -> u16 {
         match self.grpc {
             Some(grpc) if self.status == 200 => grpc.http(),
@@ -41,7 +41,7 @@ impl Outcome {
         }
     }
 
-    /// Whether nothing says so far that the version has failed.
+    /// Whether it shows no failure of the version so far.
     pub(super) fn looks_good(self) -> bool {
         !is_failure(self.status, self.grpc)
     }
@@ -59,7 +59,7 @@ impl Outcome {
     }
 }
 
-/// Whether a response that had begun was cut off by the version.
+/// Whether the version cut off a response that had begun.
 pub(super) fn was_cut_off() -> bool {
     is_cut_off(flags())
 }
@@ -68,7 +68,7 @@ pub(super) fn response_header(name: &str) -> Option<Vec<u8>> {
     hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, name).ok().flatten()
 }
 
-/// Envoy's response flags, which it hands over as the bytes of an integer.
+/// Envoy's response flags, which arrive as the bytes of an integer.
 fn flags() -> u64 {
     let flags = property(vec!["response", "flags"]);
     flags.and_then(|bytes| Some(u64::from_le_bytes(*bytes.first_chunk()?))).unwrap_or(0)

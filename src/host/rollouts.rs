@@ -1,7 +1,7 @@
-//! Each second: weights that the clock moves, canaries that fail too much.
+//! Every second: weights that change with the clock, and canaries that fail too much.
 //!
-//! Every VM looks at the same counters, which are those of the whole process, and judges by itself. The first one to see that a
-//! canary fails notes its trip in shared data; the others find it there, at their next tick.
+//! Every VM reads the same counters, those of the whole process, and judges by itself. The first one to see that a
+//! canary fails notes its trip in shared data; the others find it there at their next tick.
 
 use super::active::Active;
 use super::envoy::second;
@@ -19,7 +19,7 @@ use crate::rule::{Rule, Target, WeightedSubsets};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
-/// What a VM remembers of a plugin from tick to tick.
+/// What a VM remembers about a plugin between ticks.
 #[derive(Default)]
 pub(super) struct Rollouts {
     /// The config that the rest is about, by its root context.
@@ -27,17 +27,17 @@ pub(super) struct Rollouts {
     active: Weak<Active>,
     /// When the last tick was.
     ticked: Second,
-    /// The trips, and by which number they are known to have changed.
+    /// The trips, and a number that tells whether they have changed.
     trips: Trips,
     trips_by: Option<u32>,
-    /// Where each ramp was at the last tick, by the place of its rule.
+    /// The position of each ramp at the last tick, by the place of its rule.
     moments: Vec<(usize, Moment)>,
-    /// The rules with a guard, and where each is by its name.
+    /// The rules with a guard, and the place of each by its name.
     guards: Vec<Guarded>,
     places: HashMap<String, u32>,
     /// The guarded rules some of whose visitors have failed.
     watched: Vec<Watched>,
-    /// How many of [`FAILING`] have been looked at.
+    /// How many of [`FAILING`] have been read.
     looked_at: u32,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Rollouts {
 struct Guarded {
     rule: usize,
     version: u64,
-    /// Under which number it is known who has failed, and since when.
+    /// The number under which failing visitors are noted, and since when.
     watch: u64,
     since: Second,
 }
@@ -56,20 +56,20 @@ struct Watched {
     name: String,
     rule: usize,
     version: u64,
-    /// Of each subset, once a visitor has failed there.
+    /// For each subset where a visitor has failed.
     failing: Vec<Option<u32>>,
-    /// Of each subset, once its share of failures has been asked for.
+    /// For each subset whose share of failures has been asked for.
     totals: Vec<SubsetCounters>,
     watch: Watch,
 }
 
-/// The counters of a subset that say how much of its requests has failed.
+/// The counters of a subset's requests and of its failures.
 struct SubsetCounters {
     failures: Option<u32>,
     requests: Vec<u32>,
 }
 
-/// A rule with its split and what moves that.
+/// A rule with its split and what changes its weights.
 fn rolled(active: &Active, at: usize) -> Option<(&Rule, &WeightedSubsets, &Rollout)> {
     let rule = active.config.rules.get(at)?;
     match &rule.target {
@@ -84,7 +84,7 @@ fn guarded(active: &Active, at: usize) -> Option<(&Rule, &WeightedSubsets, &Roll
 }
 
 impl Rollouts {
-    /// A new config: what is known of rules that are as they were stays.
+    /// A new config: what is known about unchanged rules stays.
     pub(super) fn configure(&mut self, plugin: &str, root: u32, active: &Rc<Active>) {
         let now = second();
         let places = 0..active.config.rules.len();
@@ -101,7 +101,7 @@ impl Rollouts {
             self.places.insert(rule.name.clone(), self.guards.len() as u32);
             self.guards.push(Guarded { rule: at, version, watch, since });
         }
-        // Requests that were decided by what is edited now are no longer judged.
+        // Requests that were decided before the edit are no longer judged.
         let replaced = std::mem::replace(&mut self.active, Rc::downgrade(active)).upgrade();
         if let Some(replaced) = replaced.filter(|replaced| !Rc::ptr_eq(replaced, active)) {
             for guard in &old.0 {
@@ -125,13 +125,13 @@ impl Rollouts {
         });
         self.watched = watched;
         if !self.guards.is_empty() {
-            // Who has failed before a rule was there does not count, but who has since the last tick of a rule that stays.
+            // Failures from before a rule existed do not count; for a rule that stays, those since its last tick do.
             let looked_at = std::mem::take(&mut self.looked_at);
             self.look_for_failing(active, now, |at, name, version| {
                 at < looked_at || same_before(name, version).is_none()
             });
         }
-        // Where pushes come faster than ticks would.
+        // For pushes that come faster than ticks.
         if self.ticked.0 > 0 && self.ticked < now {
             self.tick(plugin, root, active);
         }
@@ -143,7 +143,7 @@ impl Rollouts {
 
     /// A second has passed.
     pub(super) fn tick(&mut self, plugin: &str, root: u32, active: &Rc<Active>) {
-        // Envoy goes back to an older config without giving it anew.
+        // Envoy goes back to an older config without handing it out again.
         if self.root != Some(root) {
             self.configure(plugin, root, active);
         }
@@ -151,7 +151,7 @@ impl Rollouts {
         self.ticked = now;
         failures::tick(now);
         if self.trips.iter().any(|trip| trip.until.is_some_and(|until| until <= now)) {
-            // Where stable has no weight nobody would take it out again.
+            // If stable has no weight, nobody would remove it again.
             bring_back(plugin, now, |trip| {
                 let split =
                     self.guard(&trip.rule).and_then(|guard| guarded(active, guard.rule)).map(|(_, split, ..)| split);
@@ -171,7 +171,7 @@ impl Rollouts {
         self.read_trips(plugin, active);
     }
 
-    /// What is tripped, as far as it has changed.
+    /// Applies the trips, if they have changed.
     fn read_trips(&mut self, plugin: &str, active: &Active) {
         let (trips, by) = trips(plugin);
         if self.trips_by == Some(by) {
@@ -185,7 +185,7 @@ impl Rollouts {
             let (was, is) = (old.of(rule), self.trips.of(rule));
             self.trips.apply(rule);
             if was & !is != 0 {
-                // It is watched from nothing: who had failed before may be the first to fail again.
+                // The watch starts from zero: a visitor who had failed before may be the first to fail again.
                 let watch = failures::new_watch();
                 rollout.watch_under(watch, now);
                 let place = self.places.get(&rule.name).map(|&at| at as usize);
@@ -213,8 +213,8 @@ impl Rollouts {
         }
     }
 
-    /// Watches rules whose visitors have failed for the first time. `is_past(place, rule, version)`: what has been counted so far was
-    /// before.
+    /// Watches rules whose visitors have failed for the first time. `is_past(place, rule, version)`: all that has been counted so far
+    /// was before.
     fn look_for_failing(&mut self, active: &Active, now: Second, is_past: impl Fn(u32, &str, u64) -> bool) {
         for name in FAILING.names(self.looked_at).map_while(|name| name) {
             let place = self.looked_at;
@@ -283,7 +283,7 @@ impl SubsetCounters {
     }
 }
 
-/// Takes a canary out, unless another VM was faster.
+/// Removes a canary from the split, unless another VM was faster.
 fn trip(
     plugin: &str,
     now: Second,
@@ -312,7 +312,7 @@ fn trip(
     }
 }
 
-/// Puts back the canaries whose time is over.
+/// Puts canaries back whose time is over.
 fn bring_back(plugin: &str, now: Second, may_end: impl Fn(&Trip) -> bool) {
     let back = update_trips(plugin, |trips| Some(trips.expire(now, &may_end)).filter(|back| !back.is_empty()));
     for Trip { rule, subset, .. } in back.into_iter().flatten() {
@@ -332,6 +332,6 @@ pub(super) fn end_trips_of_edited(plugin: &str, before: impl Fn() -> Vec<Rule>, 
     });
     for Trip { rule, subset, .. } in edited.into_iter().flatten() {
         record_tripped(&rule, &subset, false);
-        log::info!("rule {rule} was edited: {subset} is tripped no longer");
+        log::info!("rule {rule} was edited: {subset} is no longer tripped");
     }
 }

@@ -13,7 +13,7 @@ const STATE_KEY: &str = "canary-split/state/";
 const PLUGINS_KEY: &str = "canary-split/plugins";
 
 const TRIPS_KEY: &str = "canary-split/trips/";
-/// With the number of a set behind it.
+/// Followed by the number of a set.
 const VISITORS_KEY: &str = "canary-split/visitors/";
 
 /// The counters that have been used.
@@ -21,31 +21,31 @@ pub(super) const COUNTERS: Noted = Noted { count: "canary-split/counters", known
 /// `RULE SUBSET` of those whose visitors have failed.
 pub(super) const FAILING: Noted = Noted { count: "canary-split/failing", known: "canary-split/failing/of/" };
 
-/// With what has been told behind it.
+/// Followed by what has been told.
 const TOLD_KEY: &str = "canary-split/told/";
 
-/// On an absent key any compare-and-swap succeeds, but 0 would do so on a present one too.
+/// On an absent key any compare-and-swap succeeds; 0 would succeed on a present one too.
 const ABSENT: u32 = u32::MAX;
 
 /// How often to try again when another VM was faster.
 const TRIES: usize = 64;
 
-/// What a config that a VM is given comes to.
+/// The result of a config that a VM receives.
 pub(super) struct Effect {
-    /// The shared state that it was evaluated with.
+    /// The shared state under which it was evaluated.
     pub(super) before: State,
-    /// The state that it leaves behind, if this VM is the first to be given it.
+    /// The state after it, if this VM is the first to receive it.
     pub(super) after: Option<State>,
     pub(super) evaluation: Evaluation,
     pub(super) served: Served,
     pub(super) generation: u64,
 }
 
-/// Evaluates a config; the first VM that is given a new one also stores what is now in force. `seen` is the generation of the
-/// config that this VM was given last.
+/// Evaluates a config; the first VM that receives a new one also stores what is now in force. `seen` is the generation of the
+/// config that this VM received last.
 ///
-/// The text is asked for on each try: while it is stored there is no second copy of it. Memory that a VM has needed once is never
-/// given back.
+/// The text is asked for on each try, so that no second copy exists while it is stored. Memory that a VM has needed once is
+/// never given back.
 pub(super) fn take_effect(plugin: &str, text: impl Fn() -> Vec<u8>, seen: u64) -> Effect {
     let mut tries = 0;
     loop {
@@ -67,21 +67,21 @@ pub(super) fn take_effect(plugin: &str, text: impl Fn() -> Vec<u8>, seen: u64) -
             return Effect { before, after: Some(after), evaluation, served, generation };
         }
         if tries == TRIES {
-            // The others have kept on changing the state; one of them reports.
+            // The others kept changing the state; one of them reports.
             return Effect { before, after: None, evaluation, served, generation: seen };
         }
     }
 }
 
-/// The newest config of a plugin has ended, and this VM still serves an earlier one: what that one has put in force is so again.
-/// Returns the states before and after; or only the latter, if another VM was faster.
+/// The newest config of a plugin has ended, and this VM still serves an earlier one, which is in force again.
+/// Returns the states before and after; only the latter if another VM was faster.
 pub(super) fn go_back(plugin: &str, ended: Option<u64>, serving: &Served) -> Option<(Option<State>, State)> {
     for _ in 0..TRIES {
         let (before, cas) = state(plugin);
         if before.serves(serving) {
             return Some((None, before));
         }
-        // Another config has come meanwhile; this VM will be given it.
+        // Another config has come meanwhile; this VM will receive it.
         if ended.is_some_and(|ended| ended != before.generation) {
             return None;
         }
@@ -93,7 +93,7 @@ pub(super) fn go_back(plugin: &str, ended: Option<u64>, serving: &Served) -> Opt
     None
 }
 
-/// The state of a plugin, and what to compare with when it is swapped.
+/// The state of a plugin, and the number to compare when it is swapped.
 pub(super) fn state(plugin: &str) -> (State, u32) {
     let (bytes, cas) = shared(&format!("{STATE_KEY}{plugin}"));
     (bytes.map(State::from_bytes).unwrap_or_default(), cas)
@@ -110,7 +110,7 @@ pub(super) fn plugins() -> Plugins {
     shared(PLUGINS_KEY).0.map(|bytes| Plugins::from_bytes(&bytes)).unwrap_or_default()
 }
 
-/// Changes the list of live plugins, if `change` says that it did; returns the list as it is then.
+/// Stores the list of live plugins if `change` has changed it; returns the list.
 pub(super) fn update_plugins(mut change: impl FnMut(&mut Plugins) -> bool) -> Option<Plugins> {
     for _ in 0..TRIES {
         let (bytes, cas) = shared(PLUGINS_KEY);
@@ -124,7 +124,7 @@ pub(super) fn update_plugins(mut change: impl FnMut(&mut Plugins) -> bool) -> Op
     None
 }
 
-/// The trips of a plugin, and by which number they are known to have changed.
+/// The trips of a plugin, and a number that tells whether they have changed.
 pub(super) fn trips(plugin: &str) -> (Trips, u32) {
     let (bytes, cas) = shared(&format!("{TRIPS_KEY}{plugin}"));
     (bytes.map(|bytes| Trips::from_bytes(&bytes)).unwrap_or_default(), cas)
@@ -143,8 +143,8 @@ pub(super) fn update_trips<T>(plugin: &str, mut change: impl FnMut(&mut Trips) -
     None
 }
 
-/// Changes a set of the visitors whom any VM has seen failing; `change` says whether there is news. Where other VMs are always faster
-/// it is taken for news.
+/// Changes a set of the failing visitors of all VMs; `change` says whether there is news. If other VMs are always faster, it
+/// counts as news.
 pub(super) fn change_visitors(set: usize, change: impl Fn(&mut Visitors) -> bool) -> bool {
     let key = format!("{VISITORS_KEY}{set}");
     for _ in 0..TRIES {
@@ -163,14 +163,14 @@ pub(super) fn change_visitors(set: usize, change: impl Fn(&mut Visitors) -> bool
 
 /// A list of names that only grows.
 pub(super) struct Noted {
-    /// How many there are, and, with `/N` behind it, what the Nth is called.
+    /// The number of names; followed by `/N`, the name of the Nth.
     count: &'static str,
-    /// With a name behind it: that it is among them.
+    /// Followed by a name: the name is in the list.
     known: &'static str,
 }
 
 impl Noted {
-    /// Notes a name, if it is not among them.
+    /// Adds a name, unless it is in the list.
     pub(super) fn note(&self, name: &str) {
         if !is_new(&format!("{}{name}", self.known)) {
             return;
@@ -206,10 +206,10 @@ fn is_new(key: &str) -> bool {
     hostcalls::set_shared_data(key, Some(b"1"), Some(ABSENT)).is_ok()
 }
 
-/// A shared value and what to compare with when it is swapped.
+/// A shared value, and the number to compare when it is swapped.
 fn shared(key: &str) -> (Option<Vec<u8>>, u32) {
     match hostcalls::get_shared_data(key) {
-        // An empty value comes as none.
+        // An empty value arrives as none.
         Ok((value, cas)) => (value, cas.unwrap_or(ABSENT)),
         Err(_) => (None, ABSENT),
     }

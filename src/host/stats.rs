@@ -12,7 +12,7 @@ use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-/// How often to look again whether another VM has changed what is shared.
+/// How often to check again whether another VM has changed the shared data.
 const TRIES: usize = 64;
 
 thread_local! {
@@ -20,7 +20,7 @@ thread_local! {
     static STATS: RefCell<HashMap<String, u32>> = RefCell::default();
 }
 
-/// The id of a stat, which is defined at first use.
+/// The id of a stat, defined at first use.
 pub(super) fn stat(kind: MetricType, name: &str) -> Option<u32> {
     STATS.with_borrow_mut(|stats| {
         if let Some(&id) = stats.get(name) {
@@ -32,20 +32,20 @@ pub(super) fn stat(kind: MetricType, name: &str) -> Option<u32> {
     })
 }
 
-/// The id of a counter of requests or responses, which outlives the module that counts first.
+/// The id of a counter of requests or responses, which outlives the module that first counts.
 pub(super) fn counter(name: &str) -> Option<u32> {
     COUNTERS.note(name);
     stat(MetricType::Counter, name)
 }
 
-/// Defines the counters that other VMs have used: what no VM defines is gone.
+/// Defines the counters that other VMs have used: a counter that no VM defines is lost.
 pub(super) fn take_over_counters() {
     for name in COUNTERS.names(0).flatten() {
         stat(MetricType::Counter, &name);
     }
 }
 
-/// Adds to the faults in configs. Defined in any case, so that an alert finds a 0.
+/// Adds to the faults in configs. Always defined, so that an alert finds a 0.
 pub(super) fn count_errors(faults: usize) {
     if let Some(id) = stat(MetricType::Counter, metrics::CONFIG_ERRORS)
         && faults > 0
@@ -59,7 +59,7 @@ pub(super) fn value(id: u32) -> u64 {
     hostcalls::get_metric(id).unwrap_or(0)
 }
 
-/// Says what the weights of these rules are at this second.
+/// Sets the weights of these rules at this second.
 pub(super) fn record_weights(rules: impl IntoIterator<Item = impl Borrow<Rule>>) {
     let now = second();
     for rule in rules {
@@ -68,7 +68,7 @@ pub(super) fn record_weights(rules: impl IntoIterator<Item = impl Borrow<Rule>>)
     }
 }
 
-/// Says what the weights of a rule are at this moment, as far as they were others at the one before.
+/// Sets the weights of a rule that have changed since the moment before.
 pub(super) fn record_weights_of(rule: &str, split: &WeightedSubsets, before: Option<Moment>, moment: Moment) {
     let rounded = |moment| {
         let (weights, scale) = split.weights_in_force(moment);
@@ -82,7 +82,7 @@ pub(super) fn record_weights_of(rule: &str, split: &WeightedSubsets, before: Opt
     }
 }
 
-/// Says that the weights of these rules are in force no longer.
+/// Clears the weights of these rules.
 pub(super) fn record_no_weights(rules: &[Rule]) {
     for Rule { name, target, .. } in rules {
         if let Target::Split(split) = target {
@@ -91,8 +91,8 @@ pub(super) fn record_no_weights(rules: &[Rule]) {
     }
 }
 
-/// Says what a plugin's config of this generation has put in force, unless there is a newer one. `before` is what was said of the
-/// plugin before.
+/// Sets what a plugin's config of this generation has put in force, unless there is a newer one. `before` is the health that
+/// was set before.
 pub(super) fn record_in_force(plugin: &str, before: &Health, rules: &[Rule], health: &Health, mut generation: u64) {
     let newer_than = |generation| Some(state(plugin).0).filter(|newest| newest.generation > generation);
     let mut newer = newer_than(generation);
@@ -111,7 +111,7 @@ pub(super) fn record_in_force(plugin: &str, before: &Health, rules: &[Rule], hea
     }
 }
 
-/// Says how a plugin's config is; `before` is what was said until now.
+/// Sets the health of a plugin's config; `before` is the one that was set until now.
 fn record_health(plugin: &str, before: &Health, now: &Health) {
     record(&metrics::config_fingerprint(called(plugin)), now.fingerprint.into());
     record(&metrics::config_faults(called(plugin)), now.faults as u64);
@@ -119,12 +119,12 @@ fn record_health(plugin: &str, before: &Health, now: &Health) {
     record_faulty(now);
 }
 
-/// Says which rules are not as their config says.
+/// Sets which rules are not as their config says.
 pub(super) fn record_faulty(health: &Health) {
     health.faulty.iter().for_each(|(rule, state)| record(&metrics::rule_fault(rule, *state), 1));
 }
 
-/// Says that a plugin is gone.
+/// Clears what was set for a plugin that is gone.
 pub(super) fn record_no_health(plugin: &str, before: &Health) {
     record_health(plugin, before, &Health::default());
 }
@@ -135,7 +135,7 @@ pub(super) fn rules_in_force<'s>(plugin: &str, state: &'s State) -> impl Iterato
     state.rules().inspect(move |rule| trips.apply(rule))
 }
 
-/// Defines the statistics of what guards these rules, so that an alert finds a 0.
+/// Defines the statistics of these rules' guards, so that an alert finds a 0.
 pub(super) fn define_guarded(rules: &[Rule]) {
     for Rule { name, target, .. } in rules {
         let Target::Split(WeightedSubsets { subsets, rollout: Some(rollout), .. }) = target else { continue };
@@ -151,19 +151,19 @@ pub(super) fn define_guarded(rules: &[Rule]) {
     }
 }
 
-/// Says whether a canary is tripped.
+/// Sets whether a canary is tripped.
 pub(super) fn record_tripped(rule: &str, subset: &str, is_tripped: bool) {
     record(&metrics::tripped(rule, subset), is_tripped.into());
 }
 
-/// Says that these weighted subsets are no longer in force.
+/// Clears these weighted subsets, which are no longer in force.
 pub(super) fn record_gone(gone: &[(String, String)]) {
     for (rule, subset) in gone {
         record(&metrics::config_weight(rule, subset), 0);
     }
 }
 
-/// Says how the rules of all live plugins are. Another VM may change the list meanwhile: who comes last has seen all of it.
+/// Sets the states of the rules of all live plugins. Another VM may change the list meanwhile: the last one has seen all of it.
 pub(super) fn record_rules() {
     let mut counts = plugins().counts();
     for _ in 0..TRIES {

@@ -19,24 +19,24 @@ use std::rc::Rc;
 /// One request and its response.
 pub(super) struct Stream {
     active: Rc<Active>,
-    /// The places of the rule and the subset; request headers cannot be read again when the response comes.
+    /// The places of the rule and the subset: request headers can no longer be read when the response comes.
     decided: Option<(usize, usize)>,
-    /// Of a visitor of a rule with a guard.
+    /// For a visitor of a rule with a guard.
     draw: Option<Draw>,
     /// Whether the request was seen, so that its response counts.
     counts: bool,
     cookie: Option<NewCookie>,
-    /// Cookies that are taken away.
+    /// Cookies to remove.
     forgotten: Vec<NewCookie>,
     /// A response that has begun well and has not ended.
     open: Option<Open>,
 }
 
-/// What is known of it.
+/// What is known about it.
 #[derive(Clone, Copy)]
 struct Open {
     outcome: Outcome,
-    /// Whether it counts when it ends: what gRPC says comes last.
+    /// Whether it counts when it ends: gRPC's status comes last.
     counts: bool,
 }
 
@@ -67,7 +67,7 @@ impl Stream {
     }
 }
 
-/// Gives a cookie or takes one away, if this response may. Where it leads to is asked for once.
+/// Sets or removes a cookie, if this response may. Its `location` is asked for once.
 fn set_cookie(cookie: &NewCookie, status: u16, location: &mut Option<Option<Vec<u8>>>) {
     let location = || location.get_or_insert_with(|| response_header("location")).clone();
     if cookie.may_go_out(status, location) {
@@ -84,13 +84,13 @@ impl HttpContext for Stream {
         let mut request = Asked::default();
         let Answer { decision, forgotten } = answer(&active.config, &mut request, fresh, second);
         self.forgotten = forgotten;
-        // No client says what is decided: these headers are ours, or absent. A write also makes Envoy choose the route again: it
-        // does so by itself for plugins of this ABI (0.2.1), not for those of a newer one. That costs ten times what it costs to be told
+        // Clients must not decide: these headers are ours, or absent. A write also makes Envoy choose the route again; it does so
+        // by itself for plugins of this ABI (0.2.1), not for those of a newer one. A write costs ten times as much as the answer
         // that there is nothing to remove.
         for header in active.config.request_headers() {
             let value = decision.as_ref().and_then(|decision| decision.choice.value_of(header, &active.config.header));
             if value.is_some() || request.header(header).is_some() {
-                // `set` and removal leave no other line of that name.
+                // `set` and removal leave no other line of this name.
                 let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, header, value.as_deref());
             }
         }
@@ -127,7 +127,7 @@ impl HttpContext for Stream {
             if let Some(header) = &self.active.config.response_header
                 && let Some(subset) = self.decided.and_then(|decided| self.active.subset(decided))
             {
-                // `set`: an application's own would say something else.
+                // `set`: the application's own value would say something else.
                 let _ = hostcalls::set_map_value(MapType::HttpResponseHeaders, header, Some(subset));
             }
         }
@@ -159,16 +159,16 @@ impl Drop for Stream {
     }
 }
 
-/// What the request says, each thing asked for at most once: a value costs ten times as much as anything that we do with it.
+/// The request, each value asked for at most once: a value costs ten times as much as anything that we do with it.
 #[derive(Default)]
 struct Asked<'c> {
-    /// Hardly any request is asked for more: no allocation for these.
+    /// Few requests are asked for more: these need no allocation.
     headers: SmallVec<[Told<&'c str>; 6]>,
     claims: SmallVec<[Told<&'c ClaimPath>; 1]>,
     client_address: Option<Option<Vec<u8>>>,
 }
 
-/// A question and what was answered.
+/// A question and its answer.
 type Told<Q> = (Q, Option<Vec<u8>>);
 
 impl<'c> Request<'c> for Asked<'c> {
@@ -182,7 +182,7 @@ impl<'c> Request<'c> for Asked<'c> {
     }
 
     fn claim(&mut self, path: &'c ClaimPath) -> Option<&[u8]> {
-        // Where Istio's RequestAuthentication lets Envoy leave the claims of a token that it has verified.
+        // Where Envoy leaves the claims of a token that Istio's RequestAuthentication has verified.
         const PAYLOAD: [&str; 4] = ["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", "payload"];
         once(&mut self.claims, path, PartialEq::eq, || property(PAYLOAD.into_iter().chain(path.names()).collect()))
     }
@@ -192,7 +192,7 @@ impl<'c> Request<'c> for Asked<'c> {
     }
 }
 
-/// What was answered to this question, which is asked if it was not before.
+/// The answer to this question, which is asked unless it was before.
 fn once<Q, const N: usize>(
     asked: &mut SmallVec<[Told<Q>; N]>,
     question: Q,

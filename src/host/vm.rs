@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 thread_local! {
-    /// RandomState takes its keys from the host's random source; fastrand by itself would be seeded by the clock.
+    /// RandomState takes its keys from the host's random source; fastrand alone would be seeded by the clock.
     static RANDOM: RefCell<fastrand::Rng> =
         RefCell::new(fastrand::Rng::with_seed(RandomState::new().build_hasher().finish()));
 
@@ -21,15 +21,15 @@ struct Vm {
     plugins: Vec<Known>,
 }
 
-/// What a VM knows of a plugin.
+/// What a VM knows about a plugin.
 #[derive(Default)]
 pub(super) struct Known {
     name: String,
-    /// The generation of the config that this VM was given last; 0: none yet.
+    /// The generation of the config that this VM received last; 0: none yet.
     pub(super) seen: u64,
     /// Its configs that are alive here; an old one ends with its last request.
     pub(super) alive: Vec<Alive>,
-    /// What moves the weights of the newest one.
+    /// What changes the weights of the newest one.
     pub(super) rollouts: Rollouts,
 }
 
@@ -41,11 +41,11 @@ pub(super) struct Alive {
     pub(super) generation: u64,
     pub(super) headers: String,
     pub(super) counts: Counts,
-    /// Kept here for as long as the config lives, so that it can be gone back to.
+    /// Kept while the config lives, so that it can be served again.
     pub(super) served: Served,
 }
 
-/// Looks up or changes what this VM knows of a plugin.
+/// Reads or changes what this VM knows about a plugin.
 pub(super) fn known<T: Default>(plugin: &str, change: impl FnOnce(&mut Known) -> T) -> T {
     VM.with_borrow_mut(|vm| {
         if !vm.plugins.iter().any(|known| known.name == plugin) {
@@ -55,12 +55,12 @@ pub(super) fn known<T: Default>(plugin: &str, change: impl FnOnce(&mut Known) ->
     })
 }
 
-/// A number by which this VM knows its own entries again.
+/// A number by which this VM recognises its own entries.
 pub(super) fn vm_id() -> u64 {
     VM.with_borrow_mut(|vm| *vm.id.get_or_insert_with(|| RANDOM.with_borrow_mut(|random| random.u64(..))))
 }
 
-/// A draw from chance.
+/// A random draw.
 pub(super) fn fresh() -> Draw {
     Draw(RANDOM.with_borrow_mut(|random| random.u32(..)))
 }

@@ -1,4 +1,4 @@
-//! What is different after a config, by the names of the rules.
+//! The difference that a config makes, by the names of the rules.
 
 use super::in_force::{InForce, places};
 use crate::config::fingerprint::fingerprint;
@@ -6,10 +6,10 @@ use crate::config::json::{Json, Text};
 use crate::config::rule_name;
 use std::fmt::Write;
 
-/// What a config changes that changes nothing.
+/// The text for a config that changes nothing.
 pub(super) const NOTHING: &str = "nothing changed";
 
-/// What is different after a config.
+/// The difference that a config makes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Difference {
     /// In one line, for the log.
@@ -18,16 +18,16 @@ pub struct Difference {
     pub gone: Vec<(String, String)>,
 }
 
-/// What has to be known of a rule.
+/// The part of a rule that is compared.
 struct Outline {
     name: String,
-    /// By which two rules that say the same are known.
+    /// The same for two rules that say the same.
     content: u64,
     weighted: Vec<String>,
 }
 
 impl Outline {
-    /// Of a rule that was good.
+    /// From the text of a rule that was good.
     fn of(text: Text) -> Option<Outline> {
         let json = text.tree().ok()?;
         let items = if let Some(Json::List(items)) = field(&json, "split") { &**items } else { &[] };
@@ -46,8 +46,8 @@ fn field<'j>(json: &'j Json, name: &str) -> Option<&'j Json> {
     fields.iter().find(|(known, _)| known == name).map(|(_, value)| value)
 }
 
-/// What is different between two configs. Of ten thousand rules most are the same as before: those that both begin with, and those
-/// that both end with, are compared as text and read no further.
+/// The difference between two configs. Most of ten thousand rules are unchanged: a common beginning and a common end are
+/// compared as text only.
 pub(super) fn difference(before: &InForce, after: &InForce) -> Difference {
     let (old, new): (Vec<Text>, Vec<Text>) = (before.rules().collect(), after.rules().collect());
     let is_same = |(old, new): &(&Text, &Text)| old.as_str() == new.as_str();

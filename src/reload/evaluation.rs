@@ -1,20 +1,20 @@
-//! A config and what was in force before it → the rules that are in force, and all that is wrong.
+//! A config and what was in force before it → the rules that are in force, and all errors.
 
 use super::health::{FaultyRule, RuleState};
 use super::in_force::{InForce, NO_RULES, names, places};
 use crate::config::{Config, ConfigError, DEFAULT_POSITION_HEADER, General, Headers, Refused, position_header};
 use std::rc::Rc;
 
-/// What a config comes to.
+/// The result of a config.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
     /// The rules that are in force.
     pub config: Config,
-    /// All that is wrong.
+    /// All faults.
     pub faults: Vec<Fault>,
-    /// How many rules are as the config says, on their last good version, and off.
+    /// The numbers of rules that are as the config says, on their last good version, and off.
     pub counts: Counts,
-    /// Those that are not as the config says, as far as they have names.
+    /// The rules that are not as the config says, if they have names.
     pub faulty: Vec<FaultyRule>,
     pub(super) in_force: Option<Rc<InForce>>,
 }
@@ -30,12 +30,12 @@ pub struct Counts {
     pub off: usize,
 }
 
-/// Something wrong with a config, and what follows from it.
+/// An error in a config, and its consequence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// What is wrong, and where.
+    /// The error and its place.
     pub error: ConfigError,
-    /// What the filter does about it.
+    /// What the filter does.
     pub consequence: String,
 }
 
@@ -69,7 +69,7 @@ pub(super) fn evaluate(before: Option<&Rc<InForce>>, text: &[u8]) -> Evaluation 
                 continue;
             }
             Err(errors) => {
-                // A route may go by it, and no client may say where.
+                // A route may use it, and no client may set it.
                 position_headers.extend(position_header(entry.text));
                 errors
             }
@@ -101,7 +101,7 @@ pub(super) fn evaluate(before: Option<&Rc<InForce>>, text: &[u8]) -> Evaluation 
         }
     }
     let in_force = match (last_good, before) {
-        // For most VMs: another one has been given this config before.
+        // The usual case: another VM has received this config before.
         (None, Some(before)) if before.is(&general) => Rc::clone(before),
         (None, _) => InForce::new(&general, general.list().unwrap_or(NO_RULES).to_owned()),
         (Some(_), _) => InForce::new(&general, format!("[{}]", texts.join(","))),

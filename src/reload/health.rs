@@ -1,21 +1,21 @@
-//! How a config is: which one it is, how many faults it has, and what has become of the rules that have them.
+//! The health of a config: its fingerprint, the number of its faults, and the state of the rules that have them.
 
 use super::in_force::places;
 use std::fmt::Write;
 
-/// Why a rule is in force, or that it is not.
+/// Whether a rule is in force, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuleState {
     /// As the config says.
     Active,
-    /// As the last config said in which it was good.
+    /// As in the last config in which it was good.
     LastGood,
     /// Not in force.
     Off,
 }
 
 impl RuleState {
-    /// What it is called in the statistics.
+    /// Its name in the statistics.
     pub fn name(self) -> &'static str {
         match self {
             RuleState::Active => "active",
@@ -28,19 +28,19 @@ impl RuleState {
 /// A rule that is not as its config says.
 pub type FaultyRule = (String, RuleState);
 
-/// How a config is.
+/// The health of a config.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
     /// [`of_text`](crate::config::fingerprint::of_text) of its text.
     pub fingerprint: u32,
-    /// How many faults it has.
+    /// The number of its faults.
     pub faults: usize,
-    /// The rules that are not as it says, as far as they have names.
+    /// The rules that are not as it says, if they have names.
     pub faulty: Vec<FaultyRule>,
 }
 
 impl Health {
-    /// The rules that are no longer in the state in which they are here.
+    /// The rules whose state differs from the one here.
     pub fn left(&self, now: &Health) -> impl Iterator<Item = &FaultyRule> {
         let places = places(&mut now.faulty.iter().map(|(name, _)| &**name));
         self.faulty.iter().filter(move |rule| {

@@ -14,7 +14,7 @@ pub(super) const NO_RULES: &str = "[]";
 pub(super) struct InForce {
     pub(super) headers: Headers,
     pub(super) seal: Option<String>,
-    /// The rules as the configs gave them: a list in JSON. As text they take little, and are seldom needed.
+    /// The rules as the configs gave them: a list in JSON. As text they take little memory, and they are seldom needed.
     pub(super) rules: String,
 }
 
@@ -23,7 +23,7 @@ impl InForce {
         Rc::new(InForce { headers: general.headers.clone(), seal: general.seal.clone(), rules })
     }
 
-    /// Whether it is what this config says.
+    /// Whether it is the same as this config.
     pub(super) fn is(&self, general: &General) -> bool {
         self.headers == general.headers && self.seal == general.seal && self.rules == general.list().unwrap_or(NO_RULES)
     }
@@ -44,7 +44,7 @@ impl InForce {
     }
 }
 
-/// Where each name stands.
+/// The place of each name.
 pub(super) fn places(names: &mut dyn Iterator<Item = &str>) -> HashMap<String, u32> {
     names.map(str::to_owned).zip(0..).collect()
 }

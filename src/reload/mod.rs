@@ -1,10 +1,10 @@
 //! Which rules are in force after this config, given the one before?
 //!
-//! A rule stands or falls alone: a bad one keeps its last good version, found by its name, or is off if there is none. A
+//! Each rule is judged on its own: a bad one keeps its last good version, found by its name, or is off without one. A
 //! config that cannot be used at all changes nothing.
 //!
-//! Envoy gives every config to several VMs, in any order, and each may find the state as it was before that config or
-//! after it. So evaluation is idempotent: with the state that it leaves behind it gives the same answer again.
+//! Envoy gives every config to several VMs, in any order, and each may find the state from before that config or
+//! after it. So evaluation is idempotent: on the state that it leaves, it gives the same answer again.
 
 mod difference;
 mod evaluation;

@@ -1,5 +1,5 @@
-//! Which live plugins of a gateway write which header, and how their rules are: two with one header would undo each other's
-//! decisions, and a gauge has one value for all of them.
+//! The live plugins of a gateway, with their headers and the states of their rules: two plugins with one header would undo
+//! each other's decisions, and a gauge has one value for all of them.
 
 use super::evaluation::Counts;
 use std::fmt::Write;
@@ -16,7 +16,7 @@ pub struct Rival {
     pub may_be_leaving: bool,
 }
 
-/// What a VM serves as a plugin.
+/// What a VM serves for a plugin.
 #[derive(Clone, Copy, Debug)]
 pub struct Serving<'s> {
     /// The generation of its config.
@@ -29,7 +29,7 @@ pub struct Serving<'s> {
     pub counts: Counts,
 }
 
-/// The live plugins, in the order in which they have come.
+/// The live plugins, in the order of their arrival.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plugins(Vec<Entry>);
 
@@ -47,14 +47,14 @@ struct Entry {
     headers: String,
     /// Its rules by their state.
     counts: Counts,
-    /// The VM that has noted it last. It alone takes the entry away: when a module is replaced, the old one's VMs end while
-    /// the new one's serve the same plugin.
+    /// The VM that noted it last. Only this VM removes the entry: when a module is replaced, the old one's VMs end while the
+    /// new one's serve the same plugin.
     by: u64,
 }
 
 impl Plugins {
-    /// Notes what a VM has been given as a plugin's config of this generation; whether that is news. A late one is no news, but
-    /// for the VM that has come with it.
+    /// Notes the config of this generation that a VM has received for a plugin; true if that is news. A late one is news only
+    /// if the VM is new too.
     pub fn insert(&mut self, plugin: &str, serving: Serving, by: u64, now: u64) -> bool {
         let Serving { generation, config, headers, counts } = serving;
         let new = Entry {
@@ -103,7 +103,7 @@ impl Plugins {
         })
     }
 
-    /// Notes that a plugin has ended in a VM; whether that is news.
+    /// Notes that a plugin has ended in a VM; true if that is news.
     pub fn remove(&mut self, plugin: &str, by: u64) -> bool {
         let before = self.0.len();
         self.0.retain(|entry| entry.plugin != plugin || entry.by != by);
@@ -122,7 +122,7 @@ impl Plugins {
         Some(Rival { name: rival.plugin.clone(), header, may_be_leaving })
     }
 
-    /// The list as it is stored: a line each, the name last.
+    /// The list as it is stored: a line for each plugin, the name last.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut text = String::new();
         for entry in &self.0 {

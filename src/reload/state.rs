@@ -1,4 +1,4 @@
-//! What the VMs of a plugin share: what is in force, and which configs it came from.
+//! What the VMs of a plugin share: the rules in force, and the configs that they came from.
 
 use super::difference::{Difference, NOTHING, difference};
 use super::evaluation::{Evaluation, evaluate};
@@ -11,46 +11,46 @@ use std::fmt::Write;
 use std::rc::Rc;
 use xxhash_rust::xxh64::xxh64;
 
-/// The state keeps the hashes of this many generations, to know a late config by.
+/// The state keeps the hashes of this many generations, to recognise a late config.
 const HASHES: usize = 32;
 
-/// A VM that is given its first config is late for a newer one by no more than these milliseconds. After that an old text
-/// is somebody's decision to go back, together with a new build of the module.
+/// A VM with its first config lags behind a newer one by at most this many milliseconds. After that an old text is a
+/// decision to go back, together with a new build of the module.
 const LATE: u64 = 500;
 
-/// What the VMs of a plugin share: what is in force, and of which configs it came.
+/// What the VMs of a plugin share: the rules in force, and the configs that they came from.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
-    /// How many configs have taken effect.
+    /// The number of configs that have taken effect.
     pub generation: u64,
-    /// When the last one did, in milliseconds since 1970.
+    /// When the last one took effect, in milliseconds since 1970.
     since: u64,
     /// xxHash64 of the last configs' texts, one for each generation, the newest first.
     hashes: Vec<u64>,
-    /// How the newest config is.
+    /// The health of the newest config.
     pub health: Rc<Health>,
     /// What is in force; `None`: nothing has ever been.
     in_force: Option<Rc<InForce>>,
 }
 
-/// What one config has put in force: all that is needed to go back to it, however many came after it.
+/// What one config has put in force: all that is needed to go back to it, however many have come since.
 #[derive(Clone, Debug)]
 pub struct Served {
     /// xxHash64 of its text.
     pub hash: u64,
-    /// How it is.
+    /// Its health.
     pub health: Rc<Health>,
     in_force: Option<Rc<InForce>>,
 }
 
 impl Served {
-    /// What this evaluation of this text comes to.
+    /// The result of this evaluation of this text.
     pub fn new(text: &[u8], evaluation: &Evaluation) -> Served {
         State::default().served(text, evaluation)
     }
 }
 
-/// What a VM that is given a config has to do about the shared state.
+/// What a VM that receives a config has to do with the shared state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// The config is new: store the new state, then log and count.
@@ -62,11 +62,10 @@ pub enum Claim {
 impl State {
     /// Whether this config is new to all VMs.
     ///
-    /// `seen` is the generation of the config that this very VM was given last; 0 if it was given none. A VM is never given
-    /// an older one again, so an old text that it cannot be late for is somebody's decision to go back. `now` is in milliseconds
-    /// since 1970.
+    /// `seen` is the generation of the config that this VM received last; 0 if none. A VM never receives an older one again, so
+    /// an old text that cannot be late is a decision to go back. `now` is in milliseconds since 1970.
     pub fn claim(&self, served: &Served, seen: u64, now: u64) -> Claim {
-        // A new VM is given the newest config there is, if nobody has changed that just now.
+        // A new VM receives the newest config, unless it has just changed.
         let seen = if seen == 0 && now.saturating_sub(self.since) > LATE { self.generation } else { seen };
         let oldest = self.generation.saturating_sub(self.hashes.len() as u64);
         let from_oldest = (oldest + 1..).zip(self.hashes.iter().rev());
@@ -74,8 +73,8 @@ impl State {
         since.find(|(_, known)| **known == served.hash).map_or(Claim::New, |(generation, _)| Claim::Known(generation))
     }
 
-    /// The state after a config is served: a new one, or one that Envoy goes back to. Where some worker still has that, Envoy gives
-    /// it to nobody again.
+    /// The state after a config is served: a new one, or one that Envoy goes back to. While some worker still has that one, Envoy
+    /// does not hand it out again.
     pub fn after(&self, Served { hash, health, in_force }: &Served, now: u64) -> State {
         let hashes = std::iter::once(*hash).chain(self.hashes.iter().copied()).take(HASHES).collect();
         let (health, in_force) = (Rc::clone(health), in_force.clone());
@@ -97,16 +96,16 @@ impl State {
         evaluate(self.in_force.as_ref(), text)
     }
 
-    /// What it comes to.
+    /// Its result.
     pub fn served(&self, text: &[u8], evaluation: &Evaluation) -> Served {
         let hash = xxh64(text, 0);
-        // For most VMs: another one has been given this config before, and has read all of it for this.
+        // The usual case: another VM has received this config before, and has read all of it for this.
         let fingerprint = if self.hashes.first() == Some(&hash) { self.health.fingerprint } else { of_text(text) };
         let health = Health { fingerprint, faults: evaluation.faults.len(), faulty: evaluation.faulty.clone() };
         Served { hash, health: Rc::new(health), in_force: evaluation.in_force.clone() }
     }
 
-    /// What is different after it.
+    /// The difference that it makes.
     pub fn difference(&self, after: &State) -> Difference {
         let all = |line: &str| Difference { line: line.to_owned(), gone: Vec::new() };
         match (&self.in_force, &after.in_force) {
@@ -136,7 +135,7 @@ impl State {
         text.into_bytes()
     }
 
-    /// Reads what [`State::to_bytes`] wrote; of anything else comes the state before any config.
+    /// Reads what [`State::to_bytes`] wrote; anything else is the state before any config.
     pub fn from_bytes(bytes: Vec<u8>) -> State {
         String::from_utf8(bytes).ok().and_then(State::from_text).unwrap_or_default()
     }

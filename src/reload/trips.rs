@@ -1,29 +1,29 @@
-//! Which canaries the guard has taken out, and until when: what all VMs of a gateway have to know.
+//! Which canaries the guard has removed, and until when: all VMs of a gateway have to know.
 
 use crate::rollout::guard::Action;
 use crate::rollout::ramp::Second;
 use crate::rule::{Rule, Target, WeightedSubsets};
 use std::fmt::Write;
 
-/// A canary that has been taken out.
+/// A canary that the guard has removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trip {
     /// The rule's name.
     pub rule: String,
     /// The canary's name.
     pub subset: String,
-    /// What the config said about the rule then: [`crate::rollout::Rollout::version`].
+    /// The version of the rule at that time: [`crate::rollout::Rollout::version`].
     pub version: u64,
-    /// When it comes back; `None`: when the rule is edited.
+    /// When it returns; `None`: when the rule is edited.
     pub until: Option<Second>,
 }
 
-/// All canaries of a plugin that have been taken out.
+/// All canaries of a plugin that guards have removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trips(Vec<Trip>);
 
 impl Trips {
-    /// Adds one; false if it is known.
+    /// Adds a trip; false if it is known.
     pub fn add(&mut self, trip: Trip) -> bool {
         let is_known =
             |known: &Trip| (&known.rule, &known.subset, known.version) == (&trip.rule, &trip.subset, trip.version);
@@ -44,13 +44,13 @@ impl Trips {
         self.0.iter()
     }
 
-    /// Keeps those of rules that are in this list as they were; returns the others.
+    /// Keeps the trips of rules that are unchanged in this list; returns the others.
     pub fn retain_unedited(&mut self, rules: &[Rule]) -> Vec<Trip> {
         let is_unedited = |trip: &Trip| rules.iter().any(|rule| trip.concerns(rule).is_some());
         self.take(|trip| !is_unedited(trip))
     }
 
-    /// Removes those whose time is over and that may end, and returns them.
+    /// Removes the trips whose time is over and that may end, and returns them.
     pub fn expire(&mut self, now: Second, may_end: impl Fn(&Trip) -> bool) -> Vec<Trip> {
         self.take(|trip| trip.until.is_some_and(|until| until <= now) && may_end(trip))
     }
@@ -61,19 +61,19 @@ impl Trips {
         taken
     }
 
-    /// Takes out of a rule the canaries that are tripped, unless its guard only observes; puts the others back.
+    /// Removes a rule's tripped canaries from its split, unless its guard only observes; puts the others back.
     pub fn apply(&self, rule: &Rule) {
         let Target::Split(WeightedSubsets { rollout: Some(rollout), .. }) = &rule.target else { return };
         let acts = rollout.guard.as_ref().is_some_and(|guard| guard.action == Action::Rollback);
         rollout.trip(if acts { self.of(rule) } else { 0 });
     }
 
-    /// The canaries of a rule that are tripped, a bit for each place in its split.
+    /// The tripped canaries of a rule, a bit for each place in its split.
     pub fn of(&self, rule: &Rule) -> u64 {
         self.0.iter().filter_map(|trip| trip.concerns(rule)).fold(0, |places, at| places | 1 << at)
     }
 
-    /// The list as it is stored: a line each.
+    /// The list as it is stored: a line for each trip.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut text = String::new();
         for Trip { rule, subset, version, until } in &self.0 {
@@ -99,7 +99,7 @@ impl Trips {
 }
 
 impl Trip {
-    /// The place of its canary in this rule's split, if the rule is the one that it was about, unedited.
+    /// The place of its canary in this rule's split, if it is the same rule, unedited.
     fn concerns(&self, rule: &Rule) -> Option<usize> {
         let Target::Split(WeightedSubsets { subsets, rollout: Some(rollout), .. }) = &rule.target else { return None };
         let is_of_this = rule.name == self.rule && rollout.version == self.version;

@@ -1,19 +1,19 @@
-//! The client's address, read in one place: keys, `draw: client` and `remoteIpBlocks` must mean the same client by it.
+//! The client's address, read in one place: to keys, `draw: client` and `remoteIpBlocks` it must mean the same client.
 //!
-//! An IPv4-mapped address (`::ffff:a.b.c.d`) is the IPv4 inside. A NAT64 address (`64:ff9b::/96`, RFC 6052) is known by the IPv4
-//! inside too: all clients behind a translator share one /64.
+//! An IPv4-mapped address (`::ffff:a.b.c.d`) is the IPv4 inside. So is a NAT64 address (`64:ff9b::/96`, RFC 6052): all clients
+//! behind a translator share one /64.
 
 use crate::order::sorted;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// How many bits of an IPv6 come before the IPv4 inside.
+/// The number of bits of an IPv6 before the IPv4 inside.
 const BEFORE_IPV4: u32 = 96;
 const MAPPED: u128 = 0xffff << 32;
 const NAT64: u128 = 0x64_ff9b << 96;
-/// All that the IPv4 inside may be.
+/// All values of the IPv4 inside.
 const IPV4: u128 = 0xffff_ffff;
 
-/// An address with or without a port; `None` if it is none.
+/// An address with or without a port; `None` if it is not an address.
 pub fn parse(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?;
     let address = text.parse::<SocketAddr>().map(|socket| socket.ip()).or_else(|_| text.parse::<IpAddr>()).ok()?;
@@ -29,13 +29,13 @@ pub fn network(address: IpAddr) -> Vec<u8> {
     }
 }
 
-/// Blocks of addresses: sorted ranges of numbers that do not meet, both ends included.
+/// Blocks of addresses: sorted ranges of numbers that do not touch, both ends included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocks(Box<[(u128, u128)]>);
 
 impl Blocks {
-    /// These blocks, each an address and how many of its bits count; the others are ignored, as in Istio. More than there are
-    /// are all.
+    /// These blocks, each an address and the number of its bits that count; the other bits are ignored, as in Istio. A number that
+    /// is too large means all bits.
     pub fn new(blocks: &[(IpAddr, u32)]) -> Blocks {
         let mut ranges = Vec::with_capacity(blocks.len());
         for &(address, bits) in blocks {
@@ -57,7 +57,7 @@ impl Blocks {
         Blocks::merged(&all.flat_map(|blocks| blocks.0.iter().copied()).collect::<Vec<_>>())
     }
 
-    /// The ranges of which every address is in these and none in those: the first and the last of each.
+    /// The ranges of the addresses that are in these and not in those: the first and the last of each.
     pub fn without(&self, those: &Blocks) -> Vec<(IpAddr, IpAddr)> {
         let mut rest = Vec::new();
         let mut those = those.0.iter().peekable();
@@ -87,7 +87,7 @@ impl Blocks {
         Blocks(merged.into())
     }
 
-    /// Whether an address is in any of them, as it is or by the IPv4 inside.
+    /// Whether an address, or the IPv4 inside, is in any of them.
     pub fn contain(&self, address: IpAddr) -> bool {
         let address = number(address);
         self.has(address) || ipv4_of_nat64(address).is_some_and(|inside| self.has(inside))
@@ -99,12 +99,12 @@ impl Blocks {
     }
 }
 
-/// How many bits an address has.
+/// The number of bits of an address.
 pub fn address_bits(address: IpAddr) -> u32 {
     if address.is_ipv4() { Ipv4Addr::BITS } else { BEFORE_IPV4 + Ipv4Addr::BITS }
 }
 
-/// An address as a number; that of an IPv4 is that of the IPv4-mapped address.
+/// An address as a number; an IPv4 has that of its IPv4-mapped address.
 fn number(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(address) => MAPPED | u128::from(address.to_bits()),

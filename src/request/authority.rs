@@ -4,14 +4,14 @@
 pub fn host(authority: &[u8]) -> &[u8] {
     let is_port = |port: &[u8]| port.iter().all(u8::is_ascii_digit);
     let host = match authority.iter().rposition(|&b| b == b':') {
-        // The colon of a port is behind the `]` of an IPv6 literal.
+        // The colon of a port follows the `]` of an IPv6 literal.
         Some(colon) if authority.get(colon + 1..).is_some_and(is_port) => authority.get(..colon).unwrap_or_default(),
         _ => authority,
     };
     host.strip_suffix(b".").unwrap_or(host)
 }
 
-/// The host that a URL leads to over https; `None` if it is no https URL.
+/// The host of an https URL; `None` for any other URL.
 pub fn https_host(url: &[u8]) -> Option<&[u8]> {
     const HTTPS: &[u8] = b"https://";
     let (scheme, rest) = url.split_at_checked(HTTPS.len())?;

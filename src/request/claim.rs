@@ -1,9 +1,9 @@
 //! Claims of a token that Istio has verified.
 //!
-//! Istio's `jwt_authn` filter leaves them in the request's metadata; a path leads to one of them. What Envoy hands over for it
-//! is a string as it is (an empty one is absent), and a list of strings in its format for pairs.
+//! Istio's `jwt_authn` filter leaves them in the request's metadata, where each has a path. Envoy hands over a string as it
+//! is (an empty one is absent), and a list of strings in its format for pairs.
 
-/// The way to a claim: the names of nested objects, the index of a list's item.
+/// The path of a claim: the names of nested objects, the index of a list's item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimPath(Vec<String>);
 
@@ -13,14 +13,14 @@ impl ClaimPath {
     ///
     /// # Errors
     ///
-    /// What is wrong with the text.
+    /// The error in the text.
     pub fn parse(text: &str) -> Result<ClaimPath, &'static str> {
         let is_bracketed = text.starts_with('[');
         let (text, end) = match is_bracketed {
             true => (text.strip_suffix(']').ok_or("begins with [ and does not end with ]")?, ']'),
             false => (text, '.'),
         };
-        // What should begin with a bracket and does not keeps the one before it, and is refused for that.
+        // A name that should begin with a bracket and does not keeps the one before it, and is refused for that.
         let name =
             |name: &str| if is_bracketed { name.strip_prefix('[').unwrap_or("]").to_owned() } else { name.to_owned() };
         let names: Vec<String> = text.split(end).map(name).collect();
@@ -39,10 +39,10 @@ impl ClaimPath {
     }
 }
 
-/// The items of a claim that is a list of strings; `None` if it is none.
+/// The items of a claim that is a list of strings; `None` for any other claim.
 ///
-/// The format is proxy-wasm's for pairs: how many, the two lengths of each, then each with a zero byte behind either half; all
-/// numbers are 32 bits, little-endian. An item stands in the first half, the second is empty.
+/// The format is proxy-wasm's for pairs: their number, the two lengths of each, then each with a zero byte after either half;
+/// all numbers are 32 bits, little-endian. An item is in the first half; the second is empty.
 pub fn items(value: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
     let number = |at: usize| Some(u32::from_le_bytes(*value.get(at..)?.first_chunk()?) as usize);
     let count = number(0)?;

@@ -2,11 +2,11 @@
 
 /// The values of one cookie, in order; a browser sends more than one if their paths or domains differ.
 ///
-/// White space around names and values and one pair of double quotes around a value are dropped; what has no `=` is left out. Names are
-/// tokens and case-sensitive; values may hold any byte but `;`.
+/// White space around names and values and one pair of double quotes around a value are dropped; parts without `=` are left out.
+/// Names are tokens and case-sensitive; values may contain any byte except `;`.
 pub fn values<'h>(header: &'h [u8], name: &str) -> impl Iterator<Item = &'h [u8]> {
     header.split(|&b| b == b';').filter_map(move |pair| {
-        // The name first: most cookies are none of ours, and end here.
+        // The name first: most cookies are not ours, and end here.
         let behind = pair.trim_ascii_start().strip_prefix(name.as_bytes())?;
         Some(unquoted(behind.trim_ascii_start().strip_prefix(b"=")?.trim_ascii()))
     })

@@ -1,17 +1,16 @@
-//! What kind of request a browser makes, by what the Fetch standard has it say.
+//! Which kind of request a browser makes, by the headers of the Fetch standard.
 
 use super::Request;
 
 /// A CORS preflight: it carries no cookies and must not set any.
 pub fn is_preflight<'c>(request: &mut impl Request<'c>) -> bool {
-    // What hardly any request has comes first: to be told so costs an eighth of a value.
+    // First a header that few requests have: its absence costs an eighth of a value.
     request.header("access-control-request-method").is_some()
         && request.header("origin").is_some()
         && request.header(":method") == Some(b"OPTIONS")
 }
 
-/// A page that somebody goes to: `sec-fetch-mode: navigate`, or, of a client that says no mode, an `accept` with `text/html` in any
-/// letter case.
+/// A page navigation: `sec-fetch-mode: navigate`, or, without a mode, an `accept` with `text/html` in any letter case.
 pub fn is_navigation<'c>(request: &mut impl Request<'c>) -> bool {
     const HTML: &[u8] = b"text/html";
     match request.header("sec-fetch-mode") {

@@ -1,7 +1,7 @@
 //! What can be asked about a request?
 //!
-//! The code above learns of a request through the trait [`Request`] alone. What an answer means (the query, a cookie, a claim, an address)
-//! is read here too.
+//! The code above sees a request only through the trait [`Request`]. Answers (the query, a cookie, a claim, an address) are
+//! parsed here too.
 
 pub mod address;
 pub mod authority;

@@ -1,21 +1,21 @@
-//! Who has failed already? A visitor's requests are not independent of each other, so each counts once.
+//! Which visitors have failed already? A visitor's requests are not independent of each other, so each visitor counts once.
 //!
-//! Whoever fails all the time never counts again: a handful of such visitors would soon look like a bad version.
+//! A visitor who fails all the time never counts again: a handful of them would soon look like a bad version.
 
 use super::ramp::Second;
 use crate::split::Draw;
 use xxhash_rust::xxh64::xxh64;
 
-/// A visitor who has failed counts again only after so many seconds without a failure.
+/// A visitor who has failed counts again only after this many seconds without a failure.
 pub const QUIET: u64 = 600;
 
-/// A visitor's place is any of so many of a set. Where all are taken, the one who has not failed for longest may count again.
+/// The places of a set; a visitor may take any of them. If all are taken, the visitor whose last failure is oldest may count again.
 pub const WAYS: usize = 4;
 
-/// So many sets there are: 8192 visitors, in 64 KB, are known at a time.
+/// The number of sets: 8192 visitors, in 64 KB, are known at a time.
 const SETS: usize = 2048;
 
-/// Where a visitor is noted: in which set, and as whom.
+/// Where a visitor is noted: the set, and the number in it.
 #[derive(Clone, Copy, Debug)]
 pub struct Noted {
     /// The set.
@@ -23,20 +23,20 @@ pub struct Noted {
     who: u32,
 }
 
-/// Visitors who have failed, and at which second (of 136 years) they last did; 0 is nobody.
+/// Visitors who have failed, and the second (of 136 years) of their last failure; 0 is nobody.
 pub type Visitors = [(u32, u32); WAYS];
 
 impl Noted {
-    /// Where a visitor of a rule is noted. `rule` is any number by which rules differ.
+    /// Where a visitor of a rule is noted. `rule` is any number that differs between rules.
     pub fn new(rule: u64, visitor: Draw) -> Noted {
         let hash = xxh64(&visitor.0.to_le_bytes(), rule);
         Noted { set: hash as usize % SETS, who: (hash >> 32) as u32 | 1 }
     }
 
-    /// Notes a failure in the visitor's set; whether he or she counts. Who last failed before `since` does not count as known.
+    /// Notes a failure in the visitor's set; true if the visitor counts. A visitor who last failed before `since` is unknown.
     pub fn is_news(self, visitors: &mut Visitors, since: Second, now: Second) -> bool {
         let (since, now) = (since.0 as u32, now.0 as u32);
-        // After a clock was set back, nobody from before that is known.
+        // After a clock was set back, earlier visitors are unknown.
         let age = |last: u32| u64::from(now.wrapping_sub(last));
         let most = QUIET.min(age(since).saturating_add(1));
         if let Some((_, last)) = visitors.iter_mut().find(|&&mut (known, last)| known == self.who && age(last) < most) {
@@ -59,7 +59,7 @@ pub struct FailingVisitors {
 }
 
 impl FailingVisitors {
-    /// Notes a failure of a rule's visitor; whether he or she counts.
+    /// Notes a failure of a rule's visitor; true if the visitor counts.
     pub fn is_news(&mut self, rule: u64, visitor: Draw, now: Second) -> bool {
         if self.sets.is_empty() {
             self.sets = vec![Visitors::default(); SETS].into();
@@ -82,7 +82,7 @@ mod tests {
         assert!(is_news(1, 7, 0));
         assert!(!is_news(1, 7, 0) && !is_news(1, 7, QUIET - 1));
         assert!(is_news(1, 8, 0) && is_news(2, 7, 0));
-        // Whoever goes on failing is no news, however long that is.
+        // A visitor who keeps failing is no news, however long it takes.
         assert!((1..100).all(|times| !is_news(1, 7, times * (QUIET - 1))));
         assert!(is_news(1, 7, 99 * (QUIET - 1) + QUIET));
         assert!(is_news(1, 8, QUIET));

@@ -1,6 +1,6 @@
 //! Which answers are a version's failures?
 
-/// Envoy's response flags (`CoreResponseFlag` in `envoy/stream_info/stream_info.h`, by the order of which the bits go).
+/// Envoy's response flags: a bit each, in the order of `CoreResponseFlag` in `envoy/stream_info/stream_info.h`.
 mod flag {
     pub const UPSTREAM_REQUEST_TIMEOUT: u64 = 0x4;
     pub const LOCAL_RESET: u64 = 0x8;
@@ -24,7 +24,7 @@ mod flag {
     pub const DOWNSTREAM_REMOTE_RESET: u64 = 0x1000_0000;
 }
 
-/// The gateway itself, or the client, and no version.
+/// The fault of the gateway itself or the client, not of a version.
 const NOBODYS: u64 = flag::NO_ROUTE_FOUND
     | flag::FAULT_INJECTED
     | flag::RATE_LIMITED
@@ -38,7 +38,7 @@ const NOBODYS: u64 = flag::NO_ROUTE_FOUND
 
 const CLIENT_GONE: u64 = flag::DOWNSTREAM_CONNECTION_TERMINATION | flag::DOWNSTREAM_REMOTE_RESET;
 
-/// Why an answer that has begun did not end.
+/// Why an answer that had begun did not end.
 const CUT_OFF: u64 = flag::UPSTREAM_REQUEST_TIMEOUT
     | flag::LOCAL_RESET
     | flag::UPSTREAM_REMOTE_RESET
@@ -54,7 +54,7 @@ const CUT_OFF: u64 = flag::UPSTREAM_REQUEST_TIMEOUT
 pub struct GrpcStatus(u16);
 
 impl GrpcStatus {
-    /// The status of a `grpc-status` header or trailer; what is none of gRPC's counts as UNKNOWN, as in gRPC's own clients.
+    /// The status of a `grpc-status` header or trailer; an unknown one counts as UNKNOWN, as in gRPC's own clients.
     pub fn parse(value: &[u8]) -> GrpcStatus {
         const UNKNOWN: u16 = 2;
         let number = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
@@ -85,7 +85,7 @@ impl GrpcStatus {
     }
 }
 
-/// Whether a final status is a failure of somebody.
+/// Whether a final status is a failure, whoever caused it.
 pub fn is_failure(status: u16, grpc: Option<GrpcStatus>) -> bool {
     match grpc {
         Some(grpc) if status == 200 => grpc.is_failure(),
@@ -93,13 +93,13 @@ pub fn is_failure(status: u16, grpc: Option<GrpcStatus>) -> bool {
     }
 }
 
-/// Whether a failure is that of the version behind the route: not of the gateway, of a fault that is injected, of a limit or of the
+/// Whether a failure is the fault of the version behind the route: not of the gateway, an injected fault, a limit or the
 /// client. `flags` and `details` are Envoy's `response.flags` and `response.code_details`.
 pub fn is_of_the_version(flags: u64, details: &[u8]) -> bool {
     flags & NOBODYS == 0 && details != b"direct_response"
 }
 
-/// Whether an answer that has begun was cut off by the version: reset, or too slow.
+/// Whether the version cut off an answer that had begun: reset, or too slow.
 pub fn is_cut_off(flags: u64) -> bool {
     flags & CUT_OFF != 0 && flags & CLIENT_GONE == 0
 }
@@ -115,7 +115,7 @@ mod tests {
         assert!(
             is_failure(200, Some(grpc(""))) && is_failure(200, Some(grpc("-1"))) && is_failure(200, Some(grpc("x")))
         );
-        // An answer of another status says by that what it is.
+        // Any other HTTP status speaks for itself.
         assert!(is_failure(503, Some(grpc("0"))) && !is_failure(404, Some(grpc("14"))));
         let failing: Vec<u16> = [0, 101, 200, 304, 404, 429, 499, 500, 503, 599, 600]
             .into_iter()
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_gateways_own_answers_and_gone_clients_are_no_version_s_failures() {
-        // No healthy upstream, connection failure, overflow, no cluster: nobody else's than the version's.
+        // No healthy upstream, connection failure, overflow, no cluster: always the version's fault.
         for flags in [0, 0x2, 0x20, 0x40, 0x80, 0x4, 0x8000, 0x100_0000, 0x200 /* a delay that was injected */] {
             assert!(is_of_the_version(flags, b"via_upstream"), "{flags:x}");
         }

@@ -1,11 +1,11 @@
-//! Guard: how much may a canary fail, and what follows if it fails more?
+//! Guard: how much may a canary fail, and what happens if it fails more?
 
-/// What takes a failing canary out of the split.
+/// What removes a failing canary from the split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guard {
-    /// So much more of its requests than of stable's must fail.
+    /// A canary's share of failures must exceed stable's by this.
     pub margin: Margin,
-    /// For so many seconds it stays out; `None`: until the rule is edited.
+    /// The seconds for which it stays out; `None`: until the rule is edited.
     pub hold_for: Option<u32>,
     /// What a trip does.
     pub action: Action,
@@ -34,6 +34,6 @@ impl Default for Margin {
 pub enum Action {
     /// The canary's share goes to stable.
     Rollback,
-    /// It is said and counted, and nothing else.
+    /// It is logged and counted, nothing else.
     Observe,
 }

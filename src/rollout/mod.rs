@@ -1,7 +1,7 @@
 //! Which weights hold now?
 //!
-//! A [`ramp`] says it by the clock, and a [`guard`] takes a canary out that fails more than stable does. What a failing answer is
-//! says [`failure`]; who has failed already, [`failing`]; whether a canary fails too much, [`watch`].
+//! A [`ramp`] sets them by the clock, and a [`guard`] removes a canary that fails more than stable does. [`failure`] tells which
+//! answers are failures, [`failing`] which visitors have failed already, and [`watch`] whether a canary fails too much.
 
 pub mod failing;
 pub mod failure;

@@ -1,6 +1,6 @@
-//! Ramp: which weights does the plan say at this second?
+//! Ramp: which weights does the plan have at this second?
 //!
-//! A pure function of the plan and the clock, so that all workers and gateways agree without a word.
+//! A pure function of the plan and the clock, so that all workers and gateways agree without talking to each other.
 
 /// Seconds since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,9 +22,9 @@ pub struct Ramp {
 /// Weights from some time on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// So many seconds after the start.
+    /// Seconds after the start.
     pub after: u32,
-    /// Of each subset, in the order of the split.
+    /// The weight of each subset, in the order of the split.
     pub weights: Box<[u32]>,
 }
 
@@ -37,7 +37,7 @@ pub enum Between {
     Linear,
 }
 
-/// Where a ramp is. While it stays there, the weights stay.
+/// The position of a ramp. While it stays the same, so do the weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// No step is reached.
@@ -48,15 +48,15 @@ pub enum Moment {
     Towards {
         /// Its place.
         step: usize,
-        /// So many seconds of the way have passed.
+        /// The seconds of the way that have passed.
         passed: u32,
-        /// So many there are.
+        /// All seconds of the way.
         of: u32,
     },
 }
 
 impl Ramp {
-    /// Where it is at this second.
+    /// Its position at this second.
     pub fn moment(&self, now: Second) -> Moment {
         let now = self.paused_at.map_or(now, |paused| paused.min(now));
         let Some(elapsed) = now.0.checked_sub(self.start.0) else { return Moment::Ahead };
@@ -75,8 +75,8 @@ impl Ramp {
         }
     }
 
-    /// The weights of a moment, exact: their sum may be any, and is more than `u32::MAX` between steps. `split` holds before the first
-    /// step.
+    /// The exact weights of a moment. They may have any sum, between steps even more than `u32::MAX`. `split` holds before the
+    /// first step.
     pub fn weights(&self, split: &[u32], moment: Moment) -> Vec<u64> {
         let step = |at: Option<usize>| at.and_then(|at| self.steps.get(at)).map_or(split, |step| &step.weights);
         let exact = |weights: &[u32]| weights.iter().map(|&weight| u64::from(weight)).collect();
@@ -93,7 +93,7 @@ impl Ramp {
         }
     }
 
-    /// How much more than the configured ones the weights of a moment are: the parts of a way between steps.
+    /// The factor by which the weights of a moment are larger than the configured ones: the parts of a way between steps.
     pub fn scale(moment: Moment) -> u64 {
         if let Moment::Towards { of, .. } = moment { u64::from(of) } else { 1 }
     }
@@ -103,7 +103,7 @@ impl Ramp {
         Second(self.start.0.saturating_add(self.steps.last().map_or(0, |step| u64::from(step.after))))
     }
 
-    /// Whether the weights may still change by themselves, or will once the pause ends.
+    /// Whether the weights may still change by themselves, now or once the pause ends.
     pub fn is_ahead(&self, now: Second) -> bool {
         self.paused_at.map_or(now, |paused| paused.min(now)) < self.end()
     }

@@ -1,24 +1,24 @@
-//! What moves a rule's weights by itself: its ramp and its guard.
+//! What changes a rule's weights without an edit: its ramp and its guard.
 
 use super::guard::Guard;
 use super::ramp::{Moment, Ramp, Second};
 use crate::split::Split;
 use std::cell::{Cell, RefCell};
 
-/// What moves a rule's weights by itself.
+/// What changes a rule's weights without an edit.
 #[derive(Debug)]
 pub struct Rollout {
     /// The plan of its weights.
     pub ramp: Option<Ramp>,
-    /// What takes a failing canary out.
+    /// What removes a failing canary from the split.
     pub guard: Option<Guard>,
     /// A hash of what the config says about the rule: any edit changes it.
     pub version: u64,
     /// The canaries that are out, a bit for each place in the split.
     tripped: Cell<u64>,
-    /// Who has failed is known under this number, and since when; 0: nobody judges.
+    /// The number under which failing visitors are noted, and since when; 0: nothing is judged.
     watch: Cell<(u64, Second)>,
-    /// The layout of the last moment that was asked for.
+    /// The layout of the last moment in use.
     layout: RefCell<Option<(Moment, Split)>>,
 }
 
@@ -40,12 +40,12 @@ impl Rollout {
         self
     }
 
-    /// Begins to judge, or ends it with 0. Under another number than before nobody has failed yet.
+    /// Begins to judge, or stops with 0. Under a new number nobody has failed yet.
     pub fn watch_under(&self, number: u64, since: Second) {
         self.watch.set((number, since));
     }
 
-    /// Under which number it is known who has failed, and since when; `None`: nobody judges, since the rule has been edited.
+    /// The number under which failing visitors are noted, and since when; `None`: nothing is judged since the rule was edited.
     pub fn watch(&self) -> Option<(u64, Second)> {
         Some(self.watch.get()).filter(|&(number, _)| number > 0)
     }
@@ -55,7 +55,7 @@ impl Rollout {
         self.tripped.get()
     }
 
-    /// Says which canaries are out. Stable is never.
+    /// Sets which canaries are out. Stable never is.
     pub fn trip(&self, places: u64) {
         self.tripped.set(places & !1);
     }
@@ -65,7 +65,7 @@ impl Rollout {
         self.tripped() >> at & 1 == 1
     }
 
-    /// Looks something up in the layout of this moment; `split` is that of the weights without a ramp.
+    /// Reads the layout of this moment; `split` is the layout of the weights without a ramp.
     pub(crate) fn with_layout<T>(
         &self,
         weights: &[u32],
@@ -80,7 +80,7 @@ impl Rollout {
         }
         let layout = match self.layout.take() {
             Some((known, layout)) if known == moment => layout,
-            // Weights that make no split are no step's.
+            // Every step has weights that make a split.
             _ => Split::exact(&ramp.weights(weights, moment)).unwrap_or_else(|_| split.clone()),
         };
         let found = look(&layout);

@@ -11,18 +11,18 @@ use super::window::{Totals, Window};
 /// How many times as high the odds are in each alternative.
 const ODDS: [f64; 6] = [2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 
-/// ln(6·10⁶): without a cause one in a million failing visitors trips at most, by each alternative one in six million.
+/// ln(6·10⁶): without a cause, at most one in a million failing visitors trips; by each alternative one in six million.
 const THRESHOLD: f64 = 15.607_270_0;
 
-/// So many visitors of the canary must have failed.
+/// The least number of the canary's visitors that must have failed.
 const MIN_FAILING: u64 = 5;
 
-/// What a VM remembers of a rule some of whose visitors have failed.
+/// What a VM remembers about a rule some of whose visitors have failed.
 #[derive(Clone, Debug)]
 pub struct Watch {
-    /// How many visitors had failed on each subset at the last tick.
+    /// The number of visitors who had failed on each subset at the last tick.
     failing: Vec<u64>,
-    /// Of each canary.
+    /// For each canary.
     suspicions: Vec<Suspicion>,
     /// The last five to ten minutes, or since the first visitor failed.
     lately: Option<Window>,
@@ -30,29 +30,29 @@ pub struct Watch {
     ticked: Second,
 }
 
-/// What speaks against a canary.
+/// The evidence against a canary.
 #[derive(Clone, Copy, Debug, Default)]
 struct Suspicion {
     /// For each of the alternatives.
     scores: [f64; ODDS.len()],
     /// Since it began.
     since: Second,
-    /// Visitors that failed since then, on the canary and on stable.
+    /// Visitors who failed since then, on the canary and on stable.
     failing: [u64; 2],
 }
 
-/// What a rule's state is at a tick.
+/// The state of a rule at a tick.
 #[derive(Clone, Copy, Debug)]
 pub struct Tick<'t> {
     /// Its time.
     pub now: Second,
-    /// The weights in force; 0 for a canary that has been taken out, and stable has it in addition.
+    /// The weights in force; a removed canary has 0, and stable has its weight in addition.
     pub weights: &'t [u64],
-    /// Whether visitors stay whatever the weights: then the shares of the requests count.
+    /// Whether visitors stay whatever the weights are: then the shares of the requests count.
     pub keeps: bool,
     /// The canaries that are out already.
     pub tripped: u64,
-    /// So much more of the canary's requests must fail, as a part of 1.
+    /// The canary's share of failures must exceed stable's by this, as a part of 1.
     pub margin: f64,
 }
 
@@ -61,35 +61,35 @@ pub struct Tick<'t> {
 pub struct Evidence {
     /// The place of the canary in the split.
     pub canary: usize,
-    /// How many of its visitors failed,
+    /// The number of its visitors who failed,
     pub failing: u64,
-    /// of so many who did on it or on stable,
+    /// out of this many who failed on it or on stable,
     pub of: u64,
-    /// in so many seconds.
+    /// in this many seconds.
     pub seconds: u64,
-    /// The part of them that was to be expected.
+    /// The expected part of them.
     pub expected: f64,
 }
 
 impl Watch {
-    /// A watch that begins when so many visitors have failed on each subset.
+    /// A watch that begins with this number of failed visitors on each subset.
     pub fn new(now: Second, failing: Vec<u64>) -> Watch {
         let canaries = failing.len().saturating_sub(1);
         Watch { failing, suspicions: vec![Suspicion::default(); canaries], lately: None, ticked: now }
     }
 
-    /// Says that so many visitors had failed on a subset before.
+    /// Sets the number of visitors who had failed on a subset before.
     pub fn begin_at(&mut self, subset: usize, failing: u64) {
         if let Some(known) = self.failing.get_mut(subset) {
             *known = failing;
         }
     }
 
-    /// Looks at what has happened since the last tick: how many visitors have failed on each subset in all. `totals` is asked for only
-    /// where somebody has, and every five minutes.
+    /// Judges the time since the last tick. `failing` is the number of visitors who have failed on each subset in all. `totals` is
+    /// asked for only if somebody has failed, and every five minutes.
     ///
-    /// The order within a tick is not known, so what speaks for and against is added up before it counts. (Who took stable's
-    /// failures first would trip in every outage of both.)
+    /// The order within a tick is unknown, so all evidence of a tick is added up before it counts. (If stable's failures came
+    /// first, every outage of both versions would trip.)
     pub fn tick(&mut self, tick: Tick, failing: Vec<u64>, totals: impl FnOnce() -> Vec<Totals>) -> Vec<Evidence> {
         let since = std::mem::replace(&mut self.ticked, tick.now).min(tick.now);
         let before = std::mem::replace(&mut self.failing, failing);
@@ -103,11 +103,11 @@ impl Watch {
         }
         let lately = match &mut self.lately {
             Some(lately) => lately.look(tick.now, &totals()),
-            // What was before the first failure may have been under another rule.
+            // Requests before the first failure may have been under another rule.
             None => {
                 self.lately = Some(Window::new(tick.now, &totals()));
                 if tick.keeps {
-                    // Nobody knows the shares yet: these failures are for the next tick.
+                    // The shares are unknown yet: these failures are for the next tick.
                     self.failing = before;
                     return Vec::new();
                 }
@@ -157,7 +157,7 @@ impl Evidence {
     }
 }
 
-/// The part of the requests that failed.
+/// The share of requests that failed.
 fn error_share(totals: Option<&Totals>) -> f64 {
     // Requests from before the window may fail in it.
     totals.map_or(0.0, |totals| (totals.failures as f64 / totals.requests.max(1) as f64).min(1.0))
@@ -172,14 +172,14 @@ impl Suspicion {
         self.scores.iter().any(|&score| score >= THRESHOLD) && self.failing[0] >= MIN_FAILING
     }
 
-    /// Adds visitors that have failed on the canary and on stable since some time.
+    /// Adds visitors who have failed on the canary and on stable since this time.
     fn add(&mut self, failed: [u64; 2], expected: f64, since: Second) {
         if self.is_none() {
             *self = Suspicion { since, ..Suspicion::default() };
         }
         let [own, stables] = failed.map(|failed| failed as f64);
         for (score, odds) in self.scores.iter_mut().zip(ODDS) {
-            // By the alternative the canary has the part odds·expected ∕ mix of the failures.
+            // Under the alternative, the canary has the part odds·expected ∕ mix of the failures.
             let mix = (1.0 - expected + odds * expected).ln();
             *score = (*score + own * (odds.ln() - mix) - stables * mix).max(0.0);
         }

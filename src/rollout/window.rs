@@ -1,20 +1,20 @@
-//! What has happened lately.
+//! The recent requests and failures.
 
 use super::ramp::Second;
 
-/// What has happened to one subset, over all workers, since some time long ago.
+/// The totals of one subset, over all workers, since an arbitrary time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Requests that were decided.
     pub requests: u64,
-    /// Those of them that failed.
+    /// The requests that failed.
     pub failures: u64,
 }
 
-/// A window slides when its later half is as long as this, in seconds: it covers the last five to ten minutes.
+/// A window slides when its later half is this many seconds long: it covers the last five to ten minutes.
 const HALF: u64 = 300;
 
-/// The totals of each subset at the beginning of the last ten minutes, or later.
+/// The totals of each subset at the beginning of the window.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
     from: Vec<Totals>,
@@ -32,7 +32,7 @@ impl Window {
         now < self.middle_at || now.0 - self.middle_at.0 >= HALF
     }
 
-    /// What has happened to each subset in it.
+    /// The totals of each subset within the window.
     pub(super) fn look(&mut self, now: Second, totals: &[Totals]) -> Vec<Totals> {
         let since = |(now, then): (&Totals, &Totals)| Totals {
             requests: now.requests.saturating_sub(then.requests),

@@ -30,18 +30,18 @@ pub enum Condition {
     QueryParam(String, StringMatch),
     /// One cookie by name; of a repeated one the first counts.
     Cookie(String, StringMatch),
-    /// The client's address, in any of these blocks; one that is unknown is in none.
+    /// The client's address is in one of these blocks; an unknown address is in none.
     RemoteIpBlocks(Blocks),
-    /// A claim of a verified token; of a list any item.
+    /// A claim of a verified token; any item of a list.
     Claim(ClaimPath, StringMatch),
 }
 
 /// How a value is matched.
 #[derive(Clone, Debug)]
 pub enum StringMatch {
-    /// It is there.
+    /// It is present.
     Present,
-    /// It is this.
+    /// It equals this.
     Exact(String),
     /// It begins with this.
     Prefix(String),
@@ -50,12 +50,12 @@ pub enum StringMatch {
 }
 
 impl Condition {
-    /// Whether a request meets it.
+    /// Whether a request meets the condition.
     pub fn holds<'c>(&'c self, request: &mut impl Request<'c>) -> bool {
         match self {
             Condition::Method(m) => m.holds(request.header(":method")),
             Condition::Uri(m) => request.header(":path").is_some_and(|path| {
-                // Of a hundred conditions most end here, before anybody looks for the query.
+                // Most of a hundred conditions end here, before the query is searched for.
                 m.may_begin(path) && m.holds(Some(split_query(path).0))
             }),
             Condition::Header(name, m) => m.holds(request.header(name)),
@@ -77,7 +77,7 @@ impl Condition {
 }
 
 impl StringMatch {
-    /// Whether a beginning of this text may match.
+    /// Whether a prefix of this text may match.
     fn may_begin(&self, text: &[u8]) -> bool {
         match self {
             StringMatch::Exact(begin) | StringMatch::Prefix(begin) => text.starts_with(begin.as_bytes()),

@@ -1,4 +1,4 @@
-//! Which rules speak about a host: an index, so that rules for other hosts cost nothing.
+//! The rules for a host: an index, so that rules for other hosts cost nothing.
 
 use crate::order::sorted;
 use crate::request::authority;
@@ -12,7 +12,7 @@ pub const MAX_HOST: usize = 253;
 pub enum HostPattern {
     /// This host.
     Exact(Rc<str>),
-    /// Every host below this one, at any depth, but not itself: `*.example.com`.
+    /// Every host below this one, at any depth, but not the host itself: `*.example.com`.
     Below(Rc<str>),
     /// Every host: `*`.
     Any,
@@ -27,7 +27,7 @@ pub struct HostIndex {
 }
 
 impl HostIndex {
-    /// Indexes rules by their hosts, given in the order of the rules; no host is every host.
+    /// Indexes rules by their hosts, given in the order of the rules; no host means every host.
     pub fn new<'r>(rules: impl Iterator<Item = &'r [HostPattern]>) -> HostIndex {
         let (mut exact, mut below, mut any) = (Vec::new(), Vec::new(), Vec::new());
         for (position, hosts) in (0_u32..).zip(rules) {
@@ -46,19 +46,19 @@ impl HostIndex {
         HostIndex { exact: Positions::new(&exact), below: Positions::new(&below), any: any.into() }
     }
 
-    /// Whether there is any host to look up; if not, nobody needs to ask for `:authority`.
+    /// Whether any rule has a host; if not, `:authority` is not needed.
     pub fn needs_host(&self) -> bool {
         !(self.exact.0.is_empty() && self.below.0.is_empty())
     }
 
-    /// The positions of the rules that speak about the host of this authority (`host:port`), in the order of the list.
+    /// The positions of the rules for the host of this authority (`host:port`), in the order of the list.
     pub fn rules<'i>(&'i self, authority: &[u8]) -> impl Iterator<Item = u32> + use<'i> {
         let mut merge = Merge { exact: &[], below: Vec::new(), any: &self.any };
         let mut lower = [0; MAX_HOST];
         if let Some(host) = normalized(authority, &mut lower) {
             merge.exact = self.exact.of(host);
             if !self.below.0.is_empty() {
-                // As in Envoy, the * stands for something.
+                // As in Envoy, the * is never empty.
                 let dots = host.iter().enumerate().skip(1).filter(|&(_, &b)| b == b'.');
                 let domains = dots.filter_map(|(dot, _)| host.get(dot + 1..));
                 merge.below.extend(domains.map(|domain| self.below.of(domain)).filter(|list| !list.is_empty()));
@@ -131,7 +131,7 @@ impl Merge<'_> {
     }
 }
 
-/// A list's first position; no rule has the number of none.
+/// A list's first position; no rule has the number that means none.
 fn first(list: &[(Rc<str>, u32)]) -> u32 {
     list.first().map_or(u32::MAX, |&(_, position)| position)
 }

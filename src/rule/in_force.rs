@@ -1,23 +1,23 @@
-//! The weights in force: those of the config, or of its ramp at this second, without what the guard has taken out.
+//! The weights in force: those of the config, or of its ramp at this second, without the canaries that the guard has removed.
 
 use super::rule::WeightedSubsets;
 use crate::rollout::ramp::{Moment, Ramp, Second};
 use crate::split::{Draw, Split};
 
 impl WeightedSubsets {
-    /// The place in the list of the subset that a draw belongs to. `now` is asked only where there is a ramp.
+    /// The place in the list of the subset that a draw belongs to. `now` is called only for a ramp.
     pub fn pick(&self, draw: Draw, now: impl FnOnce() -> Second) -> usize {
         let position = self.salt.position(draw);
         self.or_stable(self.with_layout(now, |split| split.pick(position)))
     }
 
-    /// The subset at this place, or stable, if the guard has taken that out.
+    /// The subset at this place, or stable if the guard has removed it.
     pub fn or_stable(&self, at: usize) -> usize {
         let is_out = self.rollout.as_ref().is_some_and(|rollout| rollout.is_tripped(at));
         if is_out { 0 } else { at }
     }
 
-    /// Whether one subset has all the weight, and no ramp is ahead. A trip does not count: it may end.
+    /// Whether one subset has all the weight, and no ramp will change that. A trip does not count: it may end.
     pub fn is_settled(&self, now: impl FnOnce() -> Second) -> bool {
         match self.ramp() {
             None => self.split.is_undivided(),
@@ -28,7 +28,7 @@ impl WeightedSubsets {
         }
     }
 
-    /// The layout of the weights of this second, whatever the guard says.
+    /// The layout of the weights of this second, regardless of the guard.
     pub fn with_layout<T>(&self, now: impl FnOnce() -> Second, look: impl FnOnce(&Split) -> T) -> T {
         match &self.rollout {
             None => look(&self.split),
@@ -36,13 +36,13 @@ impl WeightedSubsets {
         }
     }
 
-    /// Where its ramp is.
+    /// The position of its ramp.
     pub fn moment(&self, now: Second) -> Moment {
         self.ramp().map_or(Moment::Ahead, |ramp| ramp.moment(now))
     }
 
-    /// The weights of a moment, exact, with those of tripped canaries added to stable's: `(weights, scale)`. They are `scale` times as
-    /// much as the config's are.
+    /// The exact weights of a moment, with those of tripped canaries added to stable's: `(weights, scale)`. They are the config's
+    /// times `scale`.
     pub fn weights_in_force(&self, moment: Moment) -> (Vec<u64>, u64) {
         let (mut weights, scale) = self.planned_weights(moment);
         let mut to_stable = 0;
@@ -57,7 +57,7 @@ impl WeightedSubsets {
         (weights, scale)
     }
 
-    /// The same whatever is tripped.
+    /// The same regardless of trips.
     pub fn planned_weights(&self, moment: Moment) -> (Vec<u64>, u64) {
         match self.ramp() {
             None => (self.weights.iter().map(|&weight| u64::from(weight)).collect(), 1),

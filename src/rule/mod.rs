@@ -1,6 +1,6 @@
-//! Which rule speaks about a request?
+//! Which rule matches a request?
 //!
-//! [`hosts`] and [`paths`] are indexes: they leave few rules to be asked, and [`condition`] says whether one of these holds.
+//! [`hosts`] and [`paths`] are indexes: they leave few rules, and [`condition`] checks whether one of these holds.
 
 pub mod condition;
 pub mod hosts;

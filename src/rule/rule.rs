@@ -1,4 +1,4 @@
-//! A rule: a name, a match, and where its requests go.
+//! A rule: a name, a match, and the target of its requests.
 
 use super::condition::Match;
 use super::hosts::HostPattern;
@@ -10,20 +10,20 @@ use crate::visitor::Sticky;
 use crate::visitor::cookie::Cookie;
 use crate::visitor::remember::Remember;
 
-/// A name, a match, and where its requests go.
+/// A name, a match, and the target of its requests.
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// Unique among the rules.
     pub name: String,
-    /// The hosts that it speaks about; empty: every host.
+    /// The hosts that it is for; empty: every host.
     pub hosts: Box<[HostPattern]>,
-    /// Any of these may hold; empty: every request.
+    /// At least one of these must hold; empty: every request.
     pub matches: Box<[Match]>,
     /// Where its requests go.
     pub target: Target,
-    /// What remembers those who have matched, so that the rule holds for them too. Only with a fixed subset.
+    /// How visitors who have matched are remembered, so that the rule holds for them too. Only with a fixed subset.
     pub remember: Option<Box<Remember>>,
-    /// Whoever meets any of these is remembered no longer, and the rule does not hold.
+    /// A visitor who meets any of these is forgotten, and the rule does not hold.
     pub forget: Box<[Match]>,
 }
 
@@ -38,31 +38,31 @@ pub enum Target {
     Adopted(Adopted),
 }
 
-/// Weights that somebody else owns: Envoy picks by the visitor's position, which this header carries.
+/// Weights that somebody else owns: Envoy picks a destination by the visitor's position, which this header carries.
 #[derive(Clone, Debug)]
 pub struct Adopted {
     /// Carries the position, as a decimal number. Envoy's routes name it in `weighted_clusters.header_name`.
     pub header: String,
     /// From a draw to a position.
     pub salt: Salt,
-    /// What sticks to the visitor; it keeps no subset. `None`: every request draws afresh.
+    /// What sticks to the visitor; it keeps no subset. `None`: every request has a new draw.
     pub sticky: Option<Box<Sticky>>,
 }
 
-/// A split, where its draws come from, and what moves its weights.
+/// A split, the origin of its draws, and what changes its weights.
 #[derive(Clone, Debug)]
 pub struct WeightedSubsets {
     /// In the order of the list; the first is stable.
     pub subsets: Box<[Subset]>,
     /// Their weights.
     pub weights: Box<[u32]>,
-    /// Which position belongs to which of them.
+    /// Which subset owns which position.
     pub split: Split,
     /// From a draw to a position.
     pub salt: Salt,
     /// What sticks to the visitor; `None`: every request draws afresh.
     pub sticky: Option<Box<Sticky>>,
-    /// What moves the weights by itself; `None`: nothing does.
+    /// What changes the weights without an edit; `None`: nothing does.
     pub rollout: Option<Box<Rollout>>,
 }
 
@@ -77,7 +77,7 @@ impl Rule {
         if self.remember.is_some() { &[] } else { &self.matches }
     }
 
-    /// Whether a request is one that makes the rule forget whoever it remembers.
+    /// Whether a request makes the rule forget its visitor.
     pub fn forgets<'c>(&'c self, request: &mut impl Request<'c>) -> bool {
         any_holds(&self.forget, request)
     }

@@ -1,8 +1,8 @@
 //! Our cookie: a draw read from one, one written for a draw.
 //!
-//! The value is a format that we keep: `1.DDDDDDDD.MMMMMMM`: the version, the draw in 8 hex digits and when the cookie was
-//! made, in minutes since 1970, in 7 hex digits. Under `onWeightChange: keep` follows `.SUBSET.CCCCCCCCCCCCCCCC`, the subset
-//! and its seal ([`super::keep`]). Lower case, at most 99 bytes. Anything else is no cookie.
+//! The value has a stable format: `1.DDDDDDDD.MMMMMMM`: the version, the draw in 8 hex digits, and the minute in which it was
+//! made, counted from 1970, in 7 hex digits. Under `onWeightChange: keep`, `.SUBSET.CCCCCCCCCCCCCCCC` follows: the subset
+//! and its seal ([`super::keep`]). Lower case, at most 99 bytes. Anything else is not our cookie.
 
 use crate::request::cookies;
 use crate::split::Draw;
@@ -22,7 +22,7 @@ impl Minutes {
 /// Where the first draw of a visitor comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FirstDraw {
-    /// From chance.
+    /// Random.
     Random,
     /// From the client's address and user agent.
     Client,
@@ -35,37 +35,37 @@ pub enum Secure {
     Always,
     /// Never.
     Never,
-    /// Where the request came over https.
+    /// If the request came over https.
     WhenHttps,
 }
 
-/// Our cookie: how it is called and written, how long it lives.
+/// Our cookie: its name, its attributes and its lifetime.
 #[derive(Clone, Debug)]
 pub struct Cookie {
     /// Its name.
     pub name: String,
     /// How long a browser keeps it, in seconds; 0: as long as the browser's session.
     pub ttl: u32,
-    /// Whether a cookie older than half its ttl is given out again.
+    /// Whether a cookie older than half its ttl is renewed.
     pub renew: bool,
     /// When it gets the attribute `Secure`.
     pub secure: Secure,
-    /// All other attributes as they are written, beginning with `; Path=`.
+    /// All other attributes as they are written, starting with `; Path=`.
     pub attributes: String,
-    /// Where the draw of a new one comes from.
+    /// Where the draw of a new cookie comes from.
     pub draw: FirstDraw,
-    /// Whether it is given to page navigations alone.
+    /// Whether only page navigations get it.
     pub pages_only: bool,
 }
 
-/// What a visitor's cookie says.
+/// The content of a visitor's cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held<'h> {
     /// The visitor's draw.
     pub draw: Draw,
     /// When the cookie was made.
     pub made: Minutes,
-    /// The subset that it keeps, and its seal, as the cookie says.
+    /// The subset that it keeps, and its seal, both unchecked.
     pub kept: Option<(&'h [u8], u64)>,
 }
 
@@ -75,19 +75,19 @@ impl Cookie {
         cookies::values(header, &self.name).find_map(Held::parse)
     }
 
-    /// Whether a visitor who holds one made then gets it again: it may be older than half the ttl, or is of the future.
+    /// Whether a cookie made then is renewed: it may be older than half the ttl, or is from the future.
     pub fn is_due(&self, made: Minutes, now: Minutes) -> bool {
         // It may have been made in a minute's first second.
         let age = u64::from(now.0.saturating_sub(made.0)) * 60 + 59;
         self.can_be_due() && (made > now || age * 2 > u64::from(self.ttl))
     }
 
-    /// Whether a cookie is ever given out again; if not, nobody needs to look at the clock for one.
+    /// Whether a cookie is ever renewed; if not, it needs no clock.
     pub fn can_be_due(&self) -> bool {
         self.renew && self.ttl > 0
     }
 
-    /// The value of the `set-cookie` header that gives a visitor this draw, and keeps this subset under this seal.
+    /// The value of the `set-cookie` header that gives a visitor this draw and keeps this subset under this seal.
     pub fn write(&self, draw: Draw, now: Minutes, kept: Option<(&str, u64)>, https: bool) -> String {
         let mut header = String::with_capacity(self.name.len() + self.attributes.len() + 112);
         header.push_str(&self.name);
@@ -110,7 +110,7 @@ impl Cookie {
 }
 
 impl<'h> Held<'h> {
-    /// Reads a cookie's value; `None` if it is not exactly of our format.
+    /// Reads a cookie's value; `None` if it is not exactly in our format.
     pub fn parse(value: &'h [u8]) -> Option<Held<'h>> {
         let mut parts = value.split(|&b| b == b'.');
         let mut part = || parts.next();

@@ -1,4 +1,4 @@
-//! The subset that a cookie keeps (`onWeightChange: keep`), and the seal that tells ours from a forged one.
+//! The subset that a cookie keeps (`onWeightChange: keep`), and the seal that tells a real one from a forged one.
 
 use super::cookie::Held;
 use crate::split::Draw;
@@ -7,11 +7,11 @@ use siphasher::sip::SipHasher24;
 use std::hash::Hasher;
 use xxhash_rust::xxh64::xxh64;
 
-/// What a rule's kept cookies are sealed with.
+/// The key that seals a rule's kept cookies.
 ///
 /// The seal is SipHash-2-4 (Aumasson and Bernstein) of rule, subset and draw: `RULE 0 SUBSET 0 DRAW`, the draw as 4 bytes,
 /// little-endian. Its key is two xxHash64 (seeds 0 and 1) of the config's seal, a zero byte and the salt. Without a seal in the
-/// config anybody who knows the rule can make one.
+/// config, anyone who knows the rule can make one.
 #[derive(Clone, Debug)]
 pub struct Keep {
     begun: SipHasher24,
@@ -38,7 +38,7 @@ impl Keep {
         hasher.finish()
     }
 
-    /// The place of the subset that a cookie keeps: one of the split's, under a seal of ours.
+    /// The place of the subset that a cookie keeps, if it is in the split and the seal is ours.
     pub fn kept(&self, held: &Held, subsets: &[Subset]) -> Option<usize> {
         let (name, seal) = held.kept?;
         let at = subsets.iter().position(|subset| subset.name.as_bytes() == name)?;
@@ -50,7 +50,7 @@ impl Keep {
 mod tests {
     use super::*;
 
-    /// Cookies are out there: another seal would let every kept visitor go.
+    /// Cookies are in use: another seal would release every kept visitor.
     #[test]
     fn the_seal_is_kept() {
         let seal =

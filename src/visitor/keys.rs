@@ -1,7 +1,7 @@
-//! What is known of a visitor without a cookie, hashed into a draw.
+//! What is known about a visitor without a cookie, hashed into a draw.
 //!
-//! The hash is xxHash64 with seed 0 (the one that Envoy uses), of which the draw is the lower half. The kind of a key is no part
-//! of it: the same bytes are the same user, whether a header says them or a query parameter.
+//! The draw is the lower half of xxHash64 with seed 0 (as in Envoy). The kind of the key is not hashed: the same bytes are the
+//! same user, in a header or in a query parameter.
 
 use crate::request::claim::ClaimPath;
 use crate::request::query::query_param;
@@ -9,20 +9,20 @@ use crate::request::{Request, address, cookies};
 use crate::split::Draw;
 use xxhash_rust::xxh64::xxh64;
 
-/// Where a key stands in a request. An empty value is absent.
+/// Where a request has a key. An empty value is absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
     /// The first value of a header, by its name in lower case.
     Header(String),
-    /// A claim of a token that Istio has verified, if it is a string. Envoy hands over anything else as bytes of its own, which
-    /// are told by control characters or by not being UTF-8.
+    /// A claim of a token that Istio has verified, if it is a string. Envoy hands over anything else in a binary form, which
+    /// has control characters or is not UTF-8.
     Claim(ClaimPath),
     /// The first value of a query parameter, percent-decoded; `+` stays.
     QueryParam(String),
     /// The first value of a cookie of the application.
     Cookie(String),
-    /// The client's address as Envoy trusts it: the 4 bytes of an IPv4, the first 8 (its /64) of an IPv6, of
-    /// a NAT64 address the IPv4 inside.
+    /// The client's address as Envoy trusts it: the 4 bytes of an IPv4, the first 8 (its /64) of an IPv6, the IPv4 inside of
+    /// a NAT64 address.
     RemoteIp,
 }
 
@@ -39,8 +39,7 @@ impl Key {
     }
 }
 
-/// The draw of whoever has the same address and user agent: what parallel first requests of a browser share before any cookie
-/// has come back.
+/// The draw of an address and a user agent: parallel first requests of a browser share it before any cookie has come back.
 pub fn client_draw<'c>(request: &mut impl Request<'c>) -> Draw {
     let mut bytes = request.client_address().and_then(network).unwrap_or_default();
     bytes.push(0);
@@ -61,7 +60,7 @@ pub fn draw_of(key: &[u8]) -> Draw {
     Draw((xxh64(key, 0) & 0xffff_ffff) as u32)
 }
 
-/// `%zz` that is none is taken literally.
+/// An invalid `%zz` is taken literally.
 fn percent_decoded(text: &[u8]) -> Vec<u8> {
     let digit = |b: u8| char::from(b).to_digit(16).map(|digit| digit as u8);
     let mut out = Vec::with_capacity(text.len());
@@ -85,7 +84,7 @@ fn percent_decoded(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The bytes that stand for an address with or without a port.
+/// The bytes of an address with or without a port.
 fn network(address: &[u8]) -> Option<Vec<u8>> {
     address::parse(address).map(address::network)
 }

@@ -1,8 +1,8 @@
-//! Who has matched a rule once is remembered by a cookie, and need not match again.
+//! A cookie remembers a visitor who has matched a rule once; the visitor need not match again.
 //!
-//! The cookie has the kept form ([`super::cookie`]): the rule's subset and, in the place of the draw, the minute in which it was
-//! made. So the seal covers the minute: after its ttl the cookie is worth nothing, however long a client keeps it. Without a seal
-//! in the config anybody who knows the rule can make one.
+//! The cookie has the kept form ([`super::cookie`]), with the minute in which it was made in place of the draw. So the seal
+//! covers the minute: after its ttl the cookie is worthless, however long a client keeps it. Without a seal in the config,
+//! anyone who knows the rule can make one.
 
 use super::cookie::{Cookie, Held, Minutes};
 use super::keep::Keep;
@@ -10,22 +10,22 @@ use crate::request::cookies;
 use crate::split::Draw;
 use std::rc::Rc;
 
-/// How long a cookie without a ttl counts, in seconds: as long as browsers keep any, 400 days.
+/// How long a cookie without a ttl counts, in seconds: 400 days, the longest that browsers keep any.
 const LONGEST: u32 = 400 * 86_400;
 
-/// What a rule remembers its visitors by.
+/// How a rule remembers its visitors.
 #[derive(Clone, Debug)]
 pub struct Remember {
     /// The cookie.
     pub cookie: Cookie,
-    /// Whether who comes back gets it again after half its ttl. Who matches again does in any case.
+    /// Whether a visitor who comes back gets it again after half its ttl. A visitor who matches again always does.
     pub renew: bool,
     subset: Rc<str>,
     seal: Keep,
 }
 
 impl Remember {
-    /// By this cookie, for this subset of this rule, under the config's seal.
+    /// With this cookie, for this subset of this rule, under the config's seal.
     pub fn new(cookie: Cookie, subset: Rc<str>, seal: Option<&str>, rule: &str) -> Remember {
         let renew = cookie.renew;
         Remember {
@@ -36,25 +36,25 @@ impl Remember {
         }
     }
 
-    /// When the visitor of a `Cookie` header was remembered, if it is our cookie that says so; of several the newest.
+    /// When the visitor of a `Cookie` header was remembered, by a cookie of ours; of several the newest.
     pub fn made(&self, header: &[u8]) -> Option<Minutes> {
         cookies::values(header, &self.cookie.name).filter_map(|value| self.made_of(&Held::parse(value)?)).max()
     }
 
-    /// The same of one cookie. All of it must be what we have written.
+    /// The same for one cookie. All of it must be as we wrote it.
     pub fn made_of(&self, held: &Held) -> Option<Minutes> {
         let (subset, seal) = held.kept?;
         let is_ours = subset == self.subset.as_bytes() && held.draw.0 == held.made.0;
         (is_ours && seal == self.seal.seal(&self.subset, held.draw)).then_some(held.made)
     }
 
-    /// Whether a cookie that was made then still counts. It may have been made in its minute's last second.
+    /// Whether a cookie made then still counts. It may have been made in the last second of its minute.
     pub fn counts(&self, made: Minutes, now: Minutes) -> bool {
         let ttl = if self.cookie.ttl == 0 { LONGEST } else { self.cookie.ttl };
         u64::from(now.0.saturating_sub(made.0)) * 60 < u64::from(ttl) + 60
     }
 
-    /// Whether a cookie that counts is given out again, to one who matches or only comes back.
+    /// Whether a cookie that counts is renewed, for a visitor who matches or only comes back.
     pub fn is_due(&self, made: Minutes, now: Minutes, matches: bool) -> bool {
         (matches || self.renew) && self.cookie.is_due(made, now)
     }
@@ -65,7 +65,7 @@ impl Remember {
         self.cookie.write(draw, now, Some((&self.subset, self.seal.seal(&self.subset, draw))), https)
     }
 
-    /// The value of the `set-cookie` header that removes the cookie: the same attributes, without any time to live.
+    /// The value of the `set-cookie` header that removes the cookie: the same attributes, with a lifetime of 0.
     pub fn remove(&self, https: bool) -> String {
         let written = self.cookie.write(Draw(0), Minutes(0), None, https);
         let mut header = format!("{}=", self.cookie.name);
@@ -79,7 +79,7 @@ impl Remember {
         header
     }
 
-    /// Whether cookies of another one count here too.
+    /// Whether the cookies of another `remember` count here too.
     pub fn takes_over(&self, other: &Remember) -> bool {
         let sealed = |remember: &Remember| remember.seal.seal(&remember.subset, Draw(0));
         self.subset == other.subset && sealed(self) == sealed(other)
@@ -104,7 +104,7 @@ mod tests {
         Remember::new(cookie, "v2".into(), Some("0123456789abcdef"), "testers")
     }
 
-    /// Cookies are out there: another form would forget every tester.
+    /// Cookies are in use: another form would forget every tester.
     #[test]
     fn the_form_is_kept() {
         let written = remember(60).write(Minutes(0x1c8_9b43), true);

@@ -7,9 +7,9 @@ use super::keys::Key;
 /// What makes a rule's decisions stick.
 #[derive(Clone, Debug)]
 pub struct Sticky {
-    /// The first that is present is hashed into the draw.
+    /// The first key that is present is hashed into the draw.
     pub keys: Vec<Key>,
-    /// Our own cookie: with the draw of the visitor's key, or with one of its own where there is no key.
+    /// Our own cookie: with the draw of the visitor's key, or its own draw without a key.
     pub cookie: Option<Cookie>,
     /// `onWeightChange: keep`: the cookie keeps the subset, not only the draw. Never without a cookie.
     pub keep: Option<Keep>,

@@ -1,4 +1,4 @@
-"""What the filter costs a request, beside what people would use instead: one stock Envoy, one worker on one core, the client on
+"""What the filter costs a request, next to the alternatives: one stock Envoy, one worker on one core, the client on
 another, short rounds in turns. The figure is CPU of the worker per request, *added* to the bare Envoy of the same round.
 
     python tests/bench/bench.py [ROUNDS] [--write]      # default 41; --write puts table and plot into the repository

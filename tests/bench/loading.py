@@ -28,7 +28,7 @@ def rule(n, weight, **match):
     return {"hosts": [f"h{n}.example.com"], "match": [match, {"headers": {"x-a": {"exact": "b"}}}], "name": f"r{n}", "split": split}
 
 
-# What a push changes → the rules of each version. Fields stand in the order in which Istio writes them.
+# What a push changes → the rules of each version. Fields are in the order in which Istio writes them.
 KINDS = {
     "one rule": lambda rules, version: [rule(n, version if n == rules // 2 else 5) for n in range(rules)],
     "every rule": lambda rules, version: [rule(n, version) for n in range(rules)],

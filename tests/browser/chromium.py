@@ -18,7 +18,7 @@ from playwright.sync_api import sync_playwright  # noqa: E402
 
 
 class Missing(Exception):
-    """There is no browser."""
+    """No browser is installed."""
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What a person has of it: a real browser, over https, against the demo's stack."""
+"""What a person sees: a real browser, over https, against the demo's stack."""
 
 import time
 
@@ -65,7 +65,7 @@ def test_a_browser_that_is_closed_and_opened_again_stays(chromium, stack, put, t
             assert our_cookie(context)["value"] == value
 
 
-def test_a_private_window_draws_anew(browser, chromium, stack, put, tmp_path):
+def test_a_private_window_draws_again(browser, chromium, stack, put, tmp_path):
     put(config(50, 50))
     visit(browser.new_page(), stack)
     # What Chromium calls incognito: nothing of the profile is in it.

@@ -1,4 +1,4 @@
-//! Configs at the limits of what the parser takes.
+//! Configs at the limits of the parser.
 
 use canary_split::visitor::cookie::Secure;
 
@@ -20,10 +20,15 @@ fn repeat(what: &str, times: usize) -> String {
 pub type Make = fn(usize) -> String;
 /// What, the config with so much of it, the most that may be, and what is said of one more.
 pub const LIMITS: &[(&str, Make, usize, &str)] = &[
-    ("name", |n| format!(r#"{{"rules":[{{"name":"{}","subset":"v1"}}]}}"#, "a".repeat(n)), 63, "is no DNS label"),
-    ("subset", |n| rule(&format!(r#""subset":"{}""#, "a".repeat(n))), 63, "is no DNS label"),
+    ("name", |n| format!(r#"{{"rules":[{{"name":"{}","subset":"v1"}}]}}"#, "a".repeat(n)), 63, "is not a DNS label"),
+    ("subset", |n| rule(&format!(r#""subset":"{}""#, "a".repeat(n))), 63, "is not a DNS label"),
     ("header", |n| format!(r#"{{"header":"{}","rules":[]}}"#, "a".repeat(n)), 64, "has 65 bytes, more than 64"),
-    ("seal", |n| format!(r#"{{"seal":"{}","rules":[]}}"#, "a".repeat(n)), 128, "a seal of 129 bytes; it has 16 to 128"),
+    (
+        "seal",
+        |n| format!(r#"{{"seal":"{}","rules":[]}}"#, "a".repeat(n)),
+        128,
+        "a seal of 129 bytes; it needs 16 to 128",
+    ),
     (
         "salt",
         |n| {
@@ -33,7 +38,7 @@ pub const LIMITS: &[(&str, Make, usize, &str)] = &[
             ))
         },
         253,
-        "a salt of 254 bytes; it has 1 to 253",
+        "a salt of 254 bytes; it needs 1 to 253",
     ),
     ("cookie name", |n| cookie(&format!(r#""name":"{}""#, "a".repeat(n))), 64, "has 65 bytes, more than 64"),
     ("cookie path", |n| cookie(&format!(r#""path":"/{}""#, "a".repeat(n - 1))), 8192, "8193 bytes are more than 8192"),

@@ -1,4 +1,4 @@
-//! Reads the case table and checks what a runner has seen against it. The format stands in `tests/cases/README.md`.
+//! Reads the case table and checks what a runner has seen against it. The format is in `tests/cases/README.md`.
 
 use serde_json::Value;
 use std::path::Path;
@@ -35,14 +35,14 @@ pub struct Sent {
     pub visitor: Visitor,
 }
 
-/// What Envoy knows of a client beside what the request says.
+/// What Envoy knows about a client in addition to the request.
 #[derive(Clone, Debug)]
 pub struct Visitor {
     /// The address, with a port.
     pub address: String,
     /// The claims of a verified token; null: there is none.
     claims: Value,
-    /// Instead: what stands for every claim.
+    /// Instead: the value of every claim.
     bytes: Option<Vec<u8>>,
 }
 

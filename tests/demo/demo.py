@@ -240,7 +240,7 @@ class Demo:
     def show(self):
         say(paint("\nA stock Envoy, the filter, v1 (httpbin) and v2 (a Tornado websocket app)", "bold"))
         say(f"  Envoy {self.gateway.version}; {self.base}; the manifests with host: {HOST}")
-        say(f"  For curl there is a .curlrc: export CURL_HOME={self.directory}")
+        say(f"  For curl use this .curlrc: export CURL_HOME={self.directory}")
         steps = (
             self.https,
             self.ten_requests,
@@ -634,7 +634,7 @@ class PacedCrowd(Crowd):
         return self.requests - self.failed_at >= self.size * 5 // 4
 
     def click_on(self, times):
-        """Waits for so many requests; after some more than there are visitors everybody has come."""
+        """Waits for this many requests; after some more than the number of visitors, everybody has come."""
         goal = self.requests + times
         envoy.until(lambda: self.requests >= goal, "the visitors", 120)
 

@@ -1,4 +1,4 @@
-"""The shipped manifests as an Envoy configuration: what Istio makes of them, as far as they go.
+"""The shipped manifests as an Envoy configuration, as Istio would make it.
 
 Whatever a manifest says that is not understood here is an error: the demo shows what is shipped, or nothing.
 """

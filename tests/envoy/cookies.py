@@ -4,7 +4,7 @@ import time
 
 
 def minute(after=0):
-    """Now, or so many minutes after."""
+    """Now, or this many minutes later."""
     return f"{int(time.time() // 60) + after:07x}"
 
 

@@ -1,4 +1,4 @@
-"""What Envoy is given while it runs: resources (xDS), each kind in a file that it watches."""
+"""The resources (xDS) that Envoy receives while it runs, each kind in a file that it watches."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A real Envoy, configured as Istio configures its ingress gateway, and everything that a test wants to know of it."""
+"""A real Envoy, configured as Istio configures its ingress gateway, and everything that a test wants to know about it."""
 
 import base64
 import ctypes
@@ -88,7 +88,7 @@ def get(address, path):
 
 
 def die_with_parent():
-    """Asks Linux to end this process if whoever started it is killed and cannot clean up."""
+    """Asks Linux to end this process if its parent is killed and cannot clean up."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 

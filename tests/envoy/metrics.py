@@ -43,5 +43,5 @@ def weight(envoy, rule, subset):
 
 
 def vms(envoy):
-    """How many VMs there are: one for each worker, and two more."""
+    """The number of VMs: one for each worker, and two more."""
     return envoy.stat("wasm.envoy.wasm.runtime.v8.active")

@@ -56,7 +56,7 @@ def test_visitors_share_as_the_weights_say_and_no_edit_moves_anybody_without_nee
     for (_, weight), v2 in zip(STEPS.values(), seen, strict=True):
         assert within_5_sigma(len(v2), VISITORS, weight / 100) if 0 < weight < 100 else len(v2) == VISITORS * weight / 100
     for before, after in zip(seen, seen[1:], strict=False):
-        assert before <= after, "whoever is on the canary stays there while its weight grows"
+        assert before <= after, "the canary's visitors stay there while its weight grows"
 
 
 def test_a_cookie_holds_the_visitor_on_the_first_page_and_through_each_weight(gateway):

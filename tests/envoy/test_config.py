@@ -1,4 +1,4 @@
-"""What a config can do to a gateway: nothing bad."""
+"""No config can harm a gateway."""
 
 import json
 import random

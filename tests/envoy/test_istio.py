@@ -7,7 +7,7 @@ from gateway import Envoy, bootstrap
 from generated import HTTP, HTTPS, OVERLAYS, Generated
 
 REQUESTS = 400
-# Of those who send nothing special, how many see v2.
+# The share of visitors without special headers who see v2.
 SHARES = {"prepared": 0, "weighted": 0.2, "sticky": 0.2, "rollout": 0, "testers": 0, "sealed": 0.2, "adopted": 0.2}
 
 

@@ -29,7 +29,7 @@ REQUESTS = [request_bytes(headers=[cookie]) for cookie in COOKIES]
 
 
 def config(weight, others=(), before=False):
-    """v2 at this weight; other rules of the same and of other hosts stand after or before it."""
+    """v2 at this weight; other rules of the same and of other hosts come after or before it."""
     ours = split_rule(100 - weight, weight, hosts=["canary.example.com"], sticky={"cookie": {}})
     others = [
         {"name": f"o{n}", "hosts": [f"o{n}.example.com", "*.example.org"], "match": [{"uri": {"regex": f"/{n}+"}}], "subset": "v2"}
@@ -67,7 +67,7 @@ def test_pushes_fail_no_request_move_nobody_without_need_and_leak_nothing(gatewa
             for level in LEVELS:
                 gateway.plugin.update(envoy, config(level))
                 home[level] = homes(connection, REQUESTS)
-        # Who is in v2 at one weight is there at every greater one: only then is "without need" what follows.
+        # A visitor of v2 at one weight is there at every greater one: only then does "without need" hold.
         assert all(
             low == high or (low, high) == ("v1", "v2")
             for smaller, greater in zip(LEVELS, LEVELS[1:])

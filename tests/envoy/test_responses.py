@@ -1,4 +1,4 @@
-"""The cookie on every kind of final response: once, beside the application's own; and what an HTTP/2 client gets."""
+"""The cookie on every kind of final response: once, in addition to the application's own; and what an HTTP/2 client gets."""
 
 import re
 from dataclasses import dataclass, field

@@ -99,7 +99,7 @@ def test_trial_35_pages_and_api_calls_of_a_browser_go_to_the_same_version(gatewa
         crowd.put(split_rule(50, 50, sticky={"keys": [{"header": USER}], "cookie": {}}))
         crowd.visit("/")
         api = crowd.visit("/api", user)
-        # Whoever has logged in moves to the version of the user, and stays there without the key too.
+        # A visitor who logs in moves to the version of the user, and stays there without the key too.
         assert moved(api, crowd.visit("/")) == 0
         assert moved(api, crowd.visit("/api", user)) == 0
         assert crowd.given() == 0

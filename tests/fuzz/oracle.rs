@@ -1,6 +1,6 @@
-//! The whole decision once more, as plainly as it can be said: no index, no parser of ours, everything from the JSON of the config.
+//! The whole decision again, as plainly as possible: no index, no parser of ours, everything from the JSON of the config.
 //!
-//! It takes only configs that the filter has taken. The split's layout and the salt's bijection are not said again here:
+//! It takes only configs that the filter has accepted. It does not repeat the split's layout and the salt's bijection:
 //! `tests/split.rs` holds them to their definition.
 #![allow(dead_code, reason = "each fuzz target is a program of its own")]
 

@@ -112,7 +112,7 @@ def test_the_artifact_has_the_module_as_it_is(tree):
     (entry,) = json.loads(layout["index.json"])["manifests"]
     assert entry["digest"] == digest != packed(tree)
     manifest = json.loads(blob(layout, entry))
-    # What Istio's agent takes beside an image: exactly two layers, of which one has this type.
+    # Istio's agent also takes an artifact: exactly two layers, of which one has this type.
     runtime, module = manifest["layers"]
     assert runtime["mediaType"] == "application/vnd.module.wasm.config.v1+json"
     assert module["mediaType"] == "application/vnd.module.wasm.content.layer.v1+wasm"
@@ -201,7 +201,7 @@ def test_the_server_in_the_cluster_serves_what_the_wasmplugin_expects(tree):
     packed(tree, "--url", "in-cluster")
     assert ".edge.svc/" in tree.objects("wasmplugin").one("WasmPlugin")["spec"]["url"]
 
-    # And back to a registry: a module's hash beside an image would be a wrong digest.
+    # And back to a registry: a module's hash next to an image would be a wrong digest.
     packed(tree, "--url", "registry.example.com/canary-split")
     assert "sha256" not in tree.objects("wasmplugin").one("WasmPlugin")["spec"]
 

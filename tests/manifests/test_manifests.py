@@ -189,7 +189,7 @@ def test_the_base_is_v1_alone(shipped):
     ports = [(p["port"], p["targetPort"]) for p in objects.one("Service")["spec"]["ports"]]
     assert ports == [(8000, 80), (8001, 8888)]
     (route,) = objects.one("VirtualService")["spec"]["http"]
-    # The subset makes it safe beside v2's pods, which the Service selects too.
+    # The subset makes it safe next to v2's pods, which the Service selects too.
     assert "match" not in route
     assert route["route"] == [{"destination": {"host": FQDN, "port": {"number": 8000}, "subset": "v1"}}]
     assert not objects.all("WasmPlugin")

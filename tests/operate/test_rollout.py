@@ -48,7 +48,7 @@ def pods(envoy, cluster):
 
 
 def visit(envoy, path, first, visitors=20):
-    """gRPC calls of so many visitors, each of whom comes once."""
+    """gRPC calls of this many visitors, each of whom comes once."""
     # One after the other: Envoy closes the connection after an answer of its own.
     with Connection(envoy.port(HTTPS), tls=True) as connection:
         users = range(first, first + visitors)

@@ -69,7 +69,7 @@ def cookies_problem(response, weights):
 
 
 class Visitor:
-    """Somebody who has to stay: whoever is in v2 at one weight is there at every greater one."""
+    """Somebody who has to stay: a visitor of v2 at one weight is there at every greater one."""
 
     def __init__(self, *headers):
         self.headers = list(headers)
@@ -186,7 +186,7 @@ class Report:
 
 
 def soak(seconds, version=None, seed=7, tell=print):
-    """The report of that many seconds."""
+    """The report of this many seconds."""
     version = version or newest()
     rng = random.Random(seed)
     report = Report(version)

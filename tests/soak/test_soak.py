@@ -1,4 +1,4 @@
-"""The soak finds nothing in some seconds, and finds what is wrong if something is."""
+"""The soak finds nothing in some seconds, and finds faults that exist."""
 
 import pytest
 import soak

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
 
-/// A VirtualService of the table: its `spec`, or all that is `given`, and what is there in addition.
+/// A VirtualService of the table: its `spec`, or all that is `given`, and anything in addition.
 fn given(case: &Value) -> String {
     let first = case["given"].as_str().map_or_else(
         || {

@@ -1,4 +1,4 @@
-//! What `check` answers: how bad it is, what is allowed, what is known of each code, and what is not shown (trial 31).
+//! The answers of `check`: severity, allowed findings, the text of each code, and what is hidden (trial 31).
 
 use crate::check::{rendered, versions};
 use crate::{ended, fed, tool};
@@ -71,7 +71,7 @@ fn an_annotation_allows_findings_at_its_object_alone() {
     assert_eq!((codes(&answer).len(), code), (0, 0));
     let note = answer["notes"][0].as_str().unwrap();
     assert!(note.starts_with("VirtualService canary/httpbin (standard input:"), "{note}");
-    assert!(note.ends_with("): canary-split/allow: there is no code header-missmatch"), "{note}");
+    assert!(note.ends_with("): canary-split/allow: unknown code header-missmatch"), "{note}");
 }
 
 /// The sections of docs/checks.md.

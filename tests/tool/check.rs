@@ -1,4 +1,4 @@
-//! `check`: manifests that are spoiled in one place, and those that are as they should be.
+//! `check`: manifests with one mistake, and correct ones.
 
 use crate::answers::LIVING;
 use crate::{ended, fed, tool};
@@ -192,7 +192,7 @@ fn every_mistake_is_found_under_its_code_and_nothing_else_is() {
     assert_eq!(seen, documented.into_keys().collect(), "codes without a spoiled manifest, or not in docs/checks.md");
 }
 
-/// What is shipped: every kustomization, and every file of ours beside them, alone.
+/// The shipped manifests: every kustomization, and every other file of ours alone.
 #[test]
 fn what_is_shipped_is_clean_whole_and_in_parts() {
     let overlays = ["prepared", "weighted", "sticky", "testers", "sealed", "rollout", "adopted"];

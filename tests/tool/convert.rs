@@ -1,4 +1,4 @@
-//! `convert`: VirtualServices of many shapes, and random ones by which every request has the same chances before and after.
+//! `convert`: VirtualServices of many shapes, and random ones; every request must have the same chances before and after.
 
 use crate::{ended, fed, tool};
 use fastrand::Rng;

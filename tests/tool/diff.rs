@@ -238,13 +238,13 @@ fn what_sticks_is_followed() {
         (
             "keys: [{header: a}], cookie: {}",
             "keys: [{header: b}], cookie: {}",
-            &[("visitors without a key", "draw"), ("visitors whose first key is another one", "anew")],
+            &[("visitors without a key", "draw"), ("visitors whose first key has changed", "anew")],
             &["keys"],
         ),
         (
             "keys: [{claim: sub}]",
             "keys: [{claim: sub}, {cookie: session}]",
-            &[("visitors with claim sub", "draw"), ("visitors whose first key is another one", "anew")],
+            &[("visitors with claim sub", "draw"), ("visitors whose first key has changed", "anew")],
             &["keys"],
         ),
         ("cookie: {}", "cookie: {}, onWeightChange: keep", &[("visitors", "draw")], &["keep"]),

@@ -14,8 +14,8 @@ const NOW: u32 = 0x1c8_9b43;
 /// Cases of the table that the command line cannot say, and what it says instead.
 const UNSAID: [(&str, &str, i32); 2] = [
     ("a config that is not JSON is refused, everything goes to stable and the header is stripped", "not YAML", 2),
-    // kubectl reads a character that stands for it.
-    ("an escape that stands for no character spoils its rule alone", "is not a host", 1),
+    // kubectl reads a replacement character.
+    ("an invalid escape spoils only its rule", "is not a host", 1),
 ];
 
 /// A config as a WasmPlugin has it: a bare one needs rules.
@@ -232,7 +232,7 @@ fn what_is_left_to_chance_has_its_exact_shares() {
         explanation["setCookie"]["value"].as_str().unwrap().split(';').next(),
         Some("canary-web=1.DRAW.1c89b43")
     );
-    // Whoever brings a draw has one subset.
+    // A visitor with a draw has one subset.
     let keyed = explained(CONFIG, &words("-H|x-seen: a|-H|x-user: carol|c.test"), &[]);
     assert_eq!((keyed["shares"].as_array().unwrap().len(), keyed["draw"].as_str()), (0, Some("54b4cc38")));
     assert_eq!(keyed["from"], "the key header: x-user");
@@ -301,7 +301,7 @@ fn a_request_is_spelled_as_for_curl() {
     }
     for (request, problem) in [
         ("-H|novalue|a.test", "-H: no colon in it; write 'NAME: VALUE', or 'NAME;' for an empty value"),
-        ("-H|a b: c|a.test", "-H: \"a b\" is no name of a header"),
+        ("-H|a b: c|a.test", "-H: \"a b\" is not a header name"),
         ("-H|a: b\nc|a.test", "a: a line break; no request can have one there"),
         ("-b|jar.txt|a.test", "-b: no = in it; files of cookies are not read, write 'NAME=VALUE'"),
         ("--claims|[]|a.test", "--claims: no object, as in '{\"sub\": \"alice\"}'"),
@@ -336,7 +336,9 @@ fn by_what_is_good_is_decided_where_something_is_not() {
         out.starts_with("rule t decides\n  standard input:1:34: rules[1]\ndraw      none: the subset is fixed\n"),
         "{out}"
     );
-    assert!(error.starts_with("canary-split: warning: standard input:1:29: rules[0].subset: \"V1\" is no DNS label"));
+    assert!(
+        error.starts_with("canary-split: warning: standard input:1:29: rules[0].subset: \"V1\" is not a DNS label")
+    );
     assert_eq!(code, 1);
     let (out, error, code) = said("{header: x-v, rules: [], seal: short}", "a.test");
     assert_eq!(

@@ -1,4 +1,4 @@
-//! `promote` and `remove`: what they do, and that no request is served otherwise on the way.
+//! `promote` and `remove`: their effects; no request is served differently on the way.
 
 use crate::{Temporary, ended, tool};
 use canary_split::config::Config;
@@ -280,7 +280,7 @@ fn each_step_serves_every_request_as_before() {
             }
             let notes = answer["notes"].to_string();
             for workload in ["shop-v1", "shop-v2", "shop-v3"] {
-                let is_idle = notes.contains(&format!("Deployment shop/{workload} gets no requests any more"));
+                let is_idle = notes.contains(&format!("Deployment shop/{workload} no longer gets requests"));
                 assert_eq!(is_idle, case.idle.iter().flatten().any(|idle| idle == workload), "{name}: {notes}");
             }
         }
@@ -294,7 +294,7 @@ fn each_step_serves_every_request_as_before() {
         // What is done is done.
         if case.command.starts_with("promote") {
             let (out, _, code) = ended(&tool(&command));
-            assert_eq!((code, out.as_str()), (0, "rule shop: it is so already; nothing is written\n"), "{name}");
+            assert_eq!((code, out.as_str()), (0, "rule shop: nothing to do; nothing is written\n"), "{name}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Whatever the files hold, the tool ends by itself: with a result or with one line.
+//! For any files, the tool ends by itself: with a result or with one line.
 
 use crate::{ended, fed};
 use std::fs;

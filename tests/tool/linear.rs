@@ -13,7 +13,7 @@ fn time(arguments: &[&str], text: &str) -> Duration {
     start.elapsed()
 }
 
-/// The sound manifests with so many more of something.
+/// The sound manifests with this many more of something.
 fn with(count: usize, old: &str, more: &dyn Fn(usize) -> String) -> String {
     let text = rendered("manifests/overlays/weighted");
     assert!(text.contains(old), "{old}");
@@ -235,7 +235,7 @@ fn time_grows_with_the_number_of_config_errors() {
         assert_linear(what, CHECK, 2000, &text);
         assert_linear(what, &["explain", "--config", "-", "a.test"], 2000, &text);
     }
-    // Of thousands some are shown, and how many there are.
+    // Of thousands some are shown, with their number.
     let (out, ..) = ended(&fed(CHECK, &format!("rules: [{}]", listed(2000, &|_| "{}".to_owned()))));
     let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
     let findings = answer["findings"].as_array().unwrap();

@@ -1,4 +1,4 @@
-//! The tool as people call it: what it prints and how it ends.
+//! The tool as people call it: its output and exit codes.
 
 mod adopt;
 mod answers;
@@ -57,7 +57,7 @@ pub fn fed<A: AsRef<OsStr>>(arguments: &[A], input: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_canary-split"));
     let command = command.current_dir(top).env("PATH", path).args(arguments);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // Whoever reads nothing may have ended already.
+    // A process that reads nothing may have ended already.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }

@@ -1,4 +1,4 @@
-//! Trial 31, once more: whatever is on a line that is shown, no secret on it is readable.
+//! Trial 31 again: no secret on a shown line is readable.
 
 use super::{ended, fed, tool};
 

@@ -1,4 +1,4 @@
-//! Bad input: whatever is done to manifests, `check` and `explain` end by themselves, and their JSON is JSON.
+//! Bad input: for any damage to manifests, `check` and `explain` end by themselves, and their JSON is valid.
 
 use crate::check::top;
 use crate::{ended, fed};

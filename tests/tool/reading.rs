@@ -1,4 +1,4 @@
-//! Trials 26 to 29, 32: what cannot be read does not hide the rest, and what belongs together is compared.
+//! Trials 26 to 29, 32: unreadable input does not hide the rest, and objects that belong together are compared.
 
 use crate::check::{Folder, found, rendered, versions};
 use crate::{ended, fed, tool};

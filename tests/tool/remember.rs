@@ -65,7 +65,7 @@ cookie    canary-testers: made 2026-11-23T16:03:00Z, renewed from 2026-11-24T04:
     }
     let out = said(&["https://a.test/"]);
     assert!(out.starts_with(&format!("{passed}rule rest decides\n")), "{out}");
-    // Beside a match such a cookie is said to be ignored.
+    // Next to a match such a cookie is reported as ignored.
     let out = said(&["-b", &cookie(OLD_COOKIE), "https://a.test/?canary=3fb1"]);
     let ignored = format!("ignored   cookie canary-testers={OLD_COOKIE:?}: it is older than its ttl\n");
     assert!(out.ends_with(&ignored) && out.contains("draw      none: the subset is fixed\n"), "{out}");
@@ -126,13 +126,13 @@ fn diff_says_who_is_forgotten_and_which_clients_are_new() {
         (
             "abcdef",
             "abcdeF",
-            &["remember: everybody who was remembered is forgotten, because the seal of the config is another one"],
+            &["remember: everybody who was remembered is forgotten, because the seal of the config has changed"],
         ),
         (
             remember,
             "",
             &[
-                "cookie: cookie canary-testers loses its meaning: the rule remembers nobody any more; browsers keep it until it expires",
+                "cookie: cookie canary-testers loses its meaning: the rule no longer remembers anybody; browsers keep it until it expires",
                 "forget: its forget changed: other requests leave the rule",
             ],
         ),
@@ -153,7 +153,7 @@ fn diff_says_who_is_forgotten_and_which_clients_are_new() {
             "24h",
             "24h, path: /a",
             &[
-                "remember: cookie canary-testers: its path or domain is another: old ones count where they are sent, and elsewhere their visitors match again",
+                "remember: cookie canary-testers: its path or domain has changed: old ones count where they are sent, and elsewhere their visitors match again",
             ],
         ),
         (
@@ -196,7 +196,7 @@ fn diff_says_who_is_forgotten_and_which_clients_are_new() {
     for (more, expected) in [("", "is drawn by"), (", onWeightChange: keep", "is kept, or drawn by")] {
         let (notes, _) = compared(CONFIG, &format!("seal: 0123456789abcdef\nrules: [{}]", split(more)));
         let said = format!(
-            "remember: cookie canary-testers is read as one of the split: whoever was remembered {expected} the minute of the link"
+            "remember: cookie canary-testers is read as a cookie of the split: a visitor who was remembered {expected} the minute of the link"
         );
         assert!(notes.contains(&said), "{notes:?}");
     }

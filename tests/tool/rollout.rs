@@ -71,7 +71,7 @@ fn explain_says_the_weights_of_a_moment_and_where_the_ramp_is() {
             paused(SHOP, "2026-12-01T09:30:00Z"),
             "2026-12-09T09:00:00Z",
             "v1 99 %, v2 1 %",
-            "paused at step 1 of 3 since 2026-12-01T09:30:00Z; canary-split set --resume lets it go on",
+            "paused at step 1 of 3 since 2026-12-01T09:30:00Z; canary-split set --resume continues it",
         ),
         (
             paused(SHOP, "2026-12-01T09:30:00Z"),
@@ -102,7 +102,7 @@ fn explain_says_the_weights_of_a_moment_and_where_the_ramp_is() {
     }
     let wrong = ended(&fed(&["explain", "--config", "-", "--now", "tomorrow", "shop.example.com"], SHOP));
     assert!(
-        wrong.1.contains("no time of RFC 3339 since 1970, such as 2026-12-01T09:00:00Z") && wrong.2 == 2,
+        wrong.1.contains("not an RFC 3339 time since 1970, such as 2026-12-01T09:00:00Z") && wrong.2 == 2,
         "{wrong:?}"
     );
 }
@@ -143,7 +143,7 @@ fn diff_compares_two_plans_at_a_moment_and_says_what_the_rest_does() {
     assert!((moved - 0.1).abs() < 1e-9, "{moved}");
     assert_eq!(
         notes,
-        ["its ramp is gone: the weights of split hold", "its guard is gone: nothing takes a failing canary out"]
+        ["its ramp is gone: the weights of split hold", "its guard is gone: nothing removes a failing canary"]
     );
     let notes = differs(&without, SHOP, noon).1;
     assert_eq!(
@@ -154,11 +154,11 @@ fn diff_compares_two_plans_at_a_moment_and_says_what_the_rest_does() {
         ]
     );
     let observed = SHOP.replace("guard: {}", "guard: {margin: 0.25%, holdFor: 10m, action: observe}");
-    assert_eq!(differs(SHOP, &observed, noon).1[0], "its guard is another one: margin 0.25 %, it only says so");
+    assert_eq!(differs(SHOP, &observed, noon).1[0], "its guard has changed: margin 0.25 %, it only says so");
     let held = SHOP.replace("guard: {}", "guard: {holdFor: 10m}");
     assert_eq!(
         differs(SHOP, &held, noon).1[0],
-        "its guard is another one: margin 1 %, a canary that fails is out for 10m"
+        "its guard has changed: margin 1 %, a canary that fails is out for 10m"
     );
 }
 
@@ -219,7 +219,7 @@ fn a_ramp_is_paused_and_goes_on_and_nothing_else_changes() {
         let (resumed, said, code) = set(&held, &["--resume", "--now", "2026-12-01T15:30:00Z"]);
         assert!(
             said.starts_with(
-                "FILE: rule shop: the ramp goes on after a pause of 3h30m: it starts at 2026-12-01T12:30:00Z now\n"
+                "FILE: rule shop: the ramp continues after a pause of 3h30m: it starts at 2026-12-01T12:30:00Z now\n"
             ),
             "{said}"
         );
@@ -261,7 +261,7 @@ fn what_cannot_be_paused_or_set_is_said_and_nothing_is_written() {
         (
             &shared,
             &["--pause"],
-            "ramp.pausedAt of rule shop is in or behind an alias, and says something elsewhere too; edit it by hand",
+            "ramp.pausedAt of rule shop is in or behind an alias, and is also used elsewhere; edit it by hand",
         ),
         (
             &SHOP.replace("v2: 10}", "v2: x}"),
@@ -308,7 +308,7 @@ fn simulate_guard_prints_both_tables_and_a_seed_gives_the_same_again() {
     let (out, ..) = ended(&tool(&arguments));
     assert_eq!(out.lines().filter(|line| line.starts_with("        20  ")).count(), 4, "{out}");
     for (arguments, problem) in [
-        (&["--guard", "--margin", "1"][..], "is no percentage, such as 1% or 0.25%"),
+        (&["--guard", "--margin", "1"][..], "is not a percentage such as 1% or 0.25%"),
         (&["--guard", "--visit", "0s"], "is less than 1s"),
         (&["--guard", "--canary", "0"], "0 is not in 1..=99"),
         (&["--guard", "80/20", "50/50"], "cannot be used with"),

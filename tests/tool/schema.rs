@@ -100,7 +100,7 @@ const UNSAID: [(&str, &str, &str); 27] = [
         r#"{"name": "t", "match": [{"cookies": {"LONG": {}}}], "subset": "v1"}"#,
     ),
     (
-        "keeps a subset in it: where both have a host",
+        "keeps a subset in it: at a host of both",
         "cookies and hosts are compared over all rules",
         r#"{"name": "t", "split": [{"subset": "v1", "weight": 1}, {"subset": "v2", "weight": 1}], "sticky": {"cookie": {"name": "c"}, "onWeightChange": "keep"}}, {"name": "u", "split": [{"subset": "v1", "weight": 1}], "sticky": {"cookie": {"name": "c"}}}"#,
     ),
@@ -110,7 +110,7 @@ const UNSAID: [(&str, &str, &str); 27] = [
         r#"{"name": "t", "hosts": ["a.test"], "split": [{"subset": "v1", "weight": 1}], "sticky": {"cookie": {"domain": "example.com"}}}"#,
     ),
     (
-        "is no time of RFC 3339",
+        "is not an RFC 3339 time",
         "a day exists or not by the calendar",
         r#"{"name": "t", "split": [{"subset": "v1", "weight": 1}, {"subset": "v2", "weight": 1}], "ramp": {"start": "2026-02-30T00:00:00Z", "steps": [{"after": "0s", "weights": {"v1": 1, "v2": 1}}]}}"#,
     ),
@@ -135,7 +135,7 @@ const UNSAID: [(&str, &str, &str); 27] = [
         r#"{"name": "t", "split": [{"subset": "v1", "weight": 1}, {"subset": "v2", "weight": 1}], "ramp": {"start": "2026-12-01T09:00:00Z", "steps": [{"after": "0s", "weights": {"v1": 1, "v2": 1}}, {"after": "0h", "weights": {"v1": 1, "v2": 1}}]}}"#,
     ),
     (
-        "between: linear needs one sum",
+        "between: linear needs equal sums",
         "weights are added up",
         r#"{"name": "t", "split": [{"subset": "v1", "weight": 1}, {"subset": "v2", "weight": 1}], "ramp": {"start": "2026-12-01T09:00:00Z", "steps": [{"after": "0s", "weights": {"v1": 1, "v2": 1}}, {"after": "1h", "weights": {"v1": 1, "v2": 2}}], "between": "linear"}}"#,
     ),
@@ -168,7 +168,7 @@ fn schema(what: &str) -> Value {
     serde_json::from_str(&out).unwrap()
 }
 
-/// A value with each part of it in turn taken out, null, or of another kind.
+/// A value with each part of it in turn removed, null, or of another kind.
 fn spoiled(value: &Value, into: &mut Vec<Value>) {
     let others = [
         json!(null),
@@ -212,7 +212,7 @@ fn collect(value: &Value, path: String, paths: &mut Vec<String>) {
     paths.push(path);
 }
 
-/// Every field there is.
+/// Every existing field.
 const FULL: &str = r#"{
     "header": "x-version", "responseHeader": "x-served-by", "seal": "0123456789abcdef",
     "rules": [
@@ -232,7 +232,7 @@ const FULL: &str = r#"{
             "guard": {"margin": "0.25%", "holdFor": "10m", "action": "observe"}},
         {"name": "f", "adopt": {"header": "x-position"}, "sticky": {"keys": [{"header": "x-user"}], "cookie": {}}}
     ]}"#;
-/// What remembers, wrong in one point or in none, beside a fixed subset or a split.
+/// `remember`, wrong in one point or in none, next to a fixed subset or a split.
 const REMEMBER: [&str; 8] = [
     r#""subset":"v1","remember":{}"#,
     r#""subset":"v1","remember":null,"sticky":null"#,
@@ -426,7 +426,7 @@ fn schema_and_parser_agree_but_for_what_no_schema_can_say() {
     assert!(taken > 200 && refused > 700, "{taken} taken, {refused} refused");
 }
 
-/// The files of the shipped WasmPlugins and of their patches, and what stands there.
+/// The files of the shipped WasmPlugins and of their patches, with their texts.
 fn shipped() -> Vec<(String, String)> {
     let overlays = ["adopted", "prepared", "rollout", "sealed", "sticky", "testers", "weighted"];
     let paths = overlays.map(|overlay| format!("manifests/overlays/{overlay}/wasmplugin.yaml"));

@@ -34,7 +34,7 @@ impl Drop for Folder {
     }
 }
 
-/// A text in which `«80→50»` stands for what it is before and after.
+/// A text in which `«80→50»` means the values before and after.
 fn both(marked: &str) -> (String, String) {
     let (mut before, mut after) = (String::new(), String::new());
     for part in marked.split('«') {
@@ -134,22 +134,22 @@ fn what_cannot_be_set_is_named_and_nothing_is_written() {
         (PLUGIN, "set", "which weights? As in v2=25%; or --pause, or --resume".to_owned()),
         (PLUGIN, "set web", "which weights? As in v2=25%; or --pause, or --resume".to_owned()),
         (PLUGIN, "set v2=1 --pause", "--pause and --resume go without weights".to_owned()),
-        (PLUGIN, "v3=1", "rule web: \"v3=1\": there is no subset \"v3\"; there are v1, v2".to_owned()),
+        (PLUGIN, "v3=1", "rule web: \"v3=1\": no subset \"v3\"; there are v1, v2".to_owned()),
         (PLUGIN, "set testers v2=1", "rule testers has the fixed subset v2 and no weights; remove the rule, or change its subset".to_owned()),
         (PLUGIN, "v2", "rule web: \"v2\": no weights; write v2=25%, v1=75 v2=25, or 75/25".to_owned()),
         (PLUGIN, "v2=25", "rule web: \"v2=25\": the weights would add up to 105 instead of 100; write v2=25% for 25 of 100 requests, or v1=75 v2=25 for weights that add up to 100".to_owned()),
         (PLUGIN, "v1=0 v2=0", "rule web would have a fault: rules[1].split: the weights add up to 0; at least one must be positive".to_owned()),
         (PLUGIN, "v1=80 v2=4294967295", "rule web would have a fault: rules[1].split: the weights add up to 4294967375, which is more than 4294967295".to_owned()),
-        (&PLUGIN.replace("20}", "'20'}"), "v1=80", "rule web: the present weight of v2 is none of 0 to 4294967295; give all weights, as in 75/25: v1, v2".to_owned()),
+        (&PLUGIN.replace("20}", "'20'}"), "v1=80", "rule web: the present weight of v2 is not from 0 to 4294967295; give all weights, as in 75/25: v1, v2".to_owned()),
         (&anchored, "v1=1 v2=80", format!("{path}: rule web cannot be edited without changing more than that; is it read elsewhere by an alias? Edit it by hand\n")),
-        (&anchored, "v1=80 v2=1", format!("{path}:11:30: split[1].weight of rule web is in or behind an alias, and says something elsewhere too; edit it by hand")),
-        (&merged, "v1=80 v2=1", format!("{path}:6:20: split[1].weight of rule web is in or behind an alias, and says something elsewhere too; edit it by hand")),
-        (&aliased, "set web v1=80 v2=1", format!("{path}:11:30: split[1].weight of rule web is in or behind an alias, and says something elsewhere too; edit it by hand")),
-        (&two, "v2=1%", format!("{path}: several WasmPlugins of this filter; choose by --plugin: canary-split, other")),
+        (&anchored, "v1=80 v2=1", format!("{path}:11:30: split[1].weight of rule web is in or behind an alias, and is also used elsewhere; edit it by hand")),
+        (&merged, "v1=80 v2=1", format!("{path}:6:20: split[1].weight of rule web is in or behind an alias, and is also used elsewhere; edit it by hand")),
+        (&aliased, "set web v1=80 v2=1", format!("{path}:11:30: split[1].weight of rule web is in or behind an alias, and is also used elsewhere; edit it by hand")),
+        (&two, "v2=1%", format!("{path}: several WasmPlugins of this filter; choose with --plugin: canary-split, other")),
         (&two, "v2=1% --plugin x", format!("{path}: no WasmPlugin x of this filter; there are canary-split, other")),
         ("a: b", "v2=1%", format!("{path}: no WasmPlugin of this filter and no pluginConfig")),
         ("a: {", "v2=1%", format!("{path}:1:5: not YAML: ")),
-        (&PLUGIN.replace("    rules:", "    seal: geheim\n    rules:"), "v2=1%", "the filter would refuse the config: seal: a seal of 6 bytes; it has 16 to 128".to_owned()),
+        (&PLUGIN.replace("    rules:", "    seal: geheim\n    rules:"), "v2=1%", "the filter would refuse the config: seal: a seal of 6 bytes; it needs 16 to 128".to_owned()),
     ];
     for (text, arguments, problem) in table {
         folder.file("a.yaml", text);
@@ -164,7 +164,10 @@ fn what_cannot_be_set_is_named_and_nothing_is_written() {
     let expected = format!("canary-split: {kustomization}: a folder; name the file in it that holds the WasmPlugin\n");
     assert_eq!((error, code), (expected, 2));
     let (_, error, code) = ended(&tool(&["set", "v2=25%"]));
-    assert_eq!((error.as_str(), code), ("canary-split: nobody can be asked here: give --yes, or --dry-run\n", 2));
+    assert_eq!(
+        (error.as_str(), code),
+        ("canary-split: this is not a terminal, so nobody can be asked: give --yes, or --dry-run\n", 2)
+    );
     assert_eq!(folder.names(), ["a.yaml"]);
 }
 
@@ -313,7 +316,7 @@ fn a_rollback_does_what_is_right_for_each_rule_and_says_it() {
             &gone,
             &[
                 "FILE: rule web: v2, v3 evicted, ramp removed\n",
-                "  note: evicted: the visitors of v2, v3 go to stable with their next request and are kept there; one that is back in the split begins with new visitors\n",
+                "  note: evicted: the visitors of v2, v3 go to stable with their next request and are kept there; a subset that returns to the split starts with new visitors\n",
             ],
         ),
         (
@@ -339,7 +342,7 @@ fn a_rollback_does_what_is_right_for_each_rule_and_says_it() {
             &zero.replace("{margin: 2%}", "{}"),
             &[
                 "v3 10 → 0, guard.margin removed\n",
-                "  note: guard.margin is removed, since it has a fault: rules[0].guard.margin: \"two\" is no percentage",
+                "  note: guard.margin is removed, since it has a fault: rules[0].guard.margin: \"two\" is not a percentage",
             ],
         ),
         (
@@ -378,7 +381,7 @@ fn what_no_rollback_can_do_is_said() {
             "the filter refuses the whole config, so that no rollback reaches the gateways: header: ",
             1,
         ),
-        (&matched, &["web"], "rule web has a fault that no rollback gets rid of: rules[0].match[0].uri: ", 1),
+        (&matched, &["web"], "rule web has a fault that no rollback can remove: rules[0].match[0].uri: ", 1),
     ];
     for (text, arguments, problem, expected) in table {
         let (after, told, code) = rolled_back(text, arguments);

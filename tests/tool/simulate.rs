@@ -66,7 +66,7 @@ fn nothing_moves_where_no_share_changes() {
 #[test]
 fn bad_weights_are_named() {
     let cases = [
-        (["80/x", "50/50"], "\"80/x\": \"x\" is no weight; a weight is an integer of 0 to 4294967295"),
+        (["80/x", "50/50"], "\"80/x\": \"x\" is not a weight: an integer from 0 to 4294967295"),
         (["80,20", "50/50"], "\"80,20\": weights are divided by a slash, as in 75/25"),
         (["0/0", "50/50"], "\"0/0\": the weights add up to 0"),
         (["4294967295/1", "1"], "\"4294967295/1\": the weights add up to 4294967296, which is more than 4294967295"),
@@ -173,8 +173,8 @@ fn a_plan_that_fits_no_days_is_named() {
     let cases: &[(&[&str], &str)] = &[
         (&["1", "2", "3", "--days", "2"], "3 steps are more than 2 days"),
         (&["1/1@2", "--days", "3"], "\"1/1@2\": the first step begins on day 1"),
-        (&["1/1", "1/2@4", "--days", "3"], "\"1/2@4\": the day is none of 1 to 3"),
-        (&["1/1", "1/2@x", "--days", "3"], "\"1/2@x\": the day is none of 1 to 3"),
+        (&["1/1", "1/2@4", "--days", "3"], "\"1/2@4\": the day is not from 1 to 3"),
+        (&["1/1", "1/2@x", "--days", "3"], "\"1/2@x\": the day is not from 1 to 3"),
         (
             &["1/1", "1/2@3", "1/3@3", "--days", "3"],
             "\"1/3@3\": day 3 is not after day 3, on which the step before begins",
@@ -182,12 +182,12 @@ fn a_plan_that_fits_no_days_is_named() {
         (&["1/1", "1/2@2", "1/3", "--days", "3"], "\"1/3\": on which day?"),
         (&["1/1", "0/0", "--days", "3"], "\"0/0\": the weights add up to 0"),
         (&["1/1", "--days", "0"], "0 is not in 1..=100000"),
-        (&["1/1", "--days", "2", "--return-rate", "1.1"], "a rate is a number of 0 to 1"),
-        (&["1/1", "--days", "2", "--return-rate", "nan"], "a rate is a number of 0 to 1"),
+        (&["1/1", "--days", "2", "--return-rate", "1.1"], "a rate is a number from 0 to 1"),
+        (&["1/1", "--days", "2", "--return-rate", "nan"], "a rate is a number from 0 to 1"),
         (&["1/1", "2/1", "--return-rate", "1"], "--days"),
         (&["--days", "2"], "WEIGHTS"),
         (&["1/1", "2/1", "--form", "csv"], "--form csv and --form plot need --days"),
-        (&["1/1"], "1/1: one step is no edit; give a second one, or --days"),
+        (&["1/1"], "1/1: one step is not an edit; give a second one, or --days"),
     ];
     for (arguments, error) in cases {
         let output = simulate(arguments);

@@ -1,4 +1,4 @@
-//! `check`: two versions of what neither the plugin nor a route has to do with.
+//! `check`: two versions of an object that has nothing to do with the plugin or a route.
 
 use crate::check::{Folder, versions};
 
@@ -36,7 +36,7 @@ fn trial_20_strangers_alone_are_a_note() {
     let files = [("a/redis.yaml", REDIS), ("b/redis.yaml", REDIS)];
     let (findings, notes, code) = Folder::new("alone", &files).checked(&["."]);
     assert_eq!((findings, notes, code), (vec![], vec![NOTE.to_owned()], 0));
-    // Also where no folder tells them apart, and where there are routes for something else.
+    // Also if no folder separates them, and if routes for something else exist.
     let (good, _) = versions();
     let (_, routes) = split(&good, "WasmPlugin");
     let twice = format!("{REDIS}---\n{REDIS}");

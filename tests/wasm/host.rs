@@ -128,7 +128,7 @@ pub struct Worker {
     instance: Instance,
     /// The config in use of each plugin.
     roots: HashMap<String, u32>,
-    /// Streams by config, where there are any.
+    /// Streams by config, if any.
     streams: HashMap<u32, usize>,
     contexts: u32,
 }
@@ -146,7 +146,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// What the subset header says to whoever comes next.
+    /// The subset header as the next filter sees it.
     pub fn subset(&self) -> Option<Vec<u8>> {
         self.request.iter().find(|(name, _)| *name == self.header).map(|(_, value)| value.clone())
     }
@@ -174,7 +174,7 @@ impl From<Headers> for Reply {
 
 /// What came of one request.
 pub struct Exchange {
-    /// The subset header: the filter has set it, removed it, or seen that there is none.
+    /// The subset header: the filter has set it, removed it, or seen that it is absent.
     pub header: String,
     /// The request headers that were written.
     pub written: Vec<String>,
@@ -202,7 +202,7 @@ impl Program {
     }
 
     fn of(config: &wasmi::Config) -> Program {
-        // Beside what Cargo gives tests, wherever the target directory is.
+        // Next to the files that Cargo gives tests, wherever the target directory is.
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("wasm32-wasip1/release/canary_split.wasm");
         let built = path
             .metadata()
@@ -287,7 +287,7 @@ impl Worker {
         self.roots[plugin]
     }
 
-    /// A config that is alive is in use again without being given anew; the one in use ends.
+    /// A living config is in use again without being handed out again; the one in use ends.
     pub fn reuse(&mut self, plugin: &str, root: u32) {
         let ended = self.roots.insert(plugin.to_owned(), root).unwrap();
         self.unload_unused(plugin, ended);
@@ -479,7 +479,7 @@ fn give(caller: &mut Caller<'_, Vm>, bytes: &[u8], at: u32, size: u32) -> Result
     Ok(OK)
 }
 
-/// Answers that there is no such thing.
+/// Answers that it does not exist.
 fn absent(caller: &Caller<'_, Vm>) -> u32 {
     caller.data().shared.borrow_mut().answers.absent += 1;
     NOT_FOUND
@@ -803,7 +803,7 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
         let refuse = Func::new(&mut *store, ty.clone(), move |_, _, _| {
             Err(wasmi::Error::new(format!("unexpected host call {name}")))
         });
-        // Those that stand above are defined already and stay.
+        // The ones above are defined already and stay.
         let _ = l.define(import.module(), import.name(), Extern::Func(refuse));
     }
     linker

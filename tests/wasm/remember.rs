@@ -31,10 +31,10 @@ fn cookies(response: &Headers) -> Vec<String> {
 fn all_that_forget_take_their_cookies_away_on_one_response_beside_a_new_one() {
     let shared = Rc::new(RefCell::new(Shared::at(NOW)));
     let mut worker = worker(&shared);
-    // Of nobody's address there is no key.
+    // Without an address there is no key.
     worker.visited_by(Visitor::of_bytes("/a/socket", None));
     let request = headers(&[(":path", "/?canary=off"), (":scheme", "http"), (":authority", "a.test")]);
-    // Where a redirect leads to is asked for once, however many cookies there are.
+    // The location of a redirect is asked for once, for any number of cookies.
     let response = headers(&[(":status", "302"), ("location", "/login"), ("set-cookie", "app=1")]);
     let exchange = worker.exchange("canary", request, response);
     let cookies = cookies(&exchange.response);

@@ -22,7 +22,7 @@ fn reply(status: &str) -> Reply {
 /// A gateway whose clock and traffic the test moves.
 struct Traffic {
     gateway: Gateway,
-    /// So many requests have been sent.
+    /// The number of requests that have been sent.
     sent: usize,
 }
 
@@ -60,7 +60,7 @@ impl Traffic {
         self.gateway.workers.iter_mut().for_each(Worker::tick);
     }
 
-    /// New users come, twenty in each second, for so many seconds.
+    /// New users come, twenty in each second, for this many seconds.
     fn come(&mut self, seconds: usize, answer: impl Fn(&str) -> Reply) {
         for _ in 0..seconds {
             for _ in 0..20 {
@@ -165,7 +165,7 @@ fn a_trip_ends_with_an_edit_of_its_rule_alone_and_for_good() {
     // A broken edit leaves the last good version in force, tripped as it is.
     traffic.configure(&GUARDED.replace("80", "-80"));
     assert_eq!((traffic.tripped(), traffic.users_of("v2")), (1, 0));
-    // Without the rule there is nothing to trip.
+    // Without the rule, nothing can trip.
     traffic.configure(r#"{"rules":[]}"#);
     assert_eq!((traffic.tripped(), traffic.weights()), (0, [0, 0]));
 }

@@ -242,7 +242,7 @@ fn each_vm_draws_for_itself_and_as_the_weights_say() {
     let program = Program::load();
     let mut gateway = Gateway::new(&program);
     gateway.configure(sticky("a").replace(r#","sticky":{"cookie":{}}"#, "").as_bytes());
-    // The clock stands still; only the host's random source can tell VMs apart.
+    // The clock does not move; only the host's random source can tell VMs apart.
     let mut draws = |worker: usize| -> Vec<bool> {
         (0..REQUESTS).map(|_| subset(&mut gateway.workers[worker]).as_deref() == Some("v2")).collect()
     };

@@ -36,15 +36,15 @@ use std::process::ExitCode;
 
 /// Watch, move and check the canaries of the canary-split filter.
 ///
-/// The tool decides by the very code that runs in the gateway. It ends with 0 if all is well, 1 if something was found, 2 if it was
-/// used wrongly or could not read what it was given.
+/// The tool decides with the same code as the gateway. It exits with 0 if all is well, 1 if something was found, 2 if it was
+/// used wrongly or could not read its input.
 #[derive(Parser)]
 #[command(version, max_term_width = WIDTH, subcommand_help_heading = "Commands", after_help = examples::ALL)]
 struct Cli {
     /// Print for people or for programs
     #[arg(short, long, global = true, value_enum, value_name = "FORM", default_value_t = Form::Text, help_heading = "Output")]
     output: Form,
-    /// Use colours; never where NO_COLOR is set, unless asked for
+    /// Use colours; never if NO_COLOR is set, unless asked for
     #[arg(
         long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto, help_heading = "Output"
     )]
@@ -53,80 +53,81 @@ struct Cli {
     command: Command,
 }
 
-/// No line of a help text is wider.
+/// The width of help texts.
 const WIDTH: usize = 80;
 
 #[derive(Subcommand)]
 enum Command {
     /// Show what is in force on every gateway pod, and what arrives
     ///
-    /// Shares are of the requests between two looks. It ends with 0 if all is well, 1 if something was found, 2 if the cluster cannot
-    /// be read.
+    /// Shares are of the requests between two looks. It exits with 0 if all is well, 1 if something was found, 2 if the cluster
+    /// cannot be read.
     #[command(after_help = examples::STATUS)]
     Status(status::Options),
     /// Set the weights of a rule, or pause its ramp; show who moves
     ///
-    /// Nothing else changes. In the cluster it asks first, and waits until every gateway pod has it in force.
+    /// Nothing else changes. In the cluster it asks first, and waits until the change is in force on every gateway pod.
     ///
-    /// It ends with 0 if that was done, 1 if it is not in force everywhere or another rule has faults, 2 if nothing was done.
+    /// It exits with 0 if that was done, 1 if it is not in force everywhere or another rule has faults, 2 if nothing was done.
     #[command(after_help = examples::SET)]
     Set(set::Options),
     /// Roll back: set every canary of a rule to 0
     ///
-    /// Whatever state the rule is in, it does what is right and says it. A ramp is removed, and so is what makes the rule faulty, if the
-    /// rule can do without. In the cluster it asks first, and waits until every gateway pod has it in force.
+    /// It works in any state of the rule, and says what it does. It removes a ramp, and optional fields that make the rule faulty.
+    /// In the cluster it asks first, and waits until the change is in force on every gateway pod.
     ///
-    /// It ends with 0 if that was done, 1 if it is not in force everywhere or a fault has to be fixed first, 2 if nothing was done.
+    /// It exits with 0 if that was done, 1 if it is not in force everywhere or a fault has to be fixed first, 2 if nothing was done.
     #[command(after_help = examples::ROLLBACK)]
     Rollback(rollback::Options),
     /// Promote a canary to stable: nobody moves
     ///
     /// The subset must have all the weight. It becomes stable, and the default route leads to it. In the cluster it shows the steps,
-    /// asks, and waits for the gateways between them. It ends with 0 if that was done, 1 if the state does not allow it or it is not in
-    /// force everywhere, 2 if it was used wrongly.
+    /// asks, and waits for the gateways between them. It exits with 0 if that was done, 1 if the state does not allow it or it is not
+    /// in force everywhere, 2 if it was used wrongly.
     #[command(after_help = examples::PROMOTE)]
     Promote(finish::Promote),
     /// Remove a rule, then its routes and subsets
     ///
-    /// Its stable must have all the weight. Subsets that another route uses stay. The steps are in the order in which no request fails;
-    /// workloads are not deleted. It ends with 0 if that was done, 1 if the state does not allow it or it is not in force everywhere, 2 if it was used wrongly.
+    /// Its stable must have all the weight. Subsets that another route uses stay. The order of the steps lets no request fail;
+    /// workloads are not deleted. It exits with 0 if that was done, 1 if the state does not allow it or it is not in force
+    /// everywhere, 2 if it was used wrongly.
     #[command(after_help = examples::REMOVE)]
     Remove(finish::Remove),
     /// Check manifests before you apply them
     ///
-    /// It ends with 0 if nothing is wrong, 1 if something was found, 2 if something could not be read.
+    /// It exits with 0 if nothing is wrong, 1 if something was found, 2 if something could not be read.
     #[command(after_help = examples::CHECK)]
     Check(check::Options),
     /// Convert weights, or a canary Ingress, to a plugin and routes
     ///
     /// It reads VirtualServices with weights, canaries of ingress-nginx and Higress, and with --leave what Flagger and Argo Rollouts say of
-    /// a VirtualService. The plugin decides by the same weights. It ends with 0 if all that has weights was converted, 1 if something was refused or the
+    /// a VirtualService. The plugin decides by the same weights. It exits with 0 if all that has weights was converted, 1 if something was refused or the
     /// result has an error, 2 if nothing was done.
     #[command(after_help = examples::CONVERT)]
     Convert(convert::Options),
     /// Adopt weights that a controller writes, so that they stick
     ///
-    /// It prints a plugin, and an EnvoyFilter by which Envoy picks by what the plugin writes; the VirtualService stays as it is. It ends
+    /// It prints a plugin, and an EnvoyFilter that lets Envoy pick by the plugin's header; the VirtualService stays as it is. It exits
     /// with 0 if all weights were adopted, 1 if something was refused or the result has an error, 2 if nothing was done.
     #[command(after_help = examples::ADOPT)]
     Adopt(adopt::Options),
     /// Explain what the filter decides about a request, and why
     ///
-    /// A request is spelled as for curl. It ends with 0 if that is printed, 1 if it is printed and the config has faults, 2 if there is
-    /// nothing to decide by, or if something next to it cannot be read.
+    /// Write the request as for curl. It exits with 0 if the answer is printed, 1 if the config also has faults, 2 if nothing can
+    /// be decided or something next to the config cannot be read.
     #[command(after_help = examples::EXPLAIN)]
     Explain(Box<explain::Options>),
     /// Compare two configs: who moves, which cookies lose their meaning
     ///
-    /// It ends with 0 if nothing differs in effect, 1 if something does or a config has faults, 2 if it could not compare, or not all:
-    /// what cannot be read is named, and the rest is compared.
+    /// It exits with 0 if nothing differs in effect, 1 if something does or a config has faults, 2 if it could not compare everything:
+    /// it names what it cannot read, and compares the rest.
     #[command(after_help = examples::DIFF)]
     Diff(diff::Options),
     /// Simulate a plan of weights, a ramp or a guard before you use it
     ///
-    /// Without arguments it prints who moves by usual edits and plans, next to other schemes. With --days visitors come for the first
-    /// time evenly over the days, and each of them comes again on each later day with the return rate; nobody loses the cookie. The
-    /// filter's own code decides each visit, by the weights of its day.
+    /// Without arguments it prints who moves in usual edits and plans, next to other schemes. With --days, first visits are spread
+    /// evenly over the days, and each visitor returns on each later day with the return rate; nobody loses the cookie. The filter's
+    /// own code decides each visit, by the weights of its day.
     #[command(after_help = examples::SIMULATE)]
     Simulate(simulate::Options),
     /// Print the JSON Schema of a pluginConfig or a WasmPlugin

@@ -1,11 +1,11 @@
-//! The characters as a regex tells them apart: those that it always treats alike are one class.
+//! The characters that a regex distinguishes: those that it always treats alike are one class.
 
 use super::chars::Chars;
 
-/// What a character is to the places next to it.
+/// The kind of a character, as seen from the places next to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// There is none: the text begins or ends.
+    /// None: the text begins or ends.
     None,
     Newline,
     Word,
@@ -20,7 +20,7 @@ pub(super) struct Alphabet {
 }
 
 impl Alphabet {
-    /// Of the characters that these sets tell apart; `looks`: words and lines are told apart too.
+    /// The classes of the characters that these sets distinguish; `looks`: words and lines are distinguished too.
     pub(super) fn new(sets: &[Chars], looks: bool) -> Alphabet {
         let mut starts = Vec::new();
         let mut tell = |chars: &Chars| starts.extend(chars.ranges().iter().flat_map(|&(low, high)| [low, high + 1]));
@@ -52,12 +52,12 @@ impl Alphabet {
         ascii
     }
 
-    /// How many classes there are.
+    /// The number of classes.
     pub(super) fn len(&self) -> usize {
         self.starts.len() + 1
     }
 
-    /// What the characters of a class are, where words and lines are told apart. Behind the last class is the text's end.
+    /// The kind of a class's characters, if words and lines are distinguished. After the last class comes the text's end.
     pub(super) fn kind(&self, class: u16) -> Kind {
         let class = usize::from(class);
         if class >= self.len() {

@@ -1,4 +1,4 @@
-//! The states of all regexes of a VM, within one limit: which regex is asked is up to the requests.
+//! The states of all regexes of a VM, within one limit: the requests decide which regexes need them.
 
 use super::dfa::Dfa;
 use super::program::Program;
@@ -13,7 +13,7 @@ thread_local! {
     static CACHES: RefCell<Caches> = RefCell::default();
 }
 
-/// Whose states these are, and where they were last.
+/// The owner of these states, and their last place.
 #[derive(Clone, Debug)]
 pub(super) struct Owner {
     number: u64,
@@ -23,17 +23,17 @@ pub(super) struct Owner {
 #[derive(Default)]
 struct Caches {
     slots: Vec<Slot>,
-    /// How many owners there have been.
+    /// The number of owners so far.
     owners: u64,
-    /// What all of them take.
+    /// The bytes that all of them take.
     memory: usize,
-    /// Who is looked at next where there is no room.
+    /// The next one to check when there is no room.
     hand: usize,
 }
 
 struct Slot {
     owner: u64,
-    /// Since the hand was here last.
+    /// Used since the hand was last here.
     used: bool,
     memory: usize,
     dfa: Dfa,
@@ -47,7 +47,7 @@ impl Owner {
         })
     }
 
-    /// Whether a value matches, with the states that there are.
+    /// Whether a value matches, with the states that exist.
     pub(super) fn is_match(&self, program: &Program, limit: usize, value: &[u8]) -> bool {
         CACHES.with_borrow_mut(|caches| caches.is_match(self, program, limit, value))
     }
@@ -85,7 +85,7 @@ impl Caches {
         at
     }
 
-    /// The next one that has not been used since the hand was there last.
+    /// The next one that has not been used since the hand was last there.
     fn unused(&mut self) -> usize {
         loop {
             let at = self.hand % self.slots.len().max(1);

@@ -11,7 +11,7 @@ const LAST: u32 = char::MAX as u32;
 pub(super) struct Chars(Vec<(u32, u32)>);
 
 impl Chars {
-    /// From a character to another one.
+    /// From one character to another.
     pub(super) fn range(low: char, high: char) -> Chars {
         Chars(vec![(low.into(), high.into())])
     }
@@ -21,7 +21,7 @@ impl Chars {
         Chars::range(c, c)
     }
 
-    /// What `[:name:]` is.
+    /// The characters of `[:name:]`.
     pub(super) fn named(name: &str) -> Option<Chars> {
         let ranges: &[(char, char)] = match name {
             "alnum" => &[('0', '9'), ('A', 'Z'), ('a', 'z')],
@@ -43,7 +43,7 @@ impl Chars {
         Some(Chars(ranges.iter().map(|&(low, high)| (low.into(), high.into())).collect()))
     }
 
-    /// What `\d`, `\s` and `\w` are; RE2's `\s` has no vertical tab.
+    /// The characters of `\d`, `\s` and `\w`; RE2's `\s` has no vertical tab.
     pub(super) fn perl(letter: char) -> Chars {
         match letter {
             'd' => Chars::named("digit"),
@@ -53,7 +53,7 @@ impl Chars {
         .unwrap_or_default()
     }
 
-    /// What `.` is.
+    /// The characters of `.`.
     pub(super) fn dot(matches_newline: bool) -> Chars {
         if matches_newline { Chars::range('\0', char::MAX) } else { Chars::one('\n').negated() }
     }
@@ -63,7 +63,7 @@ impl Chars {
         &self.0
     }
 
-    /// The character, if it is one alone.
+    /// The character, if it is the only one.
     pub(super) fn only(&self) -> Option<char> {
         match *self.0 {
             [(low, high)] if low == high => char::from_u32(low),
@@ -71,7 +71,7 @@ impl Chars {
         }
     }
 
-    /// Adds characters, but leaves the ranges as they come: see [`Chars::tidy`].
+    /// Adds characters, without ordering the ranges: see [`Chars::tidy`].
     pub(super) fn add(&mut self, more: &Chars) {
         self.0.extend_from_slice(&more.0);
     }
@@ -107,7 +107,7 @@ impl Chars {
         self.0.iter().any(|&(low, high)| (low..=high).contains(&c.into()))
     }
 
-    /// Adds what `(?i)` makes of ASCII letters: the other case, and of k and s what RE2 folds to them beyond ASCII.
+    /// Adds what `(?i)` adds to ASCII letters: the other case, and for k and s the letters beyond ASCII that RE2 folds to them.
     pub(super) fn fold(&mut self) {
         let mut more = Vec::new();
         for (upper, lower) in ('A'..='Z').zip('a'..='z') {

@@ -14,15 +14,15 @@ pub(super) fn class(pattern: &mut Pattern) -> Result<Chars, String> {
         let item = match c {
             ']' if !first => break,
             '[' if pattern.sees(':') => Escape::Chars(posix(pattern, at)?),
-            '[' => return Err(format!("[ at {at} inside of [ ]: write \\[")),
+            '[' => return Err(format!("[ at {at} inside [ ]: write \\[")),
             '&' | '~' if pattern.sees(c) => {
-                return Err(format!("{c}{c} at {at} inside of [ ]: write it once"));
+                return Err(format!("{c}{c} at {at} inside [ ]: write it once"));
             }
             '-' if !first && pattern.ahead().is_some_and(|next| next != ']') => {
-                return Err(format!("- at {at} inside of [ ]: write it first, last or as \\-"));
+                return Err(format!("- at {at} inside [ ]: write it first, last or as \\-"));
             }
             '-' if pattern.sees('-') => {
-                return Err(format!("-- at {at} inside of [ ]: write \\-"));
+                return Err(format!("-- at {at} inside [ ]: write \\-"));
             }
             '\\' => escape(pattern, true)?,
             _ => Escape::Char(c),
@@ -99,7 +99,7 @@ fn posix(pattern: &mut Pattern, at: usize) -> Result<Chars, String> {
     }
     let has_letters = !matches!(name, "blank" | "cntrl" | "digit" | "punct" | "space" | "xdigit");
     if pattern.flags.folds && has_letters {
-        return Err(format!("[:{written}:] at {at} where (?i) holds: end that before by (?-i)"));
+        return Err(format!("[:{written}:] at {at} where (?i) holds: end it before with (?-i)"));
     }
     Ok(chars.negated())
 }

@@ -1,4 +1,4 @@
-//! What a regex may cost at most, whatever the value is: all its states are looked at before it is accepted.
+//! The highest cost of a regex, for any value: all its states are visited before it is accepted.
 
 use super::dfa::{Dfa, FRESH, Step, To};
 use super::places::most_visits;
@@ -8,45 +8,45 @@ use std::cell::{Cell, RefCell};
 
 /// The longest value: Envoy takes 60 KB of headers.
 const LONGEST: u64 = 60 << 10;
-/// The most that one value may cost, and all regexes together that one request may ask.
+/// The most that one value may cost, and also all regexes that one request may meet.
 pub const MAX_COST: u32 = 20_000_000;
 
 // About nanoseconds in the module.
-/// A byte by a step that is known; of ASCII half of it.
+/// A byte by a known step; an ASCII byte costs half of it.
 const READ: u64 = 4;
-/// A character where states are not kept, in addition to its visits.
+/// A character if states are not kept, in addition to its visits.
 const SIMULATED: u64 = 40;
-/// A step that is not known, in addition to its visits.
+/// An unknown step, in addition to its visits.
 const COMPUTED: u64 = 150;
-/// A state that is not known.
+/// An unknown state.
 const STATE: u64 = 300;
-/// An instruction that is visited.
+/// A visit to an instruction.
 const VISIT: u64 = 6;
-/// A regex that has no state.
+/// A regex without a state.
 const AFRESH: u64 = 3_000;
 
-/// The most bytes that the states of one regex may take where all of them are known to fit.
+/// The most bytes that the states of one regex may take, if all of them are known to fit.
 const MANY: usize = 2 << 20;
-/// The most where they may not.
+/// The most if they may not fit.
 const FEW: usize = 1 << 20;
-/// What a look at all states may cost where nothing depends on it but a better figure, and where the regex is refused without.
+/// What a visit of all states may cost: for a mere better figure, and for a regex that is refused without it.
 const SHORT_LOOK: u64 = 5_000_000;
 const LONG_LOOK: u64 = MAX_COST as u64;
-/// From what cost on the result of a look is kept.
+/// The cost from which on the result of a look is kept.
 const KEPT_LOOK: u64 = 300_000;
-/// What the looks at all regexes of a config may cost: half a second, since a look keeps less than a request.
+/// What the looks at all regexes of a config may cost: half a second, since a look keeps less than a request does.
 const ALL_LOOKS: u64 = 1_000_000_000;
 
-/// As it is written in messages.
+/// The same in messages.
 pub fn milliseconds(cost: u32) -> u32 {
     cost / 1_000_000
 }
 
-/// What may still be spent on looks at the states of regexes.
+/// The cost that is left for looks at the states of regexes.
 #[derive(Clone, Debug)]
 pub struct Effort {
     left: Cell<u64>,
-    /// What took long to find, so that the same regex in many rules is looked at once.
+    /// Results that took long to find, so that the same regex in many rules is looked at once.
     found: RefCell<Vec<(String, Cost)>>,
 }
 
@@ -56,7 +56,7 @@ impl Default for Effort {
     }
 }
 
-/// What is known of a regex's cost.
+/// What is known about a regex's cost.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cost {
     /// About nanoseconds, for the worst value.
@@ -105,7 +105,7 @@ impl Cost {
     }
 }
 
-/// What a value of this length costs where states are too many to be kept, with what is spent until that is seen.
+/// The cost of a value of this length if there are too many states to keep, including the cost until that is noticed.
 fn kept_by_nobody(length: u64, visits: u64) -> u64 {
     let kept = FRESH * (STATE + COMPUTED + VISIT * visits);
     length * (SIMULATED + VISIT * visits) + kept
@@ -116,14 +116,14 @@ fn kept_by_nobody(length: u64, visits: u64) -> u64 {
 struct Look {
     is_whole: bool,
     states: u64,
-    /// What all steps cost once.
+    /// The cost of every step once.
     cost: u64,
-    /// What the look has cost.
+    /// The cost of the look.
     effort: u64,
     /// The most visits of one step.
     widest: u64,
     memory: usize,
-    /// Whether a step leads to a state that was found before: if none does, no value is longer than there are states.
+    /// Whether a step leads to a state that was found before: if none does, values are no longer than the number of states.
     turns_back: bool,
 }
 
@@ -134,7 +134,7 @@ impl Look {
         while (look.states as usize) < dfa.len() && look.is_whole {
             let state = look.states as usize;
             if let Some(set) = dfa.only_set(program, state) {
-                // All that it takes leads to one state.
+                // Every character that it takes leads to one state.
                 let ranges = program.ranges(set);
                 if let Some(&(class, _)) = ranges.first() {
                     let step = dfa.step(program, state, class);
@@ -193,7 +193,7 @@ mod tests {
             assert!(look.widest <= most_visits(&program).into(), "{pattern}");
         }
         let visits = |pattern: &str| most_visits_together(&scan(pattern).unwrap().0);
-        // Of each three places one at most.
+        // At most one of three places.
         assert!(visits(".*id=.{36}").is_some_and(|visits| (26..40).contains(&visits)));
         assert!(visits(".*a.{36}").is_some_and(|visits| visits > 70));
         assert_eq!(visits("a{200}"), None);

@@ -1,27 +1,28 @@
-//! A program run by states, each of which is the places where the program may be: computed when a value first leads there, and kept.
+//! A program run by states. A state is the set of places where the program may be, computed when a value first leads there,
+//! and kept.
 //!
-//! A step that is known costs two look-ups for a character, whatever the regex; one that is not costs a visit to each place.
+//! A known step costs two look-ups for a character, whatever the regex; an unknown one costs a visit to each place.
 
 use super::alphabet::Kind;
 use super::places::{Places, holds_between};
 use super::program::{Inst, Program};
 
-/// Rows hold where a step leads: the begin of a state's row, or one of these.
+/// A row holds where each step leads: the start of a state's row, or one of these.
 const UNKNOWN: u32 = 0;
 const DEAD: u32 = 1;
 const MATCH: u32 = 2;
-/// The begin of the first state's row.
+/// The start of the first state's row.
 const FIRST: u32 = 3;
 
-/// A piece of a value that is read at a time.
+/// The size of the pieces in which a value is read.
 const PIECE: usize = 1024;
-/// The most states that one value adds where there may be too many: what is left of it is run without.
+/// The most states that one value adds if there may be too many: the rest of the value is run without states.
 pub(super) const FRESH: u64 = 2000;
 
-/// Where the program may be: the kind of the character before, and the places; both as numbers, so that they are compared fast.
+/// Where the program may be: the kind of the character before, and the places; both as numbers, for a fast comparison.
 type Threads = [u16];
 
-/// States that are known so far.
+/// The known states.
 #[derive(Debug)]
 pub(super) struct Dfa {
     /// The classes of ASCII.
@@ -31,7 +32,7 @@ pub(super) struct Dfa {
     rows: Vec<u32>,
     /// All states' threads.
     threads: Vec<u16>,
-    /// Where in there each state's end.
+    /// The end of each state's threads in there.
     ends: Vec<u32>,
     hashes: Vec<u32>,
     /// States by their hash, counted from 1.
@@ -41,7 +42,7 @@ pub(super) struct Dfa {
     scratch: Scratch,
 }
 
-/// What is needed for one step.
+/// Scratch memory for one step.
 #[derive(Debug)]
 struct Scratch {
     places: Places,
@@ -52,10 +53,10 @@ struct Scratch {
 /// A step of a state.
 pub(super) struct Step {
     pub(super) to: To,
-    /// The last of the classes that lead there too.
+    /// The last of the classes that lead to the same state.
     pub(super) last: u16,
     first: u16,
-    /// How many instructions were visited.
+    /// The number of instructions that were visited.
     pub(super) visits: u32,
 }
 
@@ -71,7 +72,7 @@ impl Dfa {
     /// Only the first state is known.
     pub(super) fn new(program: &Program, limit: usize) -> Dfa {
         let scratch = Scratch { places: Places::new(program), now: Vec::new(), next: Vec::new() };
-        // Most have about as many states as instructions.
+        // Most regexes have about as many states as instructions.
         let room = program.insts.len().min(64);
         let mut dfa = Dfa {
             ascii: Box::new(program.alphabet.ascii()),
@@ -93,22 +94,22 @@ impl Dfa {
         dfa
     }
 
-    /// How many states are known.
+    /// The number of known states.
     pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// About how many bytes the states take.
+    /// About the number of bytes that the states take.
     pub(super) fn memory(&self) -> usize {
         4 * (self.rows.capacity() + 2 * self.ends.capacity() + self.table.capacity()) + 2 * self.threads.capacity()
     }
 
-    /// How many bytes they will take if these are all.
+    /// The number of bytes that they will take if these are all.
     pub(super) fn memory_of_all(&self) -> usize {
         self.memory() + self.stride * self.len() * size_of::<u32>()
     }
 
-    /// Whether the whole value matches, of which the program's prefix has been taken off. A value that is not UTF-8 does not.
+    /// Whether the whole value matches, of which the program's prefix has been removed. A value that is not UTF-8 does not.
     pub(super) fn is_match(&mut self, program: &Program, value: &[u8]) -> bool {
         let mut state = FIRST;
         let mut rest = value;
@@ -145,7 +146,7 @@ impl Dfa {
         }
     }
 
-    /// Goes on by steps that are known. Returns how far.
+    /// Continues by known steps. Returns how far.
     #[inline(never)]
     fn read(&self, program: &Program, state: &mut u32, text: &str) -> usize {
         let (rows, ascii, bytes) = (&*self.rows, &*self.ascii, text.as_bytes());
@@ -169,7 +170,7 @@ impl Dfa {
         at
     }
 
-    /// The rest of a value, without keeping a state; where it begins is in the scratch.
+    /// The rest of a value, without keeping states; the scratch holds where it begins.
     fn simulate(&mut self, program: &Program, text: &str, mut rest: &[u8]) -> bool {
         let mut text = Some(text);
         while let Some(piece) = text {
@@ -206,7 +207,7 @@ impl Dfa {
         }
     }
 
-    /// Computes what a row does not know yet.
+    /// Computes an unknown step of a row.
     #[cold]
     #[inline(never)]
     fn compute(&mut self, program: &Program, row: u32, class: u16) -> u32 {
@@ -225,7 +226,7 @@ impl Dfa {
         to
     }
 
-    /// A step of a state; the class behind the last one is the text's end.
+    /// A step of a state; the class after the last one is the text's end.
     pub(super) fn step(&mut self, program: &Program, state: usize, class: u16) -> Step {
         let threads = threads(&self.threads, &self.ends, state);
         self.scratch.now.clear();
@@ -270,7 +271,7 @@ impl Dfa {
         ends.len() - 1
     }
 
-    /// Leaves what comes after a state to the scratch; where there is no room, all states are forgotten.
+    /// Leaves the successor of a state in the scratch; if there is no room, all states are forgotten.
     fn give_up(&mut self, program: &Program, row: u32, is_full: bool) {
         let state = (row - FIRST) as usize / self.stride;
         let left = threads(&self.threads, &self.ends, state).to_vec();
@@ -286,8 +287,8 @@ impl Scratch {
         std::mem::swap(&mut self.now, &mut self.next);
     }
 
-    /// What a character of this class makes of the threads of now: the next ones, the classes that make the same of them, and how many
-    /// instructions that went through.
+    /// The effect of a character of this class on the current threads: the next threads, the classes with the same effect, and the
+    /// number of instructions that were visited.
     fn step(&mut self, program: &Program, class: u16) -> (u16, u16, u32) {
         let kind = program.alphabet.kind(class);
         let (mut first, mut last) = (0, program.alphabet.len() as u16 - 1);
@@ -323,7 +324,7 @@ impl Scratch {
         places.any(|&place| matches!(program.insts.get(usize::from(place)), Some(Inst::Match)))
     }
 
-    /// Lets the threads of now go on past what holds before a character of this kind. False if none waits for that.
+    /// Lets the current threads continue past what holds before a character of this kind. False if none waits for that.
     fn looks_around(&mut self, program: &Program, behind: Kind) -> bool {
         let Some(before) = self.now.first().and_then(|&number| kind(number)) else { return false };
         for &place in self.now.get(1..).unwrap_or_default() {
@@ -334,7 +335,7 @@ impl Scratch {
         true
     }
 
-    /// Makes of the places the next threads, after a character of this kind. Returns whether the kind is part of them.
+    /// Turns the places into the next threads, after a character of this kind. Returns whether the kind is part of them.
     fn take(&mut self, program: &Program, before: Kind) -> bool {
         self.next.clear();
         self.next.push(NO_KIND);
@@ -350,7 +351,7 @@ impl Scratch {
     }
 }
 
-/// Of threads that do not ask for the kind of what was before.
+/// For threads that do not depend on the kind of the character before.
 const NO_KIND: u16 = 0;
 const KINDS: [Kind; 4] = [Kind::None, Kind::Newline, Kind::Word, Kind::Other];
 
@@ -387,8 +388,8 @@ fn enter(table: &mut [u32], hash: u32, state: u32) {
     }
 }
 
-/// The character that begins with this byte, beyond ASCII, and its length. (As `str::chars`, which costs more where it is not built for
-/// speed.)
+/// The character beyond ASCII that begins with this byte, and its length. (As `str::chars`, which costs more in a build for
+/// size.)
 #[inline(always)]
 fn character(byte: u8, rest: &[u8]) -> (u32, usize) {
     let bits = |at: usize| u32::from(rest.get(at).copied().unwrap_or_default() & 0x3f);
@@ -400,13 +401,13 @@ fn character(byte: u8, rest: &[u8]) -> (u32, usize) {
     }
 }
 
-/// The next characters, which are taken off. `None` at the end, and where what is left is not UTF-8.
+/// Removes the next characters and returns them. `None` at the end, and where the rest is not UTF-8.
 fn next_piece<'v>(rest: &mut &'v [u8]) -> Option<&'v str> {
     let piece = rest.get(..PIECE).unwrap_or(rest);
     let valid = match std::str::from_utf8(piece) {
         Ok("") => return None,
         Ok(text) => text,
-        // Cut in the middle of a character; or what follows is none, which the next piece will see.
+        // Cut in the middle of a character; or no character follows, which the next piece will see.
         Err(error) => std::str::from_utf8(piece.get(..error.valid_up_to())?).ok().filter(|text| !text.is_empty())?,
     };
     *rest = rest.get(valid.len()..)?;

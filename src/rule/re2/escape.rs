@@ -4,21 +4,21 @@ use super::chars::Chars;
 use super::pattern::Pattern;
 use super::program::Look;
 
-/// What an escape is.
+/// The meaning of an escape.
 pub(super) enum Escape {
     Char(char),
     Chars(Chars),
     Look(Look),
 }
 
-/// After a backslash; inside of `[…]` some escapes have no meaning.
+/// After a backslash; inside `[…]` some escapes have no meaning.
 pub(super) fn escape(pattern: &mut Pattern, in_class: bool) -> Result<Escape, String> {
     let Some((at, c)) = pattern.chars.next() else { return Err("a \\ at the end".to_owned()) };
     let folds = pattern.flags.folds;
     Ok(match c {
         'S' if in_class => return Err(format!("\\S at {at} is not supported")),
         'W' if in_class && folds => {
-            return Err(format!("\\W at {at} inside of [ ] where (?i) holds: end that before by (?-i)"));
+            return Err(format!("\\W at {at} inside [ ] where (?i) holds: end it before with (?-i)"));
         }
         'd' | 's' | 'w' => Escape::Chars(Chars::perl(c)),
         'D' | 'S' | 'W' => {

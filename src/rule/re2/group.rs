@@ -2,7 +2,7 @@
 
 use super::pattern::Pattern;
 
-/// After `(`: a plain group, `(?:`, a name, or flags, which hold from here on. Returns whether a group was opened (not by flags alone).
+/// After `(`: a plain group, `(?:`, a name, or flags, which hold from here on. Returns whether a group was opened (flags alone do not).
 pub(super) fn opens_group(pattern: &mut Pattern) -> Result<bool, String> {
     if !pattern.takes('?') {
         return Ok(true);
@@ -20,7 +20,7 @@ pub(super) fn opens_group(pattern: &mut Pattern) -> Result<bool, String> {
     for (at, c) in pattern.chars.by_ref() {
         let flag = match c {
             ':' | ')' if given.is_empty() || given.ends_with('-') => {
-                // `(?:` alone says nothing, and is a group.
+                // `(?:` sets no flag, and is a group.
                 if c == ':' && given.is_empty() {
                     return Ok(true);
                 }
@@ -28,7 +28,7 @@ pub(super) fn opens_group(pattern: &mut Pattern) -> Result<bool, String> {
             }
             ':' | ')' => {
                 pattern.flags = flags;
-                // Flags alone: they hold to the end of the group around them.
+                // Flags alone hold to the end of the group around them.
                 return Ok(c == ':');
             }
             '-' if negative => return Err(format!("(? at {begin}: - is given twice")),

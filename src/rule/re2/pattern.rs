@@ -1,4 +1,4 @@
-//! A pattern while it is read.
+//! A pattern while it is being read.
 
 use std::iter::Peekable;
 use std::str::CharIndices;
@@ -14,7 +14,7 @@ pub(super) struct Flags {
     pub(super) by_lines: bool,
 }
 
-/// Is read once from its beginning to its end.
+/// A pattern, read once from its beginning to its end.
 pub(super) struct Pattern<'p> {
     pub(super) text: &'p str,
     pub(super) chars: Peekable<CharIndices<'p>>,
@@ -28,38 +28,38 @@ impl<'p> Pattern<'p> {
         Pattern { text, chars: text.char_indices().peekable(), flags: Flags::default(), names: Vec::new() }
     }
 
-    /// The next character, which stays.
+    /// The next character, without reading it.
     pub(super) fn ahead(&mut self) -> Option<char> {
         self.chars.peek().map(|&(_, c)| c)
     }
 
-    /// Where the next character is.
+    /// The place of the next character.
     pub(super) fn place(&mut self) -> usize {
         self.chars.peek().map_or(self.text.len(), |&(at, _)| at)
     }
 
-    /// Whether this character comes next, which stays.
+    /// Whether this character comes next, without reading it.
     pub(super) fn sees(&mut self, c: char) -> bool {
         self.ahead() == Some(c)
     }
 
-    /// Goes past this character, if it comes next.
+    /// Reads this character, if it comes next.
     pub(super) fn takes(&mut self, c: char) -> bool {
         self.sees(c) && self.chars.next().is_some()
     }
 
-    /// Goes past a hexadecimal digit, if one comes next.
+    /// Reads a hexadecimal digit, if one comes next.
     pub(super) fn hex_digit(&mut self) -> Option<char> {
         let digit = self.ahead().filter(char::is_ascii_hexdigit)?;
         self.chars.next();
         Some(digit)
     }
 
-    /// What RE2 folds in Unicode's way is refused, but for ASCII.
+    /// Refuses what RE2 folds in Unicode's way, except ASCII.
     pub(super) fn check_fold(&self, c: char, at: usize) -> Result<(), String> {
         if self.flags.folds && !c.is_ascii() {
             return Err(format!(
-                "(?i) holds for a letter beyond ASCII at {at}: end it before by (?-i), and write both cases"
+                "(?i) holds for a letter beyond ASCII at {at}: end it before with (?-i), and write both cases"
             ));
         }
         Ok(())

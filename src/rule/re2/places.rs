@@ -1,9 +1,9 @@
-//! Places of a program, and what one character makes of them.
+//! Places of a program, and the effect of one character on them.
 
 use super::alphabet::Kind;
 use super::program::{Inst, Look, Program};
 
-/// A set of places that gives them back in ascending order.
+/// A set of places that returns them in ascending order.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     words: Vec<u64>,
@@ -19,7 +19,7 @@ impl Places {
         Places { words, first: usize::MAX, behind: 0, open: Vec::new() }
     }
 
-    /// Adds a place and all that it leads to without a character. Returns how many instructions that went through.
+    /// Adds a place and all that it leads to without a character. Returns the number of instructions that were visited.
     pub(super) fn add(&mut self, program: &Program, place: usize, holds: impl Fn(Look) -> bool) -> u32 {
         let mut visits = 0;
         let mut next = Some(place);
@@ -43,7 +43,7 @@ impl Places {
         is_new
     }
 
-    /// Takes all of them out, and hands on those that wait for a character, for the end or for what holds there.
+    /// Empties the set, and passes on the places that wait for a character, for the end or for a condition.
     pub(super) fn drain(&mut self, program: &Program, mut waiting: impl FnMut(u16)) {
         let first = self.first;
         let words = self.words.get_mut(first..self.behind).unwrap_or_default();
@@ -61,7 +61,7 @@ impl Places {
     }
 }
 
-/// The most instructions that one step visits: all places lead on.
+/// The most instructions that one step visits: every place leads further.
 pub(super) fn most_visits(program: &Program) -> u32 {
     let mut places = Places::new(program);
     let mut visits = 1;
@@ -76,7 +76,7 @@ pub(super) fn most_visits(program: &Program) -> u32 {
     visits
 }
 
-/// Where it goes on from a place without a character; another way is left open.
+/// Where it continues from a place without a character; the other way is noted.
 fn follow(program: &Program, place: usize, open: &mut Vec<u16>, holds: impl Fn(Look) -> bool) -> Option<usize> {
     match *program.insts.get(place)? {
         Inst::Split(far) => {

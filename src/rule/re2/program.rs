@@ -11,17 +11,17 @@ const MAX_LEN: usize = 32_000;
 pub(super) enum Inst {
     /// A character of the set of this number.
     Chars(u16),
-    /// Goes on behind it and, as far away as this, at another place.
+    /// Continues after it and at another place, this far away.
     Split(i16),
-    /// Goes on as far away as this.
+    /// Continues this far away.
     Jump(i16),
-    /// Goes on where this holds.
+    /// Continues where this holds.
     Look(Look),
     /// All has matched.
     Match,
 }
 
-/// What is true of a place between two characters.
+/// A condition on a place between two characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
     TextStart,
@@ -37,13 +37,13 @@ pub(super) enum Look {
 pub(super) struct Program {
     pub(super) insts: Box<[Inst]>,
     pub(super) alphabet: Alphabet,
-    /// What every value that matches begins with.
+    /// The prefix of every value that matches.
     pub(super) prefix: Box<str>,
-    /// Where it begins behind that.
+    /// Where the program begins, after that prefix.
     pub(super) start: u16,
-    /// Of all sets, the numbers of the classes that they hold: first and last, ascending.
+    /// The classes of all sets: first and last number, ascending.
     ranges: Box<[(u16, u16)]>,
-    /// Where in there each set ends.
+    /// The end of each set in there.
     ends: Box<[u16]>,
 }
 
@@ -57,13 +57,13 @@ impl Program {
     }
 }
 
-/// A program while its pattern is read.
+/// A program while its pattern is being read.
 pub(super) struct Builder {
     insts: Vec<Inst>,
     sets: Vec<Chars>,
-    /// The sets of ASCII characters alone, counted from 1: most of a pattern is that.
+    /// The sets of single ASCII characters, counted from 1: most of a pattern.
     ascii: [u16; 128],
-    /// How many ranges these have.
+    /// The number of their ranges.
     ranges: usize,
     looks: bool,
 }
@@ -72,7 +72,7 @@ pub(super) struct Builder {
 pub(super) struct Branches {
     begin: usize,
     branch: usize,
-    /// The jumps from the branches' ends behind the group.
+    /// The jumps from the ends of the branches to the end of the group.
     ends: Vec<usize>,
 }
 
@@ -81,7 +81,7 @@ impl Builder {
         Builder { insts: Vec::new(), sets: Vec::new(), ascii: [0; 128], ranges: 0, looks: false }
     }
 
-    /// Where the next instruction will be.
+    /// The place of the next instruction.
     pub(super) fn here(&self) -> usize {
         self.insts.len()
     }
@@ -143,7 +143,7 @@ impl Builder {
         group.begin
     }
 
-    /// Repeats what is from here on.
+    /// Repeats everything from here on.
     pub(super) fn repeat(&mut self, begin: usize, least: u32, most: Option<u32>) -> Result<(), String> {
         let body = self.insts.split_off(begin);
         let length = body.len() as i16;
@@ -173,7 +173,7 @@ impl Builder {
         self.check()
     }
 
-    /// What is too long is refused before a number does not fit.
+    /// Refuses a program that is too long before a number overflows.
     pub(super) fn check(&self) -> Result<(), String> {
         if self.here().max(self.sets.len()).max(self.ranges) > MAX_LEN { Err(too_long()) } else { Ok(()) }
     }

@@ -1,4 +1,4 @@
-//! A compiled regex, which has to match the whole of a value.
+//! A compiled regex, which has to match the whole value.
 
 use super::caches::Owner;
 use super::cost::{Cost, Effort, MAX_COST, milliseconds};
@@ -6,7 +6,7 @@ use super::program::Program;
 use super::scan::scan;
 use std::rc::Rc;
 
-/// A regex that has to match the whole of a value.
+/// A regex that has to match the whole value.
 #[derive(Clone, Debug)]
 pub struct Re2 {
     program: Rc<Program>,
@@ -20,7 +20,7 @@ impl Re2 {
     ///
     /// # Errors
     ///
-    /// What is wrong with the pattern, without the pattern itself (it may be a secret).
+    /// The error in the pattern, without the pattern itself (it may be a secret).
     pub fn new(pattern: &str) -> Result<Re2, String> {
         Re2::with(pattern, &Effort::default())
     }
@@ -45,17 +45,17 @@ impl Re2 {
         Ok(Re2 { program: Rc::new(program), states: Owner::new(), steps, cost })
     }
 
-    /// How large the automaton is: characters, classes and groups, each as often as it is repeated. A step takes about 5 bytes.
+    /// The size of the automaton: characters, classes and groups, each counted as often as it is repeated. A step takes about 5 bytes.
     pub fn steps(&self) -> u32 {
         self.steps
     }
 
-    /// About how many nanoseconds the worst value costs that begins with the prefix.
+    /// About the nanoseconds that the worst value with the prefix costs.
     pub fn cost(&self) -> u32 {
         self.cost.most
     }
 
-    /// What every value that matches begins with: any other one costs next to nothing.
+    /// The prefix of every value that matches: any other value costs next to nothing.
     pub fn prefix(&self) -> &str {
         &self.program.prefix
     }
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn steps_are_counted_as_often_as_they_are_repeated() {
-        // Beside what it consists of.
+        // In addition to its parts.
         let table =
             [("a", 1), ("abc", 3), ("(?:abc){10}", 30), ("(?:a{10}){100}", 1000), ("[a-z]{20}", 20), ("a{1000}", 1000)];
         for (pattern, parts) in table {
@@ -236,9 +236,9 @@ mod tests {
     fn an_error_says_what_and_where_but_not_the_pattern() {
         let error = |pattern: &str| Re2::new(pattern).unwrap_err();
         assert_eq!(error("ab{1001}"), "a repetition of 1001 at 2 is more than 1000");
-        assert_eq!(error("a&[b&&c]"), "&& at 4 inside of [ ]: write it once");
+        assert_eq!(error("a&[b&&c]"), "&& at 4 inside [ ]: write it once");
         assert_eq!(error("(?x)a"), "(?x at 2: only the flags i, m, s and U are supported");
-        let beyond = "(?i) holds for a letter beyond ASCII at 4: end it before by (?-i), and write both cases";
+        let beyond = "(?i) holds for a letter beyond ASCII at 4: end it before with (?-i), and write both cases";
         assert_eq!(error("(?i)ä"), beyond);
     }
 }

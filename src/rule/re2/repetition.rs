@@ -1,11 +1,11 @@
-//! `*`, `+`, `?` and `{n,m}`, and what they make of a pattern's size.
+//! `*`, `+`, `?` and `{n,m}`, and their effect on the size of a pattern.
 
 use super::pattern::Pattern;
 
 /// RE2's limit for a repetition, and for the product of nested ones.
 const MAX_REPEAT: u32 = 1000;
 
-/// What repetitions make of a part of a pattern.
+/// The effect of repetitions on a part of a pattern.
 #[derive(Clone, Copy)]
 pub(super) struct Size {
     /// The largest product of nested repetitions.
@@ -18,7 +18,7 @@ impl Size {
     pub(super) const ONE: Size = Size { product: 1, steps: 1 };
 }
 
-/// What a repetition operator could apply to.
+/// The part that a repetition operator could apply to.
 #[derive(Clone, Copy)]
 pub(super) enum Last {
     /// Nothing yet: the start, `(` or `|`.
@@ -55,7 +55,7 @@ pub(super) fn repetition(
                 return Err(format!("a repetition of {product} at {at} is more than {MAX_REPEAT}"));
             }
             around.product = around.product.max(product);
-            // It has been counted once, and {n,} ends in one more.
+            // It has been counted once, and {n,} adds one more at the end.
             around.steps = around.steps.saturating_add(inner.steps.saturating_mul(times));
             (least, most)
         }

@@ -1,4 +1,4 @@
-//! Goes through a pattern once: refuses what RE2 would read differently, and compiles and measures the rest.
+//! Reads a pattern once: refuses what RE2 would read differently, and compiles and measures the rest.
 
 use super::chars::Chars;
 use super::class::class;
@@ -8,7 +8,7 @@ use super::pattern::{Flags, Pattern};
 use super::program::{Branches, Builder, Look, Program};
 use super::repetition::{Last, Size, repetition};
 
-/// The most groups inside of each other.
+/// The most groups inside each other.
 const MAX_DEPTH: usize = 50;
 
 /// A group that is open.
@@ -26,14 +26,14 @@ pub(super) fn scan(text: &str) -> Result<(Program, u32), String> {
     let mut outer: Vec<Group> = Vec::new();
     let mut group = Group { branches: program.open(), size: Size::ONE, outside: pattern.flags };
     let mut last = Last::Nothing;
-    // Where what came last begins.
+    // Where the last part begins.
     let mut begin = 0;
     while let Some((at, c)) = pattern.chars.next() {
         let here = program.here();
         last = match c {
             '\\' => {
                 match escape(&mut pattern, false)? {
-                    // Only what is written as a number may be beyond ASCII.
+                    // Only an escape by number may be beyond ASCII.
                     Escape::Char(c) => literal(&mut program, &pattern, c, at + 1)?,
                     Escape::Chars(chars) => {
                         program.chars(folded(chars, pattern.flags));
@@ -54,7 +54,7 @@ pub(super) fn scan(text: &str) -> Result<(Program, u32), String> {
                     let inner = Group { branches: program.open(), size: Size { product: 1, steps: 2 }, outside };
                     outer.push(std::mem::replace(&mut group, inner));
                     if outer.len() > MAX_DEPTH {
-                        return Err(format!("( at {at} is inside of more than {MAX_DEPTH} others"));
+                        return Err(format!("( at {at} is inside more than {MAX_DEPTH} others"));
                     }
                 }
                 Last::Nothing

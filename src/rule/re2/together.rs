@@ -1,10 +1,10 @@
-//! Which places of a program a value can lead to at the same time: where states are too many to be looked at, this bounds how large
-//! they are.
+//! Which places of a program a value can lead to at the same time: a bound on the size of states, if there are too many to
+//! look at.
 
 use super::places::Places;
 use super::program::{Inst, Program};
 
-/// The most places with which this is tried: the effort grows with their square.
+/// The most places for which this is tried: the effort grows with their square.
 const MOST: usize = 128;
 
 /// The most instructions that one step visits, if it can be found.
@@ -22,7 +22,7 @@ pub(super) fn most_visits_together(program: &Program) -> Option<u32> {
         visits.push(count + 1);
     }
     let meet = meetings(program, &places, &next);
-    // Places of which no two ever meet are one group, so a state has one of each group at most.
+    // Places that never meet are one group, so a state has at most one of each group.
     let mut groups: Vec<(u128, u32)> = Vec::new();
     for ((at, visits), met) in visits.into_iter().enumerate().zip(&meet) {
         match groups.iter_mut().find(|(members, _)| members & met == 0) {
@@ -34,7 +34,7 @@ pub(super) fn most_visits_together(program: &Program) -> Option<u32> {
     Some(groups.iter().map(|(_, visits)| visits).sum::<u32>() + 2 * others + 1)
 }
 
-/// The numbers of the places that a place leads to without a character, wherever anything may hold, and how many instructions that takes.
+/// The numbers of the places that a place leads to without a character, if every condition holds, and the number of instructions.
 fn followers(program: &Program, places: &[usize], place: usize) -> (Vec<usize>, u32) {
     let mut all = Places::new(program);
     let visits = all.add(program, place, |_| true);
@@ -43,7 +43,7 @@ fn followers(program: &Program, places: &[usize], place: usize) -> (Vec<usize>, 
     (found, visits)
 }
 
-/// For each place the places with which it can be in one state, as bits.
+/// For each place the places that can be in one state with it, as bits.
 fn meetings(program: &Program, places: &[usize], next: &[Vec<usize>]) -> Vec<u128> {
     let mut meet = vec![0; places.len()];
     let mut open = Vec::new();

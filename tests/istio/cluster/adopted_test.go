@@ -111,7 +111,7 @@ func (s *story) adopted() {
 		s.t.Errorf("%+v", rule)
 	}
 	s.user.show(s.user.run("canary-split status --interval 1s"))
-	if text, err := s.user.try("canary-split set httpbin v2=50% --yes", ""); err == nil || !strings.Contains(text, "whoever owns them moves them") {
+	if text, err := s.user.try("canary-split set httpbin v2=50% --yes", ""); err == nil || !strings.Contains(text, "their owner moves them") {
 		s.t.Errorf("set: %v %s", err, text)
 	}
 	if text, err := s.user.try("canary-split remove httpbin --yes", ""); err == nil || !strings.Contains(text, "delete envoyfilter canary-split-adopt") {

@@ -151,7 +151,7 @@ func runControlPlane() error {
 		"--service-cluster-ip-range=" + serviceNetwork,
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=service-accounts.pem", "--service-account-signing-key-file=service-accounts.pem",
-		"--advertise-address=10.244.255.1", "--endpoint-reconciler-type=none", // there is no interface but lo
+		"--advertise-address=10.244.255.1", "--endpoint-reconciler-type=none", // lo is the only interface
 	})
 	return server.Execute()
 }

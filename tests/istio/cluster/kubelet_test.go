@@ -28,8 +28,8 @@ const nodeName = "node"
 // container runs what an image would; it returns as soon as the pod is ready, with what ends it.
 type container func(ctx context.Context, pod *corev1.Pod, address string) (stop func(), err error)
 
-// kubelet stands in for the scheduler and for the kubelet of the only node: it gives each pod an address, runs what its image
-// stands for, and says that it is ready.
+// kubelet replaces the scheduler and the kubelet of the only node: it gives each pod an address, runs what its image
+// represents, and says that it is ready.
 type kubelet struct {
 	*controlPlane
 	t      *testing.T

@@ -105,7 +105,7 @@ func (s status) subsets() map[string]subset {
 	return subsets
 }
 
-// finds says whether a finding of this code is there, about an object and no line of a file.
+// finds says whether a finding of this code exists, about an object and not a line of a file.
 func (s *story) finding(said status, code, part string) {
 	s.t.Helper()
 	for _, finding := range said.Findings {
@@ -532,7 +532,7 @@ func (s *story) usedWrongly() {
 			s.t.Errorf("%s\n%d: %s", text, code, output)
 		}
 	}
-	// Whoever may write and not ask the gateways is told that it is written.
+	// A user who may write but not ask the gateways is told that it is written.
 	s.user.run("kubectl -n istio-system delete rolebinding canary-split-operator")
 	var blind change
 	s.user.as("operator").reads("canary-split set v2=30% --yes", 1, &blind)
@@ -545,8 +545,8 @@ func (s *story) usedWrongly() {
 	s.user.apply(second)
 	operator := s.user.as("operator")
 	for line, part := range map[string]string{
-		"canary-split rollback httpbin --yes":                 "choose by --plugin",
-		"canary-split status httpbin --interval 1s":           "choose by --plugin",
+		"canary-split rollback httpbin --yes":                 "choose with --plugin",
+		"canary-split status httpbin --interval 1s":           "choose with --plugin",
 		"canary-split rollback httpbin --yes --plugin nosuch": "no plugin nosuch",
 	} {
 		if output, code := operator.exit(line); code != 2 || !strings.Contains(output, part) {

@@ -1,6 +1,6 @@
 // Package cluster does what the documents say, in a whole cluster that runs in the test: etcd, the API server and its
 // controllers, Istio as istioctl installs it, cert-manager, a registry, and the real kubectl. Only the kubelet, the scheduler and
-// kube-proxy are stood in for, since nothing here can run a container.
+// kube-proxy are replaced, since nothing here can run a container.
 package cluster
 
 import (

@@ -17,7 +17,7 @@ func (s *story) refused() {
 		{"a host twice in a VirtualService", "hosts:\n  - canary.example.com\n  http:", "hosts:\n  - canary.example.com\n  - canary.example.com\n  http:", "denied the request"},
 	} {
 		if strings.Count(manifests, mistake.old) != 1 {
-			s.t.Fatalf("%q stands %d times in\n%s", mistake.old, strings.Count(manifests, mistake.old), manifests)
+			s.t.Fatalf("%q occurs %d times in\n%s", mistake.old, strings.Count(manifests, mistake.old), manifests)
 		}
 		output, err := s.user.try("kubectl apply --dry-run=server -f -", strings.Replace(manifests, mistake.old, mistake.new, 1))
 		if err == nil || !strings.Contains(output, mistake.says) {
@@ -47,7 +47,7 @@ func (s *story) wrongNamespace() {
 	s.user.run("kubectl -n canary rollout status deployment/httpbin-v2 --timeout=60s")
 	s.restartGateway() // Envoy keeps the counters of filters that it had
 	c := newClient(s.t, s.cluster)
-	// The route is there, and without the filter the client's word counts.
+	// The route exists, and without the filter the client's header counts.
 	harness.Until(s.t, "the route", func() bool { v2, _, err := c.visit("x-canary-subset", "v2"); return err == nil && v2 == "v2" })
 	if v2 := c.count(s.t, 100); v2 != 0 {
 		s.t.Errorf("%d of 100 see v2", v2)

@@ -21,7 +21,7 @@ import (
 // loadBalancer is the address that the cloud would give to the gateway's Service.
 const loadBalancer = "192.0.2.10"
 
-// proxy stands in for kube-proxy, for the cluster's DNS and for the cloud's load balancer: it takes connections to a Service's
+// proxy replaces kube-proxy, the cluster's DNS and the cloud's load balancer: it takes connections to a Service's
 // addresses to one of its ready endpoints, and writes the names into a hosts file.
 type proxy struct {
 	*controlPlane
@@ -87,7 +87,7 @@ func (x *proxy) see(ctx context.Context, service *corev1.Service) {
 	x.writeHosts()
 }
 
-// writeHosts writes into the file that is there: it is mounted elsewhere.
+// writeHosts writes into the existing file: it is mounted elsewhere.
 func (x *proxy) writeHosts() {
 	var text strings.Builder
 	fmt.Fprintln(&text, "127.0.0.1 localhost")

@@ -265,7 +265,7 @@ func (s *story) sticky() {
 	s.visitorsStay(c, 200)
 }
 
-// visitorsStay says that so many new visitors get the cookie, that a fifth of them sees v2, and that each sees the same again.
+// visitorsStay checks that this many new visitors get the cookie, that a fifth of them sees v2, and that each sees the same again.
 func (s *story) visitorsStay(c *client, visitors int) {
 	s.t.Helper()
 	v2 := 0
@@ -311,7 +311,7 @@ func (s *story) rollback() {
 	say("before")
 	s.patch(s.user.code(rollout, rollBack)[0], func(c *client) bool { return c.count(s.t, 30) == 0 })
 	if version, _, err := visitor.visit(); err != nil || version != "v1" {
-		s.t.Errorf("whoever was in v2 sees %s: %v", version, err)
+		s.t.Errorf("a visitor of v2 sees %s: %v", version, err)
 	}
 	say("after")
 	s.user.say("a websocket to v2 stays open")

@@ -31,7 +31,7 @@ func (u *user) as(name string) *user {
 	u.t.Helper()
 	kubeconfig := u.kubeconfigs[name]
 	if kubeconfig == "" {
-		u.t.Fatalf("there is no user %s", name)
+		u.t.Fatalf("no user %s", name)
 	}
 	other := *u
 	other.env = append(slices.Clone(u.env), "KUBECONFIG="+kubeconfig)

@@ -28,7 +28,7 @@ func Near(hits, total int, share float64) bool {
 	return math.Abs(float64(hits)-float64(total)*share) <= 5*math.Sqrt(float64(total)*share*(1-share))
 }
 
-// Load asks without end, by as many workers as there are functions, until it is stopped. A failed request is an error of the
+// Load asks without end, with one worker for each function, until it is stopped. A failed request is an error of the
 // test; stop says how many were answered.
 func Load(t *testing.T, workers ...func() error) (stop func() int64) {
 	t.Helper()

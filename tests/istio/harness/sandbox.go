@@ -18,7 +18,7 @@ const variable = "CANARY_SPLIT_SANDBOX"
 // Inside says whether this process is the one in the namespace.
 func Inside() bool { return os.Getenv(variable) != "" }
 
-// Enter runs this binary again inside, with these variables beside the others, and returns its exit code.
+// Enter runs this binary again inside, with these variables in addition to the others, and returns its exit code.
 func Enter(variables ...string) int {
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Env = append(append(os.Environ(), variable+"=1"), variables...)

@@ -135,7 +135,7 @@ func review(object *unstructured.Unstructured) (*admission.AdmissionResponse, er
 
 // ---- istioctl analyze ------------------------------------------------------------------------------------------------
 
-// analyzerFaults needs no suppression; below a warning there is one message that counts here.
+// analyzerFaults needs no suppression; below a warning only one message counts here.
 func analyzerFaults(w *world) (faults []string) {
 	running, err := w.running()
 	if err != nil {

@@ -58,7 +58,7 @@ func TestWhatWeShipIsAcceptedAndReachesTheGateway(t *testing.T) {
 
 // accepted are faults that we live with.
 var accepted = map[string]string{
-	// v2 stands in the DestinationRule before its pods are there and outlives them: were it to come and go with the routes, the
+	// v2 is in the DestinationRule before its pods exist and outlives them: were it to come and go with the routes, the
 	// gateway could have one without the other for a moment, and answer 503.
 	base: "Error [IST0173] (DestinationRule canary/httpbin",
 }
@@ -71,7 +71,7 @@ func TestEveryKustomizationIsAccepted(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, check := range checks() {
-				// Without routes or without a plugin there is nothing that the checks of the gateway could look at.
+				// Without routes or without a plugin, the checks of the gateway have nothing to look at.
 				if check.ours {
 					continue
 				}

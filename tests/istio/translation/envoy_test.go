@@ -88,7 +88,7 @@ func (a agent) Generate(proxy *model.Proxy, watched *model.WatchedResource, requ
 	return out, details, nil
 }
 
-// gatewayIdentity takes whoever dials for the gateway; a token has been checked by the time that this is asked.
+// gatewayIdentity takes any client for the gateway; a token has been checked before this is asked.
 type gatewayIdentity struct{}
 
 func (gatewayIdentity) AuthenticatorType() string { return "test" }

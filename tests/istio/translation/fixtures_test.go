@@ -26,7 +26,7 @@ import (
 	"canary-split/tests/istio/harness"
 )
 
-var update = flag.Bool("update", false, "write tests/envoy/istio anew")
+var update = flag.Bool("update", false, "write tests/envoy/istio again")
 
 // What istiod makes of each overlay lies in tests/envoy/istio, so that the tests of the filter, which need no Go, run on it.
 func TestTheFixturesAreWhatIstiodMakes(t *testing.T) {
@@ -37,7 +37,7 @@ func TestTheFixturesAreWhatIstiodMakes(t *testing.T) {
 	}
 }
 
-// Which stats a gateway shows, and with which labels, stands in its bootstrap.
+// A gateway's bootstrap says which stats it shows, and with which labels.
 func TestTheFixturesOfStatsAreWhatTheAgentMakesOfOurSettings(t *testing.T) {
 	settings := must(os.ReadFile(filepath.Join(harness.Top(), "manifests/metrics/istio.yaml")))(t)
 	operator := struct {

@@ -100,7 +100,7 @@ var tree = sync.OnceValues(func() (filesys.FileSystem, error) {
 	return files, files.WriteFile("/wasmplugin/in-cluster/canary_split.wasm.gz", []byte{0x1f, 0x8b})
 })
 
-// parse reads YAML documents as kubectl does with strict validation: a key that stands twice is an error.
+// parse reads YAML documents as kubectl does with strict validation: a repeated key is an error.
 func parse(text string) ([]*unstructured.Unstructured, error) {
 	var objects []*unstructured.Unstructured
 	documents := k8syaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text)))

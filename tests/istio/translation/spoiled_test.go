@@ -106,7 +106,7 @@ func TestEveryMistakeIsCaughtByTheChecksThatTheTableNames(t *testing.T) {
 	t.Logf("%d of these mistakes are accepted by every cluster", unseen)
 }
 
-// Whoever makes a mistake that no cluster reports looks for the symptom.
+// After a mistake that no cluster reports, people look for the symptom.
 func TestTheSymptomsListEveryMistakeThatNoClusterReports(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(harness.Top(), "docs/troubleshooting.md"))
 	if err != nil {

@@ -35,7 +35,7 @@ const (
 	gatewayService   = "istio-ingressgateway"
 )
 
-// world is what somebody has applied, beside an Istio as `istioctl install` leaves it.
+// world is what somebody has applied, in addition to an Istio as `istioctl install` leaves it.
 type world struct {
 	applied []*unstructured.Unstructured
 }
@@ -305,7 +305,7 @@ func containerPort(pods []*corev1.Pod, name string) int32 {
 	return 0
 }
 
-// issue makes the secret that cert-manager would: it lies beside the Certificate, wherever that is.
+// issue makes the secret that cert-manager would: it is next to the Certificate, wherever that is.
 func issue(certificate *unstructured.Unstructured) (*corev1.Secret, error) {
 	name, _, _ := unstructured.NestedString(certificate.Object, "spec", "secretName")
 	hosts, _, _ := unstructured.NestedStringSlice(certificate.Object, "spec", "dnsNames")

@@ -1,4 +1,4 @@
-//! `trim BEFORE AFTER`: takes out of the built module what never runs in the filter, and all that only that reaches.
+//! `trim BEFORE AFTER`: removes from the built module what never runs in the filter, and everything that only this code reaches.
 //!
 //! The SDK exports every callback of the ABI, and Envoy calls each one that is exported: for every request its log and its end, for
 //! every piece of a body that it would copy into the module. What stays is listed in [`KEPT`].
@@ -53,7 +53,7 @@ fn trim(before: &str, after: &str) -> Result<(), String> {
 /// Cuts what never runs; what the exports do not reach then becomes a trap, if it is code (its place in a table stays), or zeros, which
 /// wasm-opt leaves out.
 fn collect(module: &mut Module, reach: &Reach) {
-    // As they stand in the file: nothing has been taken out yet.
+    // As they are in the file: nothing has been removed yet.
     let functions: Vec<FunctionId> = module.funcs.iter().map(|function| function.id()).collect();
     let index = |id: FunctionId| functions.iter().position(|&known| known == id).map(|index| index as u32);
     let cuts = Cut::all(module);

@@ -24,7 +24,7 @@ struct Piece {
     range: Range<usize>,
 }
 
-/// Where things stand in a module, and what the linker says of them.
+/// The places of things in a module, and the linker's information about them.
 #[derive(Default)]
 struct Sections<'m> {
     symbols: Vec<SymbolInfo<'m>>,
@@ -147,7 +147,7 @@ impl Reach {
     }
 }
 
-/// Adds what the relocations of a section name to whoever stands at their places.
+/// Adds the targets of a section's relocations to the things at their places.
 fn add(
     named: &mut BTreeMap<Item, Vec<Item>>,
     reader: RelocSectionReader,

@@ -20,12 +20,12 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// Where the rule is, and whether it is written.
+/// Where the rule is, and whether to write it.
 #[derive(clap::Args)]
 pub struct Target {
     #[command(flatten)]
     pub access: Access,
-    /// Wait so long for every gateway pod to have it in force
+    /// Wait this long until it is in force on every gateway pod
     #[arg(long, value_name = "DURATION", value_parser = time::duration, default_value = "60s", help_heading = "Cluster")]
     pub timeout: Duration,
     /// Edit this file instead of the cluster; - reads the standard input and prints the edited text, the difference on the standard
@@ -50,11 +50,11 @@ pub struct Target {
 pub struct Edited<'t> {
     target: &'t Target,
     path: &'t Path,
-    /// The byte order mark that it begins with.
+    /// The byte order mark at its beginning.
     mark: String,
     /// The config as it is.
     pub config: PluginConfig,
-    /// What is done to it.
+    /// The changes.
     done: Vec<Told>,
     /// Whether a change was refused.
     is_partial: bool,
@@ -92,12 +92,12 @@ impl Target {
 }
 
 impl Edited<'_> {
-    /// The rule of this name; without a name the only one that has a split.
+    /// The rule of this name; without a name, the only one with a split.
     pub fn rule(&self, name: Option<&str>) -> Result<Chosen<'_>, String> {
         rule::choose(&self.config, name)
     }
 
-    /// Does this to a rule, or says why not.
+    /// Changes a rule, or says why not.
     pub fn change(
         &mut self,
         name: &str,
@@ -109,7 +109,7 @@ impl Edited<'_> {
         let (text, done) = text::edited(&old, rule, &change.edits)?;
         let source = Source::new(old.source.name.clone(), text);
         let new = chosen(source, self.target.plugin.as_deref())?;
-        // What is written says it too, a field that is given twice for example.
+        // The text may have faults of its own, such as a field that is given twice.
         match verdict::of(&new.json(), change.index) {
             Verdict::Good(_) => {}
             Verdict::Faulty(errors) | Verdict::Refused(errors) => {
@@ -121,13 +121,13 @@ impl Edited<'_> {
         Ok(())
     }
 
-    /// Remembers that a rule could not be changed, while others were.
+    /// Remembers a rule that could not be changed while others were.
     pub fn refuse(&mut self, refusal: &Refusal) {
         eprintln!("canary-split: {}", refusal.text());
         self.is_partial = true;
     }
 
-    /// Writes what was done and says it; the exit code.
+    /// Writes the changes and reports them; the exit code.
     pub fn finish(self, old: &PluginConfig, is_list: bool, output: Output, out: &mut impl Write) -> Result<u8, String> {
         let is_stdin = self.path.as_os_str() == "-";
         let target = self.target;
@@ -153,7 +153,7 @@ impl Edited<'_> {
             out.write_all(&said)
         };
         done.map_err(|error| error.to_string())?;
-        // What was wrong before may be right now.
+        // Earlier faults may be gone now.
         let faults = State::default().evaluate(self.config.json().as_bytes()).faults;
         fault::warn(&FaultAt::all(&self.config, &faults));
         Ok(u8::from(!faults.is_empty() || self.is_partial))

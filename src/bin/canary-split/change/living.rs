@@ -1,4 +1,4 @@
-//! Changes of rules in the cluster: shown, asked for, written, and awaited on every gateway.
+//! Changes of rules in the cluster: shown, confirmed, written, and awaited on every gateway.
 
 use super::file::Target;
 use super::print::{Place, Told, Way, say};
@@ -19,19 +19,19 @@ use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
 use std::time::Instant;
 
-/// What shall be done to a rule of a config.
+/// What to do to a rule of a config.
 pub type Job<'j> = &'j dyn Fn(&PluginConfig, Chosen) -> Result<Change, Refusal>;
 
-/// Which rules it shall be done to.
+/// The rules to change.
 #[derive(Clone, Copy)]
 pub enum Rules<'n> {
-    /// The one of this name; without a name the only one that has a split.
+    /// The rule of this name; without a name, the only one with a split.
     One(Option<&'n str>),
-    /// Each that has a split.
+    /// Every rule with a split.
     All,
 }
 
-/// A plugin that is to be written.
+/// A plugin to write.
 struct Plan {
     object: Object,
     old: PluginConfig,
@@ -121,7 +121,7 @@ async fn change(client: Client, target: &Target, rules: Rules<'_>, job: Job<'_>,
     Ok(u8::from(!is_good))
 }
 
-/// How far it has got, in words.
+/// The progress, in words.
 fn told(title: &str, Reached { current, total, behind }: &Reached, target: &Target, took_ms: u64) -> String {
     let seconds = took_ms as f64 / 1000.0;
     if *total == 0 {
@@ -135,7 +135,7 @@ fn told(title: &str, Reached { current, total, behind }: &Reached, target: &Targ
     }
 }
 
-/// What is to be done to each plugin, and whether a rule could not be changed; or the fault that prevents the only change.
+/// What to do to each plugin, and whether a rule could not be changed; or the fault that prevents the only change.
 fn plans(
     inventory: &Inventory,
     target: &Target,
@@ -176,7 +176,7 @@ fn plans(
                 (several, _) => {
                     let what = name.map_or("rules with a split".to_owned(), |name| format!("a rule {name}"));
                     let titles: Vec<_> = several.iter().map(|config| config.title()).collect();
-                    return Err(format!("several plugins have {what}; choose by --plugin: {}", titles.join(", ")));
+                    return Err(format!("several plugins have {what}; choose with --plugin: {}", titles.join(", ")));
                 }
             };
             if let Err(refused) = General::parse(config.json().as_bytes()) {
@@ -220,15 +220,15 @@ fn plans(
     Ok(Ok((plans, is_partial)))
 }
 
-/// Whether there is somebody who can be asked, or nobody needs to be.
+/// Whether somebody can be asked, or nobody needs to be.
 pub fn can_be_asked(is_needless: bool) -> Result<(), String> {
     if is_needless || io::stdin().is_terminal() {
         return Ok(());
     }
-    Err("nobody can be asked here: give --yes, or --dry-run".to_owned())
+    Err("this is not a terminal, so nobody can be asked: give --yes, or --dry-run".to_owned())
 }
 
-/// Whether somebody at the terminal wants these objects to be written.
+/// Asks at the terminal whether to write these objects.
 pub fn agrees(titles: impl Iterator<Item = String>) -> Result<bool, String> {
     let titles: Vec<String> = titles.collect();
     eprint!("\nwrite this to {}? [y/N] ", titles.join(", "));
@@ -256,21 +256,21 @@ impl Plan {
         self.told.iter().any(|told| !told.change.edits.is_empty())
     }
 
-    /// Says which of its rules are tripped; whether all that are will be edited, which ends the trip. A trip that stays means that the
-    /// weights are not in force.
+    /// Says which of its rules are tripped; true if all of these will be edited, which ends the trip. While a trip stays, the weights
+    /// are not in force.
     async fn warn_of_trips(&self, client: &Client, inventory: &Inventory) -> bool {
         let mut are_edited = true;
         for (rule, subset) in rollout::tripped(client, inventory, &self.old).await {
             let Some(told) = self.told.iter().find(|told| told.change.rule == rule) else { continue };
             let is_edited = !told.change.edits.is_empty();
             let ends = if is_edited { "this edit ends the trip" } else { "any edit of the rule ends the trip" };
-            eprintln!("canary-split: rule {rule}: the guard has taken {subset} out of the split; {ends}");
+            eprintln!("canary-split: rule {rule}: the guard has removed {subset} from the split; {ends}");
             are_edited &= is_edited;
         }
         are_edited
     }
 
-    /// What the API server is asked to do: nothing, if the object or the place of a rule is not what it was.
+    /// The request to the API server: it does nothing if the object or the place of a rule has changed.
     fn patch(&self) -> Value {
         let (mut tests, mut edits) = (Vec::new(), Vec::new());
         if let Some(version) = self.object.text(&["metadata", "resourceVersion"]) {
@@ -315,7 +315,7 @@ fn rule_at(object: &Object, index: usize) -> Vec<Step> {
     module.iter().chain(&["pluginConfig", "rules"]).map(|name| Step::from(*name)).chain([index.into()]).collect()
 }
 
-/// Why nothing of a config can be changed.
+/// Why a config cannot be changed at all.
 fn refused_whole(config: &PluginConfig, fault: &str) -> String {
     format!(
         "the filter refuses the whole config of {}, and gateways keep what they had: {fault}; fix that first",

@@ -1,7 +1,7 @@
-//! What `set` and `rollback` do to a rule: which edits, in words, and who moves by them.
+//! What `set` and `rollback` do to a rule: the edits, a description, and who moves.
 //!
 //! ```text
-//! config, rule, what is asked for → Change → a file, or a patch of an object in the cluster
+//! config, rule, request → Change → a file, or a patch of an object in the cluster
 //! ```
 
 pub mod file;
@@ -19,31 +19,31 @@ pub mod write;
 use crate::edit::Edit;
 use crate::input::manifest::PluginConfig;
 
-/// What becomes of one rule.
+/// The change of one rule.
 #[derive(Clone, Debug)]
 pub struct Change {
     /// Its name.
     pub rule: String,
     /// Its place in `rules`.
     pub index: usize,
-    /// What is edited in it; nothing: it is so already.
+    /// The edits; none: nothing to do.
     pub edits: Vec<Edit>,
     /// The same in words, as in `v1 80 → 75, v2 20 → 25`.
     pub said: String,
-    /// What else is to be known of it.
+    /// Notes for the user.
     pub notes: Vec<String>,
-    /// The weights before; `None`: what is written is no weight.
+    /// The weights before; `None`: not a valid weight.
     pub old: Vec<(String, Option<u32>)>,
     /// The weights after.
     pub new: Vec<(String, u32)>,
 }
 
-/// Why there is no change.
+/// Why nothing is changed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// What was asked for cannot be done: exit code 2.
+    /// The request cannot be fulfilled: exit code 2.
     Wrong(String),
-    /// Something in the config is wrong, and has to be fixed first: exit code 1.
+    /// The config has a fault that must be fixed first: exit code 1.
     Fault(String),
 }
 
@@ -61,7 +61,7 @@ impl From<String> for Refusal {
     }
 }
 
-/// What a config is called in a sentence.
+/// The name of a config in a sentence.
 fn title(config: &PluginConfig) -> String {
     let title = config.title();
     if config.object.is_some() { format!("WasmPlugin {title}") } else { title }

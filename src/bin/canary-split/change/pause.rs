@@ -1,4 +1,4 @@
-//! A ramp stays where it is, and goes on from there.
+//! Pauses and resumes a ramp.
 
 use super::rule::Chosen;
 use super::verdict::{self, check};
@@ -23,13 +23,13 @@ pub fn pause(config: &PluginConfig, rule: Chosen, now: Second) -> Result<Change,
     change(config, rule, vec![Edit::set(fields(["ramp", "pausedAt"]), paused)], said)
 }
 
-/// Lets the ramp of a rule go on from where it is.
+/// Resumes the ramp of a rule.
 pub fn resume(config: &PluginConfig, rule: Chosen, now: Second) -> Result<Change, Refusal> {
     let (plan, name) = (found(config, rule)?, rule.name);
     let Some(paused) = plan.paused_at else { return Err(format!("rule {name}: its ramp is not paused").into()) };
     let pause = now.0.saturating_sub(paused.0);
     let start = utc(Second(plan.start.0.saturating_add(pause)));
-    let said = format!("the ramp goes on after a pause of {}: it starts at {start} now", span(pause));
+    let said = format!("the ramp continues after a pause of {}: it starts at {start} now", span(pause));
     let mut edits = Vec::new();
     if pause > 0 {
         edits.push(Edit::set(fields(["ramp", "start"]), start));

@@ -9,7 +9,7 @@ pub fn weight(at: usize) -> Vec<Step> {
     vec!["split".into(), at.into(), "weight".into()]
 }
 
-/// The path within a rule to the place of a config error, or as far as it exists. Names may contain points: the longest that exists.
+/// The path within a rule to the place of a config error, as far as it exists. Names may contain dots: the longest one wins.
 pub fn path_of(error: &ConfigError, index: usize, rule: &Value) -> Vec<Step> {
     let start = format!("rules[{index}]");
     let mut rest = error.place.strip_prefix(&start).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What was done, as people and programs read it.
+//! The output about changes, for people and for programs.
 
 use super::Change;
 use super::text::Done;
@@ -10,27 +10,27 @@ use crate::report::wrap::wrapped;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
-/// A change and what it has done to a text, edit by edit.
+/// A change and its effect on a text, edit by edit.
 pub struct Told {
-    /// What was to be done.
+    /// The change.
     pub change: Change,
-    /// What was written at each place.
+    /// The result of each edit.
     pub done: Vec<Done>,
 }
 
-/// Where it was done.
+/// Where the change was made.
 pub struct Place {
     /// The file, or the object in the cluster.
     pub name: String,
     /// `NAMESPACE/NAME` of the plugin.
     pub plugin: Option<String>,
-    /// How many gateway pods have it in force; `None`: nobody has waited.
+    /// On how many gateway pods it is in force; `None`: nobody waited.
     pub gateways: Option<Value>,
 }
 
-/// How it was done.
+/// How the change was made.
 pub struct Way {
-    /// Whether it is only tried.
+    /// Whether it is a dry run.
     pub is_dry: bool,
     /// Whether anything was written.
     pub is_written: bool,
@@ -40,7 +40,7 @@ pub struct Way {
     pub took_ms: u64,
 }
 
-/// Says what was done to rules of a file, and who moves.
+/// Prints the changes of rules of a file, and who moves.
 pub fn say(
     place: &Place,
     told: &[Told],

@@ -1,4 +1,4 @@
-//! All to stable, whatever state the rule is in.
+//! Everyone to stable, in any state of the rule.
 
 use super::place::path_of;
 use super::rule::Chosen;
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 /// More faults than this are for an editor.
 const MOST_FAULTS: usize = 32;
-/// Without these a rule would speak about other requests, or say nothing at all.
+/// Without these a rule would match other requests, or be empty.
 const NEEDED: [&str; 7] = ["name", "hosts", "match", "split", "subset", "adopt", "remember"];
 
 /// Every canary at 0; under `keep`, with `evict`, out of the split.
@@ -55,7 +55,7 @@ pub fn change(config: &PluginConfig, rule: Chosen, evict: bool) -> Result<Change
             new.truncate(1);
             weights = format!("{canaries} evicted");
             notes.push(format!(
-                "evicted: the visitors of {canaries} go to stable with their next request and are kept there; one that is back in the split begins with new visitors"
+                "evicted: the visitors of {canaries} go to stable with their next request and are kept there; a subset that returns to the split starts with new visitors"
             ));
             // A ramp or a weight that names them has been removed.
             without_faults(config, rule, &mut edits)?;
@@ -100,8 +100,8 @@ fn all_to_stable(old: &[Present]) -> Vec<(String, u32)> {
     old.iter().enumerate().map(weight).collect()
 }
 
-/// Adds to the edits what it takes to make the rule valid: optional fields that have faults are removed, as little of them as
-/// does it. What was removed, and why.
+/// Adds the edits that make the rule valid: removes optional fields with faults, as few as possible. Returns what was removed,
+/// and why.
 fn without_faults(
     config: &PluginConfig,
     rule: Chosen,
@@ -115,7 +115,7 @@ fn without_faults(
         let Some(error) = errors.first().cloned() else { return Ok(removed) };
         let Some((path, fewer)) = removable(config, rule, &before, &errors, edits) else {
             return Err(Refusal::Fault(format!(
-                "rule {} has a fault that no rollback gets rid of: {error}; fix it, and roll back then; the gateways have what was in force before the fault, or nothing of this rule",
+                "rule {} has a fault that no rollback can remove: {error}; fix it, then roll back; the gateways have what was in force before the fault, or nothing of this rule",
                 rule.name
             )));
         };
@@ -127,7 +127,7 @@ fn without_faults(
     Err(Refusal::Fault(format!("rule {} has more than {MOST_FAULTS} faults; canary-split check lists them", rule.name)))
 }
 
-/// The smallest part of the rule without which it has fewer faults, and the faults that are left.
+/// The smallest part of the rule whose removal leaves fewer faults, and these faults.
 fn removable(
     config: &PluginConfig,
     rule: Chosen,
@@ -145,7 +145,7 @@ fn removable(
     })
 }
 
-/// Whether a rule can be without what is there.
+/// Whether a rule can do without this part.
 fn is_optional(path: &[Step]) -> bool {
     match path {
         [Step::Field(first), Step::Item(_), Step::Field(last)] if first == "split" => {

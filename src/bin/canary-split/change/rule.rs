@@ -17,7 +17,7 @@ pub struct Chosen<'c> {
     pub node: &'c Node,
 }
 
-/// The rule of this name; without a name the only one that has a split.
+/// The rule of this name; without a name, the only one with a split.
 pub fn choose<'c>(config: &'c PluginConfig, name: Option<&str>) -> Result<Chosen<'c>, String> {
     let Some(name) = name else {
         let all = all(config);
@@ -42,7 +42,7 @@ pub fn choose<'c>(config: &'c PluginConfig, name: Option<&str>) -> Result<Chosen
             "rule {name} has the fixed subset {subset} and no weights; remove the rule, or change its subset"
         )),
         (None, None) if rule.node.get("adopt").is_some() => {
-            Err(format!("rule {name} adopts the weights of a route; whoever owns them moves them, and rolls back"))
+            Err(format!("rule {name} adopts the weights of a route; their owner moves them, and rolls back"))
         }
         (None, None) => Err(format!("rule {name} has no split")),
         _ => Ok(rule),
@@ -77,10 +77,10 @@ impl Chosen<'_> {
     }
 }
 
-/// The weight that a number says.
+/// The weight of a number.
 fn weight(node: &Node) -> Option<u32> {
     let Value::Number(text) = &node.value else { return None };
-    // A double holds every weight, in whatever form it is written.
+    // A double holds every weight, however it is written.
     let number: f64 = text.parse().ok()?;
     let weight = number as u32;
     (f64::from(weight) == number).then_some(weight)

@@ -5,19 +5,19 @@ use crate::edit::text::{self, Refused};
 use crate::edit::{Edit, Shown};
 use crate::input::manifest::PluginConfig;
 
-/// What was done at a place.
+/// An edit that was made.
 pub struct Done {
-    /// What was written there; `None`: nothing.
+    /// The old text there; `None`: none.
     pub old: Option<String>,
     /// Where, from 1.
     pub line: usize,
 }
 
-/// The text with these edits, and what was done for each of them.
+/// The text with these edits, and the result of each.
 ///
 /// # Errors
 ///
-/// If anything else would then say something else.
+/// If anything else would change its meaning.
 pub fn edited(config: &PluginConfig, rule: Chosen, edits: &[Edit]) -> Result<(String, Vec<Done>), String> {
     let source = &config.source;
     let path = |at: usize| Shown(edits.get(at).map_or(&[][..], |edit| &edit.path));
@@ -26,7 +26,7 @@ pub fn edited(config: &PluginConfig, rule: Chosen, edits: &[Edit]) -> Result<(St
         Refused::Aliased(edit, at) => {
             let (line, column) = source.position(at);
             format!(
-                "{}:{line}:{column}: {} of rule {} is in or behind an alias, and says something elsewhere too; edit it by hand",
+                "{}:{line}:{column}: {} of rule {} is in or behind an alias, and is also used elsewhere; edit it by hand",
                 source.name,
                 path(edit),
                 rule.name

@@ -1,4 +1,4 @@
-//! What the filter would say of a config with an edited rule.
+//! The filter's verdict on a config with an edited rule.
 
 use super::Refusal;
 use super::rule::Chosen;
@@ -8,7 +8,7 @@ use canary_split::config::{ConfigError, General};
 use canary_split::rule::{Rule, Target, WeightedSubsets};
 use serde_json::Value;
 
-/// What the filter makes of a rule.
+/// The filter's verdict on a rule.
 pub enum Verdict {
     /// It is in force.
     Good(Box<Rule>),
@@ -18,19 +18,19 @@ pub enum Verdict {
     Refused(Vec<ConfigError>),
 }
 
-/// The filter's own parser about the rule at this place of a config, after these edits of it.
+/// The verdict of the filter's own parser on the rule at this place of a config, after these edits.
 pub fn after(config: &PluginConfig, index: usize, edits: &[Edit]) -> Verdict {
     let mut json = value(config);
     if let Some(rule) = json.get_mut("rules").and_then(|rules| rules.get_mut(index)) {
-        // What cannot be done is a fault of the text, which is said where it is edited.
+        // An edit that cannot be made is a fault of the text, which is reported where it is edited.
         let _ = patch::apply(rule, edits);
     }
-    // What is not edited stays as it is written: a field twice is a fault that no JSON value can hold.
+    // The rest stays as it is written: a repeated field is a fault that no JSON value can hold.
     let text = if edits.is_empty() { config.json() } else { json.to_string() };
     of(&text, index)
 }
 
-/// The same of a config as it is.
+/// The same for an unedited config.
 pub fn of(text: &str, index: usize) -> Verdict {
     let general = match General::parse(text.as_bytes()) {
         Ok((general, _)) => general,

@@ -1,10 +1,10 @@
-//! A file gets another text at once, or keeps the one that it has.
+//! Replaces the text of a file at once, or not at all.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Replaces a file's text; where the path is a link, that of the file behind it. Permissions stay.
+/// Replaces a file's text; for a link, that of its target. Permissions stay.
 pub fn replace(path: &Path, text: &str) -> Result<(), String> {
     let at = |error: io::Error| format!("{}: {error}", path.display());
     let file = fs::canonicalize(path).map_err(at)?;
@@ -14,7 +14,7 @@ pub fn replace(path: &Path, text: &str) -> Result<(), String> {
     let beside = file.with_file_name(name);
     let done = write(&file, &beside, text);
     if done.is_err() {
-        // What is half written helps nobody.
+        // Half a file helps nobody.
         let _ = fs::remove_file(&beside);
     }
     done.map_err(at)
@@ -29,7 +29,7 @@ fn write(file: &Path, beside: &Path, text: &str) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::{MetadataExt, fchown};
-        // Only root can give a file away; anybody else's is his or her own already.
+        // Only root can give a file away; other users own their files already.
         let _ = fchown(&new, Some(before.uid()), Some(before.gid()));
     }
     new.set_permissions(before.permissions())?;

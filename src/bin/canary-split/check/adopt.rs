@@ -24,49 +24,49 @@ const WIDE: Code = Code {
 const HTTP_ROUTE: Code = Code {
     name: "adopt-http-route",
     severity: Severity::Error,
-    why: "of an HTTPRoute whose weights are 100 and 0 Istio makes a route without weighted clusters: an EnvoyFilter that sets header_name then has Envoy refuse all routes of that port",
+    why: "Istio turns an HTTPRoute with the weights 100 and 0 into a route without weighted clusters: an EnvoyFilter that sets header_name then makes Envoy refuse all routes of that port",
     fix: "let a VirtualService carry the weights, or leave them to the rule: split instead of adopt",
 };
 
 const UNREAD: Code = Code {
     name: "adopt-unread",
     severity: Severity::Error,
-    why: "the filter writes a position and nothing picks by it: Envoy draws every request afresh, and visitors see both versions",
+    why: "nothing uses the position that the filter writes: Envoy draws again for every request, and visitors see both versions",
     fix: "apply an EnvoyFilter that sets header_name on this route, on the same gateway: canary-split adopt writes it",
 };
 
 const UNWRITTEN: Code = Code {
     name: "adopt-unwritten",
     severity: Severity::Error,
-    why: "no rule writes or removes the header: Envoy draws every request afresh, and a client that sends the header chooses its version",
+    why: "no rule writes or removes the header: Envoy draws again for every request, and a client that sends the header chooses its version",
     fix: "add a rule with adopt for the host and the same header, or remove the EnvoyFilter",
 };
 
 const UNMET: Code = Code {
     name: "adopt-unmet",
     severity: Severity::Warning,
-    why: "the EnvoyFilter changes nothing: no route has this host and this name, so visitors are drawn afresh with every request",
+    why: "the EnvoyFilter changes nothing: no route has this host and this name, so visitors are drawn again with every request",
     fix: "give domainName a host of the VirtualService, and route.name the name of its http entry; canary-split adopt writes both",
 };
 
 const MANY: Code = Code {
     name: "adopt-many",
     severity: Severity::Warning,
-    why: "Envoy lays the destinations out one after the other: an edit of one weight moves visitors of all that follow, up to twice as many as it must",
+    why: "Envoy lays out the destinations one after another: an edit of one weight moves visitors of all later ones, up to twice as many as necessary",
     fix: "adopt two destinations; for more let the rule own the weights: split instead of adopt",
 };
 
 const UNEVEN: Code = Code {
     name: "adopt-uneven",
     severity: Severity::Warning,
-    why: "a visitor's position is the same on both routes, and the same position is another version where the sum of the weights, or their order, is another one",
-    fix: "give all routes of the host the same destinations in the same order, with weights of one sum",
+    why: "a visitor has the same position on both routes, but it means another version if the sum of the weights or their order differs",
+    fix: "give all routes of the host the same destinations in the same order, with the same sum of weights",
 };
 
 const AFRESH: Code = Code {
     name: "adopt-afresh",
     severity: Severity::Warning,
-    why: "without sticky every request has another position: that is what Envoy does without the filter",
+    why: "without sticky every request has a new position, as in Envoy without the filter",
     fix: "add sticky with cookie: {}, or with keys",
 };
 

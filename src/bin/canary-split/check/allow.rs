@@ -17,7 +17,7 @@ pub fn retain(
         objects.objects.iter().filter_map(|object| Some((object, allowed(object)?))).collect();
     for (object, codes) in &allowing {
         for code in codes.iter().filter(|code| !is_known(code)) {
-            notes.push(format!("{} ({}): {ANNOTATION}: there is no code {code}", object.title(), object.place()));
+            notes.push(format!("{} ({}): {ANNOTATION}: unknown code {code}", object.title(), object.place()));
         }
     }
     findings.retain(|finding| {

@@ -9,7 +9,7 @@ use canary_split::config::{Config, ConfigError};
 pub const CONFIG: Code = Code {
     name: "config",
     severity: Severity::Error,
-    why: "no cluster refuses it; in the gateway a bad rule stays as it was, or is off, and a bad config changes nothing",
+    why: "the cluster accepts it; in the gateway a bad rule keeps its last good version or is off, and a bad config changes nothing",
     fix: "fix the field; all of them are in docs/configuration.md",
 };
 

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 const CORS: Code = Code {
     name: "cors-of-one-route",
     severity: Severity::Warning,
-    why: "a preflight has no cookie and may get to either route, and the answer of each route needs the policy: browsers refuse the others",
+    why: "a preflight has no cookie and may get to either route, so both need the policy: browsers refuse an answer without it",
     fix: "give the canary's route and the default route the same corsPolicy, if the application does not answer preflights itself",
 };
 

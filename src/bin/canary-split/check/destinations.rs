@@ -16,7 +16,7 @@ use std::collections::HashSet;
 const NO_SUBSET: Code = Code {
     name: "no-such-subset",
     severity: Severity::Error,
-    why: "no cluster refuses it; Envoy answers 503 to every request that is routed there",
+    why: "the cluster accepts it; Envoy answers 503 to every request that is routed there",
     fix: "add the subset to the DestinationRule, or name one that it has",
 };
 
@@ -30,14 +30,14 @@ const WITHOUT_PODS: Code = Code {
 const WITHOUT_PORT: Code = Code {
     name: "destination-without-port",
     severity: Severity::Error,
-    why: "of a Service with several ports Istio takes the port of the Gateway, which the Service does not have: 503",
+    why: "for a Service with several ports Istio uses the port of the Gateway, which the Service does not have: Envoy answers 503",
     fix: "port: {number: …} in the destination",
 };
 
 const NO_PORT: Code = Code {
     name: "no-such-port",
     severity: Severity::Error,
-    why: "no cluster refuses it; Envoy answers 503 to every request that is routed there",
+    why: "the cluster accepts it; Envoy answers 503 to every request that is routed there",
     fix: "name a port of the Service: its own number, not that of a container",
 };
 
@@ -95,7 +95,7 @@ fn half_host(world: &World, object: &Object, node: &Node, findings: &mut Vec<Fin
     let meant = ServiceName { name, namespace };
     let is_known = |known: &&&Service| !known.object.namespace.is_empty();
     if let Some(known) = world.services_called(&meant).iter().find(is_known) {
-        let message = format!("{host} is neither short nor whole; {} is meant", known.object.title());
+        let message = format!("{host} is neither a short nor a full name; {} is meant", known.object.title());
         findings.push(Finding::new(&HALF_HOST, &object.source, &node.span, message));
     }
 }

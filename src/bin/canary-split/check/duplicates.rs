@@ -10,8 +10,8 @@ use std::rc::Rc;
 const KEY_TWICE: Code = Code {
     name: "key-twice",
     severity: Severity::Error,
-    why: "kubectl applies the last one and drops the others without a word; strict decoding and kustomize refuse both",
-    fix: "keep one of them; lists are written as one list under one key",
+    why: "kubectl applies the last one and silently drops the others; strict decoding and kustomize refuse both",
+    fix: "keep one of them; write all items of a list under one key",
 };
 
 /// The codes of this file.

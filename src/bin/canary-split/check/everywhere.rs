@@ -10,8 +10,8 @@ use crate::world::plugin::Plugin;
 const EVERYWHERE: Code = Code {
     name: "plugin-everywhere",
     severity: Severity::Warning,
-    why: "a plugin without labels to select by is on sidecars too, and they decide again: a request has another subset than at the gateway, visitors get a second cookie, and everything is counted twice",
-    fix: "give spec.selector.matchLabels the labels of spec.selector of the Gateway, or put the plugin into a namespace that has gateways alone",
+    why: "a plugin that selects no labels is on sidecars too, and they decide again: a request gets another subset than at the gateway, visitors get a second cookie, and everything is counted twice",
+    fix: "give spec.selector.matchLabels the labels of spec.selector of the Gateway, or put the plugin into a namespace that has only gateways",
 };
 
 /// The codes of this file.

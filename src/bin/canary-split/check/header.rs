@@ -14,7 +14,7 @@ use crate::world::text::Taken;
 const MISMATCH: Code = Code {
     name: "header-mismatch",
     severity: Severity::Error,
-    why: "the filter writes its own header and no other: this route never takes a request of the subset, and the default route does",
+    why: "the filter writes only its own header: this route never takes a request of the subset, the default route takes them",
     fix: "match the plugin's header, or set header in pluginConfig",
 };
 
@@ -28,7 +28,7 @@ const NO_ROUTE: Code = Code {
 const ELSEWHERE: Code = Code {
     name: "route-elsewhere",
     severity: Severity::Error,
-    why: "those for whom the filter chooses the one subset see the other, and every count and share says otherwise",
+    why: "visitors for whom the filter chooses one subset see the other, and every count and share is wrong",
     fix: "let the route lead to the subset that its header names",
 };
 

@@ -115,7 +115,7 @@ fn missing(world: &World, service: &VirtualService, findings: &mut Vec<Finding>)
         if let Some((named, gateway)) = of_name.or_else(of_host) {
             let names: Vec<_> = named.iter().map(|(namespace, name)| format!("{namespace}/{name}")).collect();
             let title = gateway.object.title();
-            let message = format!("there is no Gateway {}, but {title} serves {host}", names.join(", "));
+            let message = format!("Gateway {} does not exist, but {title} serves {host}", names.join(", "));
             let own = &*service.object.namespace;
             let is_first = |entry: &&Node| entry.text().map(|name| resolved(name, own)) == named.first().copied();
             let node =

@@ -9,13 +9,13 @@ const FAIL_STRATEGY: Code = Code {
     name: "fail-strategy",
     severity: Severity::Warning,
     why: "while the module cannot be fetched or loaded, the gateway refuses all requests, those to other applications too; FAIL_CLOSE is the default",
-    fix: "failStrategy: FAIL_OPEN; then everybody sees stable meanwhile",
+    fix: "set failStrategy: FAIL_OPEN; everybody then sees stable meanwhile",
 };
 
 const WITHOUT_DIGEST: Code = Code {
     name: "image-without-digest",
     severity: Severity::Warning,
-    why: "there may be another module tomorrow: pods that start later decide by another build than the others",
+    why: "the url may lead to another module tomorrow: pods that start later then decide with another build than the others",
     fix: "pin what you have tested: @sha256:… in the url, or sha256 next to it; make image prints the digest",
 };
 

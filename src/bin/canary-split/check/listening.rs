@@ -11,14 +11,14 @@ use crate::world::service::{Service, Target, Workload};
 const NOBODY: Code = Code {
     name: "nobody-listens",
     severity: Severity::Error,
-    why: "a port of a Service lists all of its pods, whether or not they listen there; those who should see the subset get 503",
-    fix: "name the port of the Service that leads to where the subset's pods listen",
+    why: "a port of a Service lists all of its pods, whether or not they listen there; visitors of the subset get 503",
+    fix: "name the port of the Service that leads to the port of the subset's pods",
 };
 
 const SOME: Code = Code {
     name: "not-all-listen",
     severity: Severity::Warning,
-    why: "a port of a Service lists all of its pods, whether or not they listen there: those whose request gets to the others see 503",
+    why: "a port of a Service lists all of its pods, whether or not they listen there: requests that get to the others fail with 503",
     fix: "let all pods that the Service or the subset selects listen at this port, or select fewer of them",
 };
 

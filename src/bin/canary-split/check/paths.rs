@@ -15,8 +15,8 @@ use std::collections::HashSet;
 const PATH_FIRST: Code = Code {
     name: "stable-path-first",
     severity: Severity::Warning,
-    why: "the first route that matches decides: those who should see the canary get stable here, and the canary everywhere else",
-    fix: "put the route that matches the header first, or add a rule for these paths to the plugin if they are stable's alone",
+    why: "the first route that matches decides: the canary's visitors get stable here, and the canary everywhere else",
+    fix: "put the route that matches the header first, or add a rule for these paths to the plugin if only stable serves them",
 };
 
 /// The codes of this file.

@@ -20,8 +20,8 @@ const DIGEST: Code = Code {
 pub const PLACEHOLDER: Code = Code {
     name: "placeholder",
     severity: Severity::Warning,
-    why: "this is what is shipped for you to replace: no image has a digest of zeros, everybody knows a secret that is shipped, and nobody has a host of that name",
-    fix: "make image URL=… packs the module and writes its url; a secret is made by openssl rand -hex 16",
+    why: "this is a placeholder for you to replace: no image has a digest of zeros, everybody knows a shipped secret, and nobody has this host",
+    fix: "make image URL=… packs the module and writes its url; openssl rand -hex 16 makes a secret",
 };
 
 /// The host of the example that is shipped: whoever has another one no longer has the example.
@@ -115,7 +115,7 @@ fn check_digest(object: &Object, node: &Node, digest: Option<&str>, findings: &m
         let message = format!("the digest of {} is nothing but zeros", object.title());
         findings.push(Finding::new(&PLACEHOLDER, &object.source, &node.span, message));
     } else if digest.len() != 64 || !is_hex {
-        let message = format!("sha256:{digest} of {} is no digest", object.title());
+        let message = format!("sha256:{digest} of {} is not a digest", object.title());
         findings.push(Finding::new(&DIGEST, &object.source, &node.span, message));
     }
 }

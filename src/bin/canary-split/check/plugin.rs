@@ -35,7 +35,7 @@ const MODE: Code = Code {
 const PORTS: Code = Code {
     name: "plugin-ports",
     severity: Severity::Warning,
-    why: "requests at the other ports are not decided; the numbers are those of the gateway's pods (as a rule 8080 and 8443), not those of the Gateway",
+    why: "requests at the other ports are not decided; the numbers are those of the gateway's pods (usually 8080 and 8443), not those of the Gateway",
     fix: "leave match out",
 };
 

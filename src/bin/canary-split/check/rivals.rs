@@ -11,7 +11,7 @@ use crate::world::plugin::Plugin;
 const TWO_PLUGINS: Code = Code {
     name: "two-plugins-one-header",
     severity: Severity::Error,
-    why: "each filter removes what it has not written, so the later one undoes what the earlier one decides",
+    why: "each filter removes what it has not written, so the later one undoes the decisions of the earlier one",
     fix: "give one of them another header, or put the rules of both into one plugin",
 };
 

@@ -33,22 +33,22 @@ const OUTLIVES: Code = Code {
 const PAUSED: Code = Code {
     name: "ramp-paused-outside",
     severity: Severity::Warning,
-    why: "the weights of pausedAt stay, and at that time there is nothing of the plan to hold",
+    why: "the weights of pausedAt stay, and the plan has none at that time",
     fix: "remove pausedAt; canary-split set --pause writes the present time",
 };
 
 const IDLE: Code = Code {
     name: "guard-idle",
     severity: Severity::Warning,
-    why: "a guard compares canaries with stable: where there is only one of the two, nothing ever trips",
+    why: "a guard compares canaries with stable: with only one of the two, nothing ever trips",
     fix: "list stable first, with a weight, and the canary after it; or remove guard",
 };
 
 const BLIND: Code = Code {
     name: "guard-without-sticky",
     severity: Severity::Warning,
-    why: "every request is a visitor of its own: at such a share hardly any that fails is the canary's, and it takes long until it trips",
-    fix: "add sticky, or begin with a larger share",
+    why: "every request counts as a visitor: at such a share few failures are the canary's, and a trip takes long",
+    fix: "add sticky, or start with a larger share",
 };
 
 /// The codes of this file.

@@ -16,7 +16,7 @@ const NEVER: Code = Code {
 const NO_RULE: Code = Code {
     name: "no-rule",
     severity: Severity::Error,
-    why: "without a rule the filter writes no header: everybody sees stable; no cluster refuses a config that is empty or misspelt",
+    why: "without a rule the filter writes no header: everybody sees stable; the cluster accepts an empty or misspelt config",
     fix: "put the rules into spec.pluginConfig.rules of the WasmPlugin",
 };
 

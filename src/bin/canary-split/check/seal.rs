@@ -16,8 +16,8 @@ const MISMATCH: Code = Code {
 const NOT_REMOVED: Code = Code {
     name: "header-not-removed",
     severity: Severity::Warning,
-    why: "the application gets the header, and anybody who makes it echo its headers has the seal",
-    fix: "headers: {request: {remove: [HEADER]}} on every route of these hosts, on the default one too",
+    why: "the application gets the header, and anyone who makes it echo its headers gets the seal",
+    fix: "headers: {request: {remove: [HEADER]}} on every route of these hosts, including the default one",
 };
 
 /// The codes of this file.

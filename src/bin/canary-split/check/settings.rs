@@ -11,7 +11,7 @@ use std::collections::HashSet;
 const DIFFER: Code = Code {
     name: "settings-differ",
     severity: Severity::Warning,
-    why: "the versions are not all that differs: the canary answers other paths, gives up earlier or tries again less often than stable, and its errors and times say nothing about it",
+    why: "more than the versions differs: the canary answers other paths, gives up earlier or retries less often than stable, so its errors and times say nothing about it",
     fix: "give the canary's route the same timeout, retries and rewrite as the route that takes stable's requests in its place",
 };
 

@@ -13,8 +13,8 @@ use std::collections::HashSet;
 const SHARED: Code = Code {
     name: "shared-pods",
     severity: Severity::Error,
-    why: "a pod with the labels of both gets the requests of both: those for whom the filter chooses the one subset see the other",
-    fix: "give each subset a label that the pods of no other one have, as in version: v1 and version: v2",
+    why: "a pod with the labels of both gets the requests of both: visitors for whom the filter chooses one subset see the other",
+    fix: "give each subset a label of its own, as in version: v1 and version: v2",
 };
 
 /// The codes of this file.

@@ -15,21 +15,21 @@ use std::collections::{HashMap, HashSet};
 const TAKES_ALL: Code = Code {
     name: "route-takes-all",
     severity: Severity::Error,
-    why: "the filter writes the header for stable too, and one entry of match is enough: those who should see stable see the canary",
-    fix: "match the canary's value by exact, and put what must hold together into one entry of match",
+    why: "the filter writes the header for stable too, and one entry of match is enough: stable's visitors see the canary",
+    fix: "match the canary's value with exact, and put conditions that must hold together into one entry of match",
 };
 
 const WITHOUT_SUBSET: Code = Code {
     name: "default-without-subset",
     severity: Severity::Error,
-    why: "a destination without a subset is all pods of the Service, and the canary's are among them: those who should see stable see both",
+    why: "a destination without a subset means all pods of the Service, including the canary's: stable's visitors see both",
     fix: "name stable's subset in the default route, or lead it to a Service whose selector leaves out the canary's pods",
 };
 
 const PATH_WITHOUT_SUBSET: Code = Code {
     name: "path-without-subset",
     severity: Severity::Warning,
-    why: "a destination without a subset is all pods of the Service, and the canary's are among them: on these paths those who should see stable see both",
+    why: "a destination without a subset means all pods of the Service, including the canary's: on these paths stable's visitors see both",
     fix: "name stable's subset in this route, or put it before the canary's if it is for everybody",
 };
 

@@ -83,7 +83,7 @@ fn named(world: &World, plugin: &Plugin, object: &Object, target: &Node) -> Opti
         None => {
             let problem = match given.iter().find(|gateway| gateway.name == name) {
                 Some(gateway) => format!("Gateway {name}, which is in namespace {}", gateway.namespace),
-                None => format!("Gateway {name}, and there is none of that name in its namespace"),
+                None => format!("Gateway {name}, which does not exist in its namespace"),
             };
             Some(("name", problem))
         }

@@ -10,8 +10,8 @@ use std::rc::Rc;
 const UNCHOSEN: Code = Code {
     name: "unchosen-route",
     severity: Severity::Warning,
-    why: "nobody can get there: the filter removes what clients send in this header; most often it is a name that is spelled in two ways",
-    fix: "remove the route, or name the subset in a rule (with a weight of 0 while nobody shall see it)",
+    why: "nobody can get there: the filter removes what clients send in this header; usually a name is spelled in two ways",
+    fix: "remove the route, or name the subset in a rule (with a weight of 0 while nobody is to see it)",
 };
 
 /// The codes of this file.

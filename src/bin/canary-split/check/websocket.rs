@@ -12,14 +12,14 @@ use std::rc::Rc;
 const TIMEOUT: Code = Code {
     name: "route-timeout",
     severity: Severity::Warning,
-    why: "a timeout is for the whole of a request, and a websocket is one request: it is cut, however busy it is",
-    fix: "leave timeout out where websockets go; if there are none, give all routes of the service the same",
+    why: "a timeout covers the whole request, and a websocket is one request: it is cut off, however busy it is",
+    fix: "leave timeout out of routes for websockets; without websockets, give all routes of the service the same timeout",
 };
 
 const HTTP2: Code = Code {
     name: "h2-upgrade",
     severity: Severity::Warning,
-    why: "over HTTP/2 a websocket needs what no HTTP/1.1 application speaks: its pages work and its websockets are refused",
+    why: "an HTTP/1.1 application cannot accept a websocket over HTTP/2: its pages work, and its websockets are refused",
     fix: "leave h2UpgradePolicy out, or name the port http2-… if the application speaks HTTP/2",
 };
 

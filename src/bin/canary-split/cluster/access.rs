@@ -1,4 +1,4 @@
-//! How the API server is reached: as `kubectl` does.
+//! Reaches the API server as `kubectl` does.
 
 use super::refusal;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
@@ -7,11 +7,11 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Which cluster, and which part of it.
+/// The cluster, and the part of it.
 #[derive(Clone, clap::Args)]
 #[command(next_help_heading = "Cluster")]
 pub struct Access {
-    /// Look at the plugins of this namespace alone, not at those of all
+    /// Look only at the plugins of this namespace
     #[arg(short, long)]
     pub namespace: Option<String>,
     /// Use this context of the kubeconfig instead of its current one
@@ -28,12 +28,12 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(30);
 
 impl Access {
-    /// Whether anything of it is given.
+    /// Whether any of it is given.
     pub fn is_given(&self) -> bool {
         self.namespace.is_some() || self.context.is_some() || self.kubeconfig.is_some()
     }
 
-    /// Runs what needs the cluster.
+    /// Runs a task that needs the cluster.
     pub fn run<T, F: Future<Output = Result<T, String>>>(&self, job: impl FnOnce(Client) -> F) -> Result<T, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
@@ -59,14 +59,14 @@ impl Access {
             return Err(format!("the kubeconfig has no context {wanted}; it has {}", listed(&contexts)));
         }
         if self.context.is_none() && kubeconfig.current_context.as_deref().unwrap_or_default().is_empty() {
-            return Err(format!("the kubeconfig has no current context; choose by --context: {}", listed(&contexts)));
+            return Err(format!("the kubeconfig has no current context; choose with --context: {}", listed(&contexts)));
         }
         Config::from_custom_kubeconfig(kubeconfig, &options)
             .await
             .map_err(|error| format!("the kubeconfig: {}", refusal::kubeconfig(&error)))
     }
 
-    /// `None`: there is none, as in a pod.
+    /// `None`: no kubeconfig exists, as in a pod.
     fn kubeconfig(&self) -> Result<Option<Kubeconfig>, String> {
         if let Some(file) = &self.kubeconfig {
             return match Kubeconfig::read_from(file) {

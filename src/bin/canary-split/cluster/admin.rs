@@ -13,10 +13,10 @@ use std::collections::HashMap;
 /// Where Envoy's admin interface is, on the loopback of the pod.
 const PORT: u16 = 15000;
 
-/// The requests that each cluster has got since its hosts are known, by the cluster's name.
+/// The requests of each cluster since its hosts are known, by the cluster's name.
 pub type Arrived = HashMap<String, u64>;
 
-/// Why it is not known: a missing right, or a pod that does not answer.
+/// Why the number is unknown: a missing right, or a pod that does not answer.
 #[derive(Debug)]
 pub struct Unknown(pub String);
 
@@ -57,7 +57,7 @@ async fn get(stream: TokioIo<tokio::io::DuplexStream>, path: &str) -> Result<Byt
         let response = sender.send_request(request).await.map_err(said)?;
         Ok(response.into_body().collect().await.map_err(said)?.to_bytes())
     };
-    // The connection has to be driven until the answer is there.
+    // The connection must be driven until the answer arrives.
     tokio::pin!(answered);
     tokio::select! {
         answer = &mut answered => answer,

@@ -18,25 +18,25 @@ use std::collections::HashSet;
 pub struct Expected {
     /// `NAMESPACE/NAME http[PLACE]` of the route that they meet first.
     pub route: Option<String>,
-    /// What Envoy calls where they go; empty if it is not known.
+    /// Envoy's names of the destinations; empty if unknown.
     pub clusters: Vec<Cluster>,
-    /// The pods there.
+    /// The pods behind them.
     pub pods: Option<Pods>,
 }
 
 /// The pods of a subset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Pods {
-    /// Those that get requests.
+    /// The pods that get requests.
     pub ready: usize,
-    /// Those that run.
+    /// The pods that run.
     pub total: usize,
 }
 
 /// A cluster of Envoy's: `outbound|PORT|SUBSET|HOST`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
-    /// `None`: whichever the Service has.
+    /// `None`: whichever port the Service has.
     port: Option<u32>,
     subset: String,
     /// The host, or the beginning of it up to the cluster's domain.
@@ -66,7 +66,7 @@ impl Cluster {
     }
 }
 
-/// What is expected of a subset of a rule, by the sites of that rule.
+/// Where the requests of a subset of a rule should arrive, by the sites of that rule.
 pub fn of(world: &World, sites: &[&Site], named: &Named, pods: &[Pod]) -> Expected {
     let mut expected = Expected::default();
     let mut own: Vec<&Destination> = Vec::new();
@@ -74,7 +74,7 @@ pub fn of(world: &World, sites: &[&Site], named: &Named, pods: &[Pod]) -> Expect
         for class in site.classes(&named.subset.header_value) {
             for table in &site.tables {
                 let met = table.met(&class.known());
-                // The one that takes all; where none does, the first that may.
+                // The route that takes all; without one, the first that may take some.
                 let leading = || met.iter().filter(|met| !met.step.route.destinations.is_empty());
                 if let Some(met) = leading().find(|met| met.taken == Taken::All).or(leading().next()) {
                     expected.route.get_or_insert_with(|| title(met.step));
@@ -83,7 +83,7 @@ pub fn of(world: &World, sites: &[&Site], named: &Named, pods: &[Pod]) -> Expect
             }
         }
     }
-    // Weights that are left in a route lead to other subsets too: what a destination is called says whose it is.
+    // Weights that are left in a route lead to other subsets too: the name of a destination tells whose it is.
     let all = sites.iter().flat_map(|site| site.routes()).flat_map(|(_, route)| &route.destinations);
     let mut called: Vec<&Destination> = all.filter(|destination| destination.is_called(&named.subset.name)).collect();
     if called.is_empty() {
@@ -103,7 +103,7 @@ pub fn of(world: &World, sites: &[&Site], named: &Named, pods: &[Pod]) -> Expect
     expected
 }
 
-/// A destination among which somebody else's weights divide the requests of a rule.
+/// A destination that gets a part of a rule's requests by somebody else's weights.
 #[derive(Debug)]
 pub struct Part {
     /// Its subset, or else its host.

@@ -1,4 +1,4 @@
-//! What is wrong in the living cluster, as far as the gateways tell.
+//! What is wrong in the living cluster, according to the gateways.
 
 use super::inventory::Inventory;
 use super::reading::{Gateway, PluginReading, Reading, RuleReading, State, SubsetReading};
@@ -13,7 +13,7 @@ const SILENT: Code = Code {
     name: "gateway-silent",
     severity: Severity::Error,
     why: "nobody knows what is in force on a gateway pod that does not answer",
-    fix: "look at the pod: kubectl get pod, kubectl logs; what is shown is that of the others",
+    fix: "look at the pod: kubectl get pod, kubectl logs; everything shown comes from the other pods",
 };
 
 const NO_GATEWAY: Code = Code {
@@ -40,22 +40,22 @@ const BEHIND: Code = Code {
 const FAULTS: Code = Code {
     name: "config-faults",
     severity: Severity::Error,
-    why: "what has a fault is not in force: a rule keeps its last good version, or is off",
+    why: "a faulty config is not fully in force: a rule keeps its last good version, or is off",
     fix: "run canary-split check --cluster, and fix what it names",
 };
 
 const REJECTED: Code = Code {
     name: "push-rejected",
     severity: Severity::Warning,
-    why: "what Envoy has rejected is not in force on that pod, and later changes of the same routes may be lost too",
-    fix: "ask istioctl proxy-status, and the pod's log for rejected; the count starts again with the pod",
+    why: "a rejected push is not in force on that pod, and later changes of the same routes may be lost too",
+    fix: "look at istioctl proxy-status, and for rejected in the pod's log; the count starts again with the pod",
 };
 
 const DIFFERS: Code = Code {
     name: "weights-differ",
     severity: Severity::Error,
     why: "gateway pods with different weights in force send one visitor to two versions",
-    fix: "look which pod is behind, or whose guard has tripped",
+    fix: "find the pod that is behind, or whose guard has tripped",
 };
 
 const ASTRAY: Code = Code {
@@ -68,8 +68,8 @@ const ASTRAY: Code = Code {
 const TRIPPED: Code = Code {
     name: "canary-tripped",
     severity: Severity::Error,
-    why: "the guard has taken a failing canary out of the split: stable has its share",
-    fix: "canary-split rollback, fix the version, and begin again; any edit of the rule ends the trip",
+    why: "the guard has removed a failing canary from the split: stable has its share",
+    fix: "canary-split rollback, fix the version, and start again; any edit of the rule ends the trip",
 };
 
 const NO_PODS: Code = Code {
@@ -90,9 +90,9 @@ const NO_SERVICE: Code = Code {
 pub const CODES: [&Code; 11] =
     [&SILENT, &NO_GATEWAY, &NO_FILTER, &BEHIND, &FAULTS, &REJECTED, &DIFFERS, &ASTRAY, &TRIPPED, &NO_PODS, &NO_SERVICE];
 
-/// How far shares may be apart: the two counters are not read at one moment.
+/// The tolerated difference of shares: the two counters are not read at the same moment.
 const TOLERANCE: f64 = 0.02;
-/// Of fewer requests nothing is said.
+/// Fewer requests allow no conclusion.
 const FEW: f64 = 50.0;
 
 /// What is wrong.
@@ -110,7 +110,7 @@ pub fn findings(world: &World, inventory: &Inventory, reading: &Reading) -> Vec<
     findings
 }
 
-/// Where the routes of rules lead to Services that the cluster has not.
+/// Routes of rules to Services that the cluster does not have.
 fn missing_services(world: &World, findings: &mut Vec<Finding>) {
     let mut seen = HashSet::new();
     for site in site::sites(world) {
@@ -186,7 +186,7 @@ impl Found<'_> {
         for subset in &rule.subsets {
             let name = &subset.name;
             if subset.tripped {
-                self.add(&TRIPPED, format!("rule {}: the guard has taken {name} out", rule.name));
+                self.add(&TRIPPED, format!("rule {}: the guard has removed {name}", rule.name));
             }
             let mut weights: Vec<u64> = subset.in_force_by_gateway.values().copied().collect();
             weights.sort_unstable();
@@ -215,7 +215,7 @@ impl Found<'_> {
     }
 }
 
-/// Whether another share arrived than was decided, and chance does not explain it.
+/// Whether the share that arrived differs from the share that was decided by more than chance.
 pub fn is_astray(rule: &RuleReading, subset: &SubsetReading) -> bool {
     let (Some(decided), Some(arrived)) = (subset.decided, subset.arrived) else { return false };
     let chance = 4.0 * (decided * (1.0 - decided) / rule.requests.max(1.0)).sqrt();
@@ -242,7 +242,7 @@ mod tests {
 
     const GATEWAY: &str = "istio-ingressgateway";
 
-    /// What a gateway says and gets between two looks; the defaults are well.
+    /// What a gateway reports and receives between two looks; the defaults are healthy.
     #[derive(Clone)]
     struct Says {
         weights: (u32, u32),
@@ -458,7 +458,7 @@ mod tests {
             (
                 vec![Says { weights: (100, 0), tripped: 1, ..WELL }],
                 true,
-                vec!["canary-tripped: rule shop: the guard has taken v2 out"],
+                vec!["canary-tripped: rule shop: the guard has removed v2"],
             ),
             (vec![WELL], false, vec!["no-ready-pod: rule shop: v2 has a weight and no ready pod"]),
             (vec![Says { weights: (100, 0), v2: (0, 0), ..WELL }], false, vec![]),
@@ -484,7 +484,7 @@ mod tests {
         assert_eq!(missing, [line, line]);
         seen.insert("no-such-service".to_owned());
         said.extend(missing);
-        // The messages that the document shows are real ones.
+        // The messages in the document are real ones.
         let document = include_str!("../../../../docs/checks.md");
         for code in CODES {
             let (_, section) = document.split_once(&format!("\n## {}\n\n> ", code.name)).unwrap();

@@ -1,4 +1,4 @@
-//! What the API server has of the kinds that the tool knows.
+//! The API server's objects of the kinds that the tool knows.
 
 use super::kinds::{self, EXTENSIONS, OTHERS, PLUGINS, PODS, Versions};
 use super::manager::Manager;
@@ -11,17 +11,17 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// All of it.
+/// The inventory.
 pub struct Inventory {
-    /// As if they had been read from files; each has a text of its own, called `KIND NAMESPACE/NAME`.
+    /// As if they had been read from files; each has its own text, called `KIND NAMESPACE/NAME`.
     pub objects: Objects,
     /// All pods.
     pub pods: Vec<Pod>,
-    /// What could not be read, and why.
+    /// The kinds that could not be read, and why.
     pub notes: Vec<String>,
     /// Whether all kinds of all namespaces were read.
     pub is_whole: bool,
-    /// Which versions of the kinds it prefers.
+    /// The versions that the API server prefers.
     pub versions: Versions,
     managers: HashMap<String, Manager>,
 }
@@ -31,7 +31,7 @@ pub struct Inventory {
 pub enum Extent {
     /// Plugins and pods.
     Plugins,
-    /// Routes, subsets, Services and what makes pods, too.
+    /// Also routes, subsets, Services and workloads.
     All,
 }
 
@@ -90,7 +90,7 @@ impl Inventory {
         inventory
     }
 
-    /// Who writes an object besides its users.
+    /// The controller that also writes an object.
     pub fn manager(&self, object: &Object) -> Option<Manager> {
         self.managers.get(&object.title()).copied()
     }
@@ -113,7 +113,7 @@ impl Inventory {
     }
 }
 
-/// All pods; those of the namespace alone, where no more may be listed: a gateway is with its plugin.
+/// All pods; only those of the namespace if no more may be listed: a gateway is in its plugin's namespace.
 pub async fn list_pods(client: &Client, versions: &Versions, namespace: Option<&str>) -> Result<Vec<Value>, Error> {
     match kinds::list(client, versions, PODS, None).await {
         Err(error) if refusal::is_forbidden(&error) && namespace.is_some() => {

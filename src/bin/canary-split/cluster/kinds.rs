@@ -15,7 +15,7 @@ pub struct Kind {
     pub group: &'static str,
     /// As in the path of a request.
     pub plural: &'static str,
-    /// The version, where it is not the one that the API server prefers for the group.
+    /// The version, if it is not the one that the API server prefers for the group.
     version: Option<&'static str>,
 }
 
@@ -25,11 +25,11 @@ const fn kind(name: &'static str, group: &'static str, plural: &'static str) -> 
 
 /// The plugins.
 pub const PLUGINS: Kind = kind("WasmPlugin", "extensions.istio.io", "wasmplugins");
-/// What follows them.
+/// The objects that follow from them.
 pub const EXTENSIONS: Kind = kind("TrafficExtension", "extensions.istio.io", "trafficextensions");
 /// The pods.
 pub const PODS: Kind = kind("Pod", "", "pods");
-/// Whatever else plugins and routes work with.
+/// Everything else that plugins and routes work with.
 pub const OTHERS: [Kind; 9] = [
     kind("VirtualService", "networking.istio.io", "virtualservices"),
     kind("DestinationRule", "networking.istio.io", "destinationrules"),
@@ -42,7 +42,7 @@ pub const OTHERS: [Kind; 9] = [
     kind("Certificate", "cert-manager.io", "certificates"),
 ];
 
-/// How many objects come with one answer.
+/// The number of objects in one answer.
 const PAGE: usize = 500;
 
 /// The versions that the API server prefers, by group.
@@ -76,7 +76,7 @@ pub fn path(version: &str, kind: Kind, namespace: Option<&str>) -> String {
     format!("/{root}/{version}/{within}{}", kind.plural)
 }
 
-/// All objects of a kind, with the fields that an entry of a list leaves out; none if the cluster does not know the kind.
+/// All objects of a kind, with the fields that entries of a list leave out; none if the cluster does not know the kind.
 pub async fn list(
     client: &Client,
     versions: &Versions,

@@ -1,4 +1,4 @@
-//! One look at a gateway pod: what it says of the filter, and what has arrived behind it.
+//! One look at a gateway pod: the filter's statistics, and what has arrived behind it.
 
 use super::admin::{self, Arrived, Unknown};
 use super::pods::Pod;
@@ -8,23 +8,23 @@ use http::Request;
 use kube::{Client, Error};
 use std::time::Duration;
 
-/// How long a pod has for its answer.
+/// The time limit for a pod's answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The port at which each of Istio's proxies shows Prometheus its statistics, and which of them are asked for.
+/// The port at which Istio's proxies serve their statistics to Prometheus, and the filter for the answer.
 const STATISTICS: &str = "15090/proxy/stats/prometheus?filter=%5Ewasmcustom%5C.%7Cupdate_rejected";
 
-/// What a pod has said.
+/// The answer of a pod.
 #[derive(Debug)]
 pub struct Look {
-    /// Of the filter.
+    /// The statistics of the filter.
     pub statistics: Statistics,
-    /// The requests that each cluster has got; `None`: not asked, or the right is missing.
+    /// The requests of each cluster; `None`: not asked, or the right is missing.
     pub arrived: Option<Arrived>,
-    /// Why it is not known what arrived.
+    /// Why it is unknown what arrived.
     pub unknown: Option<String>,
 }
 
-/// Why a pod says nothing.
+/// Why a pod gives no answer.
 #[derive(Debug)]
 pub enum Silence {
     /// The user may not ask it.
@@ -45,16 +45,16 @@ impl Silence {
     }
 }
 
-/// What is asked for.
+/// The extent of a look.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Question {
     /// What is in force.
     InForce,
-    /// That, and what arrived behind it.
+    /// Also what arrived behind the gateway.
     Arrived,
 }
 
-/// Looks at all of these at once.
+/// Looks at all of these pods at the same time.
 pub async fn at_all(client: &Client, pods: &[&Pod], question: Question) -> Vec<Result<Look, Silence>> {
     futures::future::join_all(pods.iter().map(|pod| at(client, pod, question))).await
 }
@@ -87,7 +87,7 @@ async fn statistics(client: &Client, pod: &Pod) -> Result<Statistics, Silence> {
         Ok(text) => Ok(Statistics::read(&text)),
         Err(error) if refusal::is_forbidden(&error) => Err(Silence::Forbidden(refusal::said(&error))),
         Err(Error::Api(status)) if status.code == 404 && status.reason == "NotFound" => Err(Silence::Gone),
-        // What the pod itself has said is long; its status says enough.
+        // The pod's own answer is long; its status says enough.
         Err(Error::Api(status)) => {
             Err(Silence::Silent(format!("statistics at 15090: {} {}", status.code, first_line(&status.message))))
         }

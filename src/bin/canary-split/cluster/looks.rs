@@ -7,7 +7,7 @@ use crate::world::World;
 use kube::Client;
 use std::collections::HashMap;
 
-/// What the gateway pods have said, by `NAMESPACE/NAME`.
+/// The answers of the gateway pods, by `NAMESPACE/NAME`.
 pub type Looks = HashMap<String, Result<Look, Silence>>;
 
 /// Looks at all of them.

@@ -1,4 +1,4 @@
-//! Who writes an object besides its users, so that a live edit will be taken back.
+//! Controllers that also write an object and will revert a live edit.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -16,18 +16,18 @@ pub enum Manager {
 }
 
 impl Manager {
-    /// As it is called, and what brings a live edit back.
+    /// Its name, and when it reverts a live edit.
     pub fn said(self) -> &'static str {
         match self {
             Manager::ArgoCd => {
-                "Argo CD, which takes a live edit back at its next sync unless self-healing is off or the field is ignored"
+                "Argo CD, which reverts a live edit at its next sync unless self-healing is off or the field is ignored"
             }
-            Manager::Flux => "Flux, which takes a live edit back at its next reconciliation",
-            Manager::Helm => "Helm, whose next upgrade may take a live edit back",
+            Manager::Flux => "Flux, which reverts a live edit at its next reconciliation",
+            Manager::Helm => "Helm, whose next upgrade may revert a live edit",
         }
     }
 
-    /// Whose object this is: by its labels and annotations, or by who has applied it.
+    /// The manager of an object, by its labels and annotations, or by the field manager that applied it.
     pub fn of(object: &Value) -> Option<Manager> {
         let has = |map: &str, names: &[&str]| {
             let map = object.pointer(map).and_then(Value::as_object);

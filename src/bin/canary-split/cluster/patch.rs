@@ -1,4 +1,4 @@
-//! Writes to the API server: JSON Patches that are refused if somebody else was faster.
+//! Writes to the API server: JSON Patches, which are refused if somebody else was faster.
 
 use super::kinds::{self, Kind, Versions};
 use super::refusal;
@@ -9,20 +9,20 @@ use serde_json::Value;
 
 /// Why nothing was written.
 pub enum Refused {
-    /// The object is not what it was when it was read.
+    /// The object has changed since it was read.
     Changed,
     /// Anything else, in one line.
     Said(String),
 }
 
-/// Patches an object; what it is then. The patch has to hold what guards it.
+/// Patches an object and returns it. The patch has to contain the tests that guard it.
 pub async fn patch(client: &Client, versions: &Versions, object: &Object, patch: &Value) -> Result<Value, Refused> {
     let said = |error: String| Refused::Said(error);
     let kind = [&[kinds::PLUGINS, kinds::EXTENSIONS][..], &kinds::OTHERS]
         .concat()
         .into_iter()
         .find(|kind: &Kind| kind.name == object.kind);
-    let kind = kind.ok_or_else(|| said(format!("{} is no kind that is written", object.kind)))?;
+    let kind = kind.ok_or_else(|| said(format!("{} is not a kind that this tool writes", object.kind)))?;
     let version = versions.of(kind).ok_or_else(|| said(format!("the cluster does not know {}", kind.group)))?;
     let path = kinds::path(&version, kind, Some(&object.namespace));
     let request = Request::patch(format!("{path}/{}?fieldManager=canary-split", object.name))
@@ -31,7 +31,7 @@ pub async fn patch(client: &Client, versions: &Versions, object: &Object, patch:
         .map_err(|error| said(error.to_string()))?;
     match client.request(request).await {
         Ok(object) => Ok(object),
-        // 422 is what a `test` that fails becomes, and what is invalid too: whether the object is another one says which.
+        // 422 means a failed `test` or an invalid object: whether the object has changed tells which.
         Err(Error::Api(status)) if [409, 422].contains(&status.code) => {
             let now = current(client, &format!("{path}/{}", object.name)).await;
             let is_same = now.is_some_and(|now| object.text(&["metadata", "resourceVersion"]) == Some(&now));
@@ -41,7 +41,7 @@ pub async fn patch(client: &Client, versions: &Versions, object: &Object, patch:
     }
 }
 
-/// The version of an object; `None`: it is gone, or cannot be read.
+/// The version of an object; `None`: it no longer exists, or cannot be read.
 async fn current(client: &Client, path: &str) -> Option<String> {
     let object: Value = client.request(Request::get(path).body(Vec::new()).ok()?).await.ok()?;
     object.pointer("/metadata/resourceVersion")?.as_str().map(str::to_owned)

@@ -1,4 +1,4 @@
-//! Pods, and which of them are gateways that a plugin is on.
+//! Pods, and the gateways among them that a plugin is on.
 
 use crate::input::yaml::Node;
 use crate::world::labels::Labels;
@@ -23,18 +23,18 @@ pub struct Pod {
     pub is_ready: bool,
     /// Whether its containers run, and it is not about to end.
     is_running: bool,
-    /// What its proxy is, by what it is told.
+    /// Its proxy, by its arguments.
     role: Role,
 }
 
-/// What a pod's proxy is.
+/// The proxy of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     /// A gateway or a waypoint.
     Gateway,
     /// Next to an application.
     Sidecar,
-    /// It is started in a way that is not known here, or there is none.
+    /// No proxy, or one that is started in an unknown way.
     Unknown,
 }
 
@@ -85,7 +85,7 @@ impl Pod {
         labels.pairs().all(|(name, value)| self.labels.get(name).is_some_and(|own| own == value))
     }
 
-    /// Whether it is behind something, and running.
+    /// Whether it is running and has a role.
     pub fn is_one_of(&self, namespace: &str, labels: &Labels) -> bool {
         self.is_running && self.namespace == namespace && self.has(labels)
     }
@@ -104,7 +104,7 @@ pub fn of_plugin<'p>(plugin: &Plugin, pods: &'p [Pod]) -> Vec<&'p Pod> {
             object.namespace == pod.namespace && is_targeted(pod)
         }
     };
-    // Labels that select pods say which; without them, every gateway.
+    // A plugin that selects no labels is on every gateway.
     let is_one = |pod: &Pod| match pod.role {
         Role::Gateway => true,
         Role::Sidecar => false,

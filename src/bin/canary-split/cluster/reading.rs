@@ -1,4 +1,4 @@
-//! What two looks at all gateways say of each rule: what is in force, what was decided, and what arrived.
+//! What two looks at all gateways tell about each rule: what is in force, what was decided, and what arrived.
 
 use super::expected::{self, Cluster, Expected, Part, Pods};
 use super::inventory::Inventory;
@@ -21,25 +21,25 @@ use canary_split::rule::hosts::HostPattern;
 use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, HashMap};
 
-/// The gauges that say which config a gateway has, and how many faults that has.
+/// The gauges for the config that a gateway has, and for the number of its faults.
 pub const FINGERPRINT: &str = "canary_config_fingerprint";
 const FAULTS: &str = "canary_config_faults";
 
-/// A plugin and what is known of it.
+/// A plugin and what is known about it.
 #[derive(Serialize)]
 pub struct PluginReading {
     /// `metadata.namespace`
     pub namespace: String,
     /// `metadata.name`
     pub name: String,
-    /// Who else writes the object.
+    /// The controller that also writes the object.
     #[serde(rename = "managedBy")]
     pub managed_by: Option<Manager>,
-    /// The pods that it is on.
+    /// The number of pods that it is on.
     pub gateways: Vec<Gateway>,
     /// Its rules, in their order.
     pub rules: Vec<RuleReading>,
-    /// Which of the plugins it is.
+    /// The index of its plugin.
     #[serde(skip)]
     pub at: usize,
 }
@@ -53,11 +53,11 @@ pub struct Gateway {
     pub pod: String,
     /// Whether it has this config.
     pub current: bool,
-    /// How many faults the config has that it was given last; `None`: it does not say.
+    /// The number of faults of its last config; `None`: unknown.
     pub faults: Option<u64>,
-    /// How many pushes of routes and extensions its Envoy has rejected; `None`: that is not collected.
+    /// The number of pushes of routes and extensions that its Envoy has rejected; `None`: not collected.
     pub rejected: Option<u64>,
-    /// Why it says nothing.
+    /// Why it gives no answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silent: Option<String>,
     /// Whether the filter runs there.
@@ -65,13 +65,13 @@ pub struct Gateway {
     pub has_filter: bool,
 }
 
-/// Why a rule is in force, or that it is not.
+/// Whether a rule is in force, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// As the config says.
     Active,
-    /// As the last config said in which it was good.
+    /// As in the last config in which it was good.
     LastGood,
     /// Not in force.
     Off,
@@ -84,15 +84,15 @@ pub struct RuleReading {
     pub name: String,
     /// Its hosts, as a VirtualService would write them.
     pub hosts: Vec<String>,
-    /// The worst of the gateways.
+    /// The worst state of the gateways.
     pub state: State,
-    /// Where its ramp is.
+    /// The state of its ramp.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ramp: Option<Progress>,
-    /// The header by which Envoy picks a destination, where somebody else owns the weights.
+    /// The header by which Envoy picks a destination, if somebody else owns the weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adopts: Option<String>,
-    /// Stable first; where somebody else owns the weights, the destinations of the route.
+    /// Stable first; if somebody else owns the weights, the destinations of the route.
     pub subsets: Vec<SubsetReading>,
     /// Requests that the rule was asked about between the looks.
     #[serde(skip)]
@@ -104,7 +104,7 @@ pub struct RuleReading {
 pub struct SubsetReading {
     /// Its name.
     pub name: String,
-    /// Whether it holds whatever the others do not.
+    /// Whether it is stable: it holds whatever the others do not.
     pub stable: bool,
     /// In the config; `None`: a fixed subset, or it cannot be read.
     pub weight: Option<u32>,
@@ -123,13 +123,13 @@ pub struct SubsetReading {
     /// The share of its final responses that were 5xx.
     #[serde(serialize_with = "short")]
     pub errors: Option<f64>,
-    /// Whether a gateway's guard has taken it out.
+    /// Whether a gateway's guard has removed it.
     pub tripped: bool,
     /// The pods behind it.
     pub pods: Option<Pods>,
     /// The route that its requests meet.
     pub route: Option<String>,
-    /// What Envoy calls where they go.
+    /// Envoy's names of their destinations.
     #[serde(skip)]
     clusters: Vec<Cluster>,
     /// Requests between the looks: decided, arrived.
@@ -137,16 +137,16 @@ pub struct SubsetReading {
     pub counted: (f64, Option<f64>),
 }
 
-/// Five digits say it all.
+/// Five digits are enough.
 fn short<S: Serializer>(share: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
     share.map(|share| (share * 100_000.0).round() / 100_000.0).serialize(serializer)
 }
 
-/// All plugins, with what is left to be said.
+/// All plugins, with notes.
 pub struct Reading {
     /// In the order of the API server.
     pub plugins: Vec<PluginReading>,
-    /// Why something is not known.
+    /// Why something is unknown.
     pub notes: Vec<String>,
 }
 
@@ -177,7 +177,7 @@ fn read_plugin(
 ) -> Option<PluginReading> {
     let object = plugin.object()?;
     let pods = pods::of_plugin(plugin, &inventory.pods).into_iter();
-    // One that has ended meanwhile has no look.
+    // A pod that has ended meanwhile has no look.
     let own: Vec<(&Pod, &Result<Look, Silence>)> =
         pods.filter_map(|pod| Some((pod, looks.get(&pod.title())?))).collect();
     let fingerprint = f64::from(fingerprint::of_text(plugin.config.json().as_bytes()));
@@ -199,7 +199,7 @@ fn read_plugin(
     let read = |(place, node): (usize, &Node)| {
         let name = node.get("name").and_then(Node::text)?;
         let good = plugin.rules.iter().find(|(own, _)| *own == place).map(|(_, rule)| rule);
-        // Of two rules of one name the gateways know the first.
+        // If two rules have the same name, the gateways know the first.
         let earlier = rules.iter().take(place);
         let is_second = earlier.filter_map(|node| node.get("name")?.text()).any(|earlier| earlier == name);
         let mut reading = match good {
@@ -234,7 +234,7 @@ fn read_plugin(
     })
 }
 
-/// The sites of a rule, but for hosts all of whose requests an earlier rule decides.
+/// The sites of a rule, except for hosts all of whose requests an earlier rule decides.
 fn sites_of<'s, 'w, 'o>(
     sites: &'s [Site<'w, 'o>],
     plugin: &Plugin,
@@ -290,7 +290,7 @@ fn read_rule(
     }
 }
 
-/// What can be read of a rule with a fault.
+/// The readable part of a rule with a fault.
 fn read_faulty(node: &Node, name: &str) -> RuleReading {
     let texts = |list: &[Node]| list.iter().filter_map(Node::text).map(str::to_owned).collect::<Vec<_>>();
     let split = node.get("split").map_or(&[][..], Node::items).iter();
@@ -304,7 +304,7 @@ fn read_faulty(node: &Node, name: &str) -> RuleReading {
     RuleReading {
         name: name.to_owned(),
         hosts: node.get("hosts").map(|hosts| texts(hosts.items())).unwrap_or_default(),
-        // What a gateway says counts; until one says something, nothing of the rule is known to be in force.
+        // The gateways' answers count; before the first one, nothing of the rule is known to be in force.
         state: State::Off,
         ramp: None,
         adopts: None,
@@ -396,7 +396,7 @@ fn count_arrived(
             *got.entry(cluster).or_default() += since as f64;
         }
     }
-    // What arrived behind some of the gateways is no share of what was decided on all.
+    // What arrived behind some of the gateways is not a share of what was decided on all.
     let is_unknown = looks.values().flatten().any(|look| look.unknown.is_some());
     if is_unknown || got.is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! What an API server refuses, or why it cannot be reached, in one line.
+//! Why an API server refuses a request or cannot be reached, in one line.
 
 use kube::Error;
 use kube::client::AuthError;
@@ -17,19 +17,19 @@ pub fn said(error: &Error) -> String {
     }
 }
 
-/// What is wrong with credentials, without anything of what they are: a plugin prints tokens.
+/// What is wrong with credentials, without showing any: a plugin prints tokens.
 fn credentials(error: &AuthError) -> String {
     match error {
         AuthError::AuthExecStart(error) => format!("the kubeconfig's exec plugin cannot be started: {error}"),
         AuthError::AuthExecRun { out, .. } => format!("the kubeconfig's exec plugin has failed: {}", out.status),
-        AuthError::AuthExecParse(_) => "what the kubeconfig's exec plugin prints is no ExecCredential".to_owned(),
+        AuthError::AuthExecParse(_) => "the output of the kubeconfig's exec plugin is not an ExecCredential".to_owned(),
         AuthError::ReadTokenFile(error, file) => format!("{}: {error}", file.display()),
         AuthError::MalformedTokenExpirationDate(_) => "the time at which the token expires cannot be read".to_owned(),
         _ => "the kubeconfig's credentials cannot be used".to_owned(),
     }
 }
 
-/// What is wrong with a kubeconfig, without anything of what is in it.
+/// What is wrong with a kubeconfig, without showing its content.
 pub fn kubeconfig(error: &KubeconfigError) -> String {
     match error {
         KubeconfigError::Parse(error) => match error.location() {
@@ -40,7 +40,7 @@ pub fn kubeconfig(error: &KubeconfigError) -> String {
         KubeconfigError::LoadCertificateAuthority(_) => "its certificate-authority cannot be read".to_owned(),
         KubeconfigError::LoadClientCertificate(_) => "its client-certificate cannot be read".to_owned(),
         KubeconfigError::LoadClientKey(_) => "its client-key cannot be read".to_owned(),
-        KubeconfigError::ParseCertificates(_) => "its certificate-authority is no certificate".to_owned(),
+        KubeconfigError::ParseCertificates(_) => "its certificate-authority is not a certificate".to_owned(),
         KubeconfigError::LoadClusterOfContext(cluster) => format!("it has no cluster {cluster:?}"),
         KubeconfigError::LoadContext(context) => format!("it has no context {context:?}"),
         KubeconfigError::MissingClusterUrl => "its cluster has no server".to_owned(),
@@ -53,12 +53,12 @@ pub fn is_forbidden(error: &Error) -> bool {
     matches!(error, Error::Api(status) if status.code == 403)
 }
 
-/// Whether what was asked for does not exist.
+/// Whether the object does not exist.
 pub fn is_missing(error: &Error) -> bool {
     matches!(error, Error::Api(status) if status.code == 404)
 }
 
-/// What an error says at its root.
+/// The message of an error's root cause.
 pub fn innermost(error: &dyn error::Error) -> String {
     let mut root = error;
     while let Some(source) = root.source() {

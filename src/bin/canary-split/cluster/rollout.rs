@@ -15,18 +15,18 @@ use kube::Client;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// Between two questions: a gateway tells only when it is asked.
+/// The time between two questions: a gateway answers only when it is asked.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long the list of pods is taken to be right.
+/// How long the list of pods counts as current.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// Which gateway pods have a config.
+/// The gateway pods that have a config.
 pub struct Reached {
-    /// How many have it.
+    /// The number of pods that have it.
     pub current: usize,
-    /// How many there are.
+    /// The number of all pods.
     pub total: usize,
-    /// The others, each with the reason if it says none.
+    /// The other pods, each with the reason.
     pub behind: Vec<String>,
 }
 
@@ -72,7 +72,7 @@ pub async fn wait(client: &Client, inventory: &Inventory, config: &PluginConfig,
         tokio::time::sleep(PAUSE).await;
         if listed.elapsed() > FRESH {
             let namespace = plugin.object().map(|object| object.namespace.as_str());
-            // If it cannot be had now, the list of before is the best there is.
+            // If the list cannot be read now, the earlier one is the best known.
             if let Ok(all) = list_pods(client, &inventory.versions, namespace).await {
                 let all: Vec<Pod> = all.iter().map(Pod::of).collect();
                 pods = pods::of_plugin(&plugin, &all).into_iter().cloned().collect();
@@ -82,7 +82,7 @@ pub async fn wait(client: &Client, inventory: &Inventory, config: &PluginConfig,
     }
 }
 
-/// Waits until every gateway pod of a plugin has the routes of a VirtualService as it is now.
+/// Waits until every gateway pod of a plugin has the current routes of a VirtualService.
 pub async fn wait_for_routes(
     client: &Client,
     inventory: &Inventory,
@@ -110,7 +110,7 @@ pub async fn wait_for_routes(
     }
 }
 
-/// Which pods have it, and whether they may be asked.
+/// The pods that have it, and whether they may be asked.
 async fn look(client: &Client, plugin: &Plugin, config: &PluginConfig, pods: &[Pod]) -> (Reached, bool) {
     let Some(object) = plugin.object() else { return (Reached { current: 0, total: 0, behind: Vec::new() }, true) };
     let wanted = f64::from(fingerprint::of_text(config.json().as_bytes()));

@@ -1,4 +1,4 @@
-//! What the routes of a gateway ask of a header: whether an edited VirtualService has reached Envoy.
+//! The header matches in the routes of a gateway: whether an edited VirtualService has reached Envoy.
 
 use super::admin::{self, Unknown};
 use super::pods::Pod;
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 /// The texts that routes compare a header with: exact, prefix or regex.
 pub type Asked = BTreeSet<String>;
 
-/// What a VirtualService asks of a header.
+/// The header matches of a VirtualService.
 pub fn of_virtual_service(object: &Value, header: &str) -> Asked {
     let list = |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     let routes = object.pointer("/spec/http").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -20,7 +20,7 @@ pub fn of_virtual_service(object: &Value, header: &str) -> Asked {
     headers.filter(|(name, _)| name.eq_ignore_ascii_case(header)).flat_map(|(_, asked)| texts(&asked)).collect()
 }
 
-/// What the routes that Envoy has of a VirtualService ask of a header; `None`: it has none.
+/// The header matches in Envoy's routes of a VirtualService; `None`: it has none.
 pub async fn of_gateway(client: &Client, pod: &Pod, object: &Value, header: &str) -> Result<Option<Asked>, Unknown> {
     let body = admin::ask(client, &pod.namespace, &pod.name, "/config_dump?resource=dynamic_route_configs").await?;
     let dump: Value = serde_json::from_slice(&body)
@@ -30,7 +30,7 @@ pub async fn of_gateway(client: &Client, pod: &Pod, object: &Value, header: &str
     Ok(of_dump(&dump, &own, header))
 }
 
-/// The routes that Istio has made of a VirtualService say so in their metadata.
+/// Istio names the VirtualService of a route in the route's metadata.
 fn of_dump(dump: &Value, own: &str, header: &str) -> Option<Asked> {
     let list = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_array).cloned().unwrap_or_default();
     let routes = list(dump, "/configs")

@@ -1,4 +1,4 @@
-//! What a gateway's statistics say, in Prometheus' text form, with and without Istio's labels.
+//! A gateway's statistics, in Prometheus' text format, with and without Istio's labels.
 
 use canary_split::metrics;
 use std::collections::HashMap;
@@ -20,12 +20,12 @@ impl Statistics {
         Statistics(text.lines().filter_map(Sample::read).collect())
     }
 
-    /// Whether the filter has said anything: one that runs has these gauges in any case.
+    /// Whether the filter runs: if so, it always has these gauges.
     pub fn has_filter(&self) -> bool {
         self.0.iter().any(|sample| sample.name.ends_with("canary_config_rules"))
     }
 
-    /// The value of one of the filter's statistics, which is named as the filter names it: `rule=.=shop;.;…canary_config_weight`.
+    /// The value of one of the filter's statistics, by the filter's name: `rule=.=shop;.;…canary_config_weight`.
     pub fn value(&self, stat: &str) -> Option<f64> {
         let (name, labels) = parts(stat);
         let bare = bare(stat);
@@ -38,21 +38,21 @@ impl Statistics {
         self.0.iter().find(is_it).map(|sample| sample.value)
     }
 
-    /// The sum of the requests of a subset, by whatever they were decided.
+    /// The sum of the requests of a subset, from all sources.
     pub fn requests(&self, rule: &str, subset: &str) -> f64 {
         use canary_split::decide::Source::{Cookie, Fixed, Fresh, Kept, Key, Remembered};
         let all = [Fixed, Fresh, Key, Cookie, Kept, Remembered];
         all.iter().filter_map(|source| self.value(&metrics::requests(rule, subset, Some(*source)))).sum()
     }
 
-    /// The sums of the final responses of a subset, and of those that are its failures: 5xx.
+    /// The sums of the final responses of a subset, and of its failures: 5xx.
     pub fn responses(&self, rule: &str, subset: &str) -> (f64, f64) {
         let of = |status| self.value(&metrics::responses(rule, subset, metrics::CodeClass::of(status))).unwrap_or(0.0);
         let failed = of(500);
         ([100, 200, 300, 400].into_iter().map(of).sum::<f64>() + failed, failed)
     }
 
-    /// A gauge that has a label `plugin`, of the plugin `NAMESPACE/NAME`: Istio calls it `NAMESPACE.NAME`, and appends to it.
+    /// A gauge with a label `plugin`, for the plugin `NAMESPACE/NAME`: Istio calls it `NAMESPACE.NAME` with a suffix.
     pub fn of_plugin(&self, gauge: &str, namespace: &str, name: &str) -> Option<f64> {
         let own = format!("{namespace}.{name}");
         let is_own =
@@ -69,7 +69,7 @@ impl Statistics {
         self.0.iter().find(is_it).map(|sample| sample.value)
     }
 
-    /// How many pushes Envoy has rejected: of routes and of extensions; `None` where that is not collected.
+    /// The number of pushes of routes and extensions that Envoy has rejected; `None` if not collected.
     pub fn rejected(&self) -> Option<f64> {
         let is_it = |sample: &&Sample| {
             sample.name.ends_with("update_rejected")
@@ -137,7 +137,7 @@ fn parts(stat: &str) -> (&str, HashMap<&str, &str>) {
     (name, labels.split(";.;").filter_map(|piece| piece.split_once("=.=")).collect())
 }
 
-/// What Envoy makes of a stat's name where nobody tells it to make labels of it.
+/// Envoy's form of a stat's name if it is not configured to extract labels.
 fn bare(stat: &str) -> String {
     sanitized(stat)
 }

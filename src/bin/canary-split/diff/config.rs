@@ -1,4 +1,4 @@
-//! What differs between two versions of a plugin, as the gateway would have them in force one after the other.
+//! The difference between two versions of a plugin that a gateway has in force one after the other.
 
 use super::note::Note;
 use super::rollout;
@@ -18,9 +18,9 @@ use std::collections::{HashMap, HashSet};
 pub struct PluginDiff {
     /// `NAMESPACE/NAME`, or the file's name.
     pub plugin: String,
-    /// What has become of it.
+    /// Its change.
     pub change: Change,
-    /// What is to be said about all of it.
+    /// Notes about the whole plugin.
     pub notes: Vec<Note>,
     /// Its rules: those of after in their order, then those that are gone.
     pub rules: Vec<RuleDiff>,
@@ -32,8 +32,8 @@ struct InForce {
     seal: Option<String>,
 }
 
-/// Compares two versions of a plugin, of which one may be absent. Faults of both are added; a rule with faults is what the
-/// gateway makes of it: as it was before, or off.
+/// Compares two versions of a plugin, of which one may be absent. Faults of both are added; a rule with faults counts as on the
+/// gateway: as it was before, or off.
 pub fn between(
     old: Option<&PluginConfig>,
     new: Option<&PluginConfig>,
@@ -47,7 +47,7 @@ pub fn between(
         let text = config.json();
         let evaluation = state.evaluate(text.as_bytes());
         state = state.after(&Served::new(text.as_bytes(), &evaluation), 0);
-        // A refused config leaves the seal of before in force.
+        // A refused config leaves the earlier seal in force.
         if let Ok((general, _)) = General::parse(text.as_bytes()) {
             seal = general.seal;
         }
@@ -66,7 +66,7 @@ pub fn between(
         let list = order(&is, &was).join(", ");
         notes.push(Note::new(
             "order",
-            format!("the order of the rules is another: {list}; the first that matches decides"),
+            format!("the order of the rules has changed: {list}; the first that matches decides"),
         ));
     }
     let is_same = notes.is_empty() && rules.iter().all(|rule| rule.change == Change::Same);
@@ -79,7 +79,7 @@ pub fn between(
     PluginDiff { plugin, change, notes, rules }
 }
 
-/// The names of the rules that the others have too, in their order.
+/// The names of the rules that exist on both sides, in their order.
 fn order<'r>(rules: &'r [Rule], others: &[Rule]) -> Vec<&'r str> {
     let known: HashSet<&str> = others.iter().map(|other| other.name.as_str()).collect();
     rules.iter().map(|rule| rule.name.as_str()).filter(|name| known.contains(name)).collect()
@@ -133,8 +133,8 @@ fn general_notes(old: &InForce, new: &InForce, notes: &mut Vec<Note>) {
     if old.seal != new.seal {
         let what = match (&old.seal, &new.seal) {
             (None, _) => "there is a seal now",
-            (_, None) => "there is no seal any more",
-            _ => "the seal is another one",
+            (_, None) => "there is no longer a seal",
+            _ => "the seal has changed",
         };
         notes.push(Note::new("seal", what).help("change the value that the routes of the VirtualServices match with it; a route for the old one is never taken"));
     }

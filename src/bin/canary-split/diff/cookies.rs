@@ -1,9 +1,9 @@
-//! What is written in a cookie's attributes, and that a cookie means nothing any more.
+//! The attributes of a cookie, and the note that a cookie loses its meaning.
 
 use super::note::Note;
 use canary_split::visitor::cookie::Cookie;
 
-/// That a cookie means nothing any more.
+/// The note that a cookie loses its meaning.
 pub fn unread(cookie: &Cookie, why: &str) -> Note {
     let end = if cookie.ttl == 0 { "the browser's session ends" } else { "it expires" };
     Note::new("cookie", format!("cookie {} loses its meaning: {why}; browsers keep it until {end}", cookie.name))

@@ -1,14 +1,14 @@
-//! What an edit does to a match: whether it is another one, and which clients are new and gone in `remoteIpBlocks`.
+//! The effect of an edit on a match: whether it changes, and which clients are new and gone in `remoteIpBlocks`.
 
 use super::note::Note;
 use canary_split::request::address::Blocks;
 use canary_split::rule::Rule;
 use canary_split::rule::condition::{Condition, Match};
 
-/// How many ranges are named.
+/// The number of ranges that are named.
 const MOST: usize = 3;
 
-/// Entries in an order of their own, as text that is only compared: it may hold secrets.
+/// Sorted entries as text, only for comparison: it may contain secrets.
 pub fn entries(list: &[Match]) -> Vec<String> {
     let mut entries: Vec<String> = list.iter().map(|entry| format!("{entry:?}")).collect();
     entries.sort();
@@ -36,7 +36,7 @@ fn blocks(rule: &Rule) -> Blocks {
     }))
 }
 
-/// What is in these and not in those.
+/// The ranges that are in these and not in those.
 fn ranges(these: &Blocks, those: &Blocks) -> Option<String> {
     let ranges = these.without(those);
     let named = |(first, last): &(std::net::IpAddr, std::net::IpAddr)| {

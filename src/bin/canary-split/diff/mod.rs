@@ -1,4 +1,4 @@
-//! `diff`: who moves if this config takes the place of that one.
+//! `diff`: who moves if one config replaces another.
 
 mod config;
 mod cookies;
@@ -31,9 +31,9 @@ use std::path::PathBuf;
 pub struct Options {
     /// Give what is in force: a file or folder with the WasmPlugin, a bare pluginConfig, or - for the standard input
     old: PathBuf,
-    /// Give what shall be, in the same way
+    /// Give the new version, in the same way
     new: PathBuf,
-    /// Compare them as they are at this time, as in 2026-12-01T09:00:00Z, instead of the clock's
+    /// Compare them at this time, as in 2026-12-01T09:00:00Z, instead of the clock's
     #[arg(long, value_name = "TIME", value_parser = time::read)]
     now: Option<Second>,
 }
@@ -43,9 +43,9 @@ pub struct Options {
 pub struct Diff {
     /// One by one.
     plugins: Vec<PluginDiff>,
-    /// What is wrong with the configs.
+    /// The faults of the configs.
     faults: Vec<FaultAt>,
-    /// Plugins that are on one side, while there may be more on the other than could be read.
+    /// Plugins that are on one side only, while the other could not be read completely.
     #[serde(rename = "notCompared", skip_serializing_if = "Vec::is_empty")]
     not_compared: Vec<String>,
     /// What could not be read.
@@ -53,7 +53,7 @@ pub struct Diff {
     unreadable: Vec<Unreadable>,
 }
 
-/// Prints what differs; the exit code.
+/// Prints the difference; the exit code.
 pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
     if [&options.old, &options.new].into_iter().all(|path| path.as_os_str() == "-") {
         return Err("only one of OLD and NEW can be the standard input".to_owned());
@@ -65,7 +65,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
 }
 
 impl Diff {
-    /// Compares what could be read.
+    /// Compares all that could be read.
     fn of(old: Given, new: Given, now: Second) -> Diff {
         let are_whole = [&old, &new].map(|given| given.unreadable.is_empty());
         let mut diff = Diff::compared(&old.configs, &new.configs, now, are_whole);
@@ -73,12 +73,12 @@ impl Diff {
         diff
     }
 
-    /// Compares plugins as they are at a moment, by namespace and name; if there is only one of each, these two.
+    /// Compares plugins at a moment, by namespace and name; if each side has only one, these two.
     pub fn between(old: &[PluginConfig], new: &[PluginConfig], now: Second) -> Diff {
         Diff::compared(old, new, now, [true, true])
     }
 
-    /// The same where not all of a side could be read: what has no counterpart there may have one.
+    /// The same if a side could not be read completely: a plugin without a counterpart there may have one.
     fn compared(
         old: &[PluginConfig],
         new: &[PluginConfig],
@@ -139,7 +139,7 @@ impl Diff {
         json
     }
 
-    /// Says on the standard error what is wrong with the configs.
+    /// Prints the faults of the configs to standard error.
     pub fn warn(&self) {
         fault::warn(&self.faults);
         unreadable::warn(&self.unreadable);
@@ -149,7 +149,7 @@ impl Diff {
     }
 }
 
-/// Whether two configs are of one plugin. What is applied has a namespace, though the file may leave it to `kubectl`.
+/// Whether two configs belong to one plugin. An applied one has a namespace, even if the file leaves it to `kubectl`.
 fn is_same(old: &PluginConfig, new: &PluginConfig) -> bool {
     match (&old.object, &new.object) {
         (Some(old), Some(new)) => {

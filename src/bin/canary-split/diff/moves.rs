@@ -1,4 +1,4 @@
-//! Who moves from which subset to which: counted on the intervals of the draws, never sampled.
+//! Who moves from which subset to which: counted from the intervals of the draws, never sampled.
 
 use crate::report::share::{DRAWS, Share};
 use canary_split::rule::{Rule, Target};
@@ -6,33 +6,33 @@ use canary_split::split::Split;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What a rule makes of the draws.
+/// How a rule divides the draws.
 pub struct Layout<'r> {
     /// The subsets in the order of the list.
     pub names: Vec<&'r str>,
-    /// Their weights; none of a fixed subset, and none where somebody else owns them.
+    /// Their weights; none for a fixed subset, and none if somebody else owns them.
     weights: Vec<u32>,
     /// Who owns which position; `None`: the only subset owns all.
     split: Option<&'r Split>,
 }
 
-/// What takes the place of a subset where somebody else owns the weights; no subset can have this name.
+/// Stands for the subset if somebody else owns the weights; no subset can have this name.
 pub const ADOPTED: &str = "(adopted)";
 
-/// What becomes of the draws that visitors have.
+/// What happens to the draws that visitors have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "how", rename_all = "camelCase")]
 pub enum Carried {
-    /// Each stays, and the new weights say whose it is.
+    /// Each draw stays, and the new weights decide whose it is.
     Draw,
-    /// The visitor stays in the subset while it is in the split; after that the draw says where to.
+    /// The visitor stays in the subset while it is in the split; after that the draw decides.
     Subset,
     /// Everyone is drawn again.
     Anew {
         /// What has changed.
         why: String,
     },
-    /// No visitor has one: every request has been drawn afresh.
+    /// No visitor has a draw: every request is drawn again.
     Nothing,
 }
 
@@ -69,7 +69,7 @@ impl<'r> Layout<'r> {
         }
     }
 
-    /// Of a split that no rule has.
+    /// The layout of a split without a rule.
     pub fn of_split(names: Vec<&'r str>, weights: Vec<u32>, split: &'r Split) -> Layout<'r> {
         Layout { names, weights, split: Some(split) }
     }
@@ -79,7 +79,7 @@ impl<'r> Layout<'r> {
         self.names.get(at).copied().unwrap_or_default()
     }
 
-    /// Who owns what, from the first draw to the last, cut where either side changes hands: `(here, there, draws)`.
+    /// The owners, from the first draw to the last, cut where the owner on either side changes: `(here, there, draws)`.
     pub fn beside(&self, there: &Layout) -> Vec<(usize, usize, u64)> {
         match (self.split, there.split) {
             (Some(old), Some(new)) => old.overlap(new).collect(),
@@ -89,7 +89,7 @@ impl<'r> Layout<'r> {
         }
     }
 
-    /// How many draws each subset owns, in the order of the list.
+    /// The number of draws of each subset, in the order of the list.
     pub fn owned(&self) -> Vec<u64> {
         let mut owned = vec![0; self.names.len()];
         for (at, _, draws) in self.beside(self) {
@@ -100,7 +100,7 @@ impl<'r> Layout<'r> {
         owned
     }
 
-    /// How many draws a subset owns; `None`: it is not in the split.
+    /// The number of draws of a subset; `None`: it is not in the split.
     pub fn owned_by(&self, name: &str) -> Option<u64> {
         self.owned().get(self.place(name)?).copied()
     }
@@ -129,7 +129,7 @@ impl<'r> Layout<'r> {
             let sum = shares.entry((from, to)).or_default();
             *sum = *sum + share;
         };
-        // One who stays in the old subset, wherever that stands now.
+        // A visitor who stays in the old subset, wherever that is in the list now.
         let kept = |from: usize| new.place(self.name(from));
         match carried {
             Carried::Nothing => {}
@@ -153,8 +153,8 @@ impl<'r> Layout<'r> {
         shares.into_iter().filter(|(_, share)| *share > Share::default()).map(named).collect()
     }
 
-    /// The least that any scheme has to move to reach the new shares: what the subsets gain. Where subsets are kept: who is in
-    /// one that is gone.
+    /// The least that any scheme has to move to reach the new shares: what the subsets gain. If subsets are kept: the visitors of
+    /// removed subsets.
     pub fn least(&self, new: &Layout, carried: &Carried) -> Share {
         let gain = |(&name, now): (&&str, u64)| now.saturating_sub(self.owned_by(name).unwrap_or(0));
         let gone = |(name, was): (&&str, u64)| if new.names.contains(name) { 0 } else { was };
@@ -166,7 +166,7 @@ impl<'r> Layout<'r> {
     }
 }
 
-/// All that do not stay.
+/// All moves to another subset.
 pub fn moved(moves: &[Move]) -> Share {
     moves.iter().filter(|one| one.is_move()).map(|one| one.share).sum()
 }

@@ -1,13 +1,13 @@
-//! What is to be said about a difference.
+//! Notes about a difference.
 
 use serde::Serialize;
 
 /// A remark, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Note {
-    /// What it is about, in one word for programs.
+    /// Its subject, in one word for programs.
     pub about: &'static str,
-    /// What is so.
+    /// The remark.
     pub text: String,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]

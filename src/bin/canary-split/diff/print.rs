@@ -9,10 +9,10 @@ use crate::report::share::Share;
 use crate::report::wrap::wrapped;
 use std::io::{self, Write};
 
-/// How many characters wide the picture is.
+/// The width of the picture in characters.
 const WIDTH: usize = 64;
 
-/// Prints what differs; the plugins are named if there are several.
+/// Prints the difference; names the plugins if there are several.
 pub fn print(plugins: &[PluginDiff], is_colourful: bool, out: &mut impl Write) -> io::Result<()> {
     for (number, plugin) in plugins.iter().enumerate() {
         if plugins.len() > 1 {

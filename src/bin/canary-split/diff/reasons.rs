@@ -29,7 +29,7 @@ pub fn reasons(old: &Layout, new: &Layout, carried: &Carried) -> Vec<Note> {
                 reasons.extend(through_stable(old, new));
                 reasons.extend([old, new].into_iter().filter_map(outgrown).next_back());
             }
-            // Whoever replaces stable has no better list.
+            // If stable is replaced, no list is better.
             if reasons.is_empty() {
                 reasons.push(places(old, new));
             }
@@ -38,7 +38,7 @@ pub fn reasons(old: &Layout, new: &Layout, carried: &Carried) -> Vec<Note> {
     }
 }
 
-/// The new weights with every subset in its old place and new ones at the end: that list, and who would move.
+/// The new weights with every subset in its old place and new ones at the end: the list, and who would move.
 fn in_old_places(old: &Layout, new: &Layout) -> Option<(String, Share)> {
     let appended = new.names.iter().filter(|name| !old.names.contains(name));
     let names: Vec<&str> = old.names.iter().chain(appended).copied().collect();
@@ -52,7 +52,7 @@ fn in_old_places(old: &Layout, new: &Layout) -> Option<(String, Share)> {
     Some((list.join(", "), moved(&old.moves(&better, &Carried::Draw))))
 }
 
-/// That subsets stand elsewhere in the list than before.
+/// The note that subsets have other places in the list than before.
 fn places(old: &Layout, new: &Layout) -> Note {
     let (stayed, gone): (Vec<&str>, Vec<&str>) = old.names.iter().partition(|name| new.names.contains(name));
     let (others, inserted): (Vec<&str>, Vec<&str>) = new.names.iter().partition(|name| old.names.contains(name));
@@ -85,11 +85,11 @@ fn through_stable(old: &Layout, new: &Layout) -> Option<Note> {
             "throughStable",
             format!("{shrinks} shrinks and {grows} grows: the one gives to stable, the other takes from stable"),
         )
-        .help("so nobody goes from canary to canary; under onWeightChange: keep those who are there would stay"),
+        .help("so nobody goes from canary to canary; under onWeightChange: keep its visitors would stay"),
     )
 }
 
-/// A canary that has no room in its lane: with three or more of them each has one of its own.
+/// A canary that does not fit into its lane: with three or more canaries, each has its own.
 fn outgrown(layout: &Layout) -> Option<Note> {
     let canaries = layout.names.len().saturating_sub(1);
     if canaries < 3 {
@@ -101,6 +101,6 @@ fn outgrown(layout: &Layout) -> Option<Note> {
     let text = format!("{name} has more than its lane, which is {} with {canaries} canaries", Share::of_draws(lane));
     Some(
         Note::new("lane", text)
-            .help("fewer canaries at a time have wider lanes; what does not fit goes into those of others"),
+            .help("fewer canaries have wider lanes; visitors who do not fit go into the lanes of others"),
     )
 }

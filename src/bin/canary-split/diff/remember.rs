@@ -1,4 +1,4 @@
-//! What an edit does to those whom a rule remembers.
+//! The effect of an edit on visitors whom a rule remembers.
 
 use super::cookies::{attribute, is_attribute, path, unread};
 use super::matches::entries;
@@ -7,7 +7,7 @@ use canary_split::rule::{Rule, Target};
 use canary_split::visitor::Sticky;
 use canary_split::visitor::remember::Remember;
 
-/// Who is forgotten, and what else changes for those who are remembered.
+/// Who is forgotten, and what else changes for remembered visitors.
 pub fn notes(old: &Rule, new: &Rule) -> Vec<Note> {
     let mut notes = Vec::new();
     match (&old.remember, &new.remember) {
@@ -21,9 +21,9 @@ pub fn notes(old: &Rule, new: &Rule) -> Vec<Note> {
             }
         ))),
         (Some(old), None) => notes.push(match sticky(new).filter(|sticky| is_of(sticky, old)) {
-            None => unread(&old.cookie, "the rule remembers nobody any more"),
+            None => unread(&old.cookie, "the rule no longer remembers anybody"),
             Some(sticky) => note(format!(
-                "cookie {} is read as one of the split: whoever was remembered {}",
+                "cookie {} is read as a cookie of the split: a visitor who was remembered {}",
                 old.cookie.name,
                 if sticky.keep.is_some() {
                     "is kept, or drawn by the minute of the link"
@@ -64,7 +64,7 @@ fn between(old: &Rule, new: &Rule, before: &Remember, after: &Remember, notes: &
             (Target::Fixed(old), Target::Fixed(new)) if old.name != new.name => {
                 format!("the subset is {} instead of {}", new.name, old.name)
             }
-            _ => "the seal of the config is another one".to_owned(),
+            _ => "the seal of the config has changed".to_owned(),
         };
         notes.push(
             note(format!("everybody who was remembered is forgotten, because {why}"))
@@ -79,7 +79,7 @@ fn between(old: &Rule, new: &Rule, before: &Remember, after: &Remember, notes: &
         )));
     }
     if path(was) != path(is) || attribute(was, "Domain") != attribute(is, "Domain") {
-        let text = "its path or domain is another: old ones count where they are sent, and elsewhere their visitors match again";
+        let text = "its path or domain has changed: old ones count where they are sent, and elsewhere their visitors match again";
         notes.push(note(format!("cookie {}: {text}", is.name)));
     }
     let other: Vec<&str> = [

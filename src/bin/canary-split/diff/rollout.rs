@@ -1,4 +1,4 @@
-//! What differs in a ramp or a guard, and what the rest of the plan does.
+//! The difference in a ramp or a guard, and the effect of the rest of the plan.
 
 use super::note::Note;
 use crate::report::plan::{progress, ramp, weights};
@@ -8,7 +8,7 @@ use canary_split::rollout::ramp::{Ramp, Second};
 use canary_split::rule::{Rule, Target, WeightedSubsets};
 use canary_split::split::Split;
 
-/// What differs; of a plan that is as it was nothing is said where nothing else differs.
+/// The difference; an unchanged plan is not mentioned unless something else differs.
 pub fn notes(old: &Rule, new: &Rule, now: Second, is_same: bool) -> Vec<Note> {
     let (was, is) = (split(old), split(new));
     let (had, has) = (was.and_then(ramp), is.and_then(ramp));
@@ -22,9 +22,9 @@ pub fn notes(old: &Rule, new: &Rule, now: Second, is_same: bool) -> Vec<Note> {
     let guard = |split: Option<&WeightedSubsets>| split.and_then(|split| split.rollout.as_ref()?.guard.clone());
     match (guard(was), guard(is)) {
         (None, Some(guard)) => notes.push(Note::new("guard", format!("a guard is new: {}", described(&guard)))),
-        (Some(_), None) => notes.push(Note::new("guard", "its guard is gone: nothing takes a failing canary out")),
+        (Some(_), None) => notes.push(Note::new("guard", "its guard is gone: nothing removes a failing canary")),
         (Some(was), Some(is)) if was != is => {
-            notes.push(Note::new("guard", format!("its guard is another one: {}", described(&is))));
+            notes.push(Note::new("guard", format!("its guard has changed: {}", described(&is))));
         }
         _ => {}
     }
@@ -34,7 +34,7 @@ pub fn notes(old: &Rule, new: &Rule, now: Second, is_same: bool) -> Vec<Note> {
     notes
 }
 
-/// Where the ramp of a rule is, and what the rest of it does.
+/// The position of a rule's ramp, and the effect of its rest.
 pub fn plan(rule: &Rule, now: Second) -> Option<Note> {
     let split = split(rule)?;
     let ramp = ramp(split)?;

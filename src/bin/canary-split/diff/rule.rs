@@ -1,4 +1,4 @@
-//! What differs between two versions of a rule.
+//! The difference between two versions of a rule.
 
 use super::cookies::unread;
 use super::matches::{entries, of_clients};
@@ -12,17 +12,17 @@ use canary_split::rule::hosts::HostPattern;
 use canary_split::rule::{Rule, Target};
 use serde::Serialize;
 
-/// What has become of a rule or of a plugin.
+/// The change of a rule or a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Change {
-    /// It was not there.
+    /// It is new.
     New,
-    /// It is not there any more.
+    /// It is gone.
     Gone,
-    /// It is another one.
+    /// It has changed.
     Changed,
-    /// In effect it is what it was.
+    /// In effect it is unchanged.
     Same,
 }
 
@@ -31,13 +31,13 @@ pub enum Change {
 pub struct RuleDiff {
     /// Its name.
     pub rule: String,
-    /// What has become of it.
+    /// Its change.
     pub change: Change,
-    /// All subsets, those of before first.
+    /// All subsets, the earlier ones first.
     pub subsets: Vec<SubsetDiff>,
     /// What its visitors do.
     pub visitors: Vec<VisitorsDiff>,
-    /// What else is to be said.
+    /// Notes.
     pub notes: Vec<Note>,
     /// The draws from the first to the last.
     pub picture: Picture,
@@ -48,9 +48,9 @@ pub struct RuleDiff {
 pub struct SubsetDiff {
     /// Its name.
     pub subset: String,
-    /// `None`: it was not there.
+    /// `None`: it is new.
     pub old: Option<Owned>,
-    /// `None`: it is not there.
+    /// `None`: it is gone.
     pub new: Option<Owned>,
 }
 
@@ -67,11 +67,11 @@ pub struct Owned {
 /// What visitors do.
 #[derive(Debug, Serialize)]
 pub struct VisitorsDiff {
-    /// Which of them.
+    /// Which visitors.
     pub who: String,
-    /// What becomes of their draws.
+    /// What happens to their draws.
     pub carried: Carried,
-    /// From each subset to each, those who stay too.
+    /// From each subset to each, including the visitors who stay.
     pub moves: Vec<Move>,
     /// All who do not stay; `None`: the weights of a route that somebody else owns decide that.
     pub moved: Option<Share>,
@@ -85,16 +85,16 @@ pub struct VisitorsDiff {
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Picture {
-    /// Before; empty: there was no such rule.
+    /// Before; empty: the rule is new.
     pub old: Vec<(usize, u64)>,
-    /// After; empty: there is no such rule.
+    /// After; empty: the rule is gone.
     pub new: Vec<(usize, u64)>,
-    /// Whether a draw stands at the same place in both.
+    /// Whether a draw has the same place in both.
     pub is_comparable: bool,
 }
 
 impl RuleDiff {
-    /// A rule that was not there.
+    /// A new rule.
     pub fn new(rule: &Rule) -> RuleDiff {
         let layout = Layout::of(rule);
         RuleDiff {
@@ -107,7 +107,7 @@ impl RuleDiff {
         }
     }
 
-    /// A rule that is not there any more.
+    /// A rule that is gone.
     pub fn gone(rule: &Rule) -> RuleDiff {
         let layout = Layout::of(rule);
         let text = "its requests go by the next rule that matches, or the default route";
@@ -126,7 +126,7 @@ impl RuleDiff {
         }
     }
 
-    /// A rule that was there and is there.
+    /// A rule that exists before and after.
     pub fn between(old: &Rule, new: &Rule) -> RuleDiff {
         let mut notes = Vec::new();
         if hosts(old) != hosts(new) {
@@ -193,19 +193,19 @@ impl RuleDiff {
 }
 
 impl SubsetDiff {
-    /// Whether its part of all draws is what it was.
+    /// Whether its part of all draws is unchanged.
     fn is_same(&self) -> bool {
         let share = |owned: Option<Owned>| owned.map(|owned| owned.share).unwrap_or_default();
         share(self.old) == share(self.new)
     }
 }
 
-/// Who owns which draws of a rule that is only on one side.
+/// The owners of the draws of a rule that is only on one side.
 fn own(layout: &Layout) -> Vec<(usize, u64)> {
     layout.beside(layout).into_iter().map(|(at, _, draws)| (at, draws)).collect()
 }
 
-/// Who owns which draws in both, by the places in this list.
+/// The owners of the draws in both, by the places in this list.
 fn owners(old: &Layout, new: &Layout, subsets: &[SubsetDiff]) -> impl Iterator<Item = (usize, usize, u64)> {
     let place = |layout: &Layout, at| {
         let name = layout.name(at);
@@ -234,7 +234,7 @@ fn subsets(old: Option<&Layout>, new: Option<&Layout>) -> Vec<SubsetDiff> {
         .collect()
 }
 
-/// The hosts in an order of their own; no host is every host.
+/// The sorted hosts; no host means every host.
 fn hosts(rule: &Rule) -> Vec<String> {
     let mut hosts: Vec<String> = rule.hosts.iter().map(|host| format!("{host:?}")).collect();
     if hosts.is_empty() || rule.hosts.contains(&HostPattern::Any) {
@@ -245,7 +245,7 @@ fn hosts(rule: &Rule) -> Vec<String> {
     hosts
 }
 
-/// What a split rule is apart from its name: hosts, match and subsets.
+/// The identity of a split rule apart from its name: hosts, match and subsets.
 pub fn identity(rule: &Rule) -> Option<[Vec<String>; 3]> {
     let Target::Split(split) = &rule.target else { return None };
     let names = split.subsets.iter().map(|subset| subset.name.to_string()).collect();

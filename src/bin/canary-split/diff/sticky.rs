@@ -1,4 +1,4 @@
-//! What an edit does to what sticks: whose draw or subset is carried over, and which cookies lose their meaning.
+//! The effect of an edit on stickiness: whose draw or subset is carried over, and which cookies lose their meaning.
 
 use super::cookies::{attribute, is_attribute, path, unread};
 use super::moves::Carried;
@@ -10,11 +10,11 @@ use canary_split::visitor::Sticky;
 use canary_split::visitor::cookie::{Cookie, FirstDraw, Secure};
 use canary_split::visitor::keys::Key;
 
-/// Visitors to whom the same happens.
+/// Visitors with the same fate.
 pub struct Visitors {
     /// Who they are.
     pub who: String,
-    /// What becomes of their draws.
+    /// What happens to their draws.
     pub carried: Carried,
 }
 
@@ -28,7 +28,7 @@ impl Visitors {
     }
 }
 
-/// What becomes of the visitors of a rule, and what is to be said about it.
+/// What happens to the visitors of a rule, with notes.
 pub fn carried(old: &Rule, new: &Rule) -> (Vec<Visitors>, Vec<Note>) {
     let mut notes = Vec::new();
     let visitors = match (&old.target, &new.target) {
@@ -52,7 +52,7 @@ fn salt(rule: &Rule) -> Option<Salt> {
     }
 }
 
-/// Why visitors are drawn again, though their draws are what they were.
+/// Why visitors are drawn again, although their draws are unchanged.
 fn redrawn(old: &Rule, new: &Rule) -> Option<&'static str> {
     match (&old.target, &new.target) {
         (Target::Split(_), Target::Adopted(_)) => Some("somebody else's weights decide now"),
@@ -94,19 +94,19 @@ fn between(old: &Rule, new: &Rule, notes: &mut Vec<Note>) -> Vec<Visitors> {
     }
 }
 
-/// Whether what cookies keep stays authentic: the seal is of the config's seal, the salt and the rule's name.
+/// Whether kept subsets stay authentic: their seal is made from the config's seal, the salt and the rule's name.
 fn is_kept(old: &Sticky, new: &Sticky) -> bool {
     let seal = |sticky: &Sticky| Some(sticky.keep.as_ref()?.seal("", Draw(0)));
     seal(old).is_some() && seal(old) == seal(new)
 }
 
-/// Those who are known by our cookie, and those who have a key.
+/// Visitors who are known by our cookie, and visitors with a key.
 fn by_cookie_and_key(before: &Sticky, after: &Sticky, is_kept: bool, notes: &mut Vec<Note>) -> Vec<Visitors> {
     let anew = |why: &str| Carried::Anew { why: why.to_owned() };
     let mut visitors = Vec::new();
     let with_cookie = before.cookie.as_ref().map(|old| match &after.cookie {
         None => anew("their cookie is gone"),
-        Some(new) if !is_read(old, new) => anew("their cookies are not read any more"),
+        Some(new) if !is_read(old, new) => anew("their cookies are no longer read"),
         Some(_) if is_kept => Carried::Subset,
         Some(_) => Carried::Draw,
     });
@@ -114,7 +114,7 @@ fn by_cookie_and_key(before: &Sticky, after: &Sticky, is_kept: bool, notes: &mut
         let who = if before.keys.is_empty() { "visitors" } else { "visitors without a key" };
         visitors.push(Visitors::new(who, carried.clone()));
     }
-    // Under `keep` those with a key have a cookie too, and it comes first.
+    // Under `keep` visitors with a key have a cookie too, and it comes first.
     if before.keep.is_some() && after.keep.is_some() && matches!(with_cookie, Some(Carried::Draw | Carried::Subset)) {
         return visitors;
     }
@@ -129,9 +129,8 @@ fn by_cookie_and_key(before: &Sticky, after: &Sticky, is_kept: bool, notes: &mut
         keys => keys.iter().map(key).collect::<Vec<_>>().join(", "),
     };
     notes.push(
-        Note::new("keys", format!("the keys have changed from {} to {}", list(&before.keys), list(&after.keys))).help(
-            "a visitor who brings another key first than before is drawn again by it; append new keys at the end",
-        ),
+        Note::new("keys", format!("the keys have changed from {} to {}", list(&before.keys), list(&after.keys)))
+            .help("a visitor whose first key has changed is drawn again by it; append new keys at the end"),
     );
     let common: Vec<Key> =
         before.keys.iter().zip(&after.keys).take_while(|(old, new)| old == new).map(|(old, _)| old.clone()).collect();
@@ -141,9 +140,9 @@ fn by_cookie_and_key(before: &Sticky, after: &Sticky, is_kept: bool, notes: &mut
     let carried = match (&with_cookie, after.keys.is_empty()) {
         // A cookie that `keep` has written for them.
         (Some(carried @ (Carried::Draw | Carried::Subset)), true) if before.keep.is_some() => carried.clone(),
-        _ => anew("their key is another one"),
+        _ => anew("their key has changed"),
     };
-    visitors.push(Visitors::new("visitors whose first key is another one", carried));
+    visitors.push(Visitors::new("visitors whose first key has changed", carried));
     visitors
 }
 
@@ -162,7 +161,7 @@ fn key(key: &Key) -> String {
     }
 }
 
-/// Whether the new rule reads cookies of the old one, wherever both speak.
+/// Whether the new rule reads cookies of the old one, where both apply.
 fn is_read(old: &Cookie, new: &Cookie) -> bool {
     let (was, is) = (path(old), path(new));
     old.name == new.name && (covers(was, is) || covers(is, was))
@@ -250,31 +249,31 @@ fn cookie_notes(before: &Sticky, after: &Sticky, notes: &mut Vec<Note>) {
     if old.draw != new.draw && new.draw == FirstDraw::Client {
         notes.push(Note::new(
             "cookieDraw",
-            "first draws are hashed from address and user agent now; who has a cookie keeps its draw",
+            "first draws are hashed from address and user agent now; visitors with a cookie keep their draw",
         ));
     }
 }
 
-/// What becomes of kept subsets.
+/// What happens to kept subsets.
 fn keep_notes(old: &WeightedSubsets, new: &WeightedSubsets, before: &Sticky, after: &Sticky, notes: &mut Vec<Note>) {
     let is_read = before.cookie.as_ref().zip(after.cookie.as_ref()).is_some_and(|(old, new)| is_read(old, new));
     let note = |text: &str| Note::new("keep", text);
     match (&before.keep, &after.keep) {
         (None, None) => {}
         (None, Some(_)) => notes.push(note("keep instead of rebalance: each cookie is taken over with the subset that its draw has now; from then on it stays")),
-        (Some(_), None) => notes.push(note("rebalance instead of keep: of each cookie the draw alone counts; who was kept under earlier weights goes where the draw says, in addition to those counted here")),
+        (Some(_), None) => notes.push(note("rebalance instead of keep: only the draw of each cookie counts; visitors who were kept under earlier weights go where the draw says, in addition to those counted here")),
         (Some(_), Some(_)) if old.salt != new.salt => {
             notes.push(note("kept subsets are ignored: their seal was made with the salt"));
         }
         (Some(_), Some(_)) if !is_read => {}
         (Some(_), Some(_)) if !is_kept(before, after) => notes.push(note(
-            "kept subsets are ignored, because the config's seal has changed: the draw counts; who was kept under earlier weights goes where the draw says, in addition to those counted here",
+            "kept subsets are ignored, because the config's seal has changed: the draw counts; visitors who were kept under earlier weights go where the draw says, in addition to those counted here",
         )),
         (Some(_), Some(_)) => kept_notes(old, new, notes),
     }
 }
 
-/// What becomes of visitors who are kept.
+/// What happens to kept visitors.
 fn kept_notes(old: &WeightedSubsets, new: &WeightedSubsets, notes: &mut Vec<Note>) {
     let weight = |subsets: &WeightedSubsets, name: &str| {
         let at = subsets.subsets.iter().position(|subset| &*subset.name == name)?;
@@ -293,8 +292,8 @@ fn kept_notes(old: &WeightedSubsets, new: &WeightedSubsets, notes: &mut Vec<Note
                 format!("{name} is gone: visitors who are kept there go where the draw says; more or fewer than counted here if its weight was another one before"),
             )),
             (Some(1..), Some(0)) => notes.push(
-                Note::new("drain", format!("{name} drains: visitors who are there stay, nobody comes"))
-                    .help(format!("to have everybody leave it at once, take {name} out of the split or change to rebalance")),
+                Note::new("drain", format!("{name} drains: its visitors stay, no new ones come"))
+                    .help(format!("to move everybody away at once, remove {name} from the split or change to rebalance")),
             ),
             _ => {}
         }

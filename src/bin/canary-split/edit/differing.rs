@@ -2,7 +2,7 @@
 
 use similar::TextDiff;
 
-/// The lines that differ, with three around them; nothing if none does.
+/// The lines that differ, with three around them; empty if none does.
 pub fn unified(name: &str, old: &str, new: &str) -> String {
     let diff = TextDiff::from_lines(old, new);
     diff.unified_diff().context_radius(3).header(name, name).to_string()

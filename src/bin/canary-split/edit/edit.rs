@@ -1,36 +1,36 @@
-//! What changes at a path, and what must be so before.
+//! Changes at a path, and the conditions that must hold before.
 
 use super::path::Step;
 use serde_json::Value;
 
-/// A value of an object that becomes another one.
+/// A change of a value in an object.
 ///
-/// Edits are done one after the other; each path is right after the edits before it.
+/// Edits are applied one after another; each path counts after the edits before it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edit {
-    /// From the object's root, or from whatever else it is an edit of.
+    /// From the root of the object, or of the value that is edited.
     pub path: Vec<Step>,
-    /// What is done there.
+    /// The change there.
     pub action: Action,
 }
 
-/// What is done at a path.
+/// A change at a path.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// The field or item becomes this; a field that does not exist is added.
+    /// Sets the field or item; adds a field that does not exist.
     Set(Value),
-    /// The field or item is removed.
+    /// Removes the field or item.
     Remove,
-    /// This becomes an item before the one at the path; behind the last one: at the end.
+    /// Inserts an item before the one at the path; after the last one: at the end.
     Insert(Value),
 }
 
-/// What must be at a path, or nothing is edited.
+/// A condition on a path; if it does not hold, nothing is edited.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Test {
     /// From the object's root.
     pub path: Vec<Step>,
-    /// What is there.
+    /// The expected value.
     pub value: Value,
 }
 
@@ -50,7 +50,7 @@ impl Edit {
         Edit { path, action: Action::Insert(new.into()) }
     }
 
-    /// What is there afterwards that was not there before.
+    /// The new value.
     pub fn new_value(&self) -> Option<&Value> {
         match &self.action {
             Action::Set(new) | Action::Insert(new) => Some(new),
@@ -58,7 +58,7 @@ impl Edit {
         }
     }
 
-    /// The same edit of what the edited value is in.
+    /// The same edit, from the root of a surrounding value.
     pub fn below(&self, path: &[Step]) -> Edit {
         Edit { path: [path, &self.path].concat(), action: self.action.clone() }
     }

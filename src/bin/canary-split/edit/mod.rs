@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! path → edit → patch (a JSON Patch)
-//!             → text (style, spot): the same in YAML or JSON, where every other byte stays
+//!             → text (style, spot): the same in YAML or JSON; every other byte stays
 //!        differing: a file before and after
 //! ```
 

@@ -1,11 +1,11 @@
-//! Edits as a JSON Patch (RFC 6902), which the API server does as a whole or not at all.
+//! Edits as a JSON Patch (RFC 6902), which the API server applies completely or not at all.
 
 use super::edit::{Action, Edit, Test};
 use super::path::{Step, pointer};
 use json_patch::Patch;
 use serde_json::{Value, json};
 
-/// The patch that does these edits if all tests hold.
+/// The patch that makes these edits if all tests hold.
 pub fn of(tests: &[Test], edits: &[Edit]) -> Value {
     let test = |Test { path, value }: &Test| json!({"op": "test", "path": pointer(path), "value": value});
     tests.iter().map(test).chain(edits.iter().map(operation)).collect()
@@ -14,7 +14,7 @@ pub fn of(tests: &[Test], edits: &[Edit]) -> Value {
 fn operation(Edit { path, action }: &Edit) -> Value {
     let at = pointer(path);
     match action {
-        // `add` of a field replaces one that exists; of an item it inserts.
+        // `add` replaces an existing field; it inserts an item.
         Action::Set(new) if matches!(path.last(), Some(Step::Item(_)) | None) => {
             json!({"op": "replace", "path": at, "value": new})
         }
@@ -23,7 +23,7 @@ fn operation(Edit { path, action }: &Edit) -> Value {
     }
 }
 
-/// Does edits to a value; it stays as it is if one of them cannot be done.
+/// Applies edits to a value; it stays as it is if one of them cannot be applied.
 pub fn apply(value: &mut Value, edits: &[Edit]) -> Result<(), String> {
     let patch: Patch = serde_json::from_value(of(&[], edits)).map_err(|error| error.to_string())?;
     json_patch::patch(value, &patch).map_err(|error| error.to_string())

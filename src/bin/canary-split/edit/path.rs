@@ -1,10 +1,10 @@
-//! The way from a value to one in it.
+//! The path from a value to one inside it.
 
 use crate::input::yaml::Node;
 use serde_json::Value;
 use std::fmt;
 
-/// A step from a value to one in it.
+/// A step from a value to one inside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The field of this name.
@@ -14,7 +14,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// The value to which it leads.
+    /// The value that it leads to.
     pub fn of<'v>(&self, value: &'v Value) -> Option<&'v Value> {
         match self {
             Step::Field(name) => value.get(name),

@@ -1,4 +1,4 @@
-//! Which bytes of a text one edit replaces, and by what.
+//! The bytes of a text that one edit replaces, and their replacement.
 
 use super::edit::Action;
 use super::path::Step;
@@ -7,23 +7,23 @@ use crate::input::yaml::Node;
 use serde_json::{Value, json};
 use std::ops::Range;
 
-/// Bytes of a text, and what takes their place.
+/// Bytes of a text, and their replacement.
 pub type Splice = (Range<usize>, String);
 
-/// Where an edit is done.
+/// The text in which an edit is made.
 pub struct Spot<'t> {
     /// All of the text.
     pub text: &'t str,
     /// How it is written.
     pub style: Style,
-    /// What the value is in.
+    /// The document of the value.
     pub parent: &'t Node,
-    /// Whether all around it is JSON.
+    /// Whether everything around it is JSON.
     pub is_json: bool,
 }
 
 impl Spot<'_> {
-    /// What an edit replaces; `None`: there is nothing that it could be done to.
+    /// The replacement of an edit; `None`: its place does not exist.
     pub fn splice(&self, step: &Step, action: &Action) -> Option<Splice> {
         let node = step.of_node(self.parent);
         match (action, step, node) {
@@ -88,7 +88,7 @@ impl Spot<'_> {
         if self.is_first_of_line(start) {
             return (self.line_start(start)..self.line_end(end), String::new());
         }
-        // The first of an item, after its dash: what follows takes its place.
+        // The first field of an item, after its dash: the next one replaces it.
         let next = entries.iter().map(|(key, _)| key.span.start).filter(|at| *at > start).min();
         (start..next.unwrap_or(end), String::new())
     }
@@ -152,19 +152,19 @@ impl Spot<'_> {
         self.inline(self.parent, empty)
     }
 
-    /// Something that is no block takes the place of one.
+    /// Replaces a block with something that is not a block.
     fn inline(&self, block: &Node, new: &str) -> Splice {
         let start = self.pulled_up(block.span.start);
         let space = if start < block.span.start { " " } else { self.indent(block) };
         (start..block.span.start + self.written(block).len(), format!("{space}{new}"))
     }
 
-    /// A list may be as far left as its key, anything else may not.
+    /// Only a list may be as far left as its key.
     fn indent(&self, node: &Node) -> &'static str {
         if !node.items().is_empty() && self.is_first_of_line(node.span.start) { "  " } else { "" }
     }
 
-    /// Where the line of the key is that a block below it belongs to, or the same place.
+    /// The start of the line with the key of a block below it, or the same place.
     fn pulled_up(&self, at: usize) -> usize {
         let before = self.text.get(..at).unwrap_or_default();
         let key = before.trim_end();
@@ -175,7 +175,7 @@ impl Spot<'_> {
         }
     }
 
-    /// A value as it is written, without what is behind it.
+    /// A value as it is written, without what follows it.
     fn written(&self, node: &Node) -> &str {
         self.text.get(node.span.clone()).unwrap_or_default().trim_end()
     }
@@ -211,7 +211,7 @@ impl Spot<'_> {
         before.strip_suffix(',').map_or(start, str::len)..end
     }
 
-    /// What is between a comma and the next value in braces: a line's end, if that value begins a line.
+    /// The space between a comma and the next value in braces: a line break, if that value begins a line.
     fn between(&self, at: usize) -> String {
         if self.is_first_of_line(at) {
             let indent = self.text.get(self.line_start(at)..at).unwrap_or_default();

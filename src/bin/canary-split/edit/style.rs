@@ -6,14 +6,14 @@ use serde_json::Value;
 /// How a text is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
-    /// What ends its lines.
+    /// Its line ends.
     pub end: &'static str,
     /// Whether the dashes of a list are further right than its key.
     pub are_lists_indented: bool,
 }
 
 impl Style {
-    /// That of a text.
+    /// The style of a text.
     pub fn of(text: &str) -> Style {
         let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
         let mut lines = text.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
@@ -29,7 +29,7 @@ impl Style {
         Style { end, are_lists_indented: are_lists_indented.unwrap_or_default() }
     }
 
-    /// A value in block style, whose first line is where this column is.
+    /// A value in block style, whose first line begins at this column.
     pub fn block(self, value: &Value, column: usize) -> String {
         let between = format!("{}{}", self.end, " ".repeat(column));
         match value {
@@ -80,7 +80,7 @@ pub fn flow(value: &Value, is_json: bool) -> String {
     }
 }
 
-/// A scalar in the place of another one, with its quotes.
+/// A scalar that replaces another one, with the same quotes.
 pub fn scalar(new: &Value, old: &str, is_json: bool) -> String {
     match new {
         Value::String(text) if old.starts_with('\'') && !text.contains(|text: char| text.is_control()) => {
@@ -91,7 +91,7 @@ pub fn scalar(new: &Value, old: &str, is_json: bool) -> String {
     }
 }
 
-/// A text without quotes, if it says the same wherever it is.
+/// A text without quotes, if it means the same everywhere.
 fn plain(text: &str) -> Option<String> {
     let says =
         |node: Option<&Node>| matches!(node.map(|node| &node.value), Some(Said::String(said)) if **said == *text);

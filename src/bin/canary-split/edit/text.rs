@@ -1,4 +1,4 @@
-//! Edits in the text that an object is written in; every other byte stays.
+//! Edits in the text of an object; every other byte stays.
 
 use super::edit::Edit;
 use super::patch;
@@ -9,19 +9,19 @@ use crate::input::yaml::{self, Node};
 use serde_json::Value;
 use std::ops::Range;
 
-/// A text that was edited.
+/// An edited text.
 #[derive(Debug)]
 pub struct Edited {
     /// All of it.
     pub text: String,
-    /// What was done for each edit.
+    /// The result of each edit.
     pub done: Vec<Done>,
 }
 
-/// What was done at a place.
+/// An edit that was made.
 #[derive(Debug)]
 pub struct Done {
-    /// What was written there; `None`: nothing.
+    /// The old text there; `None`: none.
     pub old: Option<String>,
     /// Where that was, in bytes of the old text.
     pub at: usize,
@@ -30,19 +30,19 @@ pub struct Done {
 /// Why a text cannot be edited.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// There is nothing that this edit could be done to.
+    /// The place of this edit does not exist.
     Missing(usize),
-    /// What this edit is about, at this byte of the old text, is in or behind an alias, and says something elsewhere too.
+    /// The place of this edit, at this byte of the old text, is in or behind an alias, and is used elsewhere too.
     Aliased(usize, usize),
-    /// More would change than is asked for.
+    /// More would change than the edits say.
     Unwritable,
 }
 
-/// Does edits of the value at these bytes.
+/// Applies edits to the value at these bytes.
 ///
 /// # Errors
 ///
-/// If anything else would then say something else, or they say something else than asked for.
+/// If anything else would change its meaning, or the result is not as asked for.
 pub fn edited(old: &str, root: &Range<usize>, edits: &[Edit]) -> Result<Edited, Refused> {
     let mut documents = yaml::documents(old).map_err(|_| Refused::Unwritable)?;
     let (document, base) = address(&documents, root).ok_or(Refused::Unwritable)?;
@@ -60,7 +60,7 @@ pub fn edited(old: &str, root: &Range<usize>, edits: &[Edit]) -> Result<Edited, 
         }
         let parent = *parents.last().filter(|_| parents.len() == edit.path.len()).ok_or_else(missing)?;
         let node = last.of_node(parent);
-        // What an alias reads elsewhere is what is in it.
+        // An alias contains what it reads elsewhere.
         let near = || parent.entries().first().map(|(_, value)| value).or(parent.items().last());
         let touched = node.or_else(near).unwrap_or(parent);
         if parents.iter().any(|node| node.is_alias) || !is_written_there(&documents, &touched.span) {
@@ -90,7 +90,7 @@ fn json(node: &Node) -> Value {
     serde_json::from_str(&node.to_json()).unwrap_or_default()
 }
 
-/// The document that has the value at these bytes, and the way to it.
+/// The document with the value at these bytes, and the path to it.
 fn address(documents: &[Node], span: &Range<usize>) -> Option<(usize, Vec<Step>)> {
     fn find(node: &Node, span: &Range<usize>, way: &mut Vec<Step>) -> bool {
         if node.span == *span {
@@ -112,7 +112,7 @@ fn address(documents: &[Node], span: &Range<usize>) -> Option<(usize, Vec<Step>)
     Some((document, way))
 }
 
-/// Where a byte was before all that has been done.
+/// The place of a byte before all edits.
 fn before(splices: &[Splice], at: usize) -> usize {
     splices.iter().rev().fold(at, |at, (span, new)| {
         if at >= span.start + new.len() { at - new.len() + span.len() } else { at.min(span.start) }
@@ -131,7 +131,7 @@ fn is_written_there(documents: &[Node], span: &Range<usize>) -> bool {
     fn uses(node: &Node, span: &Range<usize>, is_alias: bool) -> usize {
         let is_alias = is_alias || node.is_alias;
         let below = node.items().iter().chain(node.entries().iter().map(|(_, value)| value));
-        // One that is read in two places counts twice.
+        // A value that is read in two places counts twice.
         let own = if node.span == *span { 1 + usize::from(is_alias) } else { 0 };
         own + below.map(|node| uses(node, span, is_alias)).sum::<usize>()
     }

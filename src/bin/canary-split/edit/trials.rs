@@ -1,4 +1,4 @@
-//! Edits of random texts, and of some that are easily got wrong.
+//! Edits of random texts, and of some that are easy to get wrong.
 
 use super::text::{Refused, edited};
 use super::{Edit, Step, patch};
@@ -10,7 +10,7 @@ fn path(text: &str) -> Vec<Step> {
     text.split('.').map(|part| part.parse().map_or_else(|_| Step::from(part), Step::Item)).collect()
 }
 
-/// Done to the only document of a text.
+/// Edits the only document of a text.
 fn done(text: &str, edits: &[Edit]) -> Result<String, Refused> {
     let root = yaml::documents(text).unwrap()[0].span.clone();
     edited(text, &root, edits).map(|edited| edited.text)
@@ -156,7 +156,7 @@ fn inner(random: &mut Rng, depth: usize) -> Value {
 /// Writes a value in one of the styles that people use.
 struct Writer<'r> {
     random: &'r mut Rng,
-    /// How much further right a list is than its key.
+    /// The indentation of a list below its key.
     list: usize,
 }
 
@@ -258,7 +258,7 @@ impl Writer<'_> {
     }
 }
 
-/// All edits that can be done to a value.
+/// All possible edits of a value.
 fn edits(random: &mut Rng, value: &Value, way: &[Step], all: &mut Vec<Edit>) {
     let mut at = |step: Step, child: Option<&Value>, random: &mut Rng| {
         let path = [way, &[step]].concat();

@@ -1,4 +1,4 @@
-//! What a cookie of the filter says.
+//! Decodes a cookie of the filter.
 
 use super::shown::quoted;
 use crate::report::share::Share;
@@ -16,11 +16,11 @@ use std::io::{self, Write};
 pub struct Given {
     /// `None`: a bare value.
     pub name: Option<Vec<u8>>,
-    /// `1.DRAW.MINUTES`, if it is one of the filter's.
+    /// `1.DRAW.MINUTES`, if it is a cookie of the filter.
     pub value: Vec<u8>,
 }
 
-/// What a cookie says.
+/// The content of a cookie.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decoded {
@@ -29,17 +29,17 @@ pub struct Decoded {
     /// The same in quotes.
     #[serde(skip)]
     shown: String,
-    /// 8 hex digits; `None`: the cookie is not of the filter's form.
+    /// 8 hex digits; `None`: the cookie is not in the filter's form.
     pub draw: Option<String>,
     /// When it was made.
     pub made: Option<String>,
-    /// So many seconds ago; less than 0: the clock of whoever made it is ahead.
+    /// Its age in seconds; less than 0: the clock that it was made by is ahead.
     pub age_seconds: Option<i64>,
-    /// What the rules that have a cookie of this name make of it; of a bare value all that have a cookie.
+    /// Its meaning for the rules with a cookie of this name; for a bare value, all rules with a cookie.
     pub rules: Vec<Reading>,
 }
 
-/// What a rule makes of a cookie.
+/// The meaning of a cookie for a rule.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reading {
@@ -49,7 +49,7 @@ pub struct Reading {
     pub name: String,
     #[serde(skip)]
     made: String,
-    /// Where the draw is among all, from 0 to 1; `None`: there is no draw in a cookie of `remember`.
+    /// The position of the draw among all, from 0 to 1; `None`: a cookie of `remember` has no draw.
     pub position: Option<f64>,
     #[serde(skip)]
     at: Option<Share>,
@@ -58,13 +58,13 @@ pub struct Reading {
     pub number: Option<u32>,
     /// The subset that a visitor with this cookie gets now; `None`: it counts for nothing.
     pub subset: Option<String>,
-    /// Why that one.
+    /// Why this subset.
     pub why: &'static str,
-    /// From when on a visitor gets it again; `None`: it is not renewed.
+    /// From when on it is renewed; `None`: never.
     pub renewed: Option<String>,
     /// When a browser drops it; `None`: with its session.
     pub expires: Option<String>,
-    /// Whether that has been.
+    /// Whether it has expired.
     pub is_expired: bool,
     /// The subset that it keeps.
     pub kept: Option<Kept>,
@@ -81,7 +81,7 @@ pub struct Kept {
 }
 
 impl Given {
-    /// A word of the command line, if it is a cookie and no URL: `NAME=VALUE`, or a value of the filter's form.
+    /// An argument, if it is a cookie and not a URL: `NAME=VALUE`, or a value in the filter's form.
     pub fn of_word(word: &[u8]) -> Option<Given> {
         if Held::parse(word).is_some() {
             return Some(Given { name: None, value: word.to_vec() });
@@ -101,7 +101,7 @@ impl Given {
         quotes(&self.value).unwrap_or(&self.value)
     }
 
-    /// What it says to the rules of a config.
+    /// Its meaning for the rules of a config.
     pub fn decode(&self, config: &Config, now: Second) -> Decoded {
         let name = self.name.as_ref().map(|name| [name.as_slice(), b"="].concat()).unwrap_or_default();
         let cookie = [name, self.value.clone()].concat();
@@ -113,7 +113,7 @@ impl Given {
         let is_named = |own: &Cookie| self.name.as_ref().is_none_or(|name| own.name.as_bytes() == name);
         let reading = |rule: &Rule| {
             let (own, _) = rule.cookie().filter(|(own, _)| is_named(own))?;
-            // Of a bare value nobody knows the name; that of `remember` is told by its seal.
+            // A bare value has no name; a cookie of `remember` is recognised by its seal.
             let is_another = |remember: &Remember| self.name.is_none() && remember.made_of(&held).is_none();
             if rule.remember.as_deref().is_some_and(is_another) {
                 return None;
@@ -150,7 +150,7 @@ impl Reading {
             why: "",
             renewed: (cookie.renew && !is_session).then(|| utc(second(held.made, cookie.ttl / 2))),
             expires: expires.map(utc),
-            // It may have been made in its minute's last second.
+            // It may have been made in the last second of its minute.
             is_expired: expires.is_some_and(|expires| expires.0 + 60 <= now.0),
             kept: None,
         };
@@ -171,7 +171,7 @@ impl Reading {
         }
     }
 
-    /// Of a cookie that says who is remembered.
+    /// For a cookie that remembers a visitor.
     fn remembered(self, remember: &Remember, held: &Held, now: Minutes) -> Reading {
         let kept = held.kept.map(|(name, _)| String::from_utf8_lossy(name).into_owned());
         let made = remember.made_of(held);
@@ -186,7 +186,7 @@ impl Reading {
         Reading { subset, why, kept, renewed, ..self }
     }
 
-    /// Of a cookie with a draw, and perhaps a subset that is kept.
+    /// For a cookie with a draw, and perhaps a kept subset.
     fn drawn(self, split: &WeightedSubsets, held: &Held, now: Second) -> Reading {
         let position = split.salt.position(held.draw);
         let at = Share::of_draws(position.into());
@@ -213,7 +213,7 @@ impl Reading {
 }
 
 impl Decoded {
-    /// As people read it; whether it is of the filter's form and a rule reads it.
+    /// Prints it for people; true if it is in the filter's form and a rule reads it.
     pub fn print(&self, file: &str, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "cookie    {}", self.shown)?;
         let (Some(draw), Some(made), Some(age)) = (&self.draw, &self.made, self.age_seconds) else {
@@ -233,7 +233,7 @@ impl Decoded {
 }
 
 impl Reading {
-    /// The times of it in a line.
+    /// Its times in one line.
     pub fn sentence(&self) -> String {
         let renewed =
             self.renewed.as_ref().map(|from| format!("renewed from {from} on")).unwrap_or("not renewed".to_owned());

@@ -1,4 +1,4 @@
-//! Where a draw comes from, which subsets chance may choose, and which cookies say nothing.
+//! The source of a draw, the subsets that chance may choose, and the cookies that are ignored.
 
 use super::remembered;
 use super::request::Seen;
@@ -25,7 +25,7 @@ pub enum Chance {
     Unasked,
     /// This one, by `--draw`.
     Given(Draw),
-    /// Nobody knows.
+    /// Unknown.
     Open,
 }
 
@@ -35,23 +35,23 @@ pub enum Chance {
 pub struct Candidate {
     /// Its name.
     pub subset: String,
-    /// What the header then says.
+    /// The value of the header.
     pub header_value: String,
     /// Its part of all draws.
     #[serde(flatten)]
     pub share: Share,
 }
 
-/// A cookie that says nothing, or not all that it could.
+/// A cookie that is ignored, wholly or in part.
 #[derive(Debug, Serialize)]
 pub struct Ignored {
-    /// What is ignored.
+    /// The part that is ignored.
     pub what: String,
     /// Why.
     pub why: String,
 }
 
-/// The draw, if there is one, and where it comes from.
+/// The draw, if any, and its source.
 pub fn origin<'c>(decision: &Decision<'c>, chance: Chance, request: &mut Seen) -> (Option<Draw>, String) {
     let sticky = decision.rule.sticky();
     match decision.source {
@@ -91,7 +91,7 @@ pub fn candidates(rule: &Rule, now: Second) -> Vec<Candidate> {
     subsets.subsets.iter().zip(plan::draws(subsets, now)).map(candidate).collect()
 }
 
-/// The cookies of the rule that are not read, or not to their end.
+/// The cookies of the rule that are not read, or only in part.
 pub fn ignored(decision: &Decision, request: &Seen, now: Minutes) -> Vec<Ignored> {
     let mut ignored = Vec::new();
     let mut add = |what: String, why: &str| ignored.push(Ignored { what, why: why.to_owned() });

@@ -1,4 +1,4 @@
-//! What is decided about a request, and why.
+//! The decision about a request, and the reasons.
 
 use super::cookie::Decoded;
 use super::draw::{Candidate, Ignored};
@@ -9,7 +9,7 @@ use crate::report::fault::FaultAt;
 use crate::report::plan::Progress;
 use serde::Serialize;
 
-/// What is decided, and why.
+/// The decision, and the reasons.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
@@ -19,17 +19,17 @@ pub struct Explanation {
     pub passed: Vec<Passed>,
     /// The rule that decides.
     pub rule: Option<String>,
-    /// Where that rule is.
+    /// The place of that rule.
     pub at: Option<Place>,
     /// The shares of its subsets at this moment, if it has a ramp.
     pub weights: Option<String>,
-    /// Where its ramp is.
+    /// The state of its ramp.
     pub ramp: Option<Progress>,
-    /// What the decision rests on, as the counter says it.
+    /// What the decision is based on, as in the label of the counter.
     pub source: &'static str,
-    /// 8 hex digits; `None`: nothing is drawn, or nobody knows what.
+    /// 8 hex digits; `None`: nothing is drawn, or the draw is unknown.
     pub draw: Option<String>,
-    /// Where it comes from.
+    /// The source of the draw.
     pub from: Option<String>,
     /// The subset, if it is certain.
     pub subset: Option<String>,
@@ -42,27 +42,27 @@ pub struct Explanation {
     pub position_headers: Vec<Written>,
     /// The cookie that the response gets.
     pub set_cookie: Option<SetCookie>,
-    /// Cookies that are taken away, each as its `set-cookie` says it.
+    /// Cookies that are removed, each as a `set-cookie` value.
     pub forgotten: Vec<SetCookie>,
     /// The response header.
     pub response_header: Option<Written>,
-    /// Where the request goes then; of a cluster alone.
+    /// Where the request goes then; only for a cluster.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<Routed>,
-    /// What the visitor's cookie for this rule says.
+    /// The content of the visitor's cookie for this rule.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cookies: Vec<Decoded>,
-    /// What else is to be known.
+    /// Notes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// What does not count.
+    /// What is ignored.
     pub ignored: Vec<Ignored>,
     /// Whether the config is that of the cluster.
     #[serde(skip)]
     pub is_living: bool,
-    /// What is wrong with the config.
+    /// The faults of the config.
     pub faults: Vec<FaultAt>,
-    /// What could not be read next to it.
+    /// The files next to it that could not be read.
     pub unreadable: Vec<Unreadable>,
 }
 

@@ -54,7 +54,7 @@ pub struct Options {
     /// Choose the WasmPlugin, if there are several: NAME or NAMESPACE/NAME
     #[arg(long, value_name = "NAME", help_heading = "Where")]
     plugin: Option<String>,
-    /// Use this draw where it is left to chance, in hex; without it the shares are printed
+    /// Use this draw where chance decides, in hex; without it the shares are printed
     #[arg(long, value_name = "HEX8", value_parser = read_draw)]
     draw: Option<Draw>,
     /// Use this time instead of the clock's, as in 2026-12-01T09:00:00Z or in seconds since 1970
@@ -69,7 +69,7 @@ pub struct Options {
     access: Access,
 }
 
-/// Prints what is decided; the exit code.
+/// Prints the decision; the exit code.
 pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
     if let Some(cookies) = options.request.cookies()? {
         return decode(&cookies, options, output, out);
@@ -104,7 +104,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
     Ok(if explanation.unreadable.is_empty() { u8::from(!explanation.faults.is_empty()) } else { 2 })
 }
 
-/// The config that is asked, what could not be read next to it, and the cluster that it is from.
+/// The config to ask, the files next to it that could not be read, and the cluster that it is from.
 fn configured(options: &Options) -> Result<(PluginConfig, Given, Option<Inventory>), String> {
     match &options.config {
         Some(path) => {
@@ -123,7 +123,7 @@ fn configured(options: &Options) -> Result<(PluginConfig, Given, Option<Inventor
     }
 }
 
-/// Prints what cookies say; the exit code.
+/// Prints the content of cookies; the exit code.
 fn decode(cookies: &[cookie::Given], options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
     let now = time::or_clock(options.now);
     let (written, given, _) = configured(options)?;
@@ -227,7 +227,7 @@ fn explain(
     let is_open = chance.get() == Chance::Open;
     let decided = decided(&decision, is_open, second);
     explanation.shares = if is_open { draw::candidates(decision.rule, second) } else { Vec::new() };
-    // Who has all draws is certain.
+    // A subset with all draws is certain.
     let all = explanation.shares.iter().find(|candidate| candidate.share == Share::of_draws(DRAWS));
     match decision.choice {
         Choice::Subset(subset) => {
@@ -276,10 +276,10 @@ fn explain(
     (explanation, decided)
 }
 
-/// What is to be known of a rule that decides no subset.
+/// The note for a rule that decides no subset.
 const ADOPTED: &str = "somebody else owns the weights: the position, modulo the sum of the route's weights, picks a destination if an EnvoyFilter names this header";
 
-/// What the filter may write: one subset, or each that has a share.
+/// What the filter may write: one subset, or every subset with a share.
 fn decided(decision: &Decision, is_open: bool, now: Second) -> Vec<Decided> {
     let written = |subset: &Subset| Decided {
         subset: Some((subset.name.to_string(), subset.header_value.to_string())),

@@ -1,4 +1,4 @@
-//! Why the rules before the one that decides do not hold.
+//! Why the rules before the deciding one do not hold.
 
 use super::remembered;
 use super::request::Seen;
@@ -31,21 +31,21 @@ pub struct Place {
 pub struct Passed {
     /// Its name.
     pub rule: String,
-    /// The hosts, the entry that makes the rule forget its visitors, or of each entry of its match the first condition that does not hold.
+    /// The hosts, the entry that makes the rule forget its visitors, or the first condition of each match entry that does not hold.
     pub reasons: Vec<Reason>,
 }
 
 /// A condition that does not hold.
 #[derive(Debug, Serialize)]
 pub struct Reason {
-    /// Where it stands.
+    /// Its place.
     #[serde(flatten)]
     pub at: Place,
-    /// What it wants, as the config says it.
+    /// The wanted value, as in the config.
     pub wanted: String,
-    /// What the request has.
+    /// The value in the request.
     pub found: Option<String>,
-    /// Where it is no condition that is missed: what is the matter.
+    /// The reason, if it is not a condition that does not hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
@@ -88,7 +88,7 @@ pub fn passed<'c>(
     config.rules.iter().zip(0..).take(before).map(&mut reasons).collect()
 }
 
-/// Where a rule stands.
+/// The place of a rule.
 pub fn place(rule: &Rule, written: &PluginConfig) -> Place {
     let entry = Entry::of(rule, written);
     entry.place("", entry.node)
@@ -102,7 +102,7 @@ struct Entry<'w> {
 }
 
 impl<'w> Entry<'w> {
-    /// That of a rule in force. Of several of one name the first is.
+    /// The entry of a rule in force: the first of its name.
     fn of(rule: &Rule, written: &'w PluginConfig) -> Entry<'w> {
         let rules = written.node.as_ref().and_then(|config| config.get("rules")).map_or(&[][..], Node::items);
         let is_named = |entry: &Node| entry.get("name").and_then(Node::text) == Some(&rule.name);
@@ -113,7 +113,7 @@ impl<'w> Entry<'w> {
     fn place(&self, below: &str, node: Option<&Node>) -> Place {
         let span = node.or(self.node).map(|node| node.span.clone()).unwrap_or_default();
         let source = &self.written.source;
-        // What is in the cluster has no lines.
+        // Objects in the cluster have no lines.
         let (line, column) = (!source.is_living).then(|| source.position(span.start)).unzip();
         Place { place: format!("rules[{}]{below}", self.at), line, column }
     }
@@ -123,7 +123,7 @@ impl<'w> Entry<'w> {
         Reason { at: self.place(below, node), wanted, found, why: None }
     }
 
-    /// That the rule is left by an entry of `forget`.
+    /// The reason that an entry of `forget` matches.
     fn forget(&self, at: usize) -> Reason {
         let forget = self.node.and_then(|rule| rule.at(&["remember", "forget"]));
         let node = forget.and_then(|forget| forget.items().get(at));

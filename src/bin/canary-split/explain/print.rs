@@ -1,4 +1,4 @@
-//! An explanation as people read it.
+//! An explanation for people.
 
 use super::draw::CHANCE;
 use super::explanation::{Explanation, Written};
@@ -7,7 +7,7 @@ use super::routed::{Arrival, Routed};
 use crate::report::wrap::wrapped;
 use std::io::{self, Write};
 
-/// Prints the rules in their order, then what the one that holds decides.
+/// Prints the rules in their order, then the decision of the one that holds.
 pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
     for passed in &explanation.passed {
         writeln!(out, "rule {} does not hold", passed.rule)?;
@@ -117,7 +117,7 @@ fn print_header(side: &str, header: &Written, out: &mut impl Write) -> io::Resul
     }
 }
 
-/// What must be, and what is.
+/// The wanted and the found value.
 fn sentence(reason: &Reason) -> String {
     const MOST: usize = 100;
     let place = &reason.at.place;

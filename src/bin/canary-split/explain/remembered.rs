@@ -1,4 +1,4 @@
-//! Why cookies that should remember somebody do not.
+//! Why cookies that should remember a visitor do not.
 
 use super::shown::quoted;
 use canary_split::request::cookies;

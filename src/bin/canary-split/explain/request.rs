@@ -1,4 +1,4 @@
-//! A request as `curl` spells it → what the filter asks about it.
+//! A request as for `curl` → the answers to the filter's questions.
 
 use super::claims;
 use super::cookie::Given;
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::IpAddr;
 
-/// A request as `curl` spells it. Headers that `curl` adds by itself (`accept`, `user-agent`) are not there unless they are given.
+/// A request as for `curl`. Headers that `curl` adds by itself (`accept`, `user-agent`) are absent unless they are given.
 #[derive(clap::Args)]
 pub struct Spelled {
     /// Add a header, as in 'x-user: alice'; 'x-user;' is an empty one, 'x-user:' none
@@ -50,7 +50,7 @@ pub struct Spelled {
     /// Give the claims of a token that Istio has verified, as in '{"sub": "alice"}'
     #[arg(help_heading = "Request", long, value_name = "JSON")]
     claims: Option<String>,
-    /// Name where the request goes to, without a scheme by http; or give a cookie to decode it: NAME=VALUE, or its value
+    /// Give the URL, by default http; or a cookie to decode: NAME=VALUE, or its value
     #[arg(value_name = "URL", required_unless_present = "cookies")]
     url: Option<OsString>,
 }
@@ -62,21 +62,21 @@ pub struct Seen {
     claims: Value,
     /// The claim that was asked for last.
     claim: Option<Vec<u8>>,
-    /// The claims that the filter has asked for, while none was given.
+    /// The claims that the filter asked for, if none was given.
     pub missed_claims: BTreeSet<String>,
     has_claims: bool,
     address: Option<String>,
-    /// Whether the filter has asked for an address that was not given.
+    /// Whether the filter asked for an address that was not given.
     pub needs_address: bool,
 }
 
 impl Spelled {
-    /// What the gateway gets.
+    /// The request as the gateway receives it.
     pub fn read(&self) -> Result<Seen, String> {
         let url = Url::parse(self.url.as_deref().unwrap_or_default().as_encoded_bytes())?;
         let given = self.headers.iter().map(|header| read_header(header.as_encoded_bytes()));
         let given = given.collect::<Result<Vec<_>, _>>()?;
-        // A header that is given, or given as none, is what counts.
+        // A header that is given, or explicitly left out, counts.
         let is_given = |name: &str| given.iter().any(|(known, _)| known == name);
         let mut headers = vec![
             (":method".to_owned(), self.method.as_encoded_bytes().to_vec()),
@@ -107,7 +107,7 @@ impl Spelled {
         })
     }
 
-    /// The cookies that are to be decoded, if that is all that is asked for.
+    /// The cookies to decode, if nothing else is asked for.
     pub fn cookies(&self) -> Result<Option<Vec<Given>>, String> {
         match &self.url {
             Some(url) => Ok(Given::of_word(url.as_encoded_bytes()).map(|cookie| vec![cookie])),
@@ -148,11 +148,11 @@ fn read_header(line: &[u8]) -> Result<(String, Option<Vec<u8>>), String> {
     };
     match std::str::from_utf8(name) {
         Ok(name) if !name.is_empty() && name.bytes().all(is_token_byte) => Ok((name.to_ascii_lowercase(), value)),
-        _ => Err(format!("-H: {} is no name of a header", quoted(name))),
+        _ => Err(format!("-H: {} is not a header name", quoted(name))),
     }
 }
 
-/// What names are made of (RFC 9110).
+/// The characters of names (RFC 9110).
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

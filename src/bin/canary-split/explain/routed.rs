@@ -1,4 +1,4 @@
-//! Where a request goes in a cluster, once the filter has written its header: route, destinations, pods.
+//! The way of a request through a cluster after the filter has written its header: route, destinations, pods.
 
 use super::request::Seen;
 use crate::cluster::expected::{self, Pods};
@@ -21,9 +21,9 @@ pub struct Routed {
     pub subset: Option<String>,
     /// As in `VirtualService shop/shop http[0]`; `None`: no route takes the request.
     pub route: Option<String>,
-    /// Whether something that is not known here may send it elsewhere before that.
+    /// Whether something unknown may send it elsewhere before that.
     pub is_doubtful: bool,
-    /// What happens instead of leading anywhere: `redirect`, `directResponse`, or `httpsRedirect` of the Gateway.
+    /// What happens instead of routing: `redirect`, `directResponse`, or `httpsRedirect` of the Gateway.
     pub instead: Option<&'static str>,
     /// Where the route leads.
     pub destinations: Vec<Arrival>,
@@ -47,7 +47,7 @@ pub struct Arrival {
 pub struct Decided {
     /// The name of the subset, and the value of its header.
     pub subset: Option<(String, String)>,
-    /// By which Envoy picks, where somebody else owns the weights.
+    /// The position by which Envoy picks, if somebody else owns the weights.
     pub position: Option<u32>,
 }
 
@@ -68,7 +68,7 @@ pub fn routes(world: &World, plugin: &Plugin, request: &Seen, decided: &[Decided
     decided.iter().map(|decided| routed(world, plugin, &services, request, &host, decided, pods)).collect()
 }
 
-/// Whether the gateways that serve a host over http do nothing with it but send it to https.
+/// Whether the gateways that serve a host over http only redirect it to https.
 fn is_sent_to_https(world: &World, plugin: &Plugin, host: &str) -> bool {
     let gateways = world.serving(host).filter(|gateway| plugin.may_be_on(gateway));
     let servers = gateways.flat_map(|gateway| &gateway.servers);
@@ -115,7 +115,7 @@ fn routed(
         let query = request.query();
         known.extend(query.iter().map(|(name, value)| Asked::query_param(name, value)));
         known.extend(decided.subset.iter().map(|(_, value)| Asked::header(header, value)));
-        // All of the request is known: what it has not, it has not.
+        // The whole request is known: what is missing is absent.
         let absent: Vec<Asked> = table.asked().filter_map(|asked| asked.absent_in(&known)).collect();
         let known: Vec<&Asked> = known.iter().chain(&absent).collect();
         let met = table.met(&known);
@@ -132,7 +132,7 @@ fn routed(
     routed
 }
 
-/// Where Envoy sends a position: Istio leaves out what has no weight, and intervals are in the order of the list.
+/// Where Envoy sends a position: Istio leaves out destinations without a weight, and intervals are in the order of the list.
 fn picked<'r, 'o>(route: &'r Route<'o>, position: u32) -> Option<&'r Destination<'o>> {
     let weights = route.destinations.iter().map(|destination| destination.weight().map_or(0, u64::from));
     let weights: Vec<u64> = weights.collect();

@@ -1,4 +1,4 @@
-//! Which parts of an explanation are not shown unless they are asked for.
+//! The parts of an explanation that are hidden unless they are asked for.
 
 use super::explanation::Explanation;
 use crate::input::manifest::PluginConfig;
@@ -6,7 +6,7 @@ use crate::input::secrets::CONDITIONS;
 use crate::input::yaml::Node;
 use serde_json::Value;
 
-/// What the conditions that may be secret are compared with.
+/// The values of conditions that may be secret.
 pub fn mask(explanation: &mut Explanation) {
     let reasons = explanation.passed.iter_mut().flat_map(|passed| &mut passed.reasons);
     for reason in reasons.filter(|reason| is_secret(&reason.at.place)) {
@@ -16,7 +16,7 @@ pub fn mask(explanation: &mut Explanation) {
     }
 }
 
-/// The seal instead of what stands for it.
+/// The seal instead of its placeholder.
 pub fn unmask(explanation: &mut Explanation, written: &PluginConfig) {
     let seal = written.node.as_ref().and_then(|config| config.get("seal")).and_then(Node::text);
     if let Some((value, seal)) = explanation.header.value.as_mut().zip(seal)

@@ -2,7 +2,7 @@
 
 use super::shown::quoted;
 
-/// What a request says of its URL.
+/// The parts of a URL in a request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Url {
     /// `http` or `https`.

@@ -1,4 +1,4 @@
-//! A plan done in files.
+//! Carries out a plan in files.
 
 use super::plan::{Plan, Stage};
 use super::print::{Way, Written, say, to_json};
@@ -15,7 +15,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
 
-/// Does what is planned; the exit code.
+/// Carries out the plan; the exit code.
 pub fn run(
     target: &Target,
     plan: impl FnOnce(&Objects) -> Result<Plan, Refusal>,
@@ -40,7 +40,7 @@ pub fn run(
             let whole = sources::read_whole(path)?.text;
             let mark = if whole.starts_with(MARK) { MARK.to_string() } else { String::new() };
             if whole.strip_prefix(MARK).unwrap_or(&whole) != old.text {
-                return Err(format!("{}: somebody else has written it meanwhile; look again", old.name));
+                return Err(format!("{}: somebody else has written it meanwhile; check again", old.name));
             }
             write::replace(path, &[mark.as_str(), &new.text].concat())?;
         }
@@ -78,7 +78,7 @@ fn objects(sources: &[Rc<Source>]) -> Result<Objects, String> {
     Objects::of(&Unit { folder: String::new(), sources: sources.to_vec() })
 }
 
-/// Does a step to the text that its object is in.
+/// Carries out a step in the text of its object.
 fn done(stage: &Stage, sources: &mut [Rc<Source>]) -> Result<Written, String> {
     let title = stage.object.title();
     // Earlier steps may have edited the same file.
@@ -95,7 +95,7 @@ fn done(stage: &Stage, sources: &mut [Rc<Source>]) -> Result<Written, String> {
         match refused {
             Refused::Missing(at) => format!("{}: {title} has no {}", object.place(), path(at)),
             Refused::Aliased(edit, at) => format!(
-                "{}: {} of {title} is in or behind an alias, and says something elsewhere too; edit it by hand",
+                "{}: {} of {title} is in or behind an alias, and is also used elsewhere; edit it by hand",
                 place(at),
                 path(edit)
             ),

@@ -1,4 +1,4 @@
-//! The HTTP routes of a VirtualService, by what they ask of the filter's header.
+//! The HTTP routes of a VirtualService, by their conditions on the filter's header.
 
 use crate::edit::{Edit, Step};
 use crate::input::manifest::Object;
@@ -11,16 +11,16 @@ pub struct Http<'w, 'o> {
     pub service: &'w VirtualService<'o>,
     /// Its routes as JSON.
     pub routes: Vec<Value>,
-    /// What each of them asks.
+    /// The condition of each route.
     pub kinds: Vec<Kind>,
 }
 
-/// What a route asks of the header.
+/// The condition of a route on the header.
 #[derive(Debug, PartialEq)]
 pub enum Kind {
-    /// Nothing, but all else that its entries ask.
+    /// None; with the other conditions of its entries.
     Plain(Vec<Value>),
-    /// Exactly this value in each entry, and all else that they ask.
+    /// Exactly this value in each entry; with their other conditions.
     ByHeader(String, Vec<Value>),
     /// Something else.
     Mixed,
@@ -40,12 +40,12 @@ impl<'w, 'o> Http<'w, 'o> {
         self.service.object
     }
 
-    /// The way to a route.
+    /// The path to a route.
     pub fn path(at: usize) -> Vec<Step> {
         vec!["spec".into(), "http".into(), at.into()]
     }
 
-    /// Where a route is, and its name in messages.
+    /// The place and name of a route in messages.
     pub fn place(&self, at: usize) -> String {
         let object = self.object();
         let start = self.service.routes.get(at).map_or(object.node.span.start, |route| route.node.span.start);
@@ -58,7 +58,7 @@ impl<'w, 'o> Http<'w, 'o> {
         self.kinds.iter().enumerate().filter(is_it).map(|(at, _)| at)
     }
 
-    /// What the entries of a route ask apart from the header.
+    /// The conditions of a route's entries apart from the header.
     pub fn rest(&self, at: usize) -> &[Value] {
         match self.kinds.get(at) {
             Some(Kind::Plain(rest) | Kind::ByHeader(_, rest)) => rest,
@@ -66,7 +66,7 @@ impl<'w, 'o> Http<'w, 'o> {
         }
     }
 
-    /// The routes behind one that take some of its requests if they have no header, in their order.
+    /// The later routes that take some of its requests if these have no header, in their order.
     pub fn behind(&self, at: usize) -> impl Iterator<Item = usize> + '_ {
         let takes = move |later: &usize| {
             matches!(self.kinds.get(*later), Some(Kind::Plain(_))) && are_overlapping(self.rest(at), self.rest(*later))
@@ -74,13 +74,13 @@ impl<'w, 'o> Http<'w, 'o> {
         (at + 1..self.routes.len()).filter(takes)
     }
 
-    /// Whether all requests of a route go to what a rule calls by this name.
+    /// Whether all requests of a route go to the subset of this name in a rule.
     pub fn leads_to(&self, at: usize, name: &str) -> bool {
         let destinations = self.service.routes.get(at).map_or(&[][..], |route| &route.destinations);
         !destinations.is_empty() && destinations.iter().all(|destination| destination.is_called(name))
     }
 
-    /// What makes a route do what another one does; what it asks and its name stay.
+    /// The edits that make a route do the same as another one; its conditions and its name stay.
     pub fn made_like(&self, at: usize, other: usize) -> Vec<Edit> {
         let (Some(old), Some(new)) = (self.routes.get(at), self.routes.get(other)) else { return Vec::new() };
         let mut edits = Vec::new();
@@ -128,12 +128,12 @@ impl Kind {
     }
 }
 
-/// What asks for nothing.
+/// Conditions that always hold.
 fn all() -> Value {
     Value::from(Map::new())
 }
 
-/// Without a path that every request has.
+/// Without a path condition that always holds.
 fn without_all(mut entry: Map<String, Value>) -> Map<String, Value> {
     if entry.get("uri").is_some_and(|uri| *uri == serde_json::json!({"prefix": "/"})) {
         entry.remove("uri");
@@ -141,7 +141,7 @@ fn without_all(mut entry: Map<String, Value>) -> Map<String, Value> {
     entry
 }
 
-/// Whether a request may meet an entry of both.
+/// Whether one request may match an entry of both.
 pub fn are_overlapping(one: &[Value], other: &[Value]) -> bool {
     one.iter().any(|one| other.iter().any(|other| !are_disjoint(one, other)))
 }
@@ -162,14 +162,14 @@ fn are_disjoint(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// What a route does with its requests.
+/// The fields that say what a route does with its requests.
 fn done(route: &Value) -> Value {
     let mut fields = route.as_object().cloned().unwrap_or_default();
     fields.retain(|name, _| !["match", "name"].contains(&name.as_str()));
     fields.into()
 }
 
-/// The edits that make one value another one, as small as they can be.
+/// The smallest edits that turn one value into another.
 fn between(old: &Value, new: &Value, path: &[Step], edits: &mut Vec<Edit>) {
     let at = |step: Step| [path, &[step]].concat();
     match (old, new) {

@@ -1,4 +1,4 @@
-//! A plan done in the cluster: step by step, each awaited on every gateway.
+//! Carries out a plan in the cluster: step by step, each awaited on every gateway.
 
 use super::plan::{self, Plan, Stage};
 use super::print::{Way, Written, say, to_json};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::time::Instant;
 
-/// Does what is planned; the exit code.
+/// Carries out the plan; the exit code.
 pub fn run(
     target: &Target,
     plan: impl FnOnce(&Objects) -> Result<Plan, Refusal>,
@@ -100,7 +100,7 @@ async fn finish(
             let Reached { current, total, behind } = reached;
             way.gateways = Some(json!({"current": current, "total": total, "behind": behind}));
             if !behind.is_empty() {
-                // What follows relies on it.
+                // The next steps rely on it.
                 let seconds = target.timeout.as_secs();
                 eprintln!(
                     "canary-split: step {step} is in force on {current} of {total} gateway pods after {seconds} s; what follows was not written. Not on:"
@@ -124,7 +124,7 @@ async fn finish(
     Ok(u8::from(!is_good))
 }
 
-/// What each step changes in its object, after those before it.
+/// The changes of each step in its object, after the steps before it.
 fn differences(plan: &Plan) -> Result<Vec<Written>, String> {
     let mut now: HashMap<String, Value> = HashMap::new();
     let difference = |stage: &Stage| {
@@ -138,7 +138,7 @@ fn differences(plan: &Plan) -> Result<Vec<Written>, String> {
     plan.stages.iter().map(difference).collect()
 }
 
-/// What the API server is asked to do, if the object is still what it was.
+/// The request to the API server, which counts only if the object is unchanged.
 fn guarded(stage: &Stage, versions: &HashMap<String, String>) -> Value {
     let version = |object: &Object| object.text(&["metadata", "resourceVersion"]).map(str::to_owned);
     let version = versions.get(&stage.object.title()).cloned().or_else(|| version(&stage.object)).unwrap_or_default();

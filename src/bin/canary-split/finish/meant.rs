@@ -1,4 +1,4 @@
-//! The rule that is meant, and the VirtualServices that route its requests.
+//! Finds the rule, and the VirtualServices that route its requests.
 
 use crate::change::Refusal;
 use crate::change::rule;
@@ -13,7 +13,7 @@ use canary_split::rollout::ramp::Second;
 use canary_split::rule::{Rule, WeightedSubsets};
 use std::collections::HashSet;
 
-/// What is asked for.
+/// The request.
 pub struct Meant<'m> {
     /// The rule's name.
     pub rule: &'m str,
@@ -23,7 +23,7 @@ pub struct Meant<'m> {
     pub now: Second,
 }
 
-/// A rule that is in force, and where it is.
+/// A rule in force, and its place.
 pub struct Found<'w> {
     /// Its plugin.
     pub plugin: &'w Plugin,
@@ -56,7 +56,7 @@ impl<'w> Found<'w> {
             [] => return Err(format!("no rule {name} in {}", titles(&all)).into()),
             several => {
                 return Err(
-                    format!("several plugins have a rule {name}; choose by --plugin: {}", titles(several)).into()
+                    format!("several plugins have a rule {name}; choose with --plugin: {}", titles(several)).into()
                 );
             }
         };
@@ -77,7 +77,7 @@ impl<'w> Found<'w> {
         }
     }
 
-    /// The way to the rule from its object on.
+    /// The path from its object to the rule.
     pub fn path(&self) -> Vec<Step> {
         rule_at(self.object, self.index)
     }
@@ -110,7 +110,7 @@ impl<'w> Found<'w> {
         hosts(self.rule).iter().any(|own| hosts(other).iter().any(|other| overlap(own, other)))
     }
 
-    /// What other rules write into its header for requests that a VirtualService may route, with their names.
+    /// The values that other rules write into its header for requests that a VirtualService may route, with their names.
     pub fn others(&self, world: &'w World, service: &VirtualService) -> Vec<(&'w Rule, HashSet<String>)> {
         let writers = world.writers_of(self.header).into_iter();
         let rules = writers.flat_map(|plugin| plugin.rules.iter().map(move |(_, rule)| (plugin, rule)));
@@ -127,13 +127,13 @@ impl<'w> Found<'w> {
     }
 }
 
-/// Where a plugin has a rule.
+/// The place of a rule in a plugin.
 fn rule_at(object: &Object, index: usize) -> Vec<Step> {
     let module = if object.kind == "TrafficExtension" { &["spec", "wasm"][..] } else { &["spec"] };
     module.iter().chain(&["pluginConfig", "rules"]).map(|name| Step::from(*name)).chain([index.into()]).collect()
 }
 
-/// The weights of a split for good; or why they will be others.
+/// The final weights of a split, or why they will change.
 pub fn settled(rule: &Rule, split: &WeightedSubsets, now: Second) -> Result<Vec<u64>, String> {
     let Some(ramp) = plan::ramp(split) else { return Ok(split.weights.iter().copied().map(u64::from).collect()) };
     match plan::progress(rule, now) {
@@ -144,7 +144,7 @@ pub fn settled(rule: &Rule, split: &WeightedSubsets, now: Second) -> Result<Vec<
     }
 }
 
-/// Whether an object is given once; else nobody knows which of them is in force.
+/// Whether an object is given only once; otherwise it is unknown which one is in force.
 pub fn given_once(objects: &Objects, object: &Object) -> Result<(), Refusal> {
     let twin = objects.objects.iter().filter(|other| other.identity() == object.identity()).nth(1);
     match twin {

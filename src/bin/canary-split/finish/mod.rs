@@ -1,4 +1,4 @@
-//! `promote` and `remove`: the end of a canary, as edits in the order in which no request fails.
+//! `promote` and `remove`: the end of a canary, as edits in an order that lets no request fail.
 //!
 //! ```text
 //! objects, rule → promote or remove (meant, http, used) → plan → files or living
@@ -24,7 +24,7 @@ use target::Target;
 pub struct Promote {
     /// Name the rule
     rule: String,
-    /// Name the subset that shall be stable
+    /// Name the subset to make stable
     subset: String,
     #[command(flatten)]
     target: Target,
@@ -48,7 +48,7 @@ pub fn promote(options: &Promote, output: Output, out: &mut impl Write) -> Resul
     files::run(&options.target, plan, output, out)
 }
 
-/// Removes a rule and what only it has needed; the exit code.
+/// Removes a rule and everything that only it needed; the exit code.
 pub fn remove(options: &Remove, output: Output, out: &mut impl Write) -> Result<u8, String> {
     let plan = |objects: &_| remove::plan(objects, &options.target.meant(&options.rule));
     if options.target.files.is_empty() {

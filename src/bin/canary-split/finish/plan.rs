@@ -6,20 +6,20 @@ use crate::input::manifest::{Object, PluginConfig};
 use canary_split::rollout::ramp::Second;
 use serde_json::Value;
 
-/// What is done to one object.
+/// The edits of one object.
 #[derive(Debug)]
 pub struct Stage {
-    /// The object as it is.
+    /// The current object.
     pub object: Object,
-    /// What is edited in it, from its root.
+    /// The edits, from its root.
     pub edits: Vec<Edit>,
     /// The same in words.
     pub said: String,
-    /// Why it is done at this place of the order.
+    /// Why it has this place in the order.
     pub why: &'static str,
 }
 
-/// All of it.
+/// The whole plan.
 #[derive(Debug)]
 pub struct Plan {
     /// `NAMESPACE/NAME` of the plugin.
@@ -28,13 +28,13 @@ pub struct Plan {
     pub rule: String,
     /// Its weights before.
     pub old: Vec<(String, u64)>,
-    /// Its weights afterwards; none: it is removed.
+    /// Its weights after; none: it is removed.
     pub new: Vec<(String, u64)>,
     /// The share of the visitors who move.
     pub moved: f64,
-    /// In their order; none: it is so already.
+    /// The steps in their order; none: nothing to do.
     pub stages: Vec<Stage>,
-    /// What else is to be known.
+    /// Notes.
     pub notes: Vec<String>,
 }
 

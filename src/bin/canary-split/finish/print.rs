@@ -1,4 +1,4 @@
-//! A plan and what has become of it, as people and programs read it.
+//! A plan and its result, for people and for programs.
 
 use super::plan::{Plan, Stage};
 use crate::edit::patch;
@@ -6,32 +6,32 @@ use crate::report::wrap::wrapped;
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 
-/// What a step has done to a text.
+/// The effect of a step on a text.
 pub struct Written {
     /// The file, or the object in the cluster.
     pub file: String,
-    /// The first line of it that is edited; `None`: it is in no file.
+    /// The first line that is edited; `None`: not in a file.
     pub line: Option<usize>,
-    /// What is other than before.
+    /// The difference.
     pub diff: String,
 }
 
-/// How it was done.
+/// How the plan was carried out.
 pub struct Way {
-    /// Whether it is only tried.
+    /// Whether it is a dry run.
     pub is_dry: bool,
     /// Whether anything was written.
     pub is_written: bool,
     /// How long it took.
     pub took_ms: u64,
-    /// How many gateway pods have it in force; `None`: nobody has waited.
+    /// On how many gateway pods it is in force; `None`: nobody waited.
     pub gateways: Option<Value>,
 }
 
-/// Says the steps; with their differences where they are only tried, or in the cluster, where nobody else shows them.
+/// Prints the steps; with their differences in a dry run and in the cluster, where nothing else shows them.
 pub fn say(plan: &Plan, written: &[Written], way: &Way, out: &mut impl Write) -> io::Result<()> {
     if plan.stages.is_empty() {
-        writeln!(out, "rule {}: it is so already; nothing is written", plan.rule)?;
+        writeln!(out, "rule {}: nothing to do; nothing is written", plan.rule)?;
     }
     for (number, (stage, written)) in plan.stages.iter().zip(written).enumerate() {
         let place = written.line.map(|line| format!(" ({}:{line})", written.file)).unwrap_or_default();

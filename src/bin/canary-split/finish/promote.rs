@@ -1,4 +1,4 @@
-//! A canary becomes stable, and nobody moves.
+//! Makes a canary stable; nobody moves.
 
 use super::http::{Http, Kind, are_overlapping};
 use super::meant::{Found, Meant, given_once, settled};
@@ -81,7 +81,7 @@ pub fn plan(objects: &Objects, meant: &Meant, subset: &str) -> Result<Plan, Refu
     Ok(Plan { plugin: found.plugin.config.title(), rule: name.to_owned(), old, new, moved, stages, notes })
 }
 
-/// The subset first, with all the weight; no ramp any more.
+/// The subset first, with all the weight, and no ramp.
 fn of_split(found: &Found, split: &WeightedSubsets, at: usize) -> Vec<Edit> {
     let rule = found.path();
     let mut edits = Vec::new();
@@ -99,7 +99,7 @@ fn of_split(found: &Found, split: &WeightedSubsets, at: usize) -> Vec<Edit> {
             edits.push(Edit::set(path("weight"), weight));
         }
     }
-    // Weights that are all one subset's already stay, whatever their sum is.
+    // If one subset already has all the weight, the weights stay, whatever their sum is.
     if at == 0 && ramp(split).is_none() {
         return Vec::new();
     }
@@ -109,7 +109,7 @@ fn of_split(found: &Found, split: &WeightedSubsets, at: usize) -> Vec<Edit> {
     edits
 }
 
-/// The default routes lead to the new stable, and what was by header leads to the old one.
+/// Leads the default routes to the new stable, and the routes by header to the old one.
 fn of_routes(
     found: &Found,
     world: &World,
@@ -129,7 +129,7 @@ fn of_routes(
         }
         let mut behind = http.behind(at);
         let same = |later: &usize| http.rest(*later) == http.rest(at);
-        // Where the default leads now is the old stable.
+        // The default now leads to the old stable.
         let Some(default) = http.behind(at).find(same) else {
             match behind.next() {
                 Some(later) => {

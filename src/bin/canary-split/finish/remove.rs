@@ -1,4 +1,4 @@
-//! A rule goes, and what only it has needed.
+//! Removes a rule and everything that only it needed.
 
 use super::http::{Http, Kind, are_overlapping};
 use super::meant::{Found, Meant, given_once, settled};
@@ -13,8 +13,8 @@ use std::collections::HashSet;
 
 const RULE_FIRST: &str = "its requests lose the header and take the default route, which leads to the same pods; nothing needs the routes by header then";
 const OVERRIDE_FIRST: &str = "its requests are decided by a later rule or take the default route, as all others do; nothing needs its routes by header then";
-const ROUTES_NEXT: &str = "no request has the header's value any more, so no request takes these routes";
-const SUBSETS_LAST: &str = "no route uses them any more; before that their requests would have failed";
+const ROUTES_NEXT: &str = "requests no longer have the header's value, so none takes these routes";
+const SUBSETS_LAST: &str = "no route uses them now; earlier, their requests would have failed";
 
 /// The edits, in their order.
 pub fn plan(objects: &Objects, meant: &Meant) -> Result<Plan, Refusal> {
@@ -90,7 +90,7 @@ pub fn plan(objects: &Objects, meant: &Meant) -> Result<Plan, Refusal> {
     }
     let mut seen = HashSet::new();
     for idle in left.iter().flat_map(|used| used.idle(&world, &still)).filter(|idle| seen.insert(idle.title())) {
-        notes.push(format!("{} gets no requests any more; it is not deleted", idle.title()));
+        notes.push(format!("{} no longer gets requests; it is not deleted", idle.title()));
     }
     let plugin = found.plugin.config.title();
     Ok(Plan { plugin, rule: name.to_owned(), old, new: Vec::new(), moved: 0.0, stages, notes })
@@ -103,7 +103,7 @@ fn named(what: &str, names: &[&str]) -> String {
     }
 }
 
-/// Without the routes that only the rule has needed.
+/// Without the routes that only the rule needed.
 fn of_routes(found: &Found, world: &World, http: &Http, notes: &mut Vec<String>) -> Result<Vec<Edit>, Refusal> {
     let fault = |at: usize, why: String| Err(Refusal::Fault(format!("{} {why}", http.place(at))));
     if let Some(at) = http.kinds.iter().position(|kind| *kind == Kind::Mixed) {
@@ -161,6 +161,6 @@ fn of_routes(found: &Found, world: &World, http: &Http, notes: &mut Vec<String>)
     if let Some(&at) = gone.iter().find(|at| !has_default(at)) {
         return fault(at, "takes requests that no default route takes; add one first".to_owned());
     }
-    // From the last on, so that the places of the others stay.
+    // From the last one backwards, so that the places of the others stay.
     Ok(gone.into_iter().rev().map(|at| Edit::remove(Http::path(at))).collect())
 }

@@ -1,4 +1,4 @@
-//! Where a rule and its routes are: in files, or in the cluster.
+//! The place of a rule and its routes: in files, or in the cluster.
 
 use super::meant::Meant;
 use crate::cluster::access::Access;
@@ -7,10 +7,10 @@ use canary_split::rollout::ramp::Second;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where the rule and its routes are, and whether they are written.
+/// Where the rule and its routes are, and whether to write them.
 #[derive(clap::Args)]
 pub struct Target {
-    /// Edit these files, and those of these folders, instead of the cluster; all that routes the rule's requests must be among them
+    /// Edit these files and folders instead of the cluster; they must contain everything that routes the rule's requests
     #[arg(short, long = "filename", value_name = "FILE", num_args = 1.., help_heading = "Where")]
     pub files: Vec<PathBuf>,
     /// Choose the WasmPlugin, if several have the rule: NAME or NAMESPACE/NAME
@@ -27,7 +27,7 @@ pub struct Target {
     pub now: Option<Second>,
     #[command(flatten)]
     pub access: Access,
-    /// Wait so long for every gateway pod to have a step in force
+    /// Wait this long until a step is in force on every gateway pod
     #[arg(long, value_name = "DURATION", value_parser = time::duration, default_value = "60s", help_heading = "Cluster")]
     pub timeout: Duration,
 }

@@ -1,4 +1,4 @@
-//! Which subsets VirtualServices use, and which pods are behind those that none uses any more.
+//! The subsets that VirtualServices use, and the pods behind subsets that are no longer used.
 
 use crate::edit::{Edit, Step};
 use crate::input::manifest::Object;
@@ -24,7 +24,7 @@ enum Host {
     Other(String),
 }
 
-/// What has no namespace may be in any.
+/// An object without a namespace may be in any.
 impl PartialEq for Host {
     fn eq(&self, other: &Host) -> bool {
         match (self, other) {
@@ -49,7 +49,7 @@ impl Host {
 }
 
 impl Used {
-    /// All destinations below a value of a VirtualService in this namespace; those without a weight too.
+    /// All destinations below a value of a VirtualService in this namespace, including those without a weight.
     pub fn all(value: &Value, namespace: &str) -> Vec<Used> {
         let mut all = Vec::new();
         collect(value, namespace, &mut all);
@@ -61,7 +61,7 @@ impl Used {
         !rule.is_wildcard() && Host::of(rule.host, &rule.object.namespace) == self.host
     }
 
-    /// The workloads that only it has led to.
+    /// The workloads that only it led to.
     pub fn idle<'o>(&self, world: &World<'o>, still: &[Used]) -> Vec<&'o Object> {
         let Host::Service { name, namespace } = &self.host else { return Vec::new() };
         let labels = |used: &Used| -> Option<Labels<'o>> {
@@ -117,7 +117,7 @@ pub fn without(rule: &DestinationRule, gone: &[Used]) -> Vec<Edit> {
     let gone = subsets.filter(|(_, subset)| is_gone(subset.get("name").and_then(crate::input::yaml::Node::text)));
     let remove = |(at, _)| Edit::remove(vec!["spec".into(), "subsets".into(), Step::Item(at)]);
     let mut edits: Vec<Edit> = gone.map(remove).collect();
-    // From the last on, so that the places of the others stay.
+    // From the last one backwards, so that the places of the others stay.
     edits.reverse();
     edits
 }

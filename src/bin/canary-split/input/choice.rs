@@ -1,20 +1,20 @@
-//! The configs of a file or folder, and which of them is meant.
+//! The configs of a file or folder, and the choice of one.
 
 use super::manifest::{Objects, PluginConfig};
 use super::sources;
 use super::unreadable::Unreadable;
 use std::path::Path;
 
-/// The configs at a path, and what could not be read there.
+/// The configs at a path, and the files there that could not be read.
 #[derive(Debug, Default)]
 pub struct Given {
     /// At least one.
     pub configs: Vec<PluginConfig>,
-    /// There may be more in it.
+    /// These may contain more configs.
     pub unreadable: Vec<Unreadable>,
 }
 
-/// What is given at a path.
+/// The configs at a path.
 ///
 /// # Errors
 ///
@@ -36,12 +36,12 @@ pub fn read(path: &Path) -> Result<Given, String> {
     }
 }
 
-/// What a path is called.
+/// The name of a path.
 pub fn shown(path: &Path) -> String {
     if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() }
 }
 
-/// The one config of a place that is meant: of the plugin `NAME` or `NAMESPACE/NAME`, or the only one.
+/// The chosen config of a place: that of the plugin `NAME` or `NAMESPACE/NAME`, or the only one.
 pub fn choose(place: &str, all: &[PluginConfig], plugin: Option<&str>) -> Result<PluginConfig, String> {
     let titles = || all.iter().map(PluginConfig::title).collect::<Vec<_>>().join(", ");
     let is_named = |config: &&PluginConfig, wanted: &str| {
@@ -58,6 +58,6 @@ pub fn choose(place: &str, all: &[PluginConfig], plugin: Option<&str>) -> Result
             Err(format!("{place}: no WasmPlugin {wanted} of this filter; there are {}", titles()))
         }
         ([], _) => Err(format!("{place}: no WasmPlugin of this filter and no pluginConfig")),
-        _ => Err(format!("{place}: several WasmPlugins of this filter; choose by --plugin: {}", titles())),
+        _ => Err(format!("{place}: several WasmPlugins of this filter; choose with --plugin: {}", titles())),
     }
 }

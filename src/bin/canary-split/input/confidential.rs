@@ -1,12 +1,12 @@
-//! What a config says that no log may show. Misspelt fields hold secrets too, so what is known to be none is left readable.
+//! The values in a config that no log may show. Misspelt fields may contain secrets too, so only known harmless values stay readable.
 
 use super::secret::{Secret, everything, normal, value, values};
 use super::yaml::{Node, Value};
 
-/// Conditions whose values let somebody in.
+/// Conditions whose values give access.
 pub const CONDITIONS: [&str; 5] = ["headers", "withoutHeaders", "queryParams", "cookies", "claims"];
 
-/// The same as they may be misspelt.
+/// Possible misspellings of these.
 const MISSPELT: [&str; 14] = [
     "headers",
     "header",
@@ -23,9 +23,9 @@ const MISSPELT: [&str; 14] = [
     "claim",
     "jwt",
 ];
-/// Conditions that anybody fulfils.
+/// Conditions whose values are public.
 const OPEN: [&str; 7] = ["uri", "method", "remoteipblocks", "name", "authority", "scheme", "host"];
-/// Fields whose texts are none.
+/// Fields whose texts are not secret.
 const FIELDS: [&str; 41] = [
     "action",
     "after",
@@ -69,16 +69,16 @@ const FIELDS: [&str; 41] = [
     "weight",
     "weights",
 ];
-/// A shorter text in a field that is not known is more likely a subset or a number.
+/// A shorter text in an unknown field is more likely a subset or a number.
 const SHORTEST: usize = 6;
-/// How a value is compared, by how the word begins.
+/// Kinds of comparison, by the beginning of the word.
 const KINDS: [&str; 10] =
     ["exact", "prefix", "regex", "suffix", "contains", "present", "ignore", "invert", "value", "name"];
 
-/// Those of a config.
+/// The secrets of a config.
 pub fn of_config(config: &Node, secrets: &mut Vec<Secret>) {
     let Value::Map(entries) = &config.value else { return everything(config, secrets) };
-    // At the top no text is needed but the names of headers.
+    // At the top only the names of headers have to be readable.
     let texts = entries.iter().filter(|(key, node)| is_scalar(node) && !FIELDS.contains(&&*normal(&key.name)));
     texts.for_each(|(key, node)| value(key, node, secrets));
     within(config, secrets);
@@ -116,7 +116,7 @@ fn is_seal(name: &str) -> bool {
     name.starts_with("seal") || ["secret", "password", "token"].iter().any(|word| name.contains(word))
 }
 
-/// Entries of `match` and `forget`, or what is there instead.
+/// Entries of `match` and `forget`, or anything in their place.
 fn of_match(node: &Node, secrets: &mut Vec<Secret>) {
     match &node.value {
         Value::List(items) => items.iter().for_each(|item| of_match(item, secrets)),
@@ -130,13 +130,13 @@ fn of_match(node: &Node, secrets: &mut Vec<Secret>) {
     }
 }
 
-/// Conditions by the names of what they are about, which are none.
+/// Conditions by names, which are not secret.
 fn by_name(node: &Node, secrets: &mut Vec<Secret>) {
     match &node.value {
         Value::List(items) => items.iter().for_each(|item| by_name(item, secrets)),
         Value::Map(entries) => {
             for (key, node) in entries.iter() {
-                // A name alone may be the value.
+                // A name without a value may be the value.
                 let is_alone = matches!(node.value, Value::Null);
                 secrets.push(if is_alone { Secret::key(key) } else { Secret::behind(key) });
                 condition(node, secrets);

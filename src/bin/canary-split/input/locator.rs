@@ -1,4 +1,4 @@
-//! Where the places of config errors are in a text.
+//! Finds the places of config errors in a text.
 
 use super::yaml::{Key, Node};
 use std::cell::RefCell;
@@ -11,24 +11,24 @@ type Entry = (Key, Node);
 /// Entries by their names.
 type ByName<'c> = HashMap<&'c str, &'c Entry>;
 
-/// Finds places in a config, each mapping on the way read once.
+/// Finds places in a config, reading each mapping on the way once.
 #[derive(Debug)]
 pub struct Locator<'c> {
     node: Option<&'c Node>,
-    /// Where everything is that is not in it.
+    /// The place of everything that is missing.
     whole: Range<usize>,
-    /// The entries of mappings by their names; of a field that is given twice the second.
+    /// The entries of mappings by their names; for a repeated field the second.
     entries: RefCell<HashMap<*const Node, ByName<'c>>>,
 }
 
 impl<'c> Locator<'c> {
-    /// In a config; without one all places are `whole`.
+    /// For a config; without one, all places are `whole`.
     pub fn new(node: Option<&'c Node>, whole: Range<usize>) -> Locator<'c> {
         Locator { node, whole, entries: RefCell::default() }
     }
 
-    /// Where a place of a config error (`rules[1].split[0].weight`) stands: the value, or the name of a field that should not be
-    /// there; of what is missing, whatever it is missing in.
+    /// The bytes of a place of a config error (`rules[1].split[0].weight`): the value, or the name of an unknown field; for a missing
+    /// field, the value in which it is missing.
     pub fn locate(&self, place: &str, is_name: bool) -> Range<usize> {
         let Some(mut node) = self.node else { return self.whole.clone() };
         let mut rest = place;
@@ -48,7 +48,7 @@ impl<'c> Locator<'c> {
         }
     }
 
-    /// The entry with whose name a place begins, and the rest. Names may contain points: the longest that is there.
+    /// The entry with whose name a place begins, and the rest. Names may contain dots: the longest one wins.
     fn entry<'p>(&self, node: &'c Node, place: &'p str) -> Option<(&'c Entry, &'p str)> {
         let mut entries = self.entries.borrow_mut();
         let by_name = || node.entries().iter().map(|entry| (&*entry.0.name, entry)).collect();

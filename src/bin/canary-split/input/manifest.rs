@@ -9,7 +9,7 @@ use super::{ours, template};
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Which of them this tool knows; each is looked at only in its own API group.
+/// The kinds that this tool knows, each only in its own API group.
 const KINDS: [(&str, &str); 17] = [
     ("WasmPlugin", "extensions.istio.io"),
     ("TrafficExtension", "extensions.istio.io"),
@@ -90,7 +90,7 @@ impl Object {
         self.at(keys).map_or(&[], Node::items)
     }
 
-    /// What a plugin says of its module: in a TrafficExtension, which is to follow the WasmPlugin, that stands one level deeper.
+    /// The module's part of a plugin: in a TrafficExtension, the successor of the WasmPlugin, it is one level deeper.
     pub fn module(&self) -> Option<&Node> {
         match self.kind {
             "WasmPlugin" => self.at(&["spec"]),
@@ -100,7 +100,7 @@ impl Object {
     }
 }
 
-/// An object of a kind that is not known here.
+/// An object of an unknown kind.
 #[derive(Clone, Debug)]
 pub struct Unknown {
     /// The file that it is in.
@@ -133,12 +133,12 @@ pub struct PluginConfig {
     pub object: Option<Object>,
     /// The file.
     pub source: Rc<Source>,
-    /// What it says; `None`: the plugin has none.
+    /// Its content; `None`: the plugin has none.
     pub node: Option<Node>,
 }
 
 impl PluginConfig {
-    /// That of an object as the API server has it, if it is a plugin that is this filter.
+    /// The config of an object from the API server, if it is a plugin with this filter.
     pub fn living(object: &serde_json::Value) -> Option<PluginConfig> {
         let text = |path: &str| object.pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default();
         let title = format!("{} {}/{}", text("/kind"), text("/metadata/namespace"), text("/metadata/name"));
@@ -146,7 +146,7 @@ impl PluginConfig {
         Objects::of(&Unit { folder: String::new(), sources }).ok()?.configs().next()
     }
 
-    /// The text that the filter is given.
+    /// The text that the filter receives.
     pub fn json(&self) -> String {
         self.node.as_ref().map(Node::to_json).unwrap_or_default()
     }
@@ -166,13 +166,13 @@ impl PluginConfig {
         Locator::new(self.node.as_ref(), whole)
     }
 
-    /// Where a place of a config error stands.
+    /// The bytes of a place of a config error.
     pub fn locate(&self, place: &str, is_name: bool) -> Range<usize> {
         self.locator().locate(place, is_name)
     }
 }
 
-/// The known objects of these texts, those in a `List` too, and configs that stand alone in a file.
+/// The known objects of these texts, including those in a `List`, and bare configs.
 #[derive(Debug, Default)]
 pub struct Objects {
     /// The texts, in the order in which they were given.
@@ -181,11 +181,11 @@ pub struct Objects {
     pub objects: Vec<Object>,
     /// Configs without a WasmPlugin.
     pub bare: Vec<PluginConfig>,
-    /// Whatever else has a kind: it may make pods.
+    /// Objects of other kinds: they may make pods.
     pub unknown: Vec<Unknown>,
-    /// What could not be read of the texts.
+    /// The parts of the texts that could not be read.
     pub unreadable: Vec<Unreadable>,
-    /// What is in Secrets, and what is written and not said.
+    /// Values from Secrets, and values that are written but have no effect.
     pub secrets: Vec<(Rc<Source>, Secret)>,
 }
 
@@ -200,13 +200,13 @@ impl Objects {
         objects.unreadable.first().map(Unreadable::to_string).map_or(Ok(objects), Err)
     }
 
-    /// What can be read of a unit.
+    /// The readable part of a unit.
     pub fn readable(unit: &Unit) -> Objects {
         let mut objects = Objects { sources: unit.sources.clone(), ..Objects::default() };
         for source in &unit.sources {
             let (documents, unreadable, replaced) = source.read_all();
             objects.unreadable.extend(unreadable);
-            // Nobody knows what it would have been.
+            // It is unknown what it would have been.
             let mut secrets = Vec::new();
             replaced.iter().for_each(|node| secret::everything(node, &mut secrets));
             objects.secrets.extend(secrets.into_iter().map(|secret| (Rc::clone(source), secret)));
@@ -259,7 +259,7 @@ impl Objects {
         }
     }
 
-    /// What makes pods, or may do so.
+    /// Objects that make pods, or may do so.
     pub fn makers(&self) -> impl Iterator<Item = Unknown> {
         let known = self.workloads().map(|pods| Unknown {
             source: Rc::clone(&pods.source),
@@ -269,7 +269,7 @@ impl Objects {
         known.chain(self.unknown.iter().cloned())
     }
 
-    /// What is known to make pods.
+    /// Objects that are known to make pods.
     pub fn workloads(&self) -> impl Iterator<Item = &Object> {
         self.objects.iter().filter(|object| WORKLOADS.contains(&object.kind))
     }
@@ -279,19 +279,19 @@ impl Objects {
         self.objects.iter().filter(move |object| object.kind == kind)
     }
 
-    /// The plugins that are this filter.
+    /// The plugins with this filter.
     pub fn plugins(&self) -> impl Iterator<Item = &Object> {
         self.objects.iter().filter(|object| is_ours(object))
     }
 
-    /// Plugins that are not taken for this filter and look as if they were meant to be.
+    /// Plugins that do not count as this filter but look as if they were meant to.
     pub fn almost_ours(&self) -> impl Iterator<Item = &Object> {
         self.objects.iter().filter(|object| {
             object.module().is_some_and(|module| !ours::is_ours(&object.name, module) && ours::is_almost_ours(module))
         })
     }
 
-    /// The configs of all plugins that are this filter, then those that stand alone.
+    /// The configs of all plugins with this filter, then bare ones.
     pub fn configs(&self) -> impl Iterator<Item = PluginConfig> {
         let plugins = self.plugins().map(|plugin| PluginConfig {
             object: Some(plugin.clone()),
@@ -302,7 +302,7 @@ impl Objects {
     }
 }
 
-/// Whether an object is a plugin that is this filter and no other.
+/// Whether an object is a plugin with this filter.
 fn is_ours(object: &Object) -> bool {
     object.module().is_some_and(|module| ours::is_ours(&object.name, module))
 }

@@ -1,8 +1,8 @@
-//! Which plugin is this filter and no other.
+//! Recognises the plugins with this filter.
 
 use super::yaml::{Node, Value};
 
-/// Whether a plugin is this filter: by its name, `pluginName` or `url`, or by what its rules have.
+/// Whether a plugin has this filter: by its name, `pluginName` or `url`, or by the fields of its rules.
 pub fn is_ours(name: &str, module: &Node) -> bool {
     let is_named = |text: &str| text.contains("canary-split") || text.contains("canary_split");
     let names = [module.get("pluginName"), module.get("url")].into_iter().flatten().filter_map(Node::text);
@@ -10,7 +10,7 @@ pub fn is_ours(name: &str, module: &Node) -> bool {
         || module.at(&["pluginConfig", "rules"]).map_or(&[][..], Node::items).iter().any(decides)
 }
 
-/// Whether the config of a plugin that is not this filter looks as if it were meant for it: what would be rules is elsewhere.
+/// Whether the config of another plugin looks as if it were meant for this filter, with rules in another place.
 pub fn is_almost_ours(module: &Node) -> bool {
     let is_list_of_rules = |node: &Node| node.items().iter().any(decides) || decides(node);
     let looks_alike = |config: &Node| {
@@ -26,7 +26,7 @@ pub fn is_almost_ours(module: &Node) -> bool {
     })
 }
 
-/// Whether a mapping has what only rules of this filter have.
+/// Whether a mapping has fields that only rules of this filter have.
 fn decides(rule: &Node) -> bool {
     rule.get("subset").is_some_and(|subset| subset.text().is_some())
         || rule.get("split").is_some_and(|split| split.items().iter().any(|part| part.get("subset").is_some()))
@@ -34,13 +34,13 @@ fn decides(rule: &Node) -> bool {
         || rule.at(&["adopt", "header"]).is_some()
 }
 
-/// Whether any list in a mapping is one of subsets and weights.
+/// Whether any list in a mapping contains subsets and weights.
 fn has_weights(rule: &Node) -> bool {
     let lists = rule.entries().iter().flat_map(|(_, value)| value.items());
     lists.into_iter().any(|part| part.get("subset").is_some() && part.get("weight").is_some())
 }
 
-/// Whether a mapping of no kind is a config: its fields are.
+/// Whether a mapping without a kind is a config, by its fields.
 pub fn is_config(node: &Node) -> bool {
     let fields = ["header", "responseHeader", "seal", "rules"];
     node.get("rules").is_some_and(|rules| matches!(rules.value, Value::List(_)))

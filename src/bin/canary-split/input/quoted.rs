@@ -1,8 +1,8 @@
-//! Texts that others wrote, as messages show them.
+//! Foreign texts, as messages show them.
 
 use std::borrow::Cow;
 
-/// Between quotes. Every byte beyond visible ASCII is shown by its number: what looks like another character is told from it.
+/// In quotes. Every byte beyond visible ASCII is shown by its number, so that lookalikes can be told apart.
 pub fn quoted(text: impl AsRef<[u8]>) -> String {
     let mut quoted = "\"".to_owned();
     for &byte in text.as_ref() {
@@ -16,7 +16,7 @@ pub fn quoted(text: impl AsRef<[u8]>) -> String {
     quoted
 }
 
-/// Without characters that a terminal would obey: each is shown by its number.
+/// Without control characters: each is shown by its number.
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(char::is_control) {
         return Cow::Borrowed(text);

@@ -3,17 +3,17 @@
 use super::yaml::{Key, Node, Value};
 use std::ops::Range;
 
-/// Where a secret is, and what it says.
+/// The place of a secret, and its value.
 #[derive(Clone, Debug)]
 pub struct Secret {
-    /// Its bytes in the text; none: what is behind is secret, as a comment may be.
+    /// Its bytes in the text; empty: what follows is secret, as a comment may be.
     pub span: Range<usize>,
-    /// What it says, if that is more than the written bytes.
+    /// Its value, if it differs from the written bytes.
     pub text: String,
 }
 
 impl Secret {
-    /// A text without it, however it is quoted there. What is shorter than this could not be told from other words.
+    /// A text without it, however it is quoted there. A shorter secret could not be told from other words.
     pub fn hidden_in(&self, text: &str) -> String {
         const SHORTEST: usize = 4;
         if self.text.len() < SHORTEST {
@@ -24,7 +24,7 @@ impl Secret {
         text.replace(&self.text, "***").replace(escaped, "***")
     }
 
-    /// The value of this key is one, even if nothing is there but a comment.
+    /// The value of this key is a secret, even if it is only a comment.
     pub fn behind(key: &Key) -> Secret {
         Secret { span: key.span.end..key.span.end, text: String::new() }
     }
@@ -58,7 +58,7 @@ pub fn value(key: &Key, node: &Node, secrets: &mut Vec<Secret>) {
     everything(node, secrets);
 }
 
-/// What is below each key of a node, but not the key.
+/// Everything below each key of a node, but not the key.
 pub fn values(node: &Node, secrets: &mut Vec<Secret>) {
     match &node.value {
         Value::Map(entries) => entries.iter().for_each(|(key, node)| value(key, node, secrets)),
@@ -66,7 +66,7 @@ pub fn values(node: &Node, secrets: &mut Vec<Secret>) {
     }
 }
 
-/// `data` and `stringData` of a Secret, and what it was when it was applied.
+/// `data` and `stringData` of a Secret, and the annotation with its applied state.
 pub fn of_secret(node: &Node) -> Vec<Secret> {
     let mut secrets = Vec::new();
     let entries = node.entries().iter();

@@ -1,4 +1,4 @@
-//! What no log may show: seals, and what headers, cookies, query parameters and claims are compared with.
+//! Values that no log may show: seals, and the values that headers, cookies, query parameters and claims are compared with.
 
 pub use super::confidential::{CONDITIONS, of_config};
 use super::confidential::{condition, is_kind, within};
@@ -7,7 +7,7 @@ use super::secret::{Secret, applied, everything, normal, value, values};
 use super::yaml::{Key, Node, Value};
 use std::collections::HashSet;
 
-/// What a route asks for that anybody can send.
+/// Public conditions of a route.
 const OPEN: [&str; 14] = [
     "uri",
     "authority",
@@ -24,12 +24,12 @@ const OPEN: [&str; 14] = [
     "snihosts",
     "destinationsubnets",
 ];
-/// What belongs to `match` and is elsewhere, and what is written.
+/// Conditions outside `match`, and headers that are written.
 const VALUES: [&str; 7] = ["queryparams", "queryparam", "cookies", "cookie", "set", "add", "claims"];
 /// Lists of headers' names.
 const NAMES: [&str; 4] = ["allow", "expose", "remove", "http"];
 
-/// Whether a field outside of `match` has values of headers or the like.
+/// Whether a field outside `match` has values of headers or the like.
 fn has_values(name: &str) -> bool {
     VALUES.contains(&name) || name.contains("header") && !NAMES.iter().any(|begin| name.starts_with(begin))
 }
@@ -79,7 +79,7 @@ impl Routes<'_> {
         node.items().iter().for_each(|item| self.within(item, secrets));
     }
 
-    /// Entries of `match`, or what is there instead.
+    /// Entries of `match`, or anything in their place.
     fn of_match(&self, node: &Node, secrets: &mut Vec<Secret>) {
         match &node.value {
             Value::List(items) => items.iter().for_each(|item| self.of_match(item, secrets)),
@@ -96,7 +96,7 @@ impl Routes<'_> {
         self.values(node, name, secrets);
     }
 
-    /// All values of a header, or of all that are below.
+    /// All values of a header, or of all headers below.
     fn values(&self, node: &Node, name: &str, secrets: &mut Vec<Secret>) {
         match &node.value {
             Value::List(items) => items.iter().for_each(|item| self.values(item, name, secrets)),
@@ -115,14 +115,14 @@ impl Routes<'_> {
     }
 }
 
-/// What tells a value that routes by the filter's header from one that is compared with a secret.
+/// What distinguishes a value for routing by the filter's header from a secret.
 #[derive(Debug, Default)]
 pub struct Known {
     /// Headers that plugins write.
     headers: HashSet<String>,
     /// Names of subsets.
     subsets: HashSet<String>,
-    /// Whether no plugin is given, so that a seal is known from nowhere.
+    /// Whether no plugin is given, so that the seal is unknown.
     are_seals_unknown: bool,
 }
 
@@ -153,12 +153,12 @@ impl Known {
     }
 }
 
-/// Every `subset: NAME` below a node, and what Services are called.
+/// Every `subset: NAME` below a node, and the names of Services.
 fn subsets(node: &Node, found: &mut HashSet<String>) {
     for (key, value) in node.entries() {
         match value.text() {
             Some(text) if &*key.name == "subset" => found.extend([text.to_ascii_lowercase()]),
-            // A Service of its own is called like its subset, or ends so.
+            // A subset's own Service has its name, or a name that ends with it.
             Some(text) if &*key.name == "host" => {
                 let name = text.split('.').next().unwrap_or_default().to_ascii_lowercase();
                 found.extend(name.rsplit('-').next().map(str::to_owned));
@@ -170,16 +170,16 @@ fn subsets(node: &Node, found: &mut HashSet<String>) {
     node.items().iter().for_each(|item| subsets(item, found));
 }
 
-/// A seal has at least so many letters; a value of the header that is as long may be one alone.
+/// The least length of a seal; a header value of this length may be a seal.
 const SEAL: usize = 16;
 
-/// Whether a value of the header may be the name of a subset that is spelled in two ways, and no seal.
+/// Whether a value of the header may be a misspelt name of a subset, not a seal.
 fn may_be_subset(text: &str) -> bool {
     let is_of_label = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     text.len() < SEAL && text.bytes().all(is_of_label)
 }
 
-/// `SUBSET.SEAL` keeps the subset, whether or not the plugin is given; what names a subset alone is none.
+/// `SUBSET.SEAL` keeps the subset, whether or not the plugin is given; a bare name of a subset is not secret.
 fn of_route(object: &Object, name: &str, value: &Node, known: &Known, secrets: &mut Vec<Secret>) {
     let Some(text) = value.text() else { return everything(value, secrets) };
     let is_ours = known.headers.contains(&name.to_ascii_lowercase());
@@ -193,7 +193,7 @@ fn of_route(object: &Object, name: &str, value: &Node, known: &Known, secrets: &
     }
 }
 
-/// The values of `env`, and what programs are started with.
+/// The values of `env`, and the arguments of programs.
 fn environment(node: &Node, secrets: &mut Vec<Secret>) {
     for (key, value) in node.entries() {
         match &*key.name {
@@ -211,7 +211,7 @@ fn environment(node: &Node, secrets: &mut Vec<Secret>) {
     node.items().iter().for_each(|item| environment(item, secrets));
 }
 
-/// Names of objects, hosts and subsets, and the words in them: what says the same is no secret elsewhere.
+/// Names of objects, hosts and subsets, and the words in them: these are not secret elsewhere.
 pub fn names(objects: &Objects) -> HashSet<String> {
     let mut names = HashSet::new();
     for object in &objects.objects {

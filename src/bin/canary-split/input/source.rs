@@ -1,24 +1,24 @@
-//! A text, and where its lines are.
+//! A text, and the places of its lines.
 
 use super::unreadable::Unreadable;
 use super::yaml::{self, Node};
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-/// A text and what it is called.
+/// A text and its name.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Source {
-    /// The path as it was given, or where else it comes from.
+    /// The path as it was given, or another origin.
     pub name: String,
     /// All of it.
     pub text: String,
     /// The folder of the kustomization that it was rendered from.
     pub rendered_from: Option<PathBuf>,
-    /// Whether it is what the API server says: its lines are in no file.
+    /// Whether it is from the API server: its lines are not in a file.
     pub is_living: bool,
-    /// Where its lines begin.
+    /// The bytes at which lines begin.
     lines: OnceCell<Vec<usize>>,
-    /// How many characters begin before each step of bytes.
+    /// The number of characters before each step of bytes.
     characters: OnceCell<Vec<usize>>,
 }
 
@@ -38,7 +38,7 @@ impl Source {
         }
     }
 
-    /// What the API server says of an object.
+    /// An object from the API server.
     pub fn living(title: String, text: String) -> Source {
         Source { is_living: true, ..Source::new(title, text) }
     }
@@ -58,7 +58,7 @@ impl Source {
         self.lines.get_or_init(|| [0].into_iter().chain(self.text.match_indices('\n').map(|(at, _)| at + 1)).collect())
     }
 
-    /// How many characters begin before a byte.
+    /// The number of characters before a byte.
     fn characters(&self, at: usize) -> usize {
         let bytes = self.text.as_bytes();
         let count = |bytes: &[u8]| bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
@@ -96,7 +96,7 @@ impl Source {
         (documents, unreadable)
     }
 
-    /// The same, and what is written in it and not said.
+    /// The same, with values that are written but have no effect.
     pub fn read_all(&self) -> (Vec<Node>, Vec<Unreadable>, Vec<Node>) {
         let read = yaml::read(&self.text);
         let malformed = read.malformed.iter().map(|malformed| {

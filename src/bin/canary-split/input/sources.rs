@@ -1,4 +1,4 @@
-//! PATH… → the texts that are looked at, and which of them are applied together.
+//! PATH… → the texts to look at, and which of them are applied together.
 
 pub use super::source::Source;
 use super::unreadable::Unreadable;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
 
-/// What `kubectl` takes for a kustomization.
+/// The names of kustomization files for `kubectl`.
 pub const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// The byte order mark that a text may begin with.
@@ -19,13 +19,13 @@ pub const MARK: char = '\u{feff}';
 /// Texts that are applied together.
 #[derive(Debug, Default)]
 pub struct Unit {
-    /// A kustomization's folder, or the one folder that they are from; empty: all else.
+    /// The folder of a kustomization, or the one folder that they are from; empty: all else.
     pub folder: String,
     /// In the order in which they were given.
     pub sources: Vec<Rc<Source>>,
 }
 
-/// What was read, and what was left out.
+/// The texts that were read, and what was left out.
 #[derive(Debug, Default)]
 pub struct Input {
     /// All else than kustomizations first.
@@ -38,8 +38,8 @@ pub struct Input {
     seen: HashSet<PathBuf>,
 }
 
-/// Reads these files, folders (with all below them) and, for `-`, the standard input; each file once. A kustomization is a unit of
-/// its own, as `kubectl kustomize` renders it; all else together is one.
+/// Reads these files, folders (with everything below them) and, for `-`, the standard input; each file once. A kustomization is a
+/// unit of its own, as `kubectl kustomize` renders it; everything else is one unit.
 pub fn read_all(paths: &[PathBuf]) -> Input {
     let mut input = Input { units: vec![Unit::default()], ..Input::default() };
     for path in paths {
@@ -61,7 +61,7 @@ pub fn read_all(paths: &[PathBuf]) -> Input {
 /// Reads one file, or the standard input for `-`.
 pub fn read(path: &Path) -> Result<Source, Unreadable> {
     let Source { name, text, .. } = read_whole(path)?;
-    // A byte order mark is no part of what is said.
+    // A byte order mark is not part of the content.
     let text = text.strip_prefix(MARK).map(str::to_owned).unwrap_or(text);
     Ok(Source::new(name, text))
 }
@@ -87,7 +87,7 @@ fn is_kustomization(path: &Path) -> bool {
 
 impl Input {
     fn is_new(&mut self, path: &Path) -> bool {
-        // What cannot be found is told when it is read.
+        // A missing file is reported when it is read.
         fs::canonicalize(path).map_or(true, |path| self.seen.insert(path))
     }
 
@@ -111,7 +111,7 @@ impl Input {
         }
     }
 
-    /// All below a folder; in and below a kustomization only (further) kustomizations, whose the other files are.
+    /// Everything below a folder; in and below a kustomization only other kustomizations, since the rest belongs to these.
     fn add_folder(&mut self, folder: &Path, inside: bool) {
         let entries = fs::read_dir(folder)
             .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>());
@@ -149,7 +149,7 @@ impl Input {
     }
 }
 
-/// What `kubectl kustomize` makes of a folder; `None` for a component, which is nothing by itself.
+/// The output of `kubectl kustomize` for a folder; `None` for a component, which cannot be rendered alone.
 fn render(folder: &Path, file: &Path) -> Result<Option<Unit>, Unreadable> {
     let source = read(file)?;
     let (documents, malformed) = source.read();

@@ -1,9 +1,9 @@
-//! Values that something has yet to put in: then it is not known what will be applied.
+//! Values that are still to be filled in: it is unknown what will be applied.
 
 use super::yaml::Node;
 use std::ops::Range;
 
-/// Kinds in which texts may be meant for what runs in a pod.
+/// Kinds whose texts may be meant for the programs in a pod.
 const PODS: [&str; 6] = ["Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Rollout"];
 
 /// Fields whose texts may well have braces.

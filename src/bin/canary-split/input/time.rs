@@ -1,4 +1,4 @@
-//! `--now`: a moment, by the clock or as it is given.
+//! `--now`: the given moment, or that of the clock.
 
 use super::quoted::quoted;
 use canary_split::rollout::ramp::Second;
@@ -6,14 +6,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// A time of RFC 3339, or seconds since 1970.
+/// An RFC 3339 time, or seconds since 1970.
 pub fn read(text: &str) -> Result<Second, String> {
     if !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit()) {
         return text.parse().map(Second).map_err(|_| "too many seconds".to_owned());
     }
     let time = OffsetDateTime::parse(text, &Rfc3339).ok();
     let second = time.and_then(|time| u64::try_from(time.unix_timestamp()).ok());
-    second.map(Second).ok_or_else(|| "no time of RFC 3339 since 1970, such as 2026-12-01T09:00:00Z".to_owned())
+    second.map(Second).ok_or_else(|| "not an RFC 3339 time since 1970, such as 2026-12-01T09:00:00Z".to_owned())
 }
 
 /// The time that is given, or the clock's.

@@ -1,4 +1,4 @@
-//! What secrets say, to find it wherever else it is written.
+//! The values of secrets, to find them wherever else they are written.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -7,7 +7,7 @@ use std::ops::Range;
 const SHORTEST: usize = 6;
 /// Longer ones are found within words too.
 const LONG: usize = 16;
-/// Texts are found by how they begin.
+/// Texts are found by their first bytes.
 const BEGINS: usize = 4;
 
 /// The texts of secrets.
@@ -15,7 +15,7 @@ const BEGINS: usize = 4;
 pub struct Told {
     /// All of them.
     texts: HashSet<String>,
-    /// How long those are that begin so.
+    /// The lengths of the texts that begin this way.
     lengths: HashMap<Vec<u8>, Vec<usize>>,
 }
 
@@ -34,7 +34,7 @@ impl Told {
         }
     }
 
-    /// Where they are in a text.
+    /// Their places in a text.
     pub fn within(&self, text: &str) -> Vec<Range<usize>> {
         let (mut found, mut at) = (Vec::new(), 0);
         while let Some(begin) = text.as_bytes().get(at..at + BEGINS) {
@@ -62,7 +62,7 @@ impl Told {
     }
 }
 
-/// Whether no word goes on at the ends of a part.
+/// Whether a part is not within a longer word.
 fn is_word(text: &str, part: &Range<usize>) -> bool {
     let goes_on = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
     let before = part.start.checked_sub(1).and_then(|at| text.as_bytes().get(at));

@@ -1,4 +1,4 @@
-//! What could not be read, and why.
+//! Input that could not be read, and why.
 
 use serde::Serialize;
 use std::fmt;
@@ -13,14 +13,14 @@ pub struct Unreadable {
 }
 
 impl Unreadable {
-    /// Something in a file, at a line and a column if it is known where.
+    /// A problem in a file, with line and column if they are known.
     pub fn new(file: &str, place: Option<(usize, usize)>, problem: String) -> Unreadable {
         let (line, column) = place.unzip();
         Unreadable { file: file.to_owned(), line, column, problem }
     }
 }
 
-/// Says on the standard error what could not be read.
+/// Prints to standard error what could not be read.
 pub fn warn(all: &[Unreadable]) {
     all.iter().for_each(|unreadable| eprintln!("canary-split: {unreadable}"));
 }

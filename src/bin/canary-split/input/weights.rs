@@ -1,10 +1,10 @@
 //! One notation for weights: `v2=25%`, `v1=75 v2=25`, `75/25`.
 //!
-//! Knows nothing of files: a present split and arguments → the new weights.
+//! Knows nothing about files: a present split and arguments → the new weights.
 
 use super::quoted::quoted;
 
-/// A subset of a split as it is: its weight, or `None` where what is written is no weight.
+/// A subset of the present split, and its weight; `None` if the written value is not a weight.
 pub type Present = (String, Option<u32>);
 
 /// The new weights of a split, all of them, in its order.
@@ -12,16 +12,16 @@ pub type Present = (String, Option<u32>);
 pub struct Resolved {
     /// Stable first.
     pub weights: Vec<(String, u32)>,
-    /// The sum before and after, if it is another one only so that a percentage is exact.
+    /// The sum before and after, if it changes only to make a percentage exact.
     pub scaled: Option<(u64, u64)>,
 }
 
 /// The largest weight, and the largest sum of them.
 const MAX: u64 = u32::MAX as u64;
-/// More digits behind the point make no difference to any draw.
+/// More decimals make no difference to any draw.
 const MAX_DIGITS: usize = 9;
 
-/// Whether a word is about weights and is no name.
+/// Whether an argument is about weights and not a name.
 pub fn is_weights(word: &str) -> bool {
     word.contains(['=', '/', '%', ','])
 }
@@ -34,7 +34,7 @@ pub fn list(text: &str) -> Result<Vec<u32>, String> {
     text.split('/').map(|weight| number(text, weight)).collect()
 }
 
-/// What these arguments make of a split.
+/// The new weights of a split by these arguments.
 pub fn resolve(arguments: &[String], split: &[Present]) -> Result<Resolved, String> {
     if let [only] = arguments
         && !only.contains('=')
@@ -45,9 +45,10 @@ pub fn resolve(arguments: &[String], split: &[Present]) -> Result<Resolved, Stri
     let mut numbers = Vec::new();
     for argument in arguments {
         let Some((subset, amount)) = argument.split_once('=') else { return Err(not_weights(argument)) };
-        let place = split.iter().position(|(name, _)| name == subset).ok_or_else(|| {
-            format!("{}: there is no subset {}; there are {}", quoted(argument), quoted(subset), names(split))
-        })?;
+        let place = split
+            .iter()
+            .position(|(name, _)| name == subset)
+            .ok_or_else(|| format!("{}: no subset {}; there are {}", quoted(argument), quoted(subset), names(split)))?;
         if percents.iter().any(|(at, _)| *at == place) || numbers.iter().any(|(at, _)| *at == place) {
             return Err(format!("{}: {subset} is given twice", quoted(argument)));
         }
@@ -79,7 +80,7 @@ fn number(argument: &str, text: &str) -> Result<u32, String> {
     let is_number = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
     text.parse().ok().filter(|_| is_number).ok_or_else(|| {
         let what = if argument == text { String::new() } else { format!("{} ", quoted(text)) };
-        format!("{}: {what}is no weight; a weight is an integer of 0 to {MAX}", quoted(argument))
+        format!("{}: {what}is not a weight: an integer from 0 to {MAX}", quoted(argument))
     })
 }
 
@@ -101,12 +102,12 @@ fn in_order(argument: &str, split: &[Present]) -> Result<Vec<(String, u32)>, Str
     Ok(split.iter().zip(weights).map(|((name, _), weight)| (name.clone(), weight)).collect())
 }
 
-/// The weights that are there; all of them must be weights.
+/// The present weights; all of them must be valid.
 fn present(split: &[Present]) -> Result<Vec<u64>, String> {
     let weight = |(name, weight): &Present| {
         weight.map(u64::from).ok_or_else(|| {
             format!(
-                "the present weight of {name} is none of 0 to {MAX}; give all weights, as in 75/25: {}",
+                "the present weight of {name} is not from 0 to {MAX}; give all weights, as in 75/25: {}",
                 names(split)
             )
         })
@@ -123,7 +124,7 @@ fn named(split: &[Present], weights: &[u64]) -> Result<Vec<(String, u32)>, Strin
     split.iter().zip(weights).map(narrow).collect()
 }
 
-/// `v1=75 v2=25`: as they are. Those that are not given stay, and so must the sum.
+/// `v1=75 v2=25`: weights as they are. The other weights stay, and so must the sum.
 fn by_number(arguments: &[String], given: &[(usize, u32)], split: &[Present]) -> Result<Vec<(String, u32)>, String> {
     let is_given = |place: usize| given.iter().any(|(at, _)| *at == place);
     if (0..split.len()).all(is_given) {
@@ -181,7 +182,7 @@ fn two_readings(arguments: &[String], given: &[(usize, u32)], split: &[Present],
     )
 }
 
-/// A percentage, exact: so many hundredths of 10⁻ⁿ.
+/// An exact percentage, in hundredths of 10⁻ⁿ.
 struct Percent {
     /// In units of which `whole` are everything.
     part: u64,
@@ -195,7 +196,7 @@ impl Percent {
         let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
         let wrong = || {
             format!(
-                "{}: {} is no percentage; it is a number of 0 to 100 with at most {MAX_DIGITS} decimals, as in 25% or 12.5%",
+                "{}: {} is not a percentage: a number from 0 to 100 with at most {MAX_DIGITS} decimals, as in 25% or 12.5%",
                 quoted(argument),
                 quoted(format!("{text}%"))
             )
@@ -235,7 +236,7 @@ fn by_percent(given: &[(usize, Percent)], split: &[Present]) -> Result<Resolved,
             names(split.get(1..).unwrap_or_default())
         ));
     }
-    // Of which the canaries have so many parts each, in units of `whole`.
+    // The parts of the canaries, in units of `whole`.
     let canaries: Vec<(usize, u64)> = match given {
         [(0, percent)] if split.len() == 2 => vec![(1, whole - part(percent))],
         _ => given.iter().filter(|(at, _)| *at > 0).map(|(at, percent)| (*at, part(percent))).collect(),
@@ -243,7 +244,7 @@ fn by_percent(given: &[(usize, Percent)], split: &[Present]) -> Result<Resolved,
     let given_to = |place: usize| canaries.iter().find(|(at, _)| *at == place).map(|(_, part)| *part);
     let is_free = canaries.len() + 1 == split.len();
     let mut old = if is_free {
-        // Nothing of them stays but the sum.
+        // Only their sum stays.
         present(split).or_else(|_| Ok::<_, String>(vec![0; split.len()]))?
     } else {
         present(split)?
@@ -255,7 +256,7 @@ fn by_percent(given: &[(usize, Percent)], split: &[Present]) -> Result<Resolved,
     let was = before;
     let too_much =
         || format!("{}: exact only with weights that add up to more than {MAX}; leave out decimals", quoted(&argument));
-    // By how much a sum has to grow to be exact.
+    // The factor by which a sum has to grow to be exact.
     let scale_of = |sum: u64| {
         canaries.iter().try_fold(1_u64, |scale, (_, part)| {
             let least = whole / divisor(whole, sum.checked_mul(*part)?);
@@ -299,7 +300,7 @@ fn by_percent(given: &[(usize, Percent)], split: &[Present]) -> Result<Resolved,
     Ok(Resolved { weights: named(split, &new)?, scaled: (was != after).then_some((was, after)) })
 }
 
-/// A share in percent, to two digits behind the point.
+/// A share in percent, with two decimals.
 fn shown(part: u64, whole: u64) -> String {
     let hundredths = (u128::from(part) * 10_000 + u128::from(whole) / 2) / u128::from(whole.max(1));
     let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
@@ -358,7 +359,7 @@ mod tests {
             ("75/25", "80/20", "75/25", None),
             ("1/2/3", "80/20/0", "1/2/3", None),
             ("4294967295/0", "80/20", "4294967295/0", None),
-            // What is no weight now is replaced.
+            // An invalid weight is replaced.
             ("75/25", "80/x", "75/25", None),
             ("v1=75 v2=25", "x/x", "75/25", None),
             ("v2=25%", "80/x", "75/25", None),
@@ -413,27 +414,27 @@ mod tests {
             (
                 "v2=101%",
                 "80/20",
-                "\"v2=101%\": \"101%\" is no percentage; it is a number of 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
+                "\"v2=101%\": \"101%\" is not a percentage: a number from 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
             ),
             (
                 "v2=-1%",
                 "80/20",
-                "\"v2=-1%\": \"-1%\" is no percentage; it is a number of 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
+                "\"v2=-1%\": \"-1%\" is not a percentage: a number from 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
             ),
             (
                 "v2=.5%",
                 "80/20",
-                "\"v2=.5%\": \".5%\" is no percentage; it is a number of 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
+                "\"v2=.5%\": \".5%\" is not a percentage: a number from 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
             ),
             (
                 "v2=%",
                 "80/20",
-                "\"v2=%\": \"%\" is no percentage; it is a number of 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
+                "\"v2=%\": \"%\" is not a percentage: a number from 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
             ),
             (
                 "v2=0.0000000001%",
                 "80/20",
-                "\"v2=0.0000000001%\": \"0.0000000001%\" is no percentage; it is a number of 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
+                "\"v2=0.0000000001%\": \"0.0000000001%\" is not a percentage: a number from 0 to 100 with at most 9 decimals, as in 25% or 12.5%",
             ),
             (
                 "v2=33.333333333%",
@@ -445,36 +446,36 @@ mod tests {
                 "70/10/20",
                 "\"v2=25% v3=5\": percentages and weights together; write all of them in one way",
             ),
-            ("v4=1", "80/20", "\"v4=1\": there is no subset \"v4\"; there are v1, v2"),
+            ("v4=1", "80/20", "\"v4=1\": no subset \"v4\"; there are v1, v2"),
             ("v2=1 v2=2", "80/20", "\"v2=2\": v2 is given twice"),
             ("v2=25% v2=25%", "80/20", "\"v2=25%\": v2 is given twice"),
             (
                 "v2=4294967296",
                 "80/20",
-                "\"v2=4294967296\": \"4294967296\" is no weight; a weight is an integer of 0 to 4294967295",
+                "\"v2=4294967296\": \"4294967296\" is not a weight: an integer from 0 to 4294967295",
             ),
-            ("v2=-1", "80/20", "\"v2=-1\": \"-1\" is no weight; a weight is an integer of 0 to 4294967295"),
-            ("v2=+1", "80/20", "\"v2=+1\": \"+1\" is no weight; a weight is an integer of 0 to 4294967295"),
-            ("v2=", "80/20", "\"v2=\": \"\" is no weight; a weight is an integer of 0 to 4294967295"),
+            ("v2=-1", "80/20", "\"v2=-1\": \"-1\" is not a weight: an integer from 0 to 4294967295"),
+            ("v2=+1", "80/20", "\"v2=+1\": \"+1\" is not a weight: an integer from 0 to 4294967295"),
+            ("v2=", "80/20", "\"v2=\": \"\" is not a weight: an integer from 0 to 4294967295"),
             (
                 "v2=2\u{200b}5",
                 "80/20",
-                "\"v2=2\\xe2\\x80\\x8b5\": \"2\\xe2\\x80\\x8b5\" is no weight; a weight is an integer of 0 to 4294967295",
+                "\"v2=2\\xe2\\x80\\x8b5\": \"2\\xe2\\x80\\x8b5\" is not a weight: an integer from 0 to 4294967295",
             ),
             ("75/25/0", "80/20", "\"75/25/0\": 3 weights; the split has 2 subsets: v1, v2"),
-            ("75/x", "80/20", "\"75/x\": \"x\" is no weight; a weight is an integer of 0 to 4294967295"),
+            ("75/x", "80/20", "\"75/x\": \"x\" is not a weight: an integer from 0 to 4294967295"),
             ("75,25", "80/20", "\"75,25\": weights are divided by a slash, as in 75/25"),
             ("75", "80/20", "\"75\": no weights; write v2=25%, v1=75 v2=25, or 75/25"),
             ("75/25 v2=1", "80/20", "\"75/25\": no weights; write v2=25%, v1=75 v2=25, or 75/25"),
             (
                 "v3=10%",
                 "80/x/0",
-                "the present weight of v2 is none of 0 to 4294967295; give all weights, as in 75/25: v1, v2, v3",
+                "the present weight of v2 is not from 0 to 4294967295; give all weights, as in 75/25: v1, v2, v3",
             ),
             (
                 "v2=10",
                 "x/20",
-                "the present weight of v1 is none of 0 to 4294967295; give all weights, as in 75/25: v1, v2",
+                "the present weight of v1 is not from 0 to 4294967295; give all weights, as in 75/25: v1, v2",
             ),
         ] {
             assert_eq!(resolved(arguments, before), Err(problem.to_owned()), "{arguments} of {before}");

@@ -1,9 +1,9 @@
-//! Bars of text: which part of a whole is whose.
+//! Bars of text that show the parts of a whole.
 
-/// What stands for the first, the second, …; for those after them the last.
+/// The letters of the first owner, the second, …; the last one is for all others.
 const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+";
 
-/// The colours of a terminal behind the letters, again and again: blue, green, yellow, magenta, cyan, red.
+/// The background colours of the letters, repeated: blue, green, yellow, magenta, cyan, red.
 const COLOURS: [u8; 6] = [44, 42, 43, 45, 46, 41];
 
 /// The letter of an owner.
@@ -19,14 +19,14 @@ pub fn painted(owner: usize, is_colourful: bool) -> String {
     }
 }
 
-/// Cuts a whole, given as `(owner, amount)` from its beginning to its end, into cells: each is its largest owner's. Everyone who
-/// owns anything gets a cell, as long as there are enough cells.
+/// Cuts a whole, given as `(owner, amount)` from its beginning to its end, into cells: each belongs to its largest owner. Every
+/// owner gets a cell, if there are enough.
 pub fn cells(parts: &[(usize, u64)], width: usize) -> Vec<usize> {
     let whole: u128 = parts.iter().map(|&(_, amount)| u128::from(amount)).sum();
-    // In units of which a cell has as many as the whole has parts.
+    // In units in which a cell has as many as the whole has parts.
     let edge = |cell: usize| cell as u128 * whole;
     let owners = parts.iter().filter(|part| part.1 > 0).map(|part| part.0 + 1).max().unwrap_or(0);
-    // What each owner has of each cell.
+    // The share of each owner in each cell.
     let mut amounts = vec![vec![0_u128; owners]; width];
     let mut from = 0;
     for &(owner, amount) in parts {
@@ -39,7 +39,7 @@ pub fn cells(parts: &[(usize, u64)], width: usize) -> Vec<usize> {
         }
         from = to;
     }
-    // Of equals the first.
+    // The first of equals.
     let largest =
         |amounts: &[u128]| amounts.iter().enumerate().rev().max_by_key(|(_, own)| **own).map_or(0, |(at, _)| at);
     let mut cells: Vec<usize> = amounts.iter().map(|amounts| largest(amounts)).collect();

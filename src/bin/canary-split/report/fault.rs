@@ -1,4 +1,4 @@
-//! What is wrong with a config, and where.
+//! Faults of a config, and their places.
 
 use crate::input::manifest::PluginConfig;
 use crate::input::secret::Secret;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::cell::OnceCell;
 use std::ops::Range;
 
-/// Something wrong with a config, and where.
+/// A fault of a config, and its place.
 #[derive(Debug, Serialize)]
 pub struct FaultAt {
     file: String,
@@ -40,7 +40,7 @@ impl FaultAt {
         let hidden = OnceCell::new();
         let at = |fault: &Fault| {
             let span = locator.locate(&fault.error.place, false);
-            // What is in the cluster has no lines.
+            // Objects in the cluster have no lines.
             let position = (!config.source.is_living).then(|| config.source.position(span.start));
             let (line, column) = position.unzip();
             let may_name_one = may_name_one(&fault.error.place);
@@ -56,7 +56,7 @@ impl FaultAt {
     }
 }
 
-/// Whether an error at a place may say a secret.
+/// Whether an error at a place may show a secret.
 fn may_name_one(place: &str) -> bool {
     let mut steps = place.split(['.', '[']);
     place.is_empty() || steps.any(|step| CONDITIONS.contains(&step) || ["seal", "match", "forget"].contains(&step))
@@ -64,7 +64,7 @@ fn may_name_one(place: &str) -> bool {
 
 /// The secrets of a config.
 struct Hidden {
-    /// By where they are.
+    /// By their places.
     secrets: Vec<Secret>,
     told: Told,
 }
@@ -80,7 +80,7 @@ impl Hidden {
         hidden
     }
 
-    /// What is wrong at a place, without the secrets that are there.
+    /// The problem at a place, without its secrets.
     fn within(&self, span: &Range<usize>, problem: &str) -> String {
         let first = self.secrets.partition_point(|secret| secret.span.start < span.start);
         let there = self.secrets.iter().skip(first).take_while(|secret| secret.span.start < span.end);
@@ -88,7 +88,7 @@ impl Hidden {
     }
 }
 
-/// Says on the standard error what is wrong.
+/// Prints the faults to standard error.
 pub fn warn(faults: &[FaultAt]) {
     for fault in faults {
         eprintln!("canary-split: warning: {fault}");

@@ -1,4 +1,4 @@
-//! What `check` finds: each with a code, its place, why it matters and how to fix it.
+//! The findings of `check`: each with a code, its place, why it matters and how to fix it.
 
 use super::wrap::lines;
 use crate::input::sources::Source;
@@ -11,17 +11,17 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::rc::Rc;
 
-/// How bad a kind of finding is.
+/// The severity of a kind of finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// It may be meant.
+    /// It may be intended.
     Warning,
     /// Requests go wrong.
     Error,
 }
 
-/// As in the name of a finding; padded if that is asked for.
+/// As in the name of a finding; padded on request.
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -36,7 +36,7 @@ impl fmt::Display for Severity {
 pub struct Code {
     /// Its name, in messages and for `--allow`.
     pub name: &'static str,
-    /// How bad it is.
+    /// Its severity.
     pub severity: Severity,
     /// Why it matters.
     pub why: &'static str,
@@ -44,18 +44,18 @@ pub struct Code {
     pub fix: &'static str,
 }
 
-/// Something that is wrong.
+/// A problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Its kind.
     pub code: &'static Code,
-    /// What is wrong, with the names and values of this case.
+    /// The problem, with the names and values of this case.
     pub message: String,
     /// The text.
     pub source: Rc<Source>,
-    /// Where in it.
+    /// The place in the text.
     pub span: Range<usize>,
-    /// Where in an object, if that is known.
+    /// The place in an object, if known.
     pub place: Option<Place>,
 }
 
@@ -66,7 +66,7 @@ pub struct Place {
     pub object: String,
     /// As in `spec.http[0].route`; empty: all of it.
     pub path: String,
-    /// From where it was rendered, if that is known.
+    /// The source that it was rendered from, if known.
     pub from: Option<Origin>,
 }
 
@@ -77,23 +77,23 @@ pub struct Origin {
     pub file: String,
     /// From 1.
     pub line: usize,
-    /// What it says.
+    /// Its text.
     #[serde(skip)]
     pub text: String,
-    /// The same without secrets, as long.
+    /// The same without secrets, of the same length.
     #[serde(skip)]
     pub masked: String,
-    /// The bytes of it that are meant.
+    /// The bytes that it is about.
     #[serde(skip)]
     pub pointed: Range<usize>,
 }
 
-/// How many characters a line has before its note, next to the number of the line.
+/// The number of characters of a line before its note, in addition to the line number.
 const NOTE: usize = " = note: ".len();
 
 /// Longer lines are shown in part.
 const MOST: usize = 400;
-/// How much of them before and behind the place.
+/// The number of characters shown before and after the place.
 const AROUND: usize = 60;
 
 /// A finding as JSON.
@@ -119,12 +119,12 @@ impl Finding {
         Finding { code, message, source: Rc::clone(source), span: span.clone(), place: None }
     }
 
-    /// What tells it from others.
+    /// Its identity.
     pub fn identity(&self) -> (&'static str, String, *const Source, usize, usize) {
         (self.code.name, self.message.clone(), Rc::as_ptr(&self.source), self.span.start, self.span.end)
     }
 
-    /// The line that it is about, and the bytes of it to point at; of a long line the part around them.
+    /// The line that it is about, and the bytes to point at; of a long line only the part around them.
     fn pointed(&self) -> (&str, Range<usize>) {
         let (line, begins) = self.source.line(self.span.start);
         let start = (self.span.start - begins).min(line.len());
@@ -137,7 +137,7 @@ impl Finding {
         (line.get(from..to).unwrap_or_default(), start - from..(end - from).min(to - from))
     }
 
-    /// As rustc shows what it finds.
+    /// In the format of rustc.
     pub fn print(&self, out: &mut impl Write, is_colourful: bool) -> io::Result<()> {
         let level = match self.code.severity {
             Severity::Error => Level::ERROR,
@@ -147,7 +147,7 @@ impl Finding {
         let (text, pointed) = self.pointed();
         let snippet = Snippet::source(text).line_start(line).annotation(AnnotationKind::Primary.span(pointed));
         let group = level.primary_title(&self.message).id(self.code.name);
-        // Of a line that is cut the columns are not those of the file.
+        // The columns of a cut line are not those of the file.
         let from = self.place.as_ref().and_then(|place| place.from.as_ref());
         let is_in_no_file = self.source.rendered_from.is_some() || self.source.is_living;
         let group = if let Some(Origin { file, line, text, pointed, .. }) = from {
@@ -163,7 +163,7 @@ impl Finding {
                 .element(annotate_snippets::Origin::path(&self.source.name).line(line).char_column(column))
                 .element(snippet)
         };
-        // The lines of what was rendered, or is in the cluster, are in no file.
+        // Rendered objects, and those in the cluster, have no lines in a file.
         let place = self.place.as_ref().filter(|_| is_in_no_file).map(Place::to_string);
         let rendered = from.map(|_| format!("rendered by {}", self.source.name));
         let notes = place.iter().chain(&rendered).map(|note| Level::NOTE.message(note.as_str()));

@@ -1,4 +1,4 @@
-//! How the tool says what it found.
+//! How the tool reports its results.
 
 pub mod bars;
 pub mod fault;

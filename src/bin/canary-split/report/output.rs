@@ -1,9 +1,9 @@
-//! For whom results are printed, and whether in colour.
+//! The form of results: for people or programs, with or without colours.
 
 use clap::{ColorChoice, ValueEnum};
 use std::io::{self, IsTerminal, Write};
 
-/// What is asked for by `--output`.
+/// The form that `--output` asks for.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Form {
     // For people.
@@ -25,7 +25,7 @@ pub enum Output {
 }
 
 impl Output {
-    /// What the command line asks for.
+    /// The form that the command line asks for.
     pub fn new(form: Form, colours: ColorChoice) -> Output {
         match form {
             Form::Json => Output::Json,
@@ -44,7 +44,7 @@ fn is_colourful(choice: ColorChoice) -> bool {
     }
 }
 
-/// How many columns a line may have: those of the terminal, or $COLUMNS; elsewhere any number.
+/// The columns of a line: those of the terminal, or $COLUMNS; elsewhere any number.
 pub fn width() -> usize {
     let given = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let is_terminal = io::stdout().is_terminal();
@@ -52,7 +52,7 @@ pub fn width() -> usize {
     given.or_else(of_terminal).filter(|columns| *columns > 0).unwrap_or(usize::MAX)
 }
 
-/// Whoever has stopped reading (`| head`) has seen enough.
+/// A reader who has stopped reading (`| head`) has seen enough.
 pub fn print(out: &[u8]) -> Result<(), String> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(out).and_then(|()| stdout.flush()) {

@@ -1,4 +1,4 @@
-//! Where a ramp is, in words, and what a rule is at that moment.
+//! The position of a ramp, in words, and a rule at that moment.
 
 use super::share::Share;
 use super::time::{span, utc};
@@ -6,7 +6,7 @@ use canary_split::rollout::ramp::{Moment, Ramp, Second, Step};
 use canary_split::rule::{Rule, Target, WeightedSubsets};
 use serde::Serialize;
 
-/// Where a ramp is.
+/// The position of a ramp.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
@@ -14,9 +14,9 @@ pub struct Progress {
     pub state: &'static str,
     /// The step that has been reached, from 1.
     pub step: Option<usize>,
-    /// How many there are.
+    /// The number of steps.
     pub steps: usize,
-    /// When the next one is reached; `None`: there is none, or the ramp is paused.
+    /// When the next step is reached; `None`: no next step, or the ramp is paused.
     pub next: Option<String>,
     /// All of it in a sentence.
     pub text: String,
@@ -41,7 +41,7 @@ pub fn ever_has_weight(split: &WeightedSubsets, place: usize) -> bool {
     has(&split.weights) || ramp(split).is_some_and(|ramp| ramp.steps.iter().any(|step| has(&step.weights)))
 }
 
-/// Where the ramp of a rule is, if it has one.
+/// The position of a rule's ramp, if it has one.
 pub fn progress(rule: &Rule, now: Second) -> Option<Progress> {
     let Target::Split(split) = &rule.target else { return None };
     let ramp = ramp(split)?;
@@ -66,7 +66,7 @@ pub fn progress(rule: &Rule, now: Second) -> Option<Progress> {
     };
     let (state, text) = match (paused, next) {
         (Some(since), Some(_)) => {
-            ("paused", format!("paused {place} since {}; canary-split set --resume lets it go on", utc(since)))
+            ("paused", format!("paused {place} since {}; canary-split set --resume continues it", utc(since)))
         }
         (_, None) => ("ended", format!("ended at {}; the weights of its last step stay", utc(ramp.end()))),
         (None, Some(step)) => {
@@ -88,7 +88,7 @@ pub fn weights(split: &WeightedSubsets, weights: &[u32]) -> String {
     named.collect::<Vec<_>>().join(", ")
 }
 
-/// How many draws each subset has at a moment.
+/// The number of draws of each subset at a moment.
 pub fn draws(split: &WeightedSubsets, now: Second) -> Vec<u64> {
     let mut draws = vec![0; split.subsets.len()];
     split.with_layout(
@@ -111,7 +111,7 @@ pub fn shares(split: &WeightedSubsets, now: Second) -> String {
     split.subsets.iter().zip(draws(split, now)).map(share).collect::<Vec<_>>().join(", ")
 }
 
-/// A rule whose split is that of this moment.
+/// The rule with its split of this moment.
 pub fn as_of(rule: &Rule, now: Second) -> Rule {
     let mut rule = rule.clone();
     if let Target::Split(split) = &mut rule.target

@@ -1,4 +1,4 @@
-//! A part of all draws, exact.
+//! An exact part of all draws.
 
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -8,22 +8,22 @@ use std::ops::{Add, Sub};
 /// The number of draws.
 pub const DRAWS: u64 = 1 << 32;
 
-/// A part of all draws in units of 2⁻⁶⁴: so are numbers of draws, and products of two of them, exact.
+/// A part of all draws in units of 2⁻⁶⁴, so that numbers of draws, and products of two of them, are exact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Share(u128);
 
 impl Share {
-    /// Of these of 2³² draws.
+    /// This many of 2³² draws.
     pub fn of_draws(draws: u64) -> Share {
         Share::product(draws, DRAWS)
     }
 
-    /// Of those who are among these of all draws and, independently, among those.
+    /// The part that is, independently, among these draws and among those.
     pub fn product(these: u64, those: u64) -> Share {
         Share(u128::from(these) * u128::from(those))
     }
 
-    /// As a number of 0 to 1.
+    /// As a number from 0 to 1.
     pub fn fraction(self) -> f64 {
         self.0 as f64 / 2_f64.powi(64)
     }
@@ -56,8 +56,8 @@ impl Sum for Share {
     }
 }
 
-/// In percent, read at a glance: two digits behind the point from 1 % on, below that the first two that say something. Nothing but
-/// nothing is 0, and nothing but all is 100.
+/// In percent, for reading at a glance: two decimals from 1 % on, below that the first two significant digits. Only nothing is 0,
+/// and only everything is 100.
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const ALL: u128 = 1 << 64;

@@ -1,17 +1,17 @@
-//! Tables: for a screen, as wide as it is; or as Markdown.
+//! Tables: for the width of a screen, or as Markdown.
 
 use std::io::{self, Write};
 
 /// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// In columns, within so many characters if words can be broken apart.
+    /// In columns, within this many characters if cells can be broken between words.
     Columns(usize),
     /// As Markdown.
     Markdown,
 }
 
-/// Rows below a head. Of a number the last character is in line with the others, of text the first.
+/// Rows below a head. Numbers are aligned right, text left.
 #[derive(Debug, Default)]
 pub struct Table {
     heads: Vec<(String, bool)>,
@@ -67,7 +67,7 @@ impl Table {
             let height = cells.iter().map(Vec::len).max().unwrap_or(0);
             for line in 0..height {
                 let part = |(cell, ((_, is_number), width)): (&Vec<String>, (&(String, bool), &usize))| {
-                    // Heads end where the rows begin.
+                    // Heads are aligned to the bottom.
                     let skipped = if number == 0 { height - cell.len() } else { 0 };
                     let text = line.checked_sub(skipped).and_then(|at| cell.get(at)).map_or("", String::as_str);
                     let pad = " ".repeat(width.saturating_sub(length(text)));

@@ -2,12 +2,12 @@
 
 use super::output::width;
 
-/// A sentence behind these words, broken between words where the screen ends; what follows is indented as far as they reach.
+/// A sentence after these words, wrapped at the width of the screen; later lines are indented by the length of the words.
 pub fn wrapped(before: &str, text: &str) -> String {
     within(width(), before, text)
 }
 
-/// A sentence in lines of its own, each within what is left of the screen.
+/// A sentence in lines of its own, each within the rest of the screen's width.
 pub fn lines(taken: usize, text: &str) -> String {
     within(width().saturating_sub(taken), "", text)
 }

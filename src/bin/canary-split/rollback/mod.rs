@@ -1,4 +1,4 @@
-//! `rollback`: every canary to 0, in whatever state the rule is.
+//! `rollback`: sets every canary to 0, in any state of the rule.
 
 use crate::change::file::Target;
 use crate::change::living::{self, Rules};
@@ -11,13 +11,13 @@ use std::io::Write;
 /// What to take back.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Name the rule; not needed where only one has a split
+    /// Name the rule; not needed if only one has a split
     #[arg(conflicts_with = "all")]
     rule: Option<String>,
     /// Roll back every rule that has a split; one that fails does not stop the others
     #[arg(long)]
     all: bool,
-    /// Under onWeightChange: keep, remove the canaries from the split, so that those who are kept there leave too
+    /// Under onWeightChange: keep, remove the canaries from the split, so that kept visitors leave too
     #[arg(long)]
     evict: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `pluginConfig` but for what matches, what sticks and what moves the weights.
+//! `pluginConfig` except matches, stickiness and rollouts.
 
 use super::matches::Match;
 use super::patterns::LABEL;
@@ -10,13 +10,13 @@ use canary_split::config::{DEFAULT_HEADER, DEFAULT_POSITION_HEADER, USED_HEADERS
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
-/// What the filter canary-split is told: which requests belong to which subset.
+/// The config of the filter canary-split: which requests belong to which subset.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase", deny_unknown_fields, transform = whole)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct PluginConfig {
-    /// The request header that carries the subset; a VirtualService matches it. Lower case, no `_`, none that HTTP, Envoy or Istio
-    /// use. Two of these plugins on one gateway need two headers.
+    /// The request header that carries the subset; a VirtualService matches it. Lower case, no `_`, not a header that HTTP, Envoy or
+    /// Istio use. Two of these plugins on one gateway need two headers.
     #[schemars(transform = header, extend("default" = DEFAULT_HEADER))]
     header: Option<String>,
     /// A response header that names the subset, for pages and logs; it replaces one of the application's.
@@ -41,7 +41,7 @@ struct Rule {
     /// `a.example.com`, `*.example.com` (every depth below, not itself) or `*`; IPv6 in brackets, no port. Absent: every host.
     #[schemars(length(min = 1, max = 10_000), inner(length(max = 253), regex(pattern = HOST)))]
     hosts: Option<Vec<String>>,
-    /// Any entry may hold; all conditions of an entry must. Absent: every request.
+    /// One entry must hold, with all its conditions. Absent: every request.
     #[schemars(rename = "match", length(min = 1, max = 10_000))]
     matches: Option<Vec<Match>>,
     /// A fixed subset instead of `split`: an override.
@@ -52,13 +52,13 @@ struct Rule {
     split: Option<Vec<WeightedSubset>>,
     /// Somebody else owns the weights of the route: the filter makes them stick to visitors, and decides no subset.
     adopt: Option<Adopt>,
-    /// What makes a visitor stay. Absent: every request is drawn afresh.
+    /// What makes a visitor stay. Absent: every request is drawn again.
     sticky: Option<Sticky>,
     /// A plan of weights over time; needs `split`.
     ramp: Option<Ramp>,
-    /// What takes a failing canary out; needs `split`.
+    /// Removes a failing canary from the split; needs `split`.
     guard: Option<Guard>,
-    /// Who has matched once stays without matching again, by a cookie; needs `subset`.
+    /// A cookie by which a visitor who has matched once stays without matching again; needs `subset`.
     remember: Option<Remember>,
 }
 
@@ -81,14 +81,14 @@ struct WeightedSubset {
     /// As in the DestinationRule; once in a split.
     #[schemars(regex(pattern = LABEL))]
     subset: String,
-    /// Relative to the others of the split, any sum up to 4294967295. 0 takes the subset out at once (under `keep`: nobody new comes).
+    /// Relative to the others of the split, any sum up to 4294967295. 0 empties the subset at once (under `keep`: no new visitors).
     #[schemars(range(max = 4_294_967_295_u32))]
     weight: u32,
 }
 
 const HOST: &str = r"^(\*|(\*\.)?[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*|\[[0-9A-Fa-f:.]+\])$";
 
-/// Null is an empty config, and so is one in which nothing is given; else there are rules.
+/// Null is an empty config, and so is one without any field; any other has rules.
 fn whole(schema: &mut Schema) {
     schema.insert("type".to_owned(), json!(["object", "null"]));
     schema.insert("anyOf".to_owned(), json!([nothing(), is_given("rules", &json!({"type": "array"}))]));

@@ -1,4 +1,4 @@
-//! `match`: which requests a rule speaks about.
+//! `match`: the requests that a rule is for.
 
 use super::patterns::{BLOCK, CLAIM, TOKEN};
 use super::subschemas::{nothing, one_of};
@@ -18,7 +18,7 @@ pub struct Match {
     method: Option<StringMatch>,
     /// Headers by their names, without case. Of a repeated header the first value counts.
     headers: Option<ByName<Token>>,
-    /// Headers that must not be so; an absent header is an empty one.
+    /// Headers that must not match; an absent header is an empty one.
     without_headers: Option<ByName<Token>>,
     /// Query parameters by their names, not decoded; the first of a name counts.
     query_params: Option<ByName<Any>>,
@@ -27,8 +27,8 @@ pub struct Match {
     /// The client's address as the gateway trusts it: addresses and CIDR blocks, as in Istio's AuthorizationPolicy; any may hold.
     #[schemars(length(min = 1, max = 10_000), inner(regex(pattern = BLOCK)))]
     remote_ip_blocks: Option<Vec<String>>,
-    /// Claims of a token that Istio has verified: `group`, `realm.role`, or `[https://example.com/role][name]` where names have dots. Of a
-    /// list any item counts.
+    /// Claims of a token that Istio has verified: `group`, `realm.role`, or `[https://example.com/role][name]` if names have dots. Any
+    /// item of a list counts.
     claims: Option<ByName<Claim>>,
 }
 
@@ -37,7 +37,7 @@ pub struct Match {
 #[schemars(deny_unknown_fields, extend("oneOf" = kinds()))]
 #[expect(dead_code, reason = "only its schema is used")]
 struct StringMatch {
-    /// All of it is this.
+    /// It equals this.
     #[schemars(length(max = 8192))]
     exact: Option<String>,
     /// It begins with this.
@@ -48,7 +48,7 @@ struct StringMatch {
     regex: Option<String>,
 }
 
-/// A value: one of `exact`, `prefix`, `regex`; `{}`: it is there.
+/// A value: one of `exact`, `prefix`, `regex`; `{}`: it is present.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, transform = or_presence)]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -67,10 +67,10 @@ fn or_presence(schema: &mut Schema) {
     }
 }
 
-/// Conditions by name, at least one. What is null is absent, whatever its name.
+/// Conditions by name, at least one. Null means absent, whatever the name.
 struct ByName<N>(PhantomData<N>);
 
-/// What names may look like.
+/// The pattern of names.
 trait Name {
     const PATTERN: &str;
 }

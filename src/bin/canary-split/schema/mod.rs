@@ -1,7 +1,7 @@
-//! `schema`: the JSON Schema of `pluginConfig`, for editors and for whoever checks before the tool is at hand.
+//! `schema`: the JSON Schema of `pluginConfig`, for editors and for checks without the tool.
 //!
-//! The types below say what the filter's parser takes, and nothing reads configs by them. Patterns are such as every dialect of regexes
-//! has; lengths are characters, where the parser counts bytes.
+//! The types below describe what the filter's parser accepts; no config is read with them. Patterns use the common subset of
+//! regex dialects; lengths are in characters, while the parser counts bytes.
 
 mod config;
 mod matches;
@@ -34,7 +34,7 @@ enum What {
     Wasmplugin,
 }
 
-/// Prints a schema, which is JSON in any case.
+/// Prints a schema, which is always JSON.
 pub fn run(options: &Options, out: &mut impl Write) -> Result<(), String> {
     let schema = match options.what {
         What::Config => of::<config::PluginConfig>(),
@@ -43,7 +43,7 @@ pub fn run(options: &Options, out: &mut impl Write) -> Result<(), String> {
     writeln!(out, "{schema:#}").map_err(|error| error.to_string())
 }
 
-/// In the draft that the YAML plugins of all editors know.
+/// In the draft that the YAML plugins of all editors support.
 fn of<T: JsonSchema>() -> Value {
     SchemaSettings::draft07().into_generator().into_root_schema_for::<T>().to_value()
 }

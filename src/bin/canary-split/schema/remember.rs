@@ -1,18 +1,18 @@
-//! `remember`: who has matched once stays without matching again.
+//! `remember`: a visitor who has matched once stays without matching again.
 
 use super::matches::Match;
 use super::sticky::Cookie;
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 
-/// What remembers those who have matched once; `{}`: a cookie with the defaults.
+/// Remembers visitors who have matched once; `{}`: a cookie with the defaults.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase", deny_unknown_fields, extend("allOf" = [nothing_is_drawn()]))]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct Remember {
-    /// The cookie, sealed under the config's `seal`. After its `ttl` it is worth nothing.
+    /// The cookie, sealed under the config's `seal`. After its `ttl` it is worthless.
     cookie: Option<Cookie>,
-    /// Any entry may hold, and it is asked first: the cookie is removed, and the rule does not hold for this request.
+    /// Checked first. If any entry holds, the cookie is removed, and the rule does not hold for this request.
     #[schemars(length(min = 1, max = 10_000))]
     forget: Option<Vec<Match>>,
 }

@@ -1,4 +1,4 @@
-//! `ramp` and `guard`: what moves the weights by itself.
+//! `ramp` and `guard`: changes of the weights without an edit.
 
 use super::patterns::{DURATION, NO_TIME, PERCENT, TIME};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -17,7 +17,7 @@ pub struct Ramp {
     /// How the weights go from one step to the next.
     #[schemars(extend("default" = "step"))]
     between: Option<Between>,
-    /// The weights of this moment stay. Without it the plan goes on; move `start` forward by the length of the pause, as
+    /// The weights of this moment stay. Remove it to continue, and move `start` forward by the length of the pause, as
     /// `canary-split set --resume` does.
     #[schemars(regex(pattern = TIME))]
     paused_at: Option<String>,
@@ -28,10 +28,10 @@ pub struct Ramp {
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
 struct Step {
-    /// So long after the start: `h`, `m`, `s` as in Go, whole seconds, at most `9600h`; longer than that of the step before. `0s`: at once.
+    /// The time after the start: `h`, `m`, `s` as in Go, whole seconds, at most `9600h`; longer than that of the step before. `0s`: at once.
     #[schemars(regex(pattern = DURATION))]
     after: String,
-    /// The weight of every subset of the split, by its name. Under `linear` all steps have one sum.
+    /// The weight of every subset of the split, by its name. Under `linear` all steps have the same sum.
     #[schemars(schema_with = "weights")]
     weights: (),
 }
@@ -47,23 +47,23 @@ enum Between {
     Linear,
 }
 
-/// What takes a canary out of the split that fails more than stable does: its share goes to stable. `{}`: with the defaults.
+/// Removes a canary from the split that fails more than stable does: its share goes to stable. `{}`: with the defaults.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct Guard {
-    /// So much more of the canary's requests than of stable's must fail: `0%` to `100%`, with at most two decimals.
+    /// The canary's share of failures must exceed stable's by this: `0%` to `100%`, with at most two decimals.
     #[schemars(regex(pattern = PERCENT), extend("default" = "1%"))]
     margin: Option<String>,
-    /// After so long the canary comes back and is watched again: at least `1s`, at most `9600h`. Absent: it stays out until the rule is edited.
+    /// After this time the canary returns and is watched again: `1s` to `9600h`. Absent: it stays out until the rule is edited.
     #[schemars(regex(pattern = DURATION), extend("not" = {"type": "string", "pattern": NO_TIME}))]
     hold_for: Option<String>,
-    /// What follows if it fails too much.
+    /// What happens if it fails too much.
     #[schemars(extend("default" = "rollback"))]
     action: Option<Action>,
 }
 
-/// What follows if a canary fails too much.
+/// What happens if a canary fails too much.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase")]
 #[expect(dead_code, reason = "only its schema is used")]

@@ -1,4 +1,4 @@
-//! `sticky`: the keys, the cookie, the salt, and what a change of weights does.
+//! `sticky`: the keys, the cookie, the salt, and the effect of a change of weights.
 
 use super::patterns::{CLAIM, DURATION, TOKEN};
 use super::subschemas::{is_given, one_of};
@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 )]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct Sticky {
-    /// What is hashed into the draw; the first that is present wins, and an empty one is absent.
+    /// The values that are hashed into the draw; the first that is present wins, and an empty one is absent.
     #[schemars(length(min = 1, max = 10_000), extend("uniqueItems" = true))]
     keys: Option<Vec<Key>>,
-    /// Our own cookie, with the draw of the visitor's key or, without one, of chance; `{}`: with the defaults.
+    /// Our own cookie, with the draw of the visitor's key or, without one, a random draw; `{}`: with the defaults.
     cookie: Option<Cookie>,
     /// Rules with different salts have independent canaries. Change it to draw everyone again. Absent: the rule's name.
     #[schemars(length(min = 1, max = 253))]
@@ -27,7 +27,7 @@ pub struct Sticky {
     on_weight_change: Option<OnWeightChange>,
 }
 
-/// Where a key stands in a request: one of these.
+/// The place of a key in a request: one of these.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase", deny_unknown_fields, extend("oneOf" = key_kinds()))]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -78,7 +78,7 @@ pub struct Cookie {
     /// `Path`.
     #[schemars(length(max = 8192), regex(pattern = "^/[ -:<-~]*$"), extend("default" = "/"))]
     path: Option<String>,
-    /// `Domain`: at least two labels, no address, and it covers at least one of the rule's hosts. Absent: this host only.
+    /// `Domain`: at least two labels, not an address, and it covers at least one of the rule's hosts. Absent: this host only.
     #[schemars(
         regex(pattern = r"^\.?[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})+$"),
         extend("anyOf" = [{"maxLength": 253}, {"pattern": "^\\..{1,253}$"}], "not" = {"type": "string", "pattern": "\\.[0-9]+$"})
@@ -87,7 +87,7 @@ pub struct Cookie {
     /// `SameSite`; `None` is always `Secure`.
     #[schemars(extend("default" = "Lax"))]
     same_site: Option<SameSite>,
-    /// `Secure`. Absent: where the request came over https, as Envoy sees it; behind a load balancer that ends TLS set it.
+    /// `Secure`. Absent: if the request came over https, as Envoy sees it; set it behind a load balancer that ends TLS.
     secure: Option<bool>,
     /// `HttpOnly`.
     #[schemars(extend("default" = true))]
@@ -101,7 +101,7 @@ pub struct Cookie {
     /// Where the draw of a new cookie comes from.
     #[schemars(extend("default" = "random"))]
     draw: Option<FirstDraw>,
-    /// On which responses a cookie is given; one that is there is read on every request.
+    /// On which responses a cookie is given; an existing cookie is read on every request.
     #[schemars(extend("default" = "all"))]
     on: Option<Given>,
 }
@@ -113,7 +113,7 @@ pub struct Cookie {
 enum Given {
     /// On all of them.
     All,
-    /// On those to page navigations: `sec-fetch-mode: navigate`, or, where a client says no mode, an `accept` with `text/html`.
+    /// On those to page navigations: `sec-fetch-mode: navigate`, or, without a mode, an `accept` with `text/html`.
     Pages,
 }
 
@@ -131,7 +131,7 @@ enum SameSite {
 #[schemars(rename_all = "camelCase")]
 #[expect(dead_code, reason = "only its schema is used")]
 enum FirstDraw {
-    /// From chance.
+    /// Random.
     Random,
     /// Hashed from the client's address and user agent, so that parallel first requests agree.
     Client,
@@ -151,7 +151,7 @@ fn key_kinds() -> Value {
     one_of(&[&named[..], &[("remoteIp", "boolean")]].concat())
 }
 
-/// What browsers refuse without `Secure`.
+/// Values that browsers refuse without `Secure`.
 fn insecure_is_not_refused() -> Value {
     let needs = [
         is_given("sameSite", &json!({"const": "None"})),
@@ -161,7 +161,7 @@ fn insecure_is_not_refused() -> Value {
     json!({"if": {"anyOf": needs}, "then": {"properties": {"secure": {"enum": [true, null]}}}})
 }
 
-/// What browsers refuse under a name with `__Host-`.
+/// Values that browsers refuse under a name with `__Host-`.
 fn host_prefix_is_kept() -> Value {
     json!({
         "if": is_given("name", &json!({"type": "string", "pattern": "^__[Hh][Oo][Ss][Tt]-"})),

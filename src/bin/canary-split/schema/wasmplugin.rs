@@ -26,13 +26,13 @@ pub struct WasmPlugin {
 #[schemars(rename_all = "camelCase")]
 #[expect(dead_code, reason = "only its schema is used")]
 struct Spec {
-    /// What the filter is told.
+    /// The config of the filter.
     plugin_config: Option<PluginConfig>,
     /// Where the gateway gets the module from; with a digest, since a tag is not pulled again.
     url: Option<String>,
     /// `FAIL_OPEN`: without the module all goes to stable. The default refuses all of the gateway's traffic.
     fail_strategy: Option<Value>,
-    /// How Envoy's log calls it.
+    /// Its name in Envoy's log.
     plugin_name: Option<String>,
     /// Leave it out: before authentication there are no claims.
     phase: Option<Value>,

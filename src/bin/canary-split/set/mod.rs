@@ -1,4 +1,4 @@
-//! `set`: other weights of a rule, or a ramp that is paused or goes on, and nothing else.
+//! `set`: sets the weights of a rule, or pauses or resumes its ramp, and nothing else.
 
 use crate::change::file::Target;
 use crate::change::living::{self, Rules};
@@ -12,14 +12,14 @@ use std::io::Write;
 /// What to set.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Name the rule; not needed where only one has a split
+    /// Name the rule; not needed if only one has a split
     rule: Option<String>,
     /// Give weights: v2=25% (stable gives or takes), v1=75 v2=25 (as they are), or 75/25 (all, in order)
     weights: Vec<String>,
-    /// Pause the ramp: write pausedAt, and the weights of this moment stay
+    /// Pause the ramp: write pausedAt, so that the weights of this moment stay
     #[arg(long)]
     pause: bool,
-    /// Let a paused ramp go on: remove pausedAt and move start forward by the length of the pause
+    /// Resume a paused ramp: remove pausedAt and move start forward by the length of the pause
     #[arg(long, conflicts_with = "pause")]
     resume: bool,
     #[command(flatten)]
@@ -40,7 +40,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
         }
     };
     if !options.target.is_file() {
-        // A fault that is not touched stays; nothing is written.
+        // A fault elsewhere stays; nothing is written.
         let change = |config: &PluginConfig, rule: Chosen| {
             change(config, rule).map_err(|refusal| Refusal::Wrong(refusal.text().to_owned()))
         };
@@ -51,7 +51,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
     let name = file.rule(rule)?.name.to_owned();
     match file.change(&name, change) {
         Ok(()) => file.finish(&old, false, output, out),
-        // Nothing is written, so nothing was found that stays.
+        // Nothing is written: this is an error, not a finding.
         Err(Refusal::Wrong(problem) | Refusal::Fault(problem)) => Err(problem),
     }
 }

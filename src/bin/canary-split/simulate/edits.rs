@@ -22,7 +22,7 @@ const EDITS: [(&str, &str, &str); 10] = [
     ("one outgrows its lane", "40/30/20/10", "10/60/20/10"),
 ];
 
-/// What an edit does.
+/// The effect of an edit.
 pub struct Row {
     what: String,
     old: Vec<u32>,

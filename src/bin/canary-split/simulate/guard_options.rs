@@ -2,20 +2,20 @@
 
 use canary_split::config::seconds;
 
-/// Who comes, and for how long it is looked at.
+/// The traffic, and the time to simulate.
 #[derive(clap::Args)]
 #[group(skip)]
 pub struct GuardOptions {
     /// Show how often the guard of a rule trips without a cause, and how soon with one
     #[arg(help_heading = "A guard", long, conflicts_with = "plan")]
     pub guard: bool,
-    /// Send so many requests per second to one gateway
+    /// Send this many requests per second to one gateway
     #[arg(help_heading = "A guard", long, requires = "guard", value_name = "N", value_delimiter = ',', default_values_t = [1, 10, 1000], value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rate: Vec<u32>,
     /// Give the canary this share, in percent
     #[arg(help_heading = "A guard", long, requires = "guard", value_name = "PERCENT", value_delimiter = ',', default_values_t = [1, 5, 20], value_parser = clap::value_parser!(u32).range(1..=99))]
     pub canary: Vec<u32>,
-    /// Simulate so many outages of both versions, and so many canaries that begin to fail
+    /// Simulate this many outages of both versions, and this many failing canaries
     #[arg(help_heading = "A guard", long, requires = "guard", default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub runs: u32,
     /// Use this margin of the guard, as in the config

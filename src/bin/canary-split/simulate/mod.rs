@@ -1,5 +1,5 @@
-//! `simulate`: who moves when weights are edited, once, over a whole plan, and day by day; what a ramp does, and
-//! what a guard does.
+//! `simulate`: who moves when weights are edited, once, over a whole plan, and day by day; the effects of a ramp and of
+//! a guard.
 
 mod days;
 mod edits;
@@ -21,7 +21,7 @@ use options::Form;
 
 pub use options::Options;
 
-/// Prints what was simulated; the exit code.
+/// Prints the simulation; the exit code.
 pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
     match &options.config {
         Some(path) => ramps::run(path, options, output, out),
@@ -43,7 +43,7 @@ fn edits_or_more(options: &Options, output: Output, out: &mut impl Write) -> Res
     let given = options.plan.iter().map(|step| list(step)).collect::<Result<Vec<_>, _>>()?;
     let (edits, plans) = match given.as_slice() {
         [] => (edits::usual(options)?, plans::usual(options)?),
-        [one] => return Err(format!("{}: one step is no edit; give a second one, or --days", slashed(one))),
+        [one] => return Err(format!("{}: one step is not an edit; give a second one, or --days", slashed(one))),
         [old, new] => (vec![edits::row("", old, new, options)?], Vec::new()),
         _ => (Vec::new(), vec![plans::walk("", &given, options)?]),
     };

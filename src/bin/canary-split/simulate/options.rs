@@ -11,17 +11,17 @@ use std::path::PathBuf;
 /// What to simulate.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Give weights, stable first, as in 80/20 50/50; more of them are a plan. With --days the steps are spread evenly, or begin on
-    /// the day that each names: 95/5 50/50@3
+    /// Give weights, stable first, as in 80/20 50/50; more than two are a plan. With --days the steps are spread evenly, or begin
+    /// on the day that each names: 95/5 50/50@3
     #[arg(value_name = "WEIGHTS")]
     pub plan: Vec<String>,
-    /// Simulate so many visitors
+    /// Simulate this many visitors
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub visitors: u32,
-    /// Draw the visitors by another seed
+    /// Draw the visitors with another seed
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
-    /// Simulate so many days, one by one; with --guard: so many without a cause, 20 if nothing is said
+    /// Simulate this many days, one by one; with --guard: days without a cause, 20 by default
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub days: Option<u32>,
     /// Let this share of the earlier visitors come again on a day
@@ -39,7 +39,7 @@ pub struct Options {
     /// Choose the WasmPlugin, if there are several: NAME or NAMESPACE/NAME
     #[arg(help_heading = "A ramp", long, value_name = "NAME", requires = "config")]
     pub plugin: Option<String>,
-    /// Choose the rule; all that have a ramp, if none is named
+    /// Choose the rule; by default all that have a ramp
     #[arg(help_heading = "A ramp", long, value_name = "NAME", requires = "config")]
     pub rule: Option<String>,
     /// Use this time instead of the clock's, as in 2026-12-01T09:00:00Z
@@ -59,7 +59,7 @@ pub enum OnWeightChange {
 }
 
 impl OnWeightChange {
-    /// As the config spells it.
+    /// As in the config.
     pub fn name(self) -> &'static str {
         match self {
             OnWeightChange::Rebalance => "rebalance",
@@ -89,5 +89,8 @@ impl Form {
 }
 
 fn rate(text: &str) -> Result<f64, String> {
-    text.parse().ok().filter(|rate| (0.0..=1.0).contains(rate)).ok_or_else(|| "a rate is a number of 0 to 1".to_owned())
+    text.parse()
+        .ok()
+        .filter(|rate| (0.0..=1.0).contains(rate))
+        .ok_or_else(|| "a rate is a number from 0 to 1".to_owned())
 }

@@ -1,4 +1,4 @@
-//! Visitors who all come back after each step of a plan, compared with other schemes.
+//! Visitors who all return after each step of a plan, compared with other schemes.
 
 use super::options::Options;
 use super::schemes::{self, NAMES};
@@ -16,7 +16,7 @@ const PLANS: [(&str, &str); 4] = [
     ("twenty edits at random, two to five subsets", ""),
 ];
 
-/// What a plan does to its visitors, who all come back after each step; in numbers of changes.
+/// The effect of a plan on its visitors, who all return after each step; in numbers of changes.
 #[derive(Clone, Copy, Default)]
 struct Walk {
     /// Changes of subset.
@@ -27,7 +27,7 @@ struct Walk {
     across: u64,
 }
 
-/// What the last row is called.
+/// The name of the last row.
 const KEEP: &str = "canary-split, keep";
 
 /// The rows of a plan: every scheme, then this filter under `keep`; and the least that any scheme has to move.
@@ -56,7 +56,7 @@ pub fn walk(what: &str, plan: &[Vec<u32>], options: &Options) -> Result<Plan, St
             let mut home = None;
             let mut left = [false; schemes::MAX_SUBSETS];
             for (step, weights) in steps.iter().zip(plan) {
-                // The last row keeps whoever is in a subset that still exists.
+                // The last row keeps visitors of subsets that still exist.
                 let kept = home.filter(|&home| scheme == NAMES.len() && home < weights.len());
                 let pick = |scheme: usize| step.get(scheme).map_or(0, |scheme| scheme.pick(draw));
                 let now = kept.unwrap_or_else(|| pick(if scheme == NAMES.len() { 0 } else { scheme }));
@@ -76,7 +76,7 @@ pub fn walk(what: &str, plan: &[Vec<u32>], options: &Options) -> Result<Plan, St
     Ok(Plan { what: what.to_owned(), steps: plan.to_vec(), rows, least })
 }
 
-/// Each step has two to five subsets, the first five, with weights of 0 to 9, stable at least 1.
+/// Each step has the first two to five subsets, with weights from 0 to 9, stable at least 1.
 fn random_plan(seed: u64) -> Vec<Vec<u32>> {
     let number = |step: u64, at: u64| xxhash_rust::xxh64::xxh64(&[step.to_le_bytes(), at.to_le_bytes()].concat(), seed);
     let subsets = |step| if step == 0 { 5 } else { 2 + number(step, 0) % 4 };
@@ -87,7 +87,7 @@ fn random_plan(seed: u64) -> Vec<Vec<u32>> {
 }
 
 impl Plan {
-    /// The rows by what they are called.
+    /// The rows by name.
     fn named(&self) -> impl Iterator<Item = (&'static str, &Walk)> {
         NAMES.into_iter().chain([KEEP]).zip(&self.rows)
     }

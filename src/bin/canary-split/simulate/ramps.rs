@@ -19,9 +19,9 @@ use serde::Serialize;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// How many characters wide a bar is at most, and at least.
+/// The largest and the smallest width of a bar.
 const WIDTHS: (usize, usize) = (40, 8);
-/// How many characters a line has next to the weights, the bar and who moves.
+/// The number of characters of a line apart from the weights, the bar and who moves.
 const REST: usize = 38;
 
 /// The plan of a rule.
@@ -29,15 +29,15 @@ const REST: usize = 38;
 #[serde(rename_all = "camelCase")]
 struct Plan {
     rule: String,
-    /// Where it is now.
+    /// Its position now.
     progress: Progress,
     between: &'static str,
-    /// What becomes of visitors when weights change.
+    /// What happens to visitors when weights change.
     on_weight_change: &'static str,
     subsets: Vec<String>,
     /// The weights before it, then its steps.
     steps: Vec<Step>,
-    /// All who are sent back to stable, step by step.
+    /// All visitors who are sent back to stable, step by step.
     back: Share,
 }
 
@@ -51,15 +51,15 @@ struct Step {
     weights: Vec<u32>,
     /// The part of all draws of each subset.
     shares: Vec<Share>,
-    /// Those who see another subset than before.
+    /// The visitors who see another subset than before.
     moved: Share,
-    /// Those of them who go from a canary to stable.
+    /// The visitors who go from a canary to stable.
     back: Share,
     /// Whether it holds at this moment.
     is_now: bool,
 }
 
-/// Prints the plan of every ramp in a config, or of one rule; the exit code, as that of `explain`.
+/// Prints the plan of every ramp in a config, or of one rule; the exit code is as for `explain`.
 pub fn run(path: &Path, options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
     let name = shown(path);
     let given = read(path)?;

@@ -1,10 +1,10 @@
-//! How a visitor's draw is turned into a subset: by this filter, and by what others do.
+//! How a visitor's draw is turned into a subset: by this filter, and by other schemes.
 
 pub use canary_split::split::MAX_SUBSETS;
 use canary_split::split::{Draw, Salt, Split};
 use xxhash_rust::xxh64::xxh64;
 
-/// A way to choose the subset of a visitor, who is known by a draw.
+/// A way to choose the subset of a visitor with a draw.
 pub trait Scheme {
     /// The place in the list of the subset that this visitor belongs to.
     fn pick(&self, draw: Draw) -> usize;

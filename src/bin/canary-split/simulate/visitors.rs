@@ -1,4 +1,4 @@
-//! The draws of the visitors: the same for every scheme, so that a difference is the scheme's.
+//! The draws of the visitors: the same for every scheme, so that any difference is due to the scheme.
 
 use super::options::Options;
 use canary_split::split::Draw;

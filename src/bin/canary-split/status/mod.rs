@@ -16,12 +16,12 @@ use std::time::Duration;
 /// What to show.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Name the rule; without it all are shown
+    /// Name the rule; by default all are shown
     rule: Option<String>,
     /// Choose the WasmPlugin, if there are several: NAME or NAMESPACE/NAME
     #[arg(long, value_name = "NAME")]
     plugin: Option<String>,
-    /// Show it again and again, in place, until it is interrupted
+    /// Refresh the picture in place until interrupted
     #[arg(short, long)]
     watch: bool,
     /// Look again after this time: shares are of the requests in between
@@ -62,7 +62,7 @@ async fn watch(client: Client, options: &Options, output: Output, out: &mut impl
         print::print(&shown, output, &mut text).map_err(|error| error.to_string())?;
         screen.show(&text).map_err(|error| error.to_string())?;
         before = now;
-        // The next picture is of what the API server has then.
+        // The next picture shows the API server's objects of that time.
         inventory = read(&client, options).await?;
     }
 }

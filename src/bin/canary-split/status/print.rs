@@ -10,20 +10,20 @@ use crate::report::output::{Output, width};
 use crate::report::wrap::wrapped;
 use std::io::{self, IsTerminal, Write};
 
-/// Where the picture is refreshed in place.
+/// A picture that is refreshed in place.
 #[derive(Default)]
 pub struct Screen {
-    /// How many lines the last one has.
+    /// The number of lines of the last picture.
     lines: usize,
 }
 
 impl Screen {
-    /// Shows a picture in the place of the one before.
+    /// Shows a picture in place of the previous one.
     pub fn show(&mut self, text: &[u8]) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
-        // Elsewhere than on a terminal each picture follows the one before.
+        // Without a terminal each picture follows the previous one.
         if self.lines > 0 && stdout.is_terminal() {
-            // Up to where the last one began, and nothing of it stays.
+            // Up to the beginning of the last one, which is erased.
             write!(stdout, "\x1b[{}A\x1b[J", self.lines)?;
         }
         stdout.write_all(text)?;
@@ -32,9 +32,9 @@ impl Screen {
     }
 }
 
-/// How many rows of the screen a line takes.
+/// The number of screen rows that a line takes.
 fn rows(line: &str) -> usize {
-    // What colours are made of takes no room.
+    // Colour codes take no room.
     let colours: usize = line.split("\x1b[").skip(1).filter_map(|rest| rest.find('m')).map(|end| end + 3).sum();
     line.chars().count().saturating_sub(colours).div_ceil(width().max(1)).max(1)
 }
@@ -56,7 +56,7 @@ fn cell(text: impl Into<String>) -> Cell {
 /// Cells of a bar.
 const BAR: usize = 40;
 
-/// Prints it.
+/// Prints the state.
 pub fn print(shown: &Shown, output: Output, out: &mut impl Write) -> io::Result<()> {
     let Output::Text { is_colourful } = output else {
         let findings: Vec<_> = shown.findings.iter().map(Finding::to_json).collect();
@@ -134,7 +134,7 @@ enum Row<'r> {
     Bar(&'r RuleReading),
 }
 
-/// Whether something else is in force than the config says.
+/// Whether something other than the config is in force.
 fn is_other(subset: &SubsetReading) -> bool {
     let mut weights = subset.in_force_by_gateway.values();
     subset.weight.is_some_and(|weight| weights.any(|own| *own != u64::from(weight)))
@@ -230,7 +230,7 @@ fn print_row(cells: &[Cell], widths: &[usize], is_colourful: bool, out: &mut imp
     writeln!(out, "{}", line.trim_end())
 }
 
-/// Who has which part: of the weights in force, of what was decided, of what arrived.
+/// The parts of the subsets: of the weights in force, of what was decided, of what arrived.
 fn print_bars(rule: &RuleReading, out: &mut impl Write) -> io::Result<()> {
     let whole = 1_000_000.0;
     let share = |part: &dyn Fn(&SubsetReading) -> Option<f64>| -> Option<Vec<(usize, u64)>> {

@@ -1,4 +1,4 @@
-//! What `status` shows: of the rules that are asked for, what the gateways say and what is wrong.
+//! The content of `status`: for the chosen rules, the gateways' answers and the findings.
 
 use crate::check;
 use crate::cluster::health;
@@ -9,27 +9,27 @@ use crate::input::time;
 use crate::report::finding::{Finding, Severity};
 use crate::world::World;
 
-/// What is asked for.
+/// The choice.
 #[derive(Clone, Copy)]
 pub struct Wanted<'w> {
-    /// A rule; all if it is not given.
+    /// A rule; `None`: all.
     pub rule: Option<&'w str>,
-    /// A plugin; all if it is not given.
+    /// A plugin; `None`: all.
     pub plugin: Option<&'w str>,
 }
 
-/// What is printed.
+/// The content to print.
 pub struct Shown {
-    /// What the gateways say.
+    /// The gateways' answers.
     pub reading: Reading,
-    /// What is wrong.
+    /// The findings.
     pub findings: Vec<Finding>,
-    /// Why something is not known.
+    /// Why something is unknown.
     pub notes: Vec<String>,
 }
 
 impl Shown {
-    /// By two looks.
+    /// From two looks.
     pub fn of(inventory: &Inventory, wanted: Wanted, before: &Looks, looks: &Looks) -> Result<Shown, String> {
         let world = World::of(&inventory.objects);
         let now = time::or_clock(None);
@@ -37,7 +37,7 @@ impl Shown {
         choose(&mut reading, wanted)?;
         let mut notes = inventory.notes.clone();
         notes.append(&mut reading.notes);
-        // A warning of check may be meant; an error is why requests go wrong.
+        // A warning of check may be intended; an error explains why requests go wrong.
         let mut findings = check::of_cluster(inventory, Some(&reading), false, now, &mut notes);
         findings.retain(|finding| finding.code.severity == Severity::Error || health::CODES.contains(&finding.code));
         if let Some(rule) = wanted.rule {
@@ -57,7 +57,7 @@ fn is_of_a_gateway(finding: &Finding) -> bool {
     health::CODES.contains(&finding.code) && !finding.message.starts_with("rule ")
 }
 
-/// Leaves the rules and plugins that are asked for.
+/// Keeps only the chosen rules and plugins.
 fn choose(reading: &mut Reading, wanted: Wanted) -> Result<(), String> {
     if let Some(wanted) = wanted.plugin {
         let titles: Vec<String> =
@@ -83,7 +83,7 @@ fn choose(reading: &mut Reading, wanted: Wanted) -> Result<(), String> {
         several => {
             let titles: Vec<String> =
                 several.iter().map(|plugin| format!("{}/{}", plugin.namespace, plugin.name)).collect();
-            Err(format!("several plugins have a rule {wanted}; choose by --plugin: {}", titles.join(", ")))
+            Err(format!("several plugins have a rule {wanted}; choose with --plugin: {}", titles.join(", ")))
         }
     }
 }

@@ -1,14 +1,14 @@
-//! What rules and routes ask of a request, and what follows from one of them for another.
+//! The conditions of rules and routes on a request, and which of them imply others.
 
 use super::text::{Taken, Text};
 use crate::input::yaml::Node;
 use canary_split::rule::condition::{Condition, StringMatch};
 use std::borrow::Cow;
 
-/// Of a longer path no more beginnings are looked up.
+/// The most prefixes of a path that are looked up.
 const MAX_PATH: usize = 256;
 
-/// What is asked about.
+/// The subject of a condition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Subject<'c> {
     /// The path.
@@ -21,9 +21,9 @@ pub enum Subject<'c> {
     QueryParam(&'c str),
     /// The host.
     Host,
-    /// Anything else that a request has.
+    /// Any other property of a request.
     Other(&'c str),
-    /// Where a request comes from, which differs between gateways.
+    /// The origin of a request, which differs between gateways.
     Origin(&'c str),
 }
 
@@ -32,19 +32,19 @@ pub enum Subject<'c> {
 pub struct Asked<'c> {
     subject: Subject<'c>,
     text: Text<'c>,
-    /// Whether it must not be so.
+    /// Whether it must not hold.
     is_negative: bool,
     ignores_case: bool,
 }
 
 impl<'c> Asked<'c> {
-    /// A header that is exactly this.
+    /// A header with exactly this value.
     pub fn header(name: &'c str, value: &'c str) -> Asked<'c> {
         let (subject, text) = (Subject::Header(lower(name)), Text::Exact(value));
         Asked { subject, text, is_negative: false, ignores_case: false }
     }
 
-    /// A header that is not there.
+    /// An absent header.
     pub fn no_header(name: &'c str) -> Asked<'c> {
         let subject = Subject::Header(lower(name));
         Asked { subject, text: Text::Present, is_negative: true, ignores_case: false }
@@ -65,12 +65,12 @@ impl<'c> Asked<'c> {
         Asked { subject: Subject::Method, text: Text::Exact(method), is_negative: false, ignores_case: false }
     }
 
-    /// A query parameter that is exactly this.
+    /// A query parameter with exactly this value.
     pub fn query_param(name: &'c str, value: &'c str) -> Asked<'c> {
         Asked { subject: Subject::QueryParam(name), text: Text::Exact(value), is_negative: false, ignores_case: false }
     }
 
-    /// That there is no such header or query parameter, if it asks for one that is not among what is known.
+    /// The absence of its header or query parameter, if it asks for one that is not among the known properties.
     pub fn absent_in(&self, known: &[Asked]) -> Option<Asked<'c>> {
         let can_be_absent = matches!(self.subject, Subject::Header(_) | Subject::QueryParam(_));
         let is_known = known.iter().any(|known| known.subject == self.subject);
@@ -82,7 +82,7 @@ impl<'c> Asked<'c> {
         })
     }
 
-    /// What a rule asks; `None`: nothing that a route could ask too.
+    /// A condition of a rule; `None`: a route cannot have the same one.
     pub fn of_rule(condition: &'c Condition) -> Option<Asked<'c>> {
         let (subject, asked) = match condition {
             Condition::Method(asked) => (Subject::Method, asked),
@@ -103,7 +103,7 @@ impl<'c> Asked<'c> {
         Some(Asked { subject, text, is_negative, ignores_case: false })
     }
 
-    /// What an entry of a route's `match` asks in a VirtualService at so many gateways.
+    /// The conditions of an entry of a route's `match` in a VirtualService at this many gateways.
     pub fn of_entry(entry: &'c Node, gateways: usize) -> Vec<Asked<'c>> {
         let ignores_case = entry.get("ignoreUriCase").is_some_and(Node::is_true);
         let mut all = Vec::new();
@@ -144,7 +144,7 @@ impl<'c> Asked<'c> {
         self.is_about(header) && !self.is_negative && self.text.holds(value, false) != Some(false)
     }
 
-    /// Whether it must not be so.
+    /// Whether it must not hold.
     pub fn is_negative(&self) -> bool {
         self.is_negative
     }
@@ -154,12 +154,12 @@ impl<'c> Asked<'c> {
         self.subject == Subject::Host
     }
 
-    /// Whether it is about who asks, by what a visitor can send.
+    /// Whether it is about something that a visitor can send.
     pub fn is_about_visitors(&self) -> bool {
         matches!(self.subject, Subject::Header(_) | Subject::QueryParam(_)) && !self.is_negative
     }
 
-    /// Under what it can be looked up, if it can: whatever implies it has this among its [`Asked::implied`].
+    /// The key for looking it up, if it has one: conditions that imply it have this key among their [`Asked::implied`].
     pub fn key(&self) -> Option<(&Subject<'c>, &str)> {
         match &self.text {
             _ if self.is_negative || self.ignores_case || self.is_any() => None,
@@ -169,7 +169,7 @@ impl<'c> Asked<'c> {
         }
     }
 
-    /// The keys of all that it may imply.
+    /// The keys of all conditions that it may imply.
     pub fn implied(&self) -> impl Iterator<Item = (&Subject<'c>, &str)> {
         let text = match &self.text {
             Text::Exact(text) | Text::Prefix(text) if !self.is_negative => text,
@@ -180,7 +180,7 @@ impl<'c> Asked<'c> {
         begins.filter_map(|end| text.get(..end)).chain([text]).map(|text| (&self.subject, text))
     }
 
-    /// How many of the requests that meet these conditions meet this one too.
+    /// How many of the requests that meet these conditions also meet this one.
     pub fn taken_of(&self, known: &[&Asked]) -> Taken {
         let of_it = known.iter().filter(|known| known.subject == self.subject);
         let mut taken = match self.subject {
@@ -191,7 +191,7 @@ impl<'c> Asked<'c> {
         for known in of_it {
             let found = match known.is_negative {
                 false => known.implies(self),
-                // Whatever meets this one would meet the other, and must not.
+                // A request that meets this one would meet the other, and must not.
                 true if self.implies(known) == Taken::All => Taken::None,
                 true => continue,
             };
@@ -210,7 +210,7 @@ impl<'c> Asked<'c> {
         }
     }
 
-    /// How many of the values that meet this one meet another one about the same.
+    /// How many of the values that meet this one meet another one about the same subject.
     fn implies(&self, other: &Asked) -> Taken {
         self.text.implies(self.ignores_case, &other.text, other.ignores_case)
     }
@@ -219,7 +219,7 @@ impl<'c> Asked<'c> {
         self.is_negative == other.is_negative && self.subject == other.subject && self.implies(other) == Taken::All
     }
 
-    /// Whether it asks for nothing.
+    /// Whether it always holds.
     pub fn is_any(&self) -> bool {
         self.subject == Subject::Uri
             && matches!(self.text, Text::Prefix("/" | "") | Text::Regex(".*" | "/.*" | "^/.*" | "^/.*$", _))

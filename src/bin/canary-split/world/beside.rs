@@ -4,7 +4,7 @@ use super::host_index::HostIndex;
 use super::routing::VirtualService;
 use std::ops::Deref;
 
-/// All of them, in their order, and by their hosts.
+/// The VirtualServices, in their order and by their hosts.
 #[derive(Debug)]
 pub struct Beside<'w, 'o> {
     all: Vec<&'w VirtualService<'o>>,
@@ -30,19 +30,19 @@ impl<'w, 'o> Beside<'w, 'o> {
         places.into_iter().filter_map(|place| self.all.get(place).copied()).collect()
     }
 
-    /// Those that may be for a host, as it is written or completed.
+    /// The VirtualServices that may be for a host, as it is written or completed.
     pub fn near(&self, host: &str) -> Vec<&'w VirtualService<'o>> {
         self.at(self.hosts.at(host))
     }
 
-    /// Those that are for a host.
+    /// The VirtualServices that are for a host.
     pub fn overlapping(&self, host: &str) -> Vec<&'w VirtualService<'o>> {
         let mut all = self.near(host);
         all.retain(|service| service.is_for(host));
         all
     }
 
-    /// Those that have this very host.
+    /// The VirtualServices with exactly this host.
     pub fn with(&self, host: &str) -> Vec<&'w VirtualService<'o>> {
         let mut all = self.at(self.hosts.of_host(host));
         all.retain(|service| service.hosts.iter().any(|(_, own)| own.eq_ignore_ascii_case(host)));

@@ -14,9 +14,9 @@ use crate::input::yaml::Node;
 pub struct Pick<'o> {
     /// The EnvoyFilter.
     pub object: &'o Object,
-    /// The header's name, where it is written.
+    /// The header's name, as a node of the text.
     pub header: (&'o Node, &'o str),
-    /// What says to which routes it is applied; without it, the patch.
+    /// The match of the patch; without one, the patch.
     pub scope: &'o Node,
     /// Whether it makes routes of its own instead of changing those that exist.
     pub adds: bool,
@@ -24,7 +24,7 @@ pub struct Pick<'o> {
     vhost: Option<&'o str>,
     /// A domain of the virtual host.
     domain: Option<&'o str>,
-    /// As Istio calls routes.
+    /// Istio's name of the route.
     route: Option<&'o str>,
     /// `ROUTE`, `REDIRECT` or `DIRECT_RESPONSE`; absent: all of them.
     action: Option<&'o str>,
@@ -34,7 +34,7 @@ pub struct Pick<'o> {
     selector: Option<Labels<'o>>,
 }
 
-/// A field, as protobuf takes it in JSON.
+/// A field, under either of its names in protobuf's JSON.
 fn field<'o>(node: &'o Node, snake: &str, camel: &str) -> Option<&'o Node> {
     node.get(snake).or_else(|| node.get(camel))
 }
@@ -125,7 +125,7 @@ impl<'o> Pick<'o> {
         [name, self.domain].into_iter().flatten().all(|own| own == domain)
     }
 
-    /// Whether it is applied to what Istio makes of a route, wholly or in part.
+    /// Whether it is applied to any of the routes that Istio makes of a route.
     pub fn is_applied_to(&self, step: &Step) -> bool {
         let does = |key: &str| step.route.node.get(key).is_some();
         let action = if does("redirect") {
@@ -144,13 +144,13 @@ impl<'o> Pick<'o> {
         self.route.is_none_or(|own| own == name)
     }
 
-    /// Whether it goes by names of routes.
+    /// Whether it matches by names of routes.
     pub fn has_route_name(&self) -> bool {
         self.route.is_some()
     }
 }
 
-/// Whether Istio makes weighted clusters of a route: it has several destinations. Those of weight 0 count, but for the last one.
+/// Whether Istio turns a route into weighted clusters: it has several destinations. Those of weight 0 count, except for the last one.
 pub fn is_weighted(node: &Node) -> bool {
     node.get("route").map_or(&[][..], Node::items).len() > 1
 }

@@ -14,7 +14,7 @@ pub struct Gateway<'o> {
     pub object: &'o Object,
     /// The labels of its pods.
     pub selector: Labels<'o>,
-    /// What it serves.
+    /// Its servers.
     pub servers: Vec<Server<'o>>,
 }
 
@@ -29,7 +29,7 @@ pub struct Server<'o> {
     pub protocol: Protocol,
 }
 
-/// What a server speaks.
+/// The protocol of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// HTTP without TLS.
@@ -38,7 +38,7 @@ pub enum Protocol {
     Redirect,
     /// HTTP within TLS, which ends here.
     Https,
-    /// Anything that no HTTP filter sees.
+    /// Anything else: no HTTP filter sees it.
     Other,
 }
 
@@ -50,12 +50,12 @@ impl<'o> Gateway<'o> {
         Some(Gateway { object, selector, servers })
     }
 
-    /// Whether one of these servers serves a host to VirtualServices of this namespace.
+    /// Whether one of its servers serves a host to VirtualServices of this namespace.
     pub fn serves(&self, host: &str, namespace: &str) -> bool {
         self.servers.iter().any(|server| self.serves_at(server, host, namespace))
     }
 
-    /// Whether this server of it does.
+    /// Whether this server does.
     fn serves_at(&self, server: &Server, host: &str, namespace: &str) -> bool {
         server.hosts().any(|served| match served.split_once('/') {
             None => overlap(served, host),
@@ -88,7 +88,7 @@ impl<'o> Server<'o> {
             .at(&["tls", "mode"])
             .and_then(Node::text)
             .is_some_and(|mode| ["PASSTHROUGH", "AUTO_PASSTHROUGH"].contains(&mode));
-        // Istio takes it in any case.
+        // Istio accepts any letter case.
         let protocol = node.at(&["port", "protocol"]).and_then(Node::text).unwrap_or_default().to_ascii_uppercase();
         let protocol = match &*protocol {
             "HTTP" | "HTTP2" | "GRPC" | "GRPC-WEB" if redirects => Protocol::Redirect,

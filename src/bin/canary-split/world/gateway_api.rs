@@ -1,4 +1,4 @@
-//! Gateways of the Gateway API, as far as plugins aim at them.
+//! Gateways of the Gateway API, for plugins that aim at them.
 
 use super::host::overlap;
 use super::labels::Labels;
@@ -8,7 +8,7 @@ use crate::input::yaml::Node;
 /// The group of the Gateway API.
 pub const GATEWAY_API: &str = "gateway.networking.k8s.io";
 
-/// What is given of the Gateway API.
+/// The given objects of the Gateway API.
 #[derive(Debug, Default)]
 pub struct GatewayApi<'o> {
     /// Its Gateways.
@@ -24,7 +24,7 @@ pub struct ApiGateway<'o> {
     node: &'o Node,
     /// `metadata.name`
     pub name: &'o str,
-    /// Its namespace; empty: whichever everything is applied to.
+    /// Its namespace; empty: the one that everything is applied to.
     pub namespace: &'o str,
 }
 

@@ -5,11 +5,11 @@ use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 use std::collections::HashMap;
 
-/// What is written for all sidecars.
+/// The name for all sidecars.
 pub const MESH: &str = "mesh";
 
-/// The namespace and the name that Istio reads in a VirtualService of this namespace: `NAMESPACE/NAME`, `./NAME`, `NAME`, and as
-/// of old `NAME.NAMESPACE`, with anything after it.
+/// The namespace and the name that Istio reads in a VirtualService of this namespace: `NAMESPACE/NAME`, `./NAME`, `NAME`, and the
+/// old form `NAME.NAMESPACE`, with anything after it.
 pub fn resolved<'n>(written: &'n str, own: &'n str) -> (&'n str, &'n str) {
     match written.split_once('/') {
         Some((".", name)) => (own, name),
@@ -21,12 +21,12 @@ pub fn resolved<'n>(written: &'n str, own: &'n str) -> (&'n str, &'n str) {
     }
 }
 
-/// The Gateways that a VirtualService names, sidecars aside.
+/// The Gateways that a VirtualService names, without sidecars.
 #[derive(Debug)]
 pub struct Gateways<'o> {
     by_name: HashMap<&'o str, Vec<&'o str>>,
     own: &'o str,
-    /// How many.
+    /// Their number.
     pub count: usize,
 }
 
@@ -42,7 +42,7 @@ impl<'o> Gateways<'o> {
         gateways
     }
 
-    /// Whether an entry of a route's `match` may be met at one of them. What a delegate is met at, it does not say itself.
+    /// Whether an entry of a route's `match` may be met at one of them. A delegate does not say at which gateways it is met.
     pub fn may_meet(&self, entry: &Node) -> bool {
         let named = entry.get("gateways").map_or(&[][..], Node::items);
         let is_one = |written: &str| {

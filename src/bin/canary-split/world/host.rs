@@ -2,7 +2,7 @@
 
 use super::namespace::is_same_namespace;
 
-/// Whether there is a host that both mean; a `*` at the beginning stands for anything.
+/// Whether both include a common host; a `*` at the beginning means anything.
 pub fn overlap(one: &str, other: &str) -> bool {
     match (one.strip_prefix('*'), other.strip_prefix('*')) {
         (Some(one), Some(other)) => ends_with(one, other) || ends_with(other, one),
@@ -12,7 +12,7 @@ pub fn overlap(one: &str, other: &str) -> bool {
     }
 }
 
-/// Whether a host of a VirtualService of this namespace is a host; Istio completes what has no dot.
+/// Whether a host of a VirtualService of this namespace is this host; Istio completes names without a dot.
 pub fn is_host_of(own: &str, namespace: &str, host: &str) -> bool {
     let completed = || format!("{own}.{namespace}.svc.cluster.local");
     own.eq_ignore_ascii_case(host) || !own.contains('.') && own != "*" && completed().eq_ignore_ascii_case(host)
@@ -28,13 +28,13 @@ fn ends_with(host: &str, end: &str) -> bool {
 pub struct ServiceName<'n> {
     /// `metadata.name`
     pub name: &'n str,
-    /// Its namespace; empty: whichever everything is applied to.
+    /// Its namespace; empty: the one that everything is applied to.
     pub namespace: &'n str,
 }
 
 impl<'n> ServiceName<'n> {
     /// The Service that a destination in an object of this namespace means: a name without a dot is completed, any other must be
-    /// whole.
+    /// complete.
     pub fn of(host: &'n str, namespace: &'n str) -> Option<ServiceName<'n>> {
         let mut parts = host.splitn(4, '.');
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
@@ -46,7 +46,7 @@ impl<'n> ServiceName<'n> {
         }
     }
 
-    /// Whether both are one Service.
+    /// Whether both are the same Service.
     pub fn is(&self, other: &ServiceName) -> bool {
         self.name == other.name && is_same_namespace(self.namespace, other.namespace)
     }

@@ -1,13 +1,13 @@
-//! Places by hosts, so that what overlaps with a host is found without looking at every one.
+//! Places by hosts, so that overlapping hosts are found without looking at every one.
 
 use std::collections::HashMap;
 
-/// Places by the hosts that they are for; a `*` at the beginning of a host stands for anything.
+/// Places by the hosts that they are for; a `*` at the beginning of a host means anything.
 #[derive(Debug, Default)]
 pub struct HostIndex {
     /// Hosts without a `*`.
     exact: HashMap<String, Vec<usize>>,
-    /// What is behind a `*`.
+    /// The rest after a `*`.
     wide: HashMap<String, Vec<usize>>,
     /// All, by each end that begins with a dot.
     below: HashMap<String, Vec<usize>>,
@@ -37,7 +37,7 @@ impl HostIndex {
         self.all.push(place);
     }
 
-    /// Places of this very host.
+    /// Places of exactly this host.
     pub fn of_host(&self, host: &str) -> Vec<usize> {
         let host = host.to_ascii_lowercase();
         let found = match host.strip_prefix('*') {
@@ -59,7 +59,7 @@ impl HostIndex {
         }
     }
 
-    /// Whether there is one that overlaps with this host.
+    /// Whether any host overlaps with this one.
     pub fn has(&self, host: &str) -> bool {
         !self.at(host).is_empty()
     }

@@ -1,4 +1,4 @@
-//! Places of objects by what they are looked up by, so that the cost grows with their number and not with its square.
+//! Places of objects by their keys, so that the cost grows with their number and not with its square.
 
 use super::gateway::Gateway;
 use super::host::ServiceName;
@@ -16,7 +16,7 @@ pub struct Index<'o> {
     services: ByName<'o>,
     /// DestinationRules by their Services.
     rules: ByName<'o>,
-    /// DestinationRules by hosts that are no Service's, and those for many hosts.
+    /// DestinationRules by hosts that do not belong to a Service, and those for many hosts.
     hosts: HostIndex,
     gateways: ByName<'o>,
     /// Gateways by the hosts that they serve.
@@ -25,9 +25,9 @@ pub struct Index<'o> {
     routed: HostIndex,
     /// VirtualServices without hosts.
     delegates: ByName<'o>,
-    /// What makes pods, by each label of these.
+    /// Makers of pods, by each label of the pods.
     workloads: ByLabel<'o>,
-    /// What may make pods, by each label that it speaks of.
+    /// Possible makers of pods, by each label that they mention.
     unknown: ByLabel<'o>,
 }
 
@@ -39,7 +39,7 @@ struct ByName<'o>(HashMap<&'o str, HashMap<&'o str, Vec<usize>>>);
 #[derive(Debug, Default)]
 struct ByLabel<'o>(HashMap<&'o str, HashMap<(&'o str, &'o str), Vec<usize>>>);
 
-/// What is put into an index.
+/// The lists to index.
 pub struct Lists<'l, 'o> {
     pub virtual_services: &'l [VirtualService<'o>],
     pub services: &'l [Service<'o>],
@@ -120,12 +120,12 @@ impl<'o> Index<'o> {
         found
     }
 
-    /// What makes pods in a namespace that may have these labels.
+    /// Makers of pods in a namespace that may have these labels.
     pub fn workloads(&self, namespace: &str, labels: &Labels) -> Vec<usize> {
         self.workloads.at(namespace, labels)
     }
 
-    /// What may make pods in a namespace and speaks of these labels.
+    /// Possible makers of pods in a namespace that mention these labels.
     pub fn unknown(&self, namespace: &str, labels: &Labels) -> Vec<usize> {
         self.unknown.at(namespace, labels)
     }
@@ -176,7 +176,7 @@ impl<'o> ByLabel<'o> {
     fn at(&self, namespace: &str, labels: &Labels) -> Vec<usize> {
         let wanted = || labels.pairs().filter(|(name, value)| labels.get(name) == Some(value)).chain([("", "")]);
         in_namespace(&self.0, namespace, |places| {
-            // Of the label that the fewest have.
+            // By the rarest label.
             let fewest = wanted().map(|label| places.get(&label)).min_by_key(|places| places.map_or(0, Vec::len));
             fewest.flatten()
         })

@@ -1,4 +1,4 @@
-//! Labels, and what selects by them.
+//! Labels and selectors.
 
 use crate::input::yaml::Node;
 
@@ -7,13 +7,13 @@ use crate::input::yaml::Node;
 pub struct Labels<'o>(Vec<(&'o str, &'o str)>);
 
 impl<'o> Labels<'o> {
-    /// Those of a mapping; `None` if they cannot be read.
+    /// The labels of a mapping; `None` if they cannot be read.
     pub fn of(node: &'o Node) -> Option<Labels<'o>> {
         let pairs = node.entries().iter().map(|(key, value)| Some((&*key.name, value.text()?)));
         pairs.collect::<Option<_>>().map(Labels)
     }
 
-    /// The value of a label; of one that is given twice the last.
+    /// The value of a label; for a repeated label the last one.
     pub fn get(&self, name: &str) -> Option<&'o str> {
         self.0.iter().rfind(|(known, _)| *known == name).map(|(_, value)| *value)
     }
@@ -23,7 +23,7 @@ impl<'o> Labels<'o> {
         self.0.iter().copied()
     }
 
-    /// Whether there is none.
+    /// Whether no label is given.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -33,7 +33,7 @@ impl<'o> Labels<'o> {
         Labels(self.0.iter().chain(&others.0).copied().collect())
     }
 
-    /// Whether this selects what has those labels.
+    /// Whether this selects something with those labels.
     pub fn selects(&self, labels: &Labels) -> bool {
         self.0.iter().all(|(name, _)| labels.get(name) == self.get(name))
     }

@@ -1,11 +1,11 @@
-//! Which objects make pods, or stand for some, and which do not.
+//! Which objects make or represent pods, and which do not.
 
 use super::service::Workload;
 use crate::input::manifest::{Object, Objects, Unknown};
 use crate::input::yaml::Node;
 use std::collections::HashSet;
 
-/// API groups none of whose kinds does.
+/// API groups without such kinds.
 const GROUPS: [&str; 52] = [
     "acme.cert-manager.io",
     "admissionregistration.k8s.io",
@@ -79,19 +79,19 @@ const KINDS: [(&str, &str); 14] = [
     ("opentelemetry.io", "Instrumentation"),
 ];
 
-/// Whether an object of an unknown kind may make pods, or stand for them.
+/// Whether an object of an unknown kind may make or represent pods.
 fn may_make_pods(node: &Node) -> bool {
     let text = |key: &str| node.get(key).and_then(Node::text).unwrap_or_default();
     let (version, kind) = (text("apiVersion"), text("kind"));
-    // What makes pods in the core group is known.
+    // The makers of pods in the core group are known.
     let Some((group, _)) = version.split_once('/') else { return version != "v1" };
-    // For its Gateways the Gateway API makes pods.
+    // The Gateway API makes pods for its Gateways.
     let is_gateway = (group, kind) == ("gateway.networking.k8s.io", "Gateway");
     is_gateway || !GROUPS.contains(&group) && !KINDS.contains(&(group, kind))
 }
 
-/// The namespaces of pods whose labels nobody knows: another object has them, or it is of a kind of which only a template tells
-/// that it makes pods.
+/// The namespaces of pods with unknown labels: another object has them, or only a template shows that an object of this kind
+/// makes pods.
 pub fn obscure(objects: &Objects) -> HashSet<&str> {
     let without_labels = objects.workloads().filter(|pods| Workload::of(pods).is_none()).map(|pods| &*pods.namespace);
     let has_template = |node: &Node| {
@@ -102,7 +102,7 @@ pub fn obscure(objects: &Objects) -> HashSet<&str> {
     without_labels.chain(makers.map(|unknown| &*unknown.namespace)).collect()
 }
 
-/// Whether a cluster has an object and no pods of it: an earlier version of a Deployment, or a pod that has ended.
+/// Whether an object in a cluster has no pods: an earlier version of a Deployment, or a pod that has ended.
 pub fn is_past(object: &Object) -> bool {
     let replicas = object.at(&["spec", "replicas"]).and_then(Node::number);
     let is_earlier = !object.items(&["metadata", "ownerReferences"]).is_empty() && replicas == Some(0);

@@ -1,4 +1,4 @@
-//! What is applied together, as far as the checks between objects look at it.
+//! All objects that are applied together, as far as the checks need them.
 
 pub mod asked;
 pub mod beside;
@@ -35,10 +35,10 @@ use routing::{Destination, Route, VirtualService};
 use service::{DestinationRule, Service, Workload};
 use std::collections::{BTreeSet, HashSet};
 
-/// All that is applied together.
+/// All objects that are applied together.
 #[derive(Debug)]
 pub struct World<'o> {
-    /// The plugins that are this filter.
+    /// The plugins with this filter.
     pub plugins: Vec<Plugin>,
     /// All VirtualServices.
     pub virtual_services: Vec<VirtualService<'o>>,
@@ -48,19 +48,19 @@ pub struct World<'o> {
     pub destination_rules: Vec<DestinationRule<'o>>,
     /// All Services.
     pub services: Vec<Service<'o>>,
-    /// What makes pods.
+    /// Makers of pods.
     pub workloads: Vec<Workload<'o>>,
-    /// Namespaces with pods whose labels nobody knows.
+    /// Namespaces with pods whose labels are unknown.
     pub obscure: HashSet<&'o str>,
-    /// What may make pods, or stand for them, in a way that is not known here.
+    /// Objects of unknown kinds that may make or represent pods.
     pub unknown: Vec<&'o Unknown>,
-    /// What lets Envoy pick by a header.
+    /// The patches that let Envoy pick by a header.
     pub picks: Vec<Pick<'o>>,
     /// cert-manager's.
     pub certificates: Vec<&'o Object>,
-    /// Where these are.
+    /// The places of these.
     index: Index<'o>,
-    /// What is given of the Gateway API.
+    /// The given objects of the Gateway API.
     pub gateway_api: GatewayApi<'o>,
 }
 
@@ -98,7 +98,7 @@ impl<'o> World<'o> {
         }
     }
 
-    /// The kinds of which there is none, so that nothing could be compared with them.
+    /// The kinds of which none is given, so that nothing could be compared with them.
     pub fn missing(&self) -> Vec<&'static str> {
         let kinds = [
             ("WasmPlugin", self.plugins.is_empty()),
@@ -114,7 +114,7 @@ impl<'o> World<'o> {
         kinds.into_iter().filter(|(_, is_missing)| *is_missing).map(|(kind, _)| kind).collect()
     }
 
-    /// The Gateways that a VirtualService names and that are given, and whether these are all.
+    /// The given Gateways that a VirtualService names, and whether these are all.
     pub fn gateways_of(&self, service: &VirtualService) -> (Vec<&Gateway<'o>>, bool) {
         let mut are_all = true;
         let mut found = Vec::new();
@@ -127,7 +127,7 @@ impl<'o> World<'o> {
         (found, are_all)
     }
 
-    /// The namespaces of a gateway's pods, as far as pods or Services tell.
+    /// The namespaces of a gateway's pods, as far as pods or Services show them.
     pub fn namespaces_of(&self, gateway: &Gateway) -> BTreeSet<&'o str> {
         let pods = self.workloads.iter().filter(|pods| gateway.selector.selects(&pods.labels));
         let is_its = |service: &&Service| service.selector.as_ref().is_some_and(|own| gateway.selector.selects(own));
@@ -185,7 +185,7 @@ impl<'o> World<'o> {
         delegates.filter_map(|place| self.virtual_services.get(place)).next()
     }
 
-    /// All routes of a VirtualService, those of its delegates too.
+    /// All routes of a VirtualService, including those of its delegates.
     pub fn routes_of<'w>(&'w self, service: &'w VirtualService<'o>) -> Vec<&'w Route<'o>> {
         let delegates = service.routes.iter().filter_map(|route| self.delegate(service, route));
         service.routes.iter().chain(delegates.flat_map(|delegate| &delegate.routes)).collect()
@@ -238,7 +238,7 @@ impl<'o> World<'o> {
         if own.is_empty() { wide } else { own }
     }
 
-    /// What makes the pods of a Service; `None` if there may be more with these labels that nobody knows of, or if none is given.
+    /// The makers of a Service's pods; `None` if unknown objects may make more with these labels, or if none is given.
     pub fn pods_of(&self, service: &Service, labels: &Labels) -> Option<Vec<&Workload<'o>>> {
         let namespace = &*service.object.namespace;
         let mut unknown = self.index.unknown(namespace, labels).into_iter().filter_map(|place| self.unknown.get(place));
@@ -247,14 +247,14 @@ impl<'o> World<'o> {
         (!is_obscure && !pods.is_empty()).then_some(pods)
     }
 
-    /// Whether there are pods where a Service is whose labels nobody knows.
+    /// Whether the namespace of a Service has pods with unknown labels.
     pub fn has_obscure_pods(&self, service: &Service) -> bool {
         let namespace = &*service.object.namespace;
         [namespace, ""].iter().any(|namespace| self.obscure.contains(namespace))
             || namespace.is_empty() && !self.obscure.is_empty()
     }
 
-    /// What is known to make pods of a Service.
+    /// The known makers of a Service's pods.
     pub fn pods_behind(&self, service: &Service) -> Vec<&Workload<'o>> {
         let Some(selector) = &service.selector else { return Vec::new() };
         let places = self.index.workloads(&service.object.namespace, selector).into_iter();
@@ -262,7 +262,7 @@ impl<'o> World<'o> {
         workloads.filter(|workload| workload.is_behind(service)).collect()
     }
 
-    /// Whether an object of an unknown kind speaks of these labels.
+    /// Whether an object of an unknown kind mentions these labels.
     pub fn may_be_unknown(&self, labels: &Labels) -> bool {
         self.unknown.iter().any(|unknown| may_have(&unknown.node, labels))
     }

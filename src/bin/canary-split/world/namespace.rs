@@ -1,6 +1,6 @@
-//! Namespaces, as far as files name them.
+//! Namespaces in files.
 
-/// The namespace whose plugins are on every gateway, unless the mesh is told another one.
+/// The namespace whose plugins are on every gateway, unless the mesh is configured otherwise.
 pub const ROOT_NAMESPACE: &str = "istio-system";
 
 /// Whether two namespaces may be the same; an empty one is the namespace that everything is applied to.

@@ -1,4 +1,4 @@
-//! A plugin that is this filter, with the rules of its config that are good.
+//! A plugin with this filter, and the good rules of its config.
 
 use super::gateway::Gateway;
 use super::labels::Labels;
@@ -11,10 +11,10 @@ use canary_split::rule::{Rule, Target};
 use canary_split::subset::Subset;
 use std::ops::Range;
 
-/// A plugin, or a config that stands alone.
+/// A plugin, or a bare config.
 #[derive(Debug)]
 pub struct Plugin {
-    /// What it is told, and where that stands.
+    /// Its config, and the place of that.
     pub config: PluginConfig,
     /// The request header that it writes; `None` if the whole config is refused.
     pub header: Option<String>,
@@ -22,23 +22,23 @@ pub struct Plugin {
     pub has_seal: bool,
     /// Its good rules, with their places in the list.
     pub rules: Vec<(usize, Rule)>,
-    /// Whether it has no others.
+    /// Whether all its rules are good.
     pub is_whole: bool,
 }
 
 /// A subset that a rule names.
 #[derive(Clone, Copy, Debug)]
 pub struct Named<'r> {
-    /// Its name and what the header says for it.
+    /// Its name, and the value of the header.
     pub subset: &'r Subset,
     /// Whether a request can get it now or later in a ramp: not with a weight of 0, unless visitors are kept there.
     pub is_chosen: bool,
-    /// Whether it is the one that holds whatever the others do not.
+    /// Whether it is stable: it holds whatever the others do not.
     pub is_stable: bool,
 }
 
 impl Plugin {
-    /// Reads what is good of a config.
+    /// Reads the good part of a config.
     pub fn new(config: PluginConfig) -> Plugin {
         let text = config.json();
         let (mut header, mut has_seal, mut rules, mut is_whole) = (None, false, Vec::new(), false);
@@ -70,12 +70,12 @@ impl Plugin {
         self.config.object.as_ref()
     }
 
-    /// The labels of pods that it selects; `None` if it does not say it by labels.
+    /// The labels of the pods that it selects; `None` if it does not select by labels.
     pub fn selector(&self) -> Option<Labels<'_>> {
         Labels::of(self.object()?.at(&["spec", "selector", "matchLabels"])?)
     }
 
-    /// What it aims at instead of selecting pods by their labels.
+    /// The targets that it names instead of selecting pods by labels.
     pub fn targets(&self) -> Vec<&Node> {
         let Some(object) = self.object() else { return Vec::new() };
         let one = object.at(&["spec", "targetRef"]).filter(|target| !target.entries().is_empty());
@@ -88,12 +88,12 @@ impl Plugin {
         self.selector().is_none_or(|selector| selector.contradiction(&gateway.selector).is_none())
     }
 
-    /// Where a host of a rule stands.
+    /// The place of a host of a rule.
     pub fn place_of_host(&self, rule: usize, host: usize) -> Range<usize> {
         self.config.locate(&format!("rules[{rule}].hosts[{host}]"), false)
     }
 
-    /// Where something of a rule is.
+    /// The place of a part of a rule.
     pub fn place_in(&self, rule: &Rule, what: &str) -> Range<usize> {
         let place = self.rules.iter().find(|(_, own)| std::ptr::eq(own, rule)).map_or(0, |(place, _)| *place);
         self.config.locate(&format!("rules[{place}].{what}"), false)

@@ -1,4 +1,4 @@
-//! Which pods destinations lead to, and whether some of them are two destinations'.
+//! The pods that destinations lead to, and whether two destinations share some.
 
 use super::World;
 use super::labels::Labels;
@@ -7,7 +7,7 @@ use super::routing::Destination;
 use super::service::{DestinationRule, Service, Target, Workload};
 use crate::input::yaml::Node;
 
-/// What a destination selects its pods by.
+/// How a destination selects its pods.
 #[derive(Debug)]
 pub struct Selected<'w, 'o> {
     /// Its Service, if it can be only one.
@@ -16,14 +16,14 @@ pub struct Selected<'w, 'o> {
     pub subset: Option<(&'w DestinationRule<'o>, &'o Node)>,
     /// The labels of the subset.
     labels: Labels<'o>,
-    /// Where its port leads to at a pod.
+    /// The pod's port that its port leads to.
     target: Option<Target<'o>>,
 }
 
 /// What two destinations have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Common {
-    /// No pod, as far as anybody knows.
+    /// No pod, as far as known.
     None,
     /// Some pods of each.
     Some,
@@ -31,7 +31,7 @@ pub enum Common {
     First,
     /// The second has all pods of the first.
     Second,
-    /// Both have the same.
+    /// Both have the same pods.
     All,
 }
 
@@ -72,8 +72,8 @@ impl<'w, 'o> Selected<'w, 'o> {
     }
 }
 
-/// What two destinations have in common: of pods that are given, what their labels say; of others, whether whatever the one
-/// selects the other selects too.
+/// The pods that two destinations have in common. For given pods their labels decide; for others, whether one selector implies
+/// the other.
 pub fn in_common<'o>(world: &World<'o>, one: &Destination<'o>, other: &Destination<'o>) -> Common {
     let is_one_host = one.is_with(other);
     if is_one_host && !one.has_subset() && !other.has_subset() {
@@ -93,7 +93,7 @@ pub fn in_common<'o>(world: &World<'o>, one: &Destination<'o>, other: &Destinati
     let shared = first.service.map_or_else(Vec::new, |service| world.pods_behind(service));
     let shared: Vec<_> = shared.into_iter().filter(|pods| first.has(pods) && second.has(pods)).collect();
     let are_equal = own.selects(&others) && others.selects(&own);
-    // A controller tells its pods apart by labels that no manifest has.
+    // A controller distinguishes its pods by labels that no manifest has.
     let is_controlled = || {
         let is_obscure = first.service.is_some_and(|service| world.has_obscure_pods(service));
         shared.iter().any(|pods| pods.object.kind == "Rollout")
@@ -120,14 +120,14 @@ pub fn in_common<'o>(world: &World<'o>, one: &Destination<'o>, other: &Destinati
     }
 }
 
-/// The pods that are selected; `None` if more may be than are given, or none is.
+/// The selected pods; `None` if more than the given ones may be selected, or none is.
 fn pods<'w, 'o>(world: &'w World<'o>, selected: &Selected<'w, 'o>, labels: &Labels) -> Option<Vec<&'w Workload<'o>>> {
     let mut pods = world.pods_of(selected.service?, labels)?;
     pods.retain(|pods| selected.has(pods));
     (!pods.is_empty()).then_some(pods)
 }
 
-/// Whether two Services may have one pod.
+/// Whether two Services may share a pod.
 fn are_neighbours(one: &Selected, other: &Selected) -> bool {
     one.service
         .zip(other.service)

@@ -1,4 +1,4 @@
-//! VirtualServices: whose requests go where.
+//! VirtualServices: which requests go where.
 
 use super::asked::Asked;
 use super::gateway_name::{Gateways, MESH, resolved};
@@ -12,11 +12,11 @@ use canary_split::rule::re2::Re2;
 pub struct VirtualService<'o> {
     /// All of it.
     pub object: &'o Object,
-    /// Its hosts; none if it is a part of another one.
+    /// Its hosts; none if it is part of another one.
     pub hosts: Vec<(&'o Node, &'o str)>,
     /// Its HTTP routes.
     pub routes: Vec<Route<'o>>,
-    /// Where its connections without HTTP go: `tcp` and `tls`.
+    /// The destinations of its connections without HTTP: `tcp` and `tls`.
     pub streams: Vec<Destination<'o>>,
 }
 
@@ -27,11 +27,11 @@ pub struct Route<'o> {
     pub node: &'o Node,
     /// Any of these may hold at a gateway; `None`: it takes every request.
     pub matches: Option<Vec<&'o Node>>,
-    /// What each of them asks.
+    /// The conditions of each entry.
     pub asked: Vec<(&'o Node, Vec<Asked<'o>>)>,
-    /// Where its requests go, those without a weight left out.
+    /// The destinations of its requests, without those of weight 0.
     pub destinations: Vec<Destination<'o>>,
-    /// Where copies of its requests go.
+    /// The destinations of copies of its requests.
     pub mirrors: Vec<Destination<'o>>,
 }
 
@@ -116,12 +116,12 @@ impl<'o> Route<'o> {
         self.node.get("delegate").is_some()
     }
 
-    /// What it asks for in a header, in each entry that does.
+    /// Its conditions on a header, in each entry that has one.
     pub fn conditions(&self, header: &str) -> impl Iterator<Item = (&'o Key, &'o Node)> {
         self.matches.iter().flatten().filter_map(move |entry| condition(entry, header))
     }
 
-    /// The values of a header that it takes, where they stand.
+    /// The values of a header that it takes, as nodes of the text.
     pub fn exact_values(&self, header: &str) -> impl Iterator<Item = (&'o Node, &'o str)> {
         self.conditions(header).filter_map(|(_, condition)| exact(condition))
     }
@@ -139,16 +139,16 @@ impl<'o> Route<'o> {
     }
 }
 
-/// Where requests or connections go.
+/// The destinations of requests or connections.
 fn destinations<'o>(route: &'o Node, namespace: &'o str) -> Vec<Destination<'o>> {
     let entries = route.get("route").map_or(&[][..], Node::items);
-    // Of several those without a weight get nothing; Istio refuses a route where all are so.
+    // Among several, those without a weight get nothing; Istio refuses a route without any weight.
     let has_weights = entries.iter().any(|entry| entry.get("weight").is_some());
     let is_used = |entry: &&Node| entries.len() == 1 || !has_weights || is_weighted(entry);
     entries.iter().filter(is_used).filter_map(|entry| Destination::of(entry, namespace)).collect()
 }
 
-/// Where copies go, unless none are made.
+/// The destinations of copies, if any are made.
 fn mirrors<'o>(route: &'o Node, namespace: &'o str) -> Vec<Destination<'o>> {
     let is_zero = |node: &Node| matches!(&node.value, Value::Number(number) if number.parse() == Ok(0.0));
     let is_off = |share: Option<&Node>| {
@@ -170,13 +170,13 @@ fn is_weighted(entry: &Node) -> bool {
         .is_some_and(|weight| !matches!(&weight.value, Value::Null) && weight.to_json().parse() != Ok(0.0))
 }
 
-/// What an entry asks for in a header.
+/// The condition of an entry on a header.
 pub fn condition<'o>(entry: &'o Node, header: &str) -> Option<(&'o Key, &'o Node)> {
     let headers = entry.get("headers").map_or(&[][..], Node::entries);
     headers.iter().find(|(key, _)| key.name.eq_ignore_ascii_case(header)).map(|(key, condition)| (key, condition))
 }
 
-/// What a header must be exactly.
+/// The exact value that a header must have.
 pub fn exact(condition: &Node) -> Option<(&Node, &str)> {
     let node = condition.get("exact")?;
     Some((node, node.text()?))
@@ -187,7 +187,7 @@ pub fn leads_alike(one: &Route, other: &Route) -> bool {
     one.destinations.iter().any(|one| other.destinations.iter().any(|other| one.is_with(other)))
 }
 
-/// Whether a route that asks for this in a header surely takes a value: by its presence, its beginning or a regex.
+/// Whether a route with this condition on a header surely takes a value: by presence, prefix or regex.
 pub fn is_taken(condition: &Node, value: &str) -> bool {
     match condition.entries() {
         [] => matches!(condition.value, Value::Map(_)),
@@ -223,7 +223,7 @@ impl<'o> Destination<'o> {
         ServiceName::of(self.host.1, self.namespace)
     }
 
-    /// How it is written, and in which namespace.
+    /// Its written form, and its namespace.
     pub fn place(&self) -> (&'o str, &'o str, Option<&'o str>, Option<u32>) {
         let (subset, port) = (self.subset.map(|(_, subset)| subset), self.port.map(|(_, port)| port));
         (self.namespace, self.host.1, subset, port)
@@ -251,12 +251,12 @@ impl<'o> Destination<'o> {
         self.is_with(other) && subset(self) == subset(other)
     }
 
-    /// Whether it names any subset, be it one that cannot be read.
+    /// Whether it names any subset, even one that cannot be read.
     pub fn has_subset(&self) -> bool {
         self.node.get("subset").is_some_and(|subset| subset.text() != Some(""))
     }
 
-    /// Whether it is what a rule calls by this name: a subset, or a Service of its own that is called so, or `…-NAME`.
+    /// Whether it belongs to a rule's subset of this name: a subset, or a Service called `NAME` or `…-NAME`.
     pub fn is_called(&self, name: &str) -> bool {
         match (self.subset, self.service()) {
             (Some((_, subset)), _) => subset == name,

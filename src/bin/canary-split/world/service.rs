@@ -12,7 +12,7 @@ use crate::input::yaml::{Node, Value};
 pub struct Service<'o> {
     /// All of it.
     pub object: &'o Object,
-    /// The labels of its pods; `None`: nobody knows what is behind it.
+    /// The labels of its pods; `None`: its pods are unknown.
     pub selector: Option<Labels<'o>>,
     /// Its ports.
     pub ports: Vec<Port<'o>>,
@@ -27,7 +27,7 @@ pub struct Port<'o> {
     pub number: u32,
 }
 
-/// Where a port of a Service leads to at a pod.
+/// The pod's port that a port of a Service leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target<'o> {
     /// This number, whether or not a container listens there.
@@ -37,7 +37,7 @@ pub enum Target<'o> {
 }
 
 impl<'o> Service<'o> {
-    /// Reads one; `None` if there is something in its ports that cannot be read.
+    /// Reads one; `None` if any of its ports cannot be read.
     pub fn of(object: &'o Object) -> Option<Service<'o>> {
         let selector = object.at(&["spec", "selector"]).and_then(Labels::of).filter(|labels| !labels.is_empty());
         let port = |node: &'o Node| Some(Port { node, number: node.get("port")?.number()? });
@@ -45,7 +45,7 @@ impl<'o> Service<'o> {
         Some(Service { object, selector, ports })
     }
 
-    /// How destinations name it.
+    /// Its name in destinations.
     pub fn name(&self) -> ServiceName<'o> {
         ServiceName { name: &self.object.name, namespace: &self.object.namespace }
     }
@@ -57,7 +57,7 @@ impl<'o> Service<'o> {
 }
 
 impl<'o> Port<'o> {
-    /// What `targetPort` says.
+    /// The value of `targetPort`.
     pub fn target(&self) -> Option<Target<'o>> {
         match self.node.get("targetPort") {
             None => Some(Target::Number(self.number)),
@@ -65,7 +65,7 @@ impl<'o> Port<'o> {
         }
     }
 
-    /// What it is declared to speak: `appProtocol`, or the name up to its first hyphen.
+    /// Its declared protocol: `appProtocol`, or the name up to its first hyphen.
     pub fn protocol(&self) -> &'o str {
         let text = |key: &str| self.node.get(key).and_then(Node::text);
         let by_name = || text("name").unwrap_or_default().split('-').next().unwrap_or_default();
@@ -88,7 +88,7 @@ impl<'o> DestinationRule<'o> {
         Some(DestinationRule { object, host: object.text(&["spec", "host"])? })
     }
 
-    /// Whether it speaks about a destination.
+    /// Whether it is for a destination.
     pub fn is_for(&self, destination: &Destination) -> bool {
         destination.is_at(self.host, &self.object.namespace)
     }
@@ -98,7 +98,7 @@ impl<'o> DestinationRule<'o> {
         ServiceName::of(self.host, &self.object.namespace)
     }
 
-    /// Whether it is for many hosts at once: in force where a host has none of its own, and mostly for something else than subsets.
+    /// Whether it is for many hosts at once: in force for hosts without their own, and mostly not about subsets.
     pub fn is_wildcard(&self) -> bool {
         self.host.starts_with('*')
     }
@@ -114,7 +114,7 @@ impl<'o> DestinationRule<'o> {
     }
 }
 
-/// What makes pods, or a pod.
+/// A maker of pods, or a pod.
 #[derive(Debug)]
 pub struct Workload<'o> {
     /// All of it.
@@ -143,7 +143,7 @@ impl<'o> Workload<'o> {
             && service.selector.as_ref().is_some_and(|selector| selector.selects(&self.labels))
     }
 
-    /// Whether there are pods of it that stay.
+    /// Whether it has pods that stay.
     pub fn is_serving(&self) -> bool {
         let replicas = self.object.at(&["spec", "replicas"]).and_then(Node::number);
         !["Job", "CronJob"].contains(&self.object.kind) && replicas != Some(0)
@@ -174,7 +174,7 @@ impl<'o> Workload<'o> {
         self.port_at(target).is_some()
     }
 
-    /// Whether it may listen on a port that it does not declare: a container declares none, or says the number elsewhere.
+    /// Whether it may listen on a port that it does not declare: a container declares none, or mentions the number elsewhere.
     pub fn may_listen(&self, port: u32) -> bool {
         let port = port.to_string();
         let mentions = |container: &Node, key: &str| container.get(key).is_some_and(|node| says(node, &port));

@@ -1,4 +1,4 @@
-//! Where the requests of a rule are routed.
+//! The routing of a rule's requests.
 
 use super::World;
 use super::asked::Asked;
@@ -13,7 +13,7 @@ use canary_split::rule::hosts::HostPattern;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Of more alternatives and hosts of a rule no more are looked at.
+/// The most alternatives and hosts of a rule that are looked at.
 const MAX_CLASSES: usize = 32;
 
 /// A host of a rule, and the VirtualServices whose routes its requests surely meet.
@@ -25,27 +25,27 @@ pub struct Site<'w, 'o> {
     pub header: &'w str,
     /// One of its rules.
     pub rule: &'w Rule,
-    /// All that serve the host at the plugin's gateway.
+    /// All VirtualServices that serve the host at the plugin's gateway.
     pub services: Vec<&'w VirtualService<'o>>,
     /// Their routes, one table each.
     pub tables: Vec<Rc<Table<'w, 'o>>>,
     /// The host as the first of them writes it.
     pub host: (&'o Node, &'o str),
-    /// The hosts that are no wildcards, if it is for several.
+    /// The hosts that are not wildcards, if it is for several.
     exact: Vec<&'w str>,
 }
 
-/// Requests that are alike: what is known of them.
+/// The known properties of similar requests.
 #[derive(Debug)]
 pub struct Class<'w>(Vec<Asked<'w>>);
 
 impl Class<'_> {
-    /// What the filter writes for them.
+    /// The header that the filter writes for them.
     pub fn header(&self) -> Option<&Asked<'_>> {
         self.0.last()
     }
 
-    /// All but what the filter writes.
+    /// All properties except the filter's header.
     pub fn without_header(&self) -> Vec<&Asked<'_>> {
         self.0.split_last().map_or_else(Vec::new, |(_, rest)| rest.iter().collect())
     }
@@ -62,7 +62,7 @@ impl<'w, 'o> Site<'w, 'o> {
         self.services.iter().flat_map(|service| service.routes.iter().map(|route| (*service, route)))
     }
 
-    /// All routes of the host, those of delegates in the place of the routes that delegate.
+    /// All routes of the host, with delegates' routes in place of the delegating ones.
     pub fn steps(&self) -> impl Iterator<Item = &Step<'w, 'o>> {
         self.tables.iter().flat_map(|table| &table.steps)
     }
@@ -72,12 +72,12 @@ impl<'w, 'o> Site<'w, 'o> {
         self.plugin.subsets(self.rule)
     }
 
-    /// The hosts that are no wildcards.
+    /// The hosts that are not wildcards.
     pub fn hosts(&self) -> &[&'w str] {
         &self.exact
     }
 
-    /// The rule's requests for which the filter writes this.
+    /// The rule's requests for which the filter writes this value.
     pub fn classes(&self, value: &'w str) -> Vec<Class<'w>> {
         self.classes_with(|| Asked::header(self.header, value))
     }
@@ -87,8 +87,8 @@ impl<'w, 'o> Site<'w, 'o> {
         self.classes_with(|| Asked::no_header(self.header))
     }
 
-    /// Whether requests surely get to an entry of one of the host's tables. In which order Istio puts those of several is not
-    /// known.
+    /// Whether requests surely get to an entry of one of the host's tables. The order in which Istio puts several tables is
+    /// unknown.
     pub fn gets_to(&self, table: &Table, met: &Met, class: &Class) -> bool {
         let known = class.known();
         let narrowed: Vec<_> = known.iter().chain(&met.entry.asked).copied().collect();
@@ -101,7 +101,7 @@ impl<'w, 'o> Site<'w, 'o> {
         let alternatives = self.rule.matches.len().max(1);
         let class = |number: usize| {
             let conditions = self.rule.matches.get(number / hosts).into_iter().flat_map(|all| &all.conditions);
-            // What the rule asks of its own header, clients send; here it is what the filter writes.
+            // The rule's conditions on its own header are about clients; here the filter writes the header.
             let of_rule = conditions.filter_map(Asked::of_rule).filter(|asked| !asked.is_about(self.header));
             let host = self.exact.get(number % hosts).map(|host| Asked::host(host));
             Class(of_rule.chain(host).chain([header()]).collect())
@@ -110,7 +110,7 @@ impl<'w, 'o> Site<'w, 'o> {
     }
 }
 
-/// The hosts whose requests meet a table's routes and may have a header, where all are known.
+/// The hosts whose requests meet a table's routes and may have a header, if all are known.
 #[derive(Debug, Default)]
 pub struct Hosts<'s>(HashMap<usize, HashMap<&'s str, Option<Vec<&'s str>>>>);
 
@@ -135,7 +135,7 @@ impl<'s> Hosts<'s> {
         hosts
     }
 
-    /// Those of a table; none if not all are known.
+    /// The hosts of a table; none if not all are known.
     pub fn at(&self, header: &str, table: &Table) -> &[&'s str] {
         self.0.get(&address(table)).and_then(|known| known.get(header)?.as_deref()).unwrap_or_default()
     }
@@ -145,8 +145,8 @@ fn address(table: &Table) -> usize {
     std::ptr::from_ref(table).cast::<()>().addr()
 }
 
-/// The hosts of all rules, where they have routes. A host that a rule does not name but only covers may be another service's: it
-/// counts if its routes ask for the plugin's header, or if they alone lead to a canary of the rule.
+/// The hosts of all rules, if they have routes. A host that a rule does not name but only covers may belong to another service: it
+/// counts if its routes ask for the plugin's header, or if only they lead to a canary of the rule.
 pub fn sites<'w, 'o>(world: &'w World<'o>) -> Vec<Site<'w, 'o>> {
     let mut tables = HashMap::new();
     let mut sites = Vec::new();

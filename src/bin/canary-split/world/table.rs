@@ -1,4 +1,4 @@
-//! The routes of a VirtualService in the order in which a request at a gateway meets them, those of delegates among them.
+//! The routes of a VirtualService, including those of delegates, in the order in which a request at a gateway meets them.
 
 use super::asked::{Asked, Subject};
 use super::routing::{Route, VirtualService};
@@ -6,9 +6,9 @@ use super::text::Taken;
 use crate::input::yaml::Node;
 use std::collections::HashMap;
 
-/// More conditions that no index tells apart are not compared.
+/// The most conditions without an index that are compared.
 const MAX_LOOSE: usize = 64;
-/// More entries of routes and their delegates are not combined.
+/// The most entries of routes and their delegates that are combined.
 const MAX_COMBINED: usize = 4096;
 
 /// The routes of a VirtualService.
@@ -16,7 +16,7 @@ const MAX_COMBINED: usize = 4096;
 pub struct Table<'w, 'o> {
     /// In their order.
     pub steps: Vec<Step<'w, 'o>>,
-    /// Steps and entries by what they ask first.
+    /// Steps and entries by their first condition.
     index: HashMap<(&'w Subject<'o>, &'w str), Vec<(usize, usize)>>,
     /// The first that takes everything, and others that cannot be looked up.
     loose: Vec<(usize, usize)>,
@@ -38,9 +38,9 @@ pub struct Step<'w, 'o> {
 /// Conditions that must all hold.
 #[derive(Debug)]
 pub struct Entry<'w, 'o> {
-    /// Where they are; of a route without any, the route.
+    /// Their place; for a route without any, the route.
     pub node: &'o Node,
-    /// What they ask.
+    /// The conditions.
     pub asked: Vec<&'w Asked<'o>>,
 }
 
@@ -55,7 +55,7 @@ pub struct Met<'t, 'w, 'o> {
     pub entry: &'t Entry<'w, 'o>,
     /// How many of the requests it takes.
     pub taken: Taken,
-    /// Whether an earlier one may take all of them, and nobody knows.
+    /// Whether an earlier entry may take all of them; unknown.
     is_doubtful: bool,
 }
 
@@ -102,12 +102,12 @@ impl<'w, 'o> Table<'w, 'o> {
         Table { steps, index, loose }
     }
 
-    /// All that its routes ask.
+    /// All conditions of its routes.
     pub fn asked(&self) -> impl Iterator<Item = &Asked<'o>> {
         self.steps.iter().flat_map(|step| &step.entries).flat_map(|entry| entry.asked.iter().copied())
     }
 
-    /// The entries that requests with these properties meet, up to the first that surely takes all that are left.
+    /// The entries that requests with these properties meet, up to the first that surely takes all the rest.
     pub fn met<'t>(&'t self, known: &[&Asked]) -> Vec<Met<'t, 'w, 'o>> {
         let mut met: Vec<Met> = Vec::new();
         let mut is_doubtful = false;
@@ -196,7 +196,7 @@ impl<'w, 'o> Step<'w, 'o> {
 
     /// How many of the requests with these properties an entry takes.
     fn taken(&self, entry: &Entry, known: &[&Asked]) -> Taken {
-        // What a delegate takes that is not given, nobody knows.
+        // It is unknown what a missing delegate takes.
         let most = if self.route.is_delegated() { Taken::Unknown } else { Taken::All };
         let mut all = entry.asked.iter().map(|asked| asked.taken_of(known));
         let taken = all.try_fold(Taken::All, |taken, next| Some(taken.and(next)).filter(|taken| *taken != Taken::None));
@@ -206,12 +206,12 @@ impl<'w, 'o> Step<'w, 'o> {
         }
     }
 
-    /// Whether it takes a request for what a header says.
+    /// Whether it takes a request because of a header.
     pub fn takes(&self, header: &str, value: &str) -> bool {
         self.entries.iter().flat_map(|entry| &entry.asked).any(|asked| asked.takes(header, value))
     }
 
-    /// The same of a request for one of these hosts; none: whatever host.
+    /// The same for a request for one of these hosts; none: any host.
     pub fn takes_at(&self, header: &str, value: &str, hosts: &[&str]) -> bool {
         let is_of_another = |asked: &&Asked| {
             let is_none = |host: &&str| asked.taken_of(&[&Asked::host(host)]) == Taken::None;
@@ -221,7 +221,7 @@ impl<'w, 'o> Step<'w, 'o> {
         entries.any(|entry| entry.asked.iter().any(|asked| asked.takes(header, value)))
     }
 
-    /// Whether it may take requests with these properties for what a header says.
+    /// Whether it may take requests with these properties because of a header.
     pub fn may_take(&self, header: &str, known: &[&Asked]) -> bool {
         let asking = self.entries.iter().filter(|entry| entry.asks_for_value(header));
         asking.into_iter().any(|entry| self.taken(entry, known) != Taken::None)
@@ -237,14 +237,14 @@ impl<'w, 'o> Step<'w, 'o> {
         self.entries.iter().flat_map(|entry| &entry.asked).any(|asked| asked.is_about_host())
     }
 
-    /// What it asks of paths.
+    /// Its conditions on paths.
     pub fn uris(&self) -> Vec<Option<String>> {
         let mut uris: Vec<_> = self.entries.iter().map(|entry| entry.node.get("uri").map(Node::to_json)).collect();
         uris.sort();
         uris
     }
 
-    /// A setting of it, which it may have from the route that delegates to it.
+    /// A setting, which may come from the route that delegates to it.
     pub fn setting(&self, key: &str) -> Option<&'o Node> {
         self.route.node.get(key).or(self.around.and_then(|around| around.node.get(key)))
     }
@@ -261,7 +261,7 @@ impl<'o> Entry<'_, 'o> {
         self.asked.iter().any(|asked| asked.is_about(header) && !asked.is_negative())
     }
 
-    /// What it asks, a header aside.
+    /// Its conditions, except on a header.
     pub fn without<'e>(&'e self, header: &'e str) -> impl Iterator<Item = &'e Asked<'o>> {
         self.asked.iter().copied().filter(|asked| !asked.is_about(header))
     }

@@ -1,4 +1,4 @@
-//! What a text must be, and what follows from that for another text.
+//! Conditions on a text, and which of them imply others.
 
 use crate::input::yaml::{Key, Node, Value};
 use canary_split::rule::re2::Re2;
@@ -11,16 +11,16 @@ pub enum Taken {
     None,
     /// At most some.
     Few,
-    /// Nobody knows.
+    /// Unknown.
     Unknown,
-    /// Some, but as far as anybody knows not all.
+    /// Some, but as far as known not all.
     Some,
     /// All.
     All,
 }
 
 impl Taken {
-    /// What two conditions take together.
+    /// The requests that two conditions take together.
     pub fn and(self, other: Taken) -> Taken {
         match (self, other) {
             (Taken::All, taken) | (taken, Taken::All) => taken,
@@ -31,16 +31,16 @@ impl Taken {
     }
 }
 
-/// What a text must be.
+/// A condition on a text.
 #[derive(Debug)]
 pub enum Text<'c> {
-    /// It is there.
+    /// It is present.
     Present,
-    /// It is this.
+    /// It equals this.
     Exact(&'c str),
-    /// It begins like this.
+    /// It begins with this.
     Prefix(&'c str),
-    /// A regex of a route, which nobody may be able to read.
+    /// A regex of a route, which may be unreadable.
     Regex(&'c str, OnceCell<Option<Re2>>),
     /// A regex of a rule.
     Compiled(&'c Re2),
@@ -49,7 +49,7 @@ pub enum Text<'c> {
 }
 
 impl<'c> Text<'c> {
-    /// Reads what a route says.
+    /// Reads the condition of a route.
     pub fn of(node: &'c Node) -> Text<'c> {
         match node.entries() {
             [] if matches!(node.value, Value::Map(_)) => Text::Present,
@@ -63,7 +63,7 @@ impl<'c> Text<'c> {
         }
     }
 
-    /// How many requests at a gateway come from where this says. A gateway has labels too, but not those of an application.
+    /// How many requests at a gateway come from this source. A gateway has labels too, but not those of an application.
     pub fn taken_of_gateway(&self) -> Taken {
         let Text::Unclear(node) = self else { return Taken::Unknown };
         let is_gateways = |(key, value): &(Key, Node)| {
@@ -99,13 +99,13 @@ impl<'c> Text<'c> {
             _ => Taken::Unknown,
         };
         match taken {
-            // Values in another case are this one's alone.
+            // Only this condition takes values in another case.
             Taken::All | Taken::None if ignores_case && !other_ignores_case => Taken::Unknown,
             _ => taken,
         }
     }
 
-    /// Whether a value meets it; `None`: nobody knows.
+    /// Whether a value meets it; `None`: unknown.
     pub fn holds(&self, value: &str, ignores_case: bool) -> Option<bool> {
         match self {
             Text::Present => Some(true),

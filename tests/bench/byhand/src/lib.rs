@@ -1,5 +1,5 @@
-//! The filter's jobs as they cost at the very least in WebAssembly: the bare ABI (proxy-wasm 0.2.1), no SDK, no allocator, no config but
-//! a word that says which job; hosts, cookie and weights are constants. It takes every short cut that a real filter must not take.
+//! The filter's jobs at their least cost in WebAssembly: the bare ABI (proxy-wasm 0.2.1), no SDK, no allocator, no config except a
+//! word that names the job; hosts, cookie and weights are constants. It takes every short cut that a real filter must not take.
 
 use std::cell::UnsafeCell;
 

@@ -1,10 +1,10 @@
-//! Trial 25: what kubectl reads is read as it reads it.
+//! Trial 25: the tool reads every text as kubectl does.
 
 use super::documents::read;
 use super::node::Node;
 use serde_json::{Value, json};
 
-/// Of JSON a key that is given twice has its last value, as in Go.
+/// In JSON a repeated key has its last value, as in Go.
 fn said(node: &Node) -> Value {
     numbered(&serde_json::from_str(&node.to_json()).unwrap())
 }
@@ -33,7 +33,7 @@ fn the_corpus_is_read_as_kubectl_reads_it() {
         let read = read(text["text"].as_str().unwrap());
         let documents: Vec<Value> = read.documents.iter().map(said).collect();
         let is_refused = known["refused"] == true;
-        // Where kubectl refuses one document, the others are still looked at.
+        // If kubectl refuses one document, the others are still compared.
         let is_same = is_refused || documents == numbered(&known["documents"]).as_array().unwrap().as_slice();
         if is_refused == read.malformed.is_empty() || !is_same {
             wrong.push(format!("{}: {documents:?}, {:?}; kubectl: {known}", text["name"], read.malformed));

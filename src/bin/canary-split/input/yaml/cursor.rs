@@ -1,4 +1,4 @@
-//! A place in a text, and what comes next there.
+//! A place in a text, and the next characters there.
 
 /// A place in a text.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,7 +16,7 @@ pub struct Mark {
 /// Walks through a text character by character.
 pub struct Cursor<'t> {
     text: &'t str,
-    /// Where it is.
+    /// Its place.
     pub mark: Mark,
 }
 
@@ -26,7 +26,7 @@ impl<'t> Cursor<'t> {
         Cursor { text, mark: Mark::default() }
     }
 
-    /// The byte that is so many bytes ahead; 0 at the end, since no text holds one.
+    /// The byte at this distance; 0 at the end, since no text contains one.
     pub fn byte(&self, ahead: usize) -> u8 {
         self.text.as_bytes().get(self.mark.at + ahead).copied().unwrap_or(0)
     }
@@ -41,7 +41,7 @@ impl<'t> Cursor<'t> {
         self.mark.at >= self.text.len()
     }
 
-    /// How many bytes a line break has that is so many bytes ahead; 0: there is none.
+    /// The length of a line break at this distance; 0: none.
     fn break_width(&self, ahead: usize) -> usize {
         match (self.byte(ahead), self.byte(ahead + 1), self.byte(ahead + 2)) {
             (b'\r', b'\n', _) => 2,
@@ -52,37 +52,37 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// Whether there is a line break.
+    /// Whether a line break is next.
     pub fn is_break(&self, ahead: usize) -> bool {
         self.break_width(ahead) > 0
     }
 
-    /// Whether there is a space or a tab.
+    /// Whether a space or a tab is next.
     pub fn is_blank(&self, ahead: usize) -> bool {
         matches!(self.byte(ahead), b' ' | b'\t')
     }
 
-    /// Whether there is a line break or the end.
+    /// Whether a line break or the end is next.
     pub fn is_line_end(&self, ahead: usize) -> bool {
         self.byte(ahead) == 0 || self.is_break(ahead)
     }
 
-    /// Whether there is a space, a tab, a line break or the end.
+    /// Whether a space, a tab, a line break or the end is next.
     pub fn is_gap(&self, ahead: usize) -> bool {
         self.is_blank(ahead) || self.is_line_end(ahead)
     }
 
-    /// Whether a line begins here with `---` or `...` alone.
+    /// Whether a line with just `---` or `...` begins here.
     pub fn is_document_indicator(&self) -> bool {
         self.mark.column == 0 && (self.begins_with("---") || self.begins_with("...")) && self.is_gap(3)
     }
 
-    /// Goes over a character.
+    /// Skips a character.
     pub fn skip(&mut self) {
         self.take();
     }
 
-    /// Goes over a character, which is no line break, and says which.
+    /// Skips a character other than a line break, and returns it.
     pub fn take(&mut self) -> Option<char> {
         let next = self.text.get(self.mark.at..)?.chars().next()?;
         self.mark.at += next.len_utf8();
@@ -91,7 +91,7 @@ impl<'t> Cursor<'t> {
         Some(next)
     }
 
-    /// Goes over a line break, and says what it stands for; nothing where there is none.
+    /// Skips a line break and returns its text; empty without one.
     pub fn take_break(&mut self) -> &'static str {
         let said = match (self.break_width(0), self.byte(2)) {
             (0, _) => return "",
@@ -106,7 +106,7 @@ impl<'t> Cursor<'t> {
         said
     }
 
-    /// Goes to the end of the line.
+    /// Skips to the end of the line.
     pub fn skip_line(&mut self) {
         while !self.is_line_end(0) {
             self.skip();

@@ -1,21 +1,21 @@
-//! A text → its documents. Each is read for itself, so one that cannot be read does not hide the others.
+//! A text → its documents. Each is read separately, so a malformed one does not hide the others.
 
 use super::node::{Node, Value};
 pub use super::token::Malformed;
 use super::{json, tree};
 use std::ops::Range;
 
-/// What is said of a text that has yet to become a manifest.
+/// The message for a text that is not a manifest yet.
 pub const TEMPLATE: &str = "a template: render it first";
 
-/// What a text says, as far as it can be read.
+/// The readable content of a text.
 #[derive(Debug, Default)]
 pub struct Read {
     /// Empty ones are left out.
     pub documents: Vec<Node>,
-    /// What is written and not said: it is replaced by a merge.
+    /// Values that are written but have no effect: a merge replaces them.
     pub replaced: Vec<Node>,
-    /// One of each document that cannot be read.
+    /// One error for each document that cannot be read.
     pub malformed: Vec<Malformed>,
 }
 
@@ -50,8 +50,7 @@ pub fn read(text: &str) -> Read {
     read
 }
 
-/// The objects of JSON that a text begins with, one after another, and where they end. As `kubectl` does it: after the first, what
-/// is no JSON may be YAML.
+/// The JSON objects at the beginning of a text, and their end. As in `kubectl`, YAML may follow after the first.
 fn objects(text: &str) -> (Read, usize) {
     let (mut read, mut at) = (Read::default(), 0);
     let next = |at: usize| text.len() - text.get(at..).unwrap_or_default().trim_start().len();
@@ -75,7 +74,7 @@ fn objects(text: &str) -> (Read, usize) {
     (read, at)
 }
 
-/// The parts of a text from a byte on between lines that begin with `---`, which is how `kubectl` cuts it.
+/// The parts of a text, from a byte on, between lines that begin with `---`, as `kubectl` cuts it.
 fn parts(text: &str, begin: usize, malformed: &mut Vec<Malformed>) -> Vec<Range<usize>> {
     let (mut parts, mut start, mut at) = (Vec::new(), begin, begin);
     for line in text.get(begin..).unwrap_or_default().split_inclusive('\n') {
@@ -83,7 +82,7 @@ fn parts(text: &str, begin: usize, malformed: &mut Vec<Malformed>) -> Vec<Range<
             parts.push(start..at);
             start = at + line.len();
             if !(rest.is_empty() || rest.starts_with('#')) {
-                malformed.push(Malformed::new(at, "not YAML: kubectl takes nothing but a comment behind ---"));
+                malformed.push(Malformed::new(at, "not YAML: kubectl takes nothing but a comment after ---"));
             }
         }
         at += line.len();
@@ -92,7 +91,7 @@ fn parts(text: &str, begin: usize, malformed: &mut Vec<Malformed>) -> Vec<Range<
     parts
 }
 
-/// Whether there are the braces of Helm, Go or Jinja where nothing else can be: on the line that cannot be read, or first on any.
+/// Whether the text has template braces of Helm, Go or Jinja: on the line that cannot be read, or at the start of any line.
 fn is_template(text: &str, at: usize) -> bool {
     let braces = [("{{", "}}"), ("{%", "%}"), ("{#", "#}")];
     let before = text.get(..at).unwrap_or(text);

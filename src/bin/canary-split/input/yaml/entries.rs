@@ -1,16 +1,16 @@
-//! The entries of a mapping, with what is merged into it.
+//! The entries of a mapping, including merged ones.
 
 use super::node::{Key, Node, Value};
 use super::token::Malformed;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// What a mapping says so far.
+/// The entries of a mapping so far.
 #[derive(Default)]
 pub struct Entries {
-    /// All of it, in its order.
+    /// All entries, in their order.
     pub all: Vec<(Key, Node)>,
-    /// What was written here, and has been replaced by a merge or since a merge.
+    /// Entries that were written here and have been replaced by or after a merge.
     pub replaced: Vec<Node>,
     /// The last entry of a name.
     known: HashMap<Rc<str>, Known>,
@@ -22,12 +22,12 @@ struct Known {
     at: usize,
     /// Whether it is from a merged mapping.
     is_merged: bool,
-    /// Whether it is written in this mapping, if only behind `<<`.
+    /// Whether it is written in this mapping, even if only after `<<`.
     is_here: bool,
 }
 
 impl Entries {
-    /// `<<` gives what the mapping says before it has said anything, and takes the place of what it has said, as in go-yaml 2.
+    /// `<<` adds entries that later ones override, and replaces the earlier ones, as in go-yaml 2.
     pub fn add(&mut self, key: Node, is_plain: bool, value: Node) -> Result<(), Malformed> {
         let malformed = |problem: &str| Err(Malformed::new(key.span.start, problem));
         let name = match key.value {

@@ -1,4 +1,4 @@
-//! JSON → a tree, as Go reads it: one object after another, and surrogate pairs are characters.
+//! JSON → a tree, as Go reads it: one object after another, with surrogate pairs as characters.
 
 use super::node::{Key, Node, Value};
 use super::token::Malformed;
@@ -64,7 +64,7 @@ impl Reader<'_> {
                 return Ok(value);
             }
         }
-        self.malformed("no value of JSON")
+        self.malformed("not a JSON value")
     }
 
     fn number(&mut self) -> Result<Value, Malformed> {
@@ -73,7 +73,7 @@ impl Reader<'_> {
             rest.find(|text: char| !matches!(text, '0'..='9' | '+' | '-' | '.' | 'e' | 'E')).unwrap_or(rest.len());
         let number = rest.get(..end).unwrap_or_default();
         if serde_json::from_str::<serde_json::Number>(number).is_err() {
-            return self.malformed("no number of JSON");
+            return self.malformed("not a JSON number");
         }
         self.at += end;
         Ok(Value::Number(number.into()))
@@ -91,7 +91,7 @@ impl Reader<'_> {
                 return Ok(Value::List(items.into()));
             }
             if !self.is_next(b',') {
-                return self.malformed("a list of JSON without , or ] behind a value");
+                return self.malformed("a JSON list without , or ] after a value");
             }
         }
     }
@@ -106,19 +106,19 @@ impl Reader<'_> {
             self.skip_space();
             let start = self.at;
             if self.byte() != b'"' {
-                return self.malformed("a key of JSON without quotes");
+                return self.malformed("a JSON key without quotes");
             }
             let name: Rc<str> = self.string()?.into();
             let span = start..self.at;
             if !self.is_next(b':') {
-                return self.malformed("a key of JSON without a : behind it");
+                return self.malformed("a JSON key without a : after it");
             }
             entries.push((Key { name, span }, self.value(depth + 1)?));
             if self.is_next(b'}') {
                 return Ok(Value::Map(entries.into()));
             }
             if !self.is_next(b',') {
-                return self.malformed("an object of JSON without , or } behind a value");
+                return self.malformed("a JSON object without , or } after a value");
             }
         }
     }
@@ -138,7 +138,7 @@ impl Reader<'_> {
                     return Ok(text);
                 }
                 b'\\' => text.push(self.escaped()?),
-                _ => return Err(Malformed::new(start, "a text of JSON that does not end on its line")),
+                _ => return Err(Malformed::new(start, "a JSON string that does not end on its line")),
             }
         }
     }

@@ -1,12 +1,12 @@
-//! YAML and JSON → a tree that knows where each value is in the text, read as `kubectl` reads them.
+//! YAML and JSON → a tree that knows the place of each value in the text, read as `kubectl` reads them.
 //!
 //! ```text
 //! documents → json
 //!           → tree (entries) → scanner → scalars, words → cursor
 //! ```
 //!
-//! `kubectl` reads YAML with go-yaml 2, which is laxer than YAML 1.2 in some places and stricter in others. So the scanner here follows
-//! that one and no crate's; tests/istio/reading compares the two on a corpus.
+//! `kubectl` reads YAML with go-yaml 2, which is laxer than YAML 1.2 in some places and stricter in others. So the scanner here
+//! follows go-yaml, not a crate; tests/istio/reading compares the two on a corpus.
 
 #[cfg(test)]
 mod corpus;

@@ -1,21 +1,21 @@
-//! What a text says, and where.
+//! Values, and their places in the text.
 
 use std::fmt::Write;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// A value and where its bytes are in the text.
+/// A value, and its bytes in the text.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// What it says.
+    /// The value.
     pub value: Value,
-    /// Where it is; an alias is where it is used.
+    /// Its place; that of an alias is where it is used.
     pub span: Range<usize>,
-    /// Whether it is an alias: what it says is elsewhere.
+    /// Whether it is an alias: the value is written elsewhere.
     pub is_alias: bool,
 }
 
-/// What a node says.
+/// The value of a node.
 #[derive(Clone, Debug)]
 pub enum Value {
     /// Nothing.

@@ -1,8 +1,8 @@
-//! Text without quotes → what it is, by the rules of go-yaml 2.
+//! Text without quotes → its value, by the rules of go-yaml 2.
 
 use super::node::Value;
 
-/// What a text says that may have a tag.
+/// The value of a text that may have a tag.
 pub fn tagged(text: String, is_plain: bool, tag: Option<&str>) -> Result<Value, String> {
     let is_right: fn(&Value) -> bool = match tag {
         None if is_plain => |_| true,
@@ -11,14 +11,15 @@ pub fn tagged(text: String, is_plain: bool, tag: Option<&str>) -> Result<Value, 
         Some("!!bool") => |value| matches!(value, Value::Bool(_)),
         Some("!!null") => |value| matches!(value, Value::Null),
         Some("!!binary") => {
-            let bytes = base64(&text).ok_or_else(|| "a text that is not the base64 that its tag says".to_owned())?;
+            let bytes =
+                base64(&text).ok_or_else(|| "a text that is not base64, although its tag says so".to_owned())?;
             return Ok(Value::String(String::from_utf8_lossy(&bytes).into()));
         }
-        // A time is a text in JSON.
+        // A time is a string in JSON.
         _ => return Ok(Value::String(text.into())),
     };
     let value = plain(&text)?;
-    if is_right(&value) { Ok(value) } else { Err("a value that is not what its tag says".to_owned()) }
+    if is_right(&value) { Ok(value) } else { Err("a value that does not fit its tag".to_owned()) }
 }
 
 fn base64(text: &str) -> Option<Vec<u8>> {
@@ -43,10 +44,10 @@ fn plain(text: &str) -> Result<Value, String> {
         "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "true" | "True" | "TRUE" => Value::Bool(true),
         "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" | "false" | "False" | "FALSE" => Value::Bool(false),
         ".nan" | ".NaN" | ".NAN" => {
-            return Err(format!("{text} is no number of JSON; put it in quotes if it is a text"));
+            return Err(format!("{text} is not a JSON number; quote it if it is a string"));
         }
         _ if matches!(text.trim_start_matches(['+', '-']), ".inf" | ".Inf" | ".INF") && text.len() <= 5 => {
-            return Err(format!("{text} is no number of JSON; put it in quotes if it is a text"));
+            return Err(format!("{text} is not a JSON number; quote it if it is a string"));
         }
         _ => match number(text) {
             Some(number) => Value::Number(number.into()),

@@ -1,9 +1,9 @@
-//! Text in a text: in quotes, in blocks and without either.
+//! Scalars: in quotes, in blocks and plain.
 
 use super::cursor::Cursor;
 use super::token::Malformed;
 
-/// Line breaks and spaces that may be folded, or not belong to the text at all.
+/// Line breaks and spaces that may be folded, or that do not belong to the text.
 #[derive(Default)]
 struct Fold {
     spaces: String,
@@ -12,7 +12,7 @@ struct Fold {
 }
 
 impl Fold {
-    /// Goes over blanks and line breaks; whether there was a line break.
+    /// Skips blanks and line breaks; true if one was a line break.
     fn take(
         &mut self,
         cursor: &mut Cursor,
@@ -38,7 +38,7 @@ impl Fold {
         Ok(is_broken)
     }
 
-    /// What they come to: one line break is a space, of several one is left out.
+    /// Their result: one line break is a space; of several, one is dropped.
     fn write(&mut self, is_broken: bool, text: &mut String) {
         if !is_broken {
             text.push_str(&self.spaces);
@@ -52,7 +52,7 @@ impl Fold {
     }
 }
 
-/// What is between quotes.
+/// The text between quotes.
 pub fn quoted(cursor: &mut Cursor, is_single: bool) -> Result<String, Malformed> {
     let start = cursor.mark.at;
     let quote = if is_single { b'\'' } else { b'"' };
@@ -60,7 +60,7 @@ pub fn quoted(cursor: &mut Cursor, is_single: bool) -> Result<String, Malformed>
     let (mut text, mut fold) = (String::new(), Fold::default());
     loop {
         if cursor.is_document_indicator() {
-            return Err(Malformed::new(start, "a quoted text that does not end before the document does"));
+            return Err(Malformed::new(start, "a quoted text that does not end in its document"));
         }
         if cursor.is_end() {
             return Err(Malformed::new(start, "a quoted text that does not end"));
@@ -90,7 +90,7 @@ pub fn quoted(cursor: &mut Cursor, is_single: bool) -> Result<String, Malformed>
         }
         let was_escaped = is_broken;
         is_broken = fold.take(cursor, is_broken, |_| Ok(()))?;
-        // After an escaped line break nothing is folded but further ones.
+        // After an escaped line break only further ones are folded.
         if was_escaped {
             let more = std::mem::take(&mut fold).more;
             text.push_str(&more);
@@ -100,7 +100,7 @@ pub fn quoted(cursor: &mut Cursor, is_single: bool) -> Result<String, Malformed>
     }
 }
 
-/// A character behind a backslash.
+/// A character after a backslash.
 fn escaped(cursor: &mut Cursor) -> Result<char, Malformed> {
     let start = cursor.mark.at;
     cursor.skip();
@@ -136,10 +136,10 @@ fn escaped(cursor: &mut Cursor) -> Result<char, Malformed> {
         value = value.wrapping_mul(16).wrapping_add(digit);
         cursor.skip();
     }
-    char::from_u32(value).ok_or_else(|| Malformed::new(start, "an escape for what is no character"))
+    char::from_u32(value).ok_or_else(|| Malformed::new(start, "an escape that is not a character"))
 }
 
-/// Text without quotes; whether a line break follows.
+/// Text without quotes; true if a line break follows.
 pub fn plain(cursor: &mut Cursor, is_in_flow: bool, indent: usize) -> Result<(String, usize, bool), Malformed> {
     let (mut text, mut fold, mut is_broken) = (String::new(), Fold::default(), false);
     let start = cursor.mark.at;
@@ -196,7 +196,7 @@ pub fn block(cursor: &mut Cursor, is_literal: bool, outer: isize) -> Result<(Str
         cursor.skip_line();
     }
     if !cursor.is_line_end(0) {
-        return malformed("something behind | or >, which a block of text begins with");
+        return malformed("something after the | or > that begins a block of text");
     }
     cursor.take_break();
     let mut indent = if increment > 0 { usize::try_from(outer).unwrap_or(0) + increment } else { 0 };
@@ -218,7 +218,7 @@ pub fn block(cursor: &mut Cursor, is_literal: bool, outer: isize) -> Result<(Str
         while !cursor.is_line_end(0) {
             text.extend(cursor.take());
         }
-        // As if the last line had a line break, which `kubectl` gives it.
+        // As if the last line had a line break: `kubectl` adds it.
         first = if cursor.is_end() { "\n" } else { cursor.take_break() }.to_owned();
         end = breaks(cursor, &mut indent, outer, &mut more)?;
     }
@@ -231,7 +231,7 @@ pub fn block(cursor: &mut Cursor, is_literal: bool, outer: isize) -> Result<(Str
     Ok((text, end))
 }
 
-/// Goes over the indentation and empty lines of a block; where the last of these ends.
+/// Skips the indentation and empty lines of a block; returns the end of the last one.
 fn breaks(cursor: &mut Cursor, indent: &mut usize, outer: isize, breaks: &mut String) -> Result<usize, Malformed> {
     let (mut most, mut end) = (0, cursor.mark.at);
     loop {

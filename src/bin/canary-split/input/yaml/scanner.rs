@@ -1,4 +1,4 @@
-//! A text → tokens. Whether a token was a key shows only at the `:` behind it, so tokens wait until that is known.
+//! A text → tokens. Only the `:` after a token shows that it was a key, so tokens wait until that is known.
 
 use super::cursor::{Cursor, Mark};
 use super::scalars;
@@ -6,16 +6,16 @@ use super::token::{Kind, Malformed, Token};
 use super::words;
 use std::collections::{HashMap, VecDeque};
 
-/// As go-yaml has it: a key without `?` is on one line, and not longer.
+/// As in go-yaml: a key without `?` is on one line, and not longer than this.
 const LONGEST_KEY: usize = 1024;
-/// Brackets and indentation; far deeper than the tree may be.
+/// The deepest nesting of brackets and indentation; far deeper than the tree may be.
 const DEEPEST: usize = 10_000;
 
-/// What may turn out to be a key.
+/// A token that may turn out to be a key.
 #[derive(Clone, Copy, Default)]
 struct Candidate {
     is_possible: bool,
-    /// Nothing but a key can be here.
+    /// Only a key can be here.
     is_required: bool,
     token: usize,
     mark: Mark,
@@ -25,17 +25,17 @@ struct Candidate {
 pub struct Scanner<'t> {
     cursor: Cursor<'t>,
     tokens: VecDeque<Token>,
-    /// How many have been handed out.
+    /// The number of tokens that have been handed out.
     taken: usize,
     is_done: bool,
-    /// Where the block's entries begin; -1 outside of all.
+    /// The column at which the block's entries begin; -1 outside any block.
     indent: isize,
     indents: Vec<isize>,
     /// Whether a key may begin here.
     allows_key: bool,
-    /// The last candidate of each bracket that is open, and of the block around them.
+    /// The last candidate of each open bracket, and of the block around them.
     candidates: Vec<Candidate>,
-    /// The candidate that a token is.
+    /// The candidate that belongs to a token.
     by_token: HashMap<usize, usize>,
 }
 
@@ -57,7 +57,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// The next token; after the last one that again.
+    /// The next token; at the end, the last one again.
     pub fn peek(&mut self) -> Result<&Token, Malformed> {
         while self.needs_more()? && !self.is_done {
             self.fetch()?;
@@ -88,7 +88,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Whether what may be a key still may.
+    /// Whether a candidate may still be a key.
     fn is_valid(&mut self, at: usize) -> Result<bool, Malformed> {
         let here = self.cursor.mark;
         let Some(candidate) = self.candidates.get_mut(at).filter(|candidate| candidate.is_possible) else {
@@ -96,7 +96,7 @@ impl<'t> Scanner<'t> {
         };
         if candidate.mark.line < here.line || candidate.mark.index + LONGEST_KEY < here.index {
             if candidate.is_required {
-                return Err(Malformed::new(candidate.mark.at, "a key without a : behind it"));
+                return Err(Malformed::new(candidate.mark.at, "a key without a : after it"));
             }
             candidate.is_possible = false;
         }
@@ -125,14 +125,14 @@ impl<'t> Scanner<'t> {
     fn remove_candidate(&mut self) -> Done {
         let Some(last) = self.candidates.last_mut().filter(|last| last.is_possible) else { return Ok(()) };
         if last.is_required {
-            return Err(Malformed::new(last.mark.at, "a key without a : behind it"));
+            return Err(Malformed::new(last.mark.at, "a key without a : after it"));
         }
         last.is_possible = false;
         self.by_token.remove(&last.token);
         Ok(())
     }
 
-    /// A block begins where something is further to the right.
+    /// A block begins at a token further to the right.
     fn roll(&mut self, mark: Mark, token: Option<usize>, kind: Kind) -> Done {
         let column = isize::try_from(mark.column).unwrap_or(isize::MAX);
         if self.is_in_flow() || self.indent >= column {
@@ -148,7 +148,7 @@ impl<'t> Scanner<'t> {
         Ok(())
     }
 
-    /// Blocks end where something is further to the left.
+    /// Blocks end at a token further to the left.
     fn unroll(&mut self, column: isize) {
         while !self.is_in_flow() && self.indent > column {
             let at = self.cursor.mark.at;
@@ -157,7 +157,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Goes over so many characters, which are this.
+    /// Skips this many characters, which are this token.
     fn indicator(&mut self, characters: usize, kind: Kind) {
         let start = self.cursor.mark.at;
         (0..characters).for_each(|_| self.cursor.skip());
@@ -272,7 +272,7 @@ impl<'t> Scanner<'t> {
         self.tokens.push_back(Token { kind: Kind::Scalar { text, is_plain }, span: start..end });
     }
 
-    /// Everything that is open ends.
+    /// Everything open ends.
     fn outermost(&mut self) -> Done {
         self.unroll(-1);
         self.remove_candidate()?;
@@ -331,7 +331,7 @@ impl<'t> Scanner<'t> {
         Ok(())
     }
 
-    /// What begins a value: it may be a key.
+    /// The beginning of a value, which may be a key.
     fn property(&mut self, read: fn(&mut Cursor) -> Result<Kind, Malformed>) -> Done {
         self.save_candidate()?;
         self.allows_key = false;

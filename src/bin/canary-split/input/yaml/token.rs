@@ -1,17 +1,17 @@
-//! What a text of YAML consists of.
+//! The tokens of a YAML text.
 
 use std::ops::Range;
 
-/// A part of a text and what it means.
+/// A part of a text, and its meaning.
 #[derive(Clone, Debug)]
 pub struct Token {
-    /// What it means.
+    /// Its meaning.
     pub kind: Kind,
     /// Its bytes.
     pub span: Range<usize>,
 }
 
-/// What a part of a text means.
+/// The meaning of a part of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The text ends.
@@ -40,7 +40,7 @@ pub enum Kind {
     BlockEntry,
     /// `,`
     FlowEntry,
-    /// `?`, or nothing before a key that needs none.
+    /// `?`, or nothing before a key without it.
     Key,
     /// `:`
     Value,
@@ -54,7 +54,7 @@ pub enum Kind {
     Scalar {
         /// What it says.
         text: String,
-        /// Whether it has no quotes: then it may be a number or the like.
+        /// Whether it has no quotes, so that it may be a number or the like.
         is_plain: bool,
     },
 }

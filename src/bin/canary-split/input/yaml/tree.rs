@@ -10,12 +10,12 @@ use std::ops::Range;
 
 /// Deeper than any manifest.
 const MAX_DEPTH: usize = 100;
-/// What aliases may unfold to, as go-yaml has it.
+/// The limit for expanded aliases, as in go-yaml.
 const MAX_UNFOLDED: usize = 400_000;
 
-/// Adds the documents of a part of a text, which begins at this byte of the whole, and what is written and not said in them.
+/// Adds the documents of a part of a text, which begins at this byte, and their values that are written but have no effect.
 pub fn read(part: &str, base: usize, documents: &mut Vec<Node>, replaced: &mut Vec<Node>) -> Result<(), Malformed> {
-    // A byte order mark is no part of what is said.
+    // A byte order mark is not part of the content.
     let (part, base) = part.strip_prefix('\u{feff}').map_or((part, base), |rest| (rest, base + '\u{feff}'.len_utf8()));
     let mut reader =
         Reader { scanner: Scanner::new(part), base, anchors: HashMap::new(), nodes: 0, unfolded: 0, replaced };
@@ -35,7 +35,7 @@ pub fn read(part: &str, base: usize, documents: &mut Vec<Node>, replaced: &mut V
 struct Reader<'t, 'r> {
     scanner: Scanner<'t>,
     base: usize,
-    /// What they name, and how many values that is.
+    /// The named values, and the number of values in each.
     anchors: HashMap<String, (Node, usize)>,
     nodes: usize,
     unfolded: usize,
@@ -79,16 +79,16 @@ impl Reader<'_, '_> {
         Ok(Some(if is_empty { self.empty()? } else { self.node(true, false, 0)? }))
     }
 
-    /// `kubectl` leaves out whatever is below a document and not of it, without a word.
+    /// `kubectl` silently ignores anything below a document that does not belong to it.
     fn end_of_document(&mut self) -> Result<(), Malformed> {
         if !self.is(&[Kind::Directive, Kind::DocumentStart, Kind::DocumentEnd, Kind::End])? {
             let at = self.scanner.peek()?.span.start;
-            return Err(Malformed::new(at, "kubectl leaves out what is from here on; is it indented as it should be?"));
+            return Err(Malformed::new(at, "kubectl ignores everything from here on; is the indentation right?"));
         }
         Ok(())
     }
 
-    /// A value that is not there, before the next token.
+    /// A missing value, before the next token.
     fn empty(&mut self) -> Result<Node, Malformed> {
         let at = self.scanner.peek()?.span.start;
         self.empty_at(at)
@@ -119,7 +119,7 @@ impl Reader<'_, '_> {
             let name = name.clone();
             let span = self.scanner.next()?.span;
             let Some((known, size)) = self.anchors.get(&name).cloned() else {
-                return Err(Malformed::new(span.start, "an alias of what is not named before"));
+                return Err(Malformed::new(span.start, "an alias of a name that is not defined before"));
             };
             self.count(0, size, span.start)?;
             return Ok(Node { value: known.value, span: self.range(&span), is_alias: true });
@@ -190,7 +190,7 @@ impl Reader<'_, '_> {
             items.push(node);
         }
         if !is_indentless {
-            self.end_of_block("a list in which something is no item; is it indented as it should be?")?;
+            self.end_of_block("something in this list is not an item; is the indentation right?")?;
         }
         Ok((Value::List(items.into()), end))
     }
@@ -217,12 +217,12 @@ impl Reader<'_, '_> {
             end = value.span.end.max(key.span.end) - self.base;
             entries.add(key, is_plain, value).map_err(|malformed| self.within(malformed))?;
         }
-        self.end_of_block("a mapping in which something is no key; is it indented as it should be?")?;
+        self.end_of_block("something in this mapping is not a key; is the indentation right?")?;
         self.replaced.append(&mut entries.replaced);
         Ok((Value::Map(entries.all.into()), end))
     }
 
-    /// A place in the whole text as one in this part, as all others are.
+    /// Turns a place in the whole text into one in this part.
     fn within(&self, malformed: Malformed) -> Malformed {
         Malformed { at: malformed.at.saturating_sub(self.base), ..malformed }
     }
@@ -232,7 +232,7 @@ impl Reader<'_, '_> {
         let mut items = Vec::new();
         loop {
             if !self.is(&[Kind::FlowListEnd])? && !items.is_empty() {
-                self.comma("a list in brackets without , or ] behind an item")?;
+                self.comma("a list in brackets without , or ] after an item")?;
             }
             if self.is(&[Kind::FlowListEnd])? {
                 return Ok((Value::List(items.into()), self.scanner.next()?.span.end));
@@ -247,7 +247,7 @@ impl Reader<'_, '_> {
         if token.kind == Kind::FlowEntry { Ok(()) } else { Err(Malformed::new(token.span.start, problem)) }
     }
 
-    /// `[KEY: VALUE]` is a list of a mapping.
+    /// `[KEY: VALUE]` is a list with a mapping.
     fn pair(&mut self, depth: usize) -> Result<Node, Malformed> {
         let start = self.scanner.next()?.span.start;
         let mut entries = Entries::default();
@@ -280,7 +280,7 @@ impl Reader<'_, '_> {
         let ends = [Kind::FlowEntry, Kind::FlowMapEnd];
         loop {
             if !self.is(&[Kind::FlowMapEnd])? && !is_first {
-                self.comma("a mapping in braces without , or } behind a value")?;
+                self.comma("a mapping in braces without , or } after a value")?;
             }
             if self.is(&[Kind::FlowMapEnd])? {
                 self.replaced.append(&mut entries.replaced);

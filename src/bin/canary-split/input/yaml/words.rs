@@ -3,7 +3,7 @@
 use super::cursor::Cursor;
 use super::token::Malformed;
 
-/// What is behind `*` or `&`.
+/// The name after `*` or `&`.
 pub fn name(cursor: &mut Cursor) -> Result<String, Malformed> {
     let start = cursor.mark.at;
     cursor.skip();
@@ -25,10 +25,10 @@ pub fn tag(cursor: &mut Cursor) -> Result<String, Malformed> {
     while is_of_tag(cursor.byte(0)) {
         tag.extend(cursor.take());
     }
-    if cursor.is_gap(0) { Ok(tag) } else { Err(Malformed::new(start, "a tag without a space behind it")) }
+    if cursor.is_gap(0) { Ok(tag) } else { Err(Malformed::new(start, "a tag without a space after it")) }
 }
 
-/// Goes over a line that begins with `%`.
+/// Skips a line that begins with `%`.
 pub fn directive(cursor: &mut Cursor) -> Result<(), Malformed> {
     let start = cursor.mark.at;
     let mut line = String::new();

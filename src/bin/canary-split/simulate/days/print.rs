@@ -1,4 +1,4 @@
-//! What has happened day by day: as a table, as CSV, as a plot, as JSON.
+//! The results day by day: as a table, as CSV, as a plot, as JSON.
 
 use super::simulation::{Day, Simulation, Tally, is_kept, name};
 use crate::report::bars::{cells, painted};
@@ -12,7 +12,7 @@ use std::io::{self, Write};
 const WIDTH: usize = 80;
 
 impl Simulation {
-    /// Prints it in the form that is asked for.
+    /// Prints the results in the requested form.
     pub fn print(&self, options: &Options, output: Output, out: &mut impl Write) -> io::Result<()> {
         match (output, options.form) {
             (Output::Json, _) => writeln!(out, "{:#}", self.to_json(options)),
@@ -133,13 +133,13 @@ impl Day {
         self.sum(|tally| tally.visits)
     }
 
-    /// The share of the day's visits that a subset had; 0 if there was none.
+    /// The share of the day's visits that a subset had; 0 on a day without visits.
     fn share(&self, at: usize) -> f64 {
         let visits = self.subsets.get(at).map_or(0, |tally| tally.visits);
         visits as f64 / self.visits().max(1) as f64
     }
 
-    /// Where each subset but the last of the plan would end by weight, in a bar of this width.
+    /// The end of each subset except the last of the plan by weight, in a bar of this width.
     fn bounds(&self, width: usize) -> impl Iterator<Item = usize> {
         let mut end = 0.0;
         (1..self.subsets.len()).map(move |next| {

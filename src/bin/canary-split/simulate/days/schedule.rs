@@ -1,4 +1,4 @@
-//! `WEIGHTS…` or `WEIGHTS@DAY…` → which weights each day has.
+//! `WEIGHTS…` or `WEIGHTS@DAY…` → the weights of each day.
 
 use crate::input::quoted::quoted;
 use crate::input::weights::list;
@@ -33,7 +33,7 @@ pub fn read(plan: &[String], days: u32) -> Result<Vec<Step>, String> {
         let (weights, day) = match text.split_once('@') {
             Some((weights, day)) => {
                 let day = day.parse().ok().filter(|day| (1..=days).contains(day));
-                (weights, day.ok_or_else(|| format!("{shown}: the day is none of 1 to {days}"))?)
+                (weights, day.ok_or_else(|| format!("{shown}: the day is not from 1 to {days}"))?)
             }
             None if is_named && number > 0 => {
                 return Err(format!(

@@ -1,4 +1,4 @@
-//! Visitors who come and come back, day by day, while the weights follow a plan; decided by the filter's own code.
+//! Visitors who come and return, day by day, while the weights follow a plan; decided by the filter's own code.
 
 use super::schedule::Step;
 use crate::simulate::options::{OnWeightChange, Options};
@@ -12,17 +12,17 @@ use canary_split::rollout::ramp::Second;
 use canary_split::split::Split;
 use xxhash_rust::xxh64::xxh64;
 
-/// What has happened.
+/// The results.
 pub struct Simulation {
     /// One by one.
     pub days: Vec<Day>,
-    /// How many visitors have changed their subset never, once, more often.
+    /// The numbers of visitors who have changed their subset never, once, more often.
     pub changed: [u64; 3],
     /// All changes.
     pub changes: u64,
 }
 
-/// A day, and what has happened on it.
+/// A day and its results.
 pub struct Day {
     /// The weights, stable first.
     pub weights: Vec<u32>,
@@ -37,9 +37,9 @@ pub struct Day {
 pub struct Tally {
     /// Visits.
     pub visits: u64,
-    /// Of these by visitors who were in another subset the time before.
+    /// Visits by visitors who were in another subset the time before.
     pub came: u64,
-    /// Visitors of this or an earlier day whom cookies keep in it although it has a weight of 0.
+    /// Visitors of this or an earlier day whom cookies keep in it despite a weight of 0.
     pub draining: u64,
 }
 
@@ -141,7 +141,7 @@ fn config(weights: &[u32], options: &Options) -> Result<Config, String> {
         .map_err(|errors| errors.first().map(ToString::to_string).unwrap_or_default())
 }
 
-/// What the subset at a place in the list is called.
+/// The name of the subset at a place in the list.
 pub fn name(at: usize) -> String {
     format!("v{}", at + 1)
 }

@@ -1,18 +1,18 @@
-//! One traffic and one share of the canary: all that is simulated with them.
+//! All simulations with one traffic and one share of the canary.
 
 use super::chance::Chance;
 use super::traffic::Demand;
 use super::trial::{Guarded, Spread};
 use crate::simulate::options::Options;
 
-/// The part of its requests that fail of a canary that begins to fail.
+/// The part of a failing canary's requests that fail.
 pub const FAILING: [f64; 2] = [0.5, 0.05];
 /// In seconds.
 const DAY: u64 = 86_400;
-/// Whether a canary trips is awaited for so many seconds.
+/// The seconds to wait for a trip.
 pub const LIMIT: u64 = 2 * DAY;
 
-/// What has happened with some traffic and some share of the canary.
+/// The results for some traffic and some share of the canary.
 pub struct Cell {
     /// Requests per second.
     pub rate: u32,
@@ -22,7 +22,7 @@ pub struct Cell {
     pub false_trips: [u64; 2],
     /// Outages of both versions in which the guard tripped.
     pub outages: usize,
-    /// For each of [`FAILING`] after how many seconds half of the runs have tripped, if they have.
+    /// For each of [`FAILING`] the seconds after which half of the runs have tripped, if they have.
     pub times: [Option<u64>; FAILING.len()],
 }
 
@@ -36,7 +36,7 @@ pub fn cell(rate: u32, canary: u32, days: u32, simulated: &Options) -> Result<Ce
         visit: f64::from(options.visit),
         unlucky: 0.0,
     };
-    // A sequence for each run, so that one more day or run changes nothing of the others.
+    // A sequence for each run, so that one more day or run does not change the others.
     let chance = |trial: u64, run: u32| {
         Chance::new(
             simulated.seed,

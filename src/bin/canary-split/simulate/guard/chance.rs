@@ -1,9 +1,9 @@
-//! Chance by a seed: the same run again gives the same figures.
+//! Random numbers by a seed: the same run gives the same figures again.
 
 /// A generator of random numbers: SplitMix64 (G. L. Steele, D. Lea, C. H. Flood, "Fast splittable pseudorandom number generators", 2014).
 pub struct Chance(u64);
 
-/// The mean up to which a Poisson draw is one by Knuth; larger ones are sums of such.
+/// The mean up to which a Poisson draw uses Knuth's method; larger ones are sums of such draws.
 const KNUTH: f64 = 30.0;
 
 impl Chance {
@@ -30,7 +30,7 @@ impl Chance {
         ((u128::from(self.bits()) * count as u128) >> 64) as usize
     }
 
-    /// How often something happens that happens so often on average, each time by itself; exact.
+    /// How often something happens that independently happens this often on average; exact.
     pub fn poisson(&mut self, mean: f64) -> u64 {
         let (mut left, mut count) = (mean, 0);
         while left > 0.0 {
@@ -45,7 +45,7 @@ impl Chance {
         count
     }
 
-    /// The same, by a normal distribution where the mean is large: good enough for a count that only a share is made of.
+    /// The same, by a normal distribution for a large mean: good enough for a count of which only a share is used.
     pub fn about_poisson(&mut self, mean: f64) -> u64 {
         if mean < KNUTH {
             return self.poisson(mean);

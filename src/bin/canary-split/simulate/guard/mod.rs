@@ -1,7 +1,7 @@
 //! `--guard`: how often the guard trips without a cause, and how soon with one.
 //!
-//! Visitors come by chance, and each sends requests by chance as long as he or she stays. Which of these fail is drawn second by
-//! second; who counts as failing and whether that is too much is decided by the filter's own code.
+//! Visitors come at random, and each sends requests at random while he or she stays. Failures are drawn second by second. The
+//! filter's own code decides which visitors count as failing, and whether that is too much.
 
 mod cell;
 mod chance;
@@ -14,7 +14,7 @@ use crate::report::output::Output;
 use cell::cell;
 use std::io::Write;
 
-/// So many days are simulated, if nothing else is said.
+/// The number of simulated days by default.
 const DAYS: u32 = 20;
 
 /// Simulates all of it and prints the tables.

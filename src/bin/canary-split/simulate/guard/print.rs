@@ -1,4 +1,4 @@
-//! What has happened: as two tables, as JSON.
+//! The results: as two tables, as JSON.
 
 use super::cell::{Cell, FAILING, LIMIT};
 use crate::report::output::Output;
@@ -6,7 +6,7 @@ use crate::report::table::Table;
 use crate::simulate::options::Options;
 use std::io::{self, Write};
 
-/// Prints it in the form that is asked for.
+/// Prints the results in the requested form.
 pub fn print(cells: &[Cell], days: u32, options: &Options, output: Output, out: &mut impl Write) -> io::Result<()> {
     match output {
         Output::Json => writeln!(out, "{:#}", to_json(cells, days, options)),

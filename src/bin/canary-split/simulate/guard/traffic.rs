@@ -1,4 +1,4 @@
-//! Visitors who come, send requests for a while and leave, and what fails of that: second by second.
+//! Visitors who come, send requests for a while and leave, and their failures: second by second.
 
 use super::chance::Chance;
 use canary_split::rollout::Totals;
@@ -12,15 +12,15 @@ use canary_split::split::Draw;
 pub struct Demand {
     /// Requests per second on average.
     pub rate: f64,
-    /// A visitor's requests are so many seconds apart on average.
+    /// The average seconds between a visitor's requests.
     pub every: f64,
-    /// A visitor stays so many seconds on average.
+    /// The average seconds that a visitor stays.
     pub visit: f64,
     /// The part of the visitors who are unlucky.
     pub unlucky: f64,
 }
 
-/// The part of the requests that fail, by subset (stable, canary), of a visitor who is not unlucky and of one who is.
+/// The part of the requests that fail, by subset (stable, canary), for a normal and for an unlucky visitor.
 pub type Errors = [[f64; 2]; 2];
 
 /// When a simulation begins: some second of the year 2027.
@@ -32,17 +32,17 @@ pub struct Traffic<'s> {
     chance: Chance,
     split: &'s WeightedSubsets,
     now: Second,
-    /// Who is there, by subset and whether unlucky.
+    /// The present visitors, by subset and whether unlucky.
     visitors: [[Vec<Draw>; 2]; 2],
     known: FailingVisitors,
-    /// How many visitors have failed on each subset.
+    /// The number of visitors who have failed on each subset.
     pub failing: [u64; 2],
     /// Requests and failures of each subset.
     pub totals: [Totals; 2],
 }
 
 impl Traffic<'_> {
-    /// As it is after some time, without anybody who has failed already.
+    /// The state after some time, with no failures yet.
     pub fn new(demand: Demand, split: &WeightedSubsets, chance: Chance) -> Traffic<'_> {
         let mut traffic = Traffic {
             demand,

@@ -1,4 +1,4 @@
-//! What the guard does with some traffic: trips in days without a cause, in outages of both versions, and how soon where there is one.
+//! The guard under some traffic: trips in days without a cause and in outages of both versions, and the time until a justified trip.
 
 use super::chance::Chance;
 use super::traffic::{Demand, Errors, Traffic};
@@ -7,17 +7,17 @@ use canary_split::rollout::ramp::Moment;
 use canary_split::rollout::watch::{Tick, Watch};
 use canary_split::rule::{Rule, Target, WeightedSubsets};
 
-/// The part of the requests that fail where all is well.
+/// The part of the requests that fail if all is well.
 const USUAL: f64 = 0.01;
-/// In an outage of both versions,
+/// The part that fails in an outage of both versions,
 const OUTAGE: f64 = 0.3;
-/// which lasts so many seconds.
+/// which lasts this many seconds.
 const OUTAGE_LASTS: u64 = 300;
-/// The part of its requests that fail of an unlucky visitor.
+/// The part of an unlucky visitor's requests that fail.
 const OF_UNLUCKY: f64 = 0.5;
-/// So many seconds pass before something happens.
+/// The seconds before something happens.
 const BEFORE: u64 = 1800;
-/// So many seconds after an outage are watched too.
+/// The seconds after an outage that are watched too.
 const AFTER: u64 = 1200;
 
 /// A rule with one canary, and its guard.
@@ -29,17 +29,17 @@ pub struct Guarded {
     margin: f64,
 }
 
-/// How errors are spread where all is well.
+/// How errors are spread if all is well.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Spread {
-    /// Each request fails by itself.
+    /// Each request fails independently.
     Independent,
-    /// Those of unlucky visitors fail often, the others' never.
+    /// Requests of unlucky visitors fail often, others never.
     Clustered,
 }
 
 impl Guarded {
-    /// With so many percent for the canary, as the filter reads it.
+    /// The rule with this percentage for the canary, as the filter reads it.
     pub fn new(canary: u32, margin: &str) -> Result<Guarded, String> {
         let split = [("v1", 100_u32.saturating_sub(canary)), ("v2", canary)]
             .map(|(subset, weight)| serde_json::json!({"subset": subset, "weight": weight}));
@@ -59,7 +59,7 @@ impl Guarded {
         Watched { guarded: self, watch: Watch::new(traffic.now(), vec![0; 2]), traffic }
     }
 
-    /// How often the guard trips in so many seconds in which both versions are equally good.
+    /// How often the guard trips in this many seconds while both versions are equally good.
     pub fn false_trips(&self, demand: Demand, spread: Spread, seconds: u64, chance: Chance) -> u64 {
         let (demand, errors) = match spread {
             Spread::Independent => (demand, alike(USUAL)),
@@ -80,7 +80,7 @@ impl Guarded {
         trips
     }
 
-    /// After how many seconds the guard trips when from now on this part of the canary's requests fails; `None`: not in `limit`.
+    /// The seconds until the guard trips if this part of the canary's requests fails from now on; `None`: not within `limit`.
     pub fn time_to_trip(&self, demand: Demand, failing: f64, limit: u64, chance: Chance) -> Option<u64> {
         let mut watched = self.watched(demand, chance);
         for _ in 0..BEFORE {
@@ -104,7 +104,7 @@ struct Watched<'g> {
 }
 
 impl Watched<'_> {
-    /// Lets a second pass; whether the guard trips. It is as if the rule had been edited then.
+    /// Lets a second pass; true if the guard trips. After a trip all is as if the rule had been edited.
     fn pass(&mut self, errors: &Errors) -> bool {
         self.traffic.pass(errors);
         let Guarded { weights, margin, .. } = self.guarded;

@@ -4,9 +4,10 @@
 //! input → world → one folder a command → report
 //! ```
 //!
-//! Commands use `input`, `world` (how objects work together), `cluster` (the living one) and `report`. They do not use one another, but
-//! for these: `set` and `rollback` do a `change`, which shows what `diff` finds; `finish` (`promote`, `remove`) shows that nobody
-//! moves; `status` shows, and `convert` and `adopt` end with, what `check` finds; `convert` ends with what `explain` says, too; `adopt` makes its plugin as `convert` does. `tests/layers.rs` holds it.
+//! Commands use `input`, `world` (how objects work together), `cluster` (the living one) and `report`. They do not use one another,
+//! with these exceptions: `set` and `rollback` make a `change`, which shows what `diff` finds; `finish` (`promote`, `remove`) shows
+//! that nobody moves; `status`, `convert` and `adopt` show what `check` finds; `convert` shows what `explain` says; `adopt` makes its
+//! plugin as `convert` does. `tests/layers.rs` checks this.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 

@@ -155,7 +155,7 @@ fn unread(world: &World, site: &Site, step: &Step, header: &str) -> Option<Optio
     let is_read = |domain: &String, gateway: Option<&Gateway>| {
         let own = picks
             .iter()
-            .filter(|pick| pick.is_for_domain(domain) && gateway.is_none_or(|gateway| pick.is_on(world, gateway)));
+            .filter(|pick| pick.is_for_domain(domain) && gateway.is_none_or(|gateway| world.is_on(pick, gateway)));
         let own: Vec<_> = own.collect();
         let is_named = |name: &String| own.iter().any(|pick| pick.is_named(name));
         own.iter().any(|pick| !pick.has_route_name()) || !own.is_empty() && step.names().iter().all(is_named)
@@ -170,7 +170,7 @@ fn unread(world: &World, site: &Site, step: &Step, header: &str) -> Option<Optio
     }
     let elsewhere = picks
         .iter()
-        .find(|pick| domains.iter().any(|domain| pick.is_for_domain(domain)) && !pick.is_at(world, service));
+        .find(|pick| domains.iter().any(|domain| pick.is_for_domain(domain)) && !world.is_at(pick, service));
     Some(elsewhere.map(|pick| pick.object.title()))
 }
 
@@ -186,7 +186,7 @@ fn of_pick(world: &World, pick: &Pick, findings: &mut Vec<Finding>) {
     let (header, own) = (pick.header.1, pick.object.title());
     let has_hosts = |service: &&VirtualService| !service.hosts.is_empty() && service.gateways().next().is_some();
     let services: Vec<_> =
-        world.virtual_services.iter().filter(has_hosts).filter(|service| pick.is_at(world, service)).collect();
+        world.virtual_services.iter().filter(has_hosts).filter(|service| world.is_at(pick, service)).collect();
     if pick.adds {
         if !services.is_empty() {
             add(&WIDE, pick.scope, format!("{own} adds a route with header_name and without clusters"));

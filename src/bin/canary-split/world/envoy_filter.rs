@@ -1,13 +1,12 @@
 //! EnvoyFilters that let Envoy pick a destination by the number in a header, instead of by chance.
 
-use super::World;
 use super::gateway::Gateway;
 use super::labels::Labels;
 use super::namespace::{ROOT_NAMESPACE, is_same_namespace};
-use super::routing::VirtualService;
 use super::table::Step;
 use crate::input::manifest::{Object, Objects};
 use crate::input::yaml::Node;
+use std::collections::BTreeSet;
 
 /// A patch that sets `weighted_clusters.header_name`.
 #[derive(Debug)]
@@ -93,25 +92,21 @@ impl<'o> Pick<'o> {
         self.header.1.eq_ignore_ascii_case(header)
     }
 
-    /// Whether it is on the pods of a gateway, as far as that is known.
-    pub fn is_on(&self, world: &World, gateway: &Gateway) -> bool {
-        let namespaces = world.namespaces_of(gateway);
+    /// Whether it is on the pods of a gateway, as far as their namespaces and labels are known.
+    pub fn is_on<'l>(
+        &self,
+        gateway: &Gateway,
+        namespaces: &BTreeSet<&str>,
+        mut pods: impl Iterator<Item = &'l Labels<'l>>,
+    ) -> bool {
         let own = &*self.object.namespace;
         let is_there = own == ROOT_NAMESPACE
             || namespaces.is_empty()
             || namespaces.iter().any(|there| is_same_namespace(there, own));
-        let has_labels = |selector: &Labels| {
-            let mut pods = world.workloads.iter().filter(|pods| gateway.selector.selects(&pods.labels));
-            selector.selects(&gateway.selector) || pods.any(|pods| selector.selects(&pods.labels))
-        };
+        let mut has_labels =
+            |selector: &Labels| selector.selects(&gateway.selector) || pods.any(|labels| selector.selects(labels));
         let has_port = self.port.is_none_or(|port| gateway.servers.iter().any(|server| server.port == Some(port)));
-        is_there && has_port && self.selector.as_ref().is_none_or(has_labels)
-    }
-
-    /// Whether it is on a gateway of a VirtualService; where none is given, it may be.
-    pub fn is_at(&self, world: &World, service: &VirtualService) -> bool {
-        let (gateways, are_all) = world.gateways_of(service);
-        !are_all || gateways.iter().any(|gateway| self.is_on(world, gateway))
+        is_there && has_port && self.selector.as_ref().is_none_or(&mut has_labels)
     }
 
     /// Whether it is for every virtual host.

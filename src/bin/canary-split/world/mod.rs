@@ -141,6 +141,18 @@ impl<'o> World<'o> {
         known
     }
 
+    /// Whether a patch is on the pods of a gateway, as far as that is known.
+    pub fn is_on(&self, pick: &Pick, gateway: &Gateway) -> bool {
+        let pods = self.workloads.iter().map(|pods| &pods.labels).filter(|labels| gateway.selector.selects(labels));
+        pick.is_on(gateway, &self.namespaces_of(gateway), pods)
+    }
+
+    /// Whether a patch is on a gateway of a VirtualService; where none is given, it may be.
+    pub fn is_at(&self, pick: &Pick, service: &VirtualService) -> bool {
+        let (gateways, are_all) = self.gateways_of(service);
+        !are_all || gateways.iter().any(|gateway| self.is_on(pick, gateway))
+    }
+
     /// The domains of the virtual hosts that Istio makes of a VirtualService's hosts: of a host and that of a Gateway the narrower one.
     pub fn domains_of(&self, service: &VirtualService) -> Vec<String> {
         let (gateways, are_all) = self.gateways_of(service);

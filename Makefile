@@ -12,7 +12,7 @@ MODULE_FLAGS = CARGO_ENCODED_RUSTFLAGS="-Clink-arg=--emit-relocs$$(printf -- '\0
 export TARGET_OUT := /tmp
 export LOCAL_OUT := /tmp
 
-.PHONY: help build demo test test-fast test-envoy fuzz mutants soak bench bench-regex budget corpora test-manifests test-operate test-browser screenshots test-istio test-cluster fixtures lint audit advisories image tool simulate setup clean
+.PHONY: help build demo test test-fast test-envoy fuzz mutants soak bench bench-regex budget corpora test-manifests test-operate test-browser screenshots test-istio test-cluster fixtures chart lint audit advisories image tool release-prepare release-dry-run platforms simulate setup clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -144,15 +144,23 @@ $(GOTESTS): target/istio/%.test:
 	tests/setup.sh go
 	cd tests/istio && $(GOTEST) -o $(CURDIR)/$@ ./$*
 
+# Another version is installed again. It calls no further linters: what they find would depend on the machine.
+ACTIONLINT_VERSION := 1.7.12
+ACTIONLINT := target/tools/actionlint-$(ACTIONLINT_VERSION)/actionlint
+$(ACTIONLINT):
+	GOBIN=$(CURDIR)/$(@D) go install github.com/rhysd/actionlint/cmd/actionlint@v$(ACTIONLINT_VERSION)
+
 TYPOS := target/tools/bin/typos
 $(TYPOS):
 	cargo install --locked --root target/tools --version 1.52.0 typos-cli
 
-lint: $(TYPOS) ## formatting, clippy for both targets (with the lints against panics), documentation, spelling
+lint: $(TYPOS) ## formatting, clippy for both targets (with the lints against panics), documentation, spelling, workflows
 	tests/setup.sh rust
 	cargo fmt --check
 	tests/setup.sh go
 	@unformatted=$$(gofmt -l tests/istio); [ -z "$$unformatted" ] || { echo "gofmt -w $$unformatted"; exit 1; }
+	@$(MAKE) --no-print-directory $(ACTIONLINT)
+	@$(ACTIONLINT) -shellcheck= -pyflakes=
 	cargo clippy --locked --all-features --all-targets -- -D warnings
 	cargo clippy --locked --lib --no-default-features --target wasm32-wasip1 -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --quiet
@@ -177,6 +185,20 @@ image: build ## OCI layout and tarball in .image/; URL=REGISTRY/NAME or URL=in-c
 tool: ## the native tool: target/release/canary-split
 	tests/setup.sh rust
 	cargo build --locked --release --bin canary-split
+
+chart: ## into wasmplugin/chart what it has from elsewhere: schema, alerts, dashboard, version, image
+	python3 wasmplugin/chart.py
+
+release-dry-run: ## a whole release as far as this machine can make one: .release/
+	tests/setup.sh image
+	python3 release/dry_run.py
+
+release-prepare: ## a version and its image's digest wherever they are said: VERSION=1.2.3
+	python3 release/prepare.py $(VERSION)
+
+platforms: ## the tool compiles for every platform of a release; every package of the demo exists for Linux on ARM and macOS
+	tests/setup.sh platforms
+	$(PYTHON) release/platforms.py
 
 simulate: ## who moves when weights are edited: this split next to others
 	tests/setup.sh rust

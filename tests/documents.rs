@@ -87,7 +87,9 @@ fn the_hook_for_pre_commit_exists_and_runs_the_tool() {
 fn every_shipped_wasmplugin_has_a_config_that_is_taken() {
     let mut overlays = 0;
     for folder in ["wasmplugin", "manifests"] {
-        for file in files(&top().join(folder), "yaml") {
+        let files = files(&top().join(folder), "yaml").into_iter();
+        // The chart's templates are no YAML; tests/manifests/test_chart.py looks at what they make.
+        for file in files.filter(|file| !file.starts_with(top().join("wasmplugin/chart/templates"))) {
             let text = std::fs::read_to_string(&file).unwrap();
             let documents: Vec<Value> =
                 serde_saphyr::from_multiple(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()));

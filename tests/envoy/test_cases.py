@@ -24,24 +24,13 @@ from gateway import (
 )
 from repository import ROOT
 from upstream import Answer
+from yaml12 import Yaml
 
 CASE = {"name", "config", "configText", "errors", "rules", "header", "requests", "then"}
 SENT = {"method", "scheme", "host", "path", "headers", "client", "claims", "response"}
 REQUEST = SENT | {"subset", "oneOf", "positions", "source", "rule", "setCookie", "clientSees"}
 # Cases share an Envoy, as two WasmPlugins share a gateway; on listeners of their own they do not disturb each other.
 RIVAL = re.compile(r"another plugin, .*, writes .* too: the later one undoes what the earlier one decides")
-
-
-class Yaml(yaml.SafeLoader):
-    """YAML 1.2, as the other runners read it: `off` is a word."""
-
-    yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":timestamp"))]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-Yaml.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), list("tf"))
 
 
 def read_cases():

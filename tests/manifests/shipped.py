@@ -25,7 +25,7 @@ class Tree:
         self.top = top
         self.kubectl = kubectl
         for folder in ("wasmplugin", "manifests"):
-            shutil.copytree(ROOT / folder, top / folder, ignore=shutil.ignore_patterns("*.gz", "__pycache__"))
+            shutil.copytree(ROOT / folder, top / folder, ignore=shutil.ignore_patterns("*.gz", "__pycache__", "node_modules"))
         (top / "wasmplugin/in-cluster/canary_split.wasm.gz").write_bytes(gzip.compress(MODULE, mtime=0))
 
     def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess:

@@ -91,11 +91,14 @@ fn observed(explanation: &Value, sent: &Sent, seal: &str) -> Observed {
         NewCookie { header: String::new(), keeps: is_not_with("5xx"), plain_at }.may_go_out(sent.status, location)
     };
     Observed {
-        request_headers: ["header", "positionHeader"]
+        request_headers: explanation["positionHeaders"]
+            .as_array()
             .into_iter()
+            .flatten()
+            .chain([&explanation["header"]])
             .filter_map(|header| {
-                let value = text(&explanation[header]["value"])?.replace("***", seal);
-                Some((text(&explanation[header]["name"])?, value.into_bytes()))
+                let value = text(&header["value"])?.replace("***", seal);
+                Some((text(&header["name"])?, value.into_bytes()))
             })
             .collect(),
         rule: text(&explanation["rule"]).unwrap_or_default(),
@@ -338,7 +341,10 @@ fn by_what_is_good_is_decided_where_something_is_not() {
     );
     assert_eq!(code, 1);
     let (out, error, code) = said("{header: x-v, rules: [], seal: short}", "a.test");
-    assert_eq!(out, "no rule is in force; the default route takes the request\nrequest   x-v is removed\n");
+    assert_eq!(
+        out,
+        "no rule is in force; the default route takes the request\nrequest   x-v is removed\nrequest   x-canary-draw is removed\n"
+    );
     assert!(code == 1 && error.contains("(config refused; no rule is in force"), "{error}");
 }
 

@@ -59,6 +59,7 @@ Examples:
   canary-split convert virtualservice.yaml gateway.yaml
   canary-split convert manifests --write converted
   canary-split convert manifests --sticky header:x-user,cookie
+  canary-split convert ingress.yaml services.yaml
   kubectl get -A -o yaml virtualservices,gateways.networking.istio.io |
     canary-split convert - -o json";
 

@@ -6,8 +6,8 @@
 //!
 //! Commands use `input`, `world` (how objects work together), `cluster` (the living one) and `report`. They do not use one another,
 //! with these exceptions: `set` and `rollback` make a `change`, which shows what `diff` finds; `finish` (`promote`, `remove`) shows
-//! that nobody moves; `status`, `convert` and `adopt` show what `check` finds; `adopt` makes its plugin as `convert` does.
-//! `tests/layers.rs` checks this.
+//! that nobody moves; `status`, `convert` and `adopt` show what `check` finds, `convert` also what `explain` says; `adopt` makes its
+//! plugin as `convert` does. `tests/layers.rs` checks this.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
@@ -99,10 +99,11 @@ enum Command {
     /// It exits with 0 if nothing is wrong, 1 if something was found, 2 if something could not be read.
     #[command(after_help = examples::CHECK)]
     Check(check::Options),
-    /// Convert VirtualServices with weights to a plugin and routes for it
+    /// Convert weights, or a canary Ingress, to a plugin and routes
     ///
-    /// The plugin decides by the same weights. It exits with 0 if everything with weights was converted, 1 if something was refused
-    /// or the result has an error, 2 if nothing was done.
+    /// It reads VirtualServices with weights, canaries of ingress-nginx and Higress, and with --leave what Flagger and Argo Rollouts say
+    /// about a VirtualService. The plugin decides by the same weights. It exits with 0 if everything with weights was converted, 1 if
+    /// something was refused or the result has an error, 2 if nothing was done.
     #[command(after_help = examples::CONVERT)]
     Convert(convert::Options),
     /// Adopt weights that a controller writes, so that they stick

@@ -13,7 +13,7 @@ import (
 )
 
 // Routes as Argo Rollouts asks for them: named, with both destinations, of which the canary's has no weight yet.
-const rollout = `apiVersion: networking.istio.io/v1
+const rolloutsRoutes = `apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: httpbin, namespace: canary}
 spec:
@@ -36,7 +36,7 @@ func (s *story) adopted() {
 		s.t.Fatal(err)
 	}
 	gatewayAndSubsets := strings.Join(strings.Split(string(given), "---\n")[:2], "---\n")
-	write(s.t, filepath.Join(s.user.folder, "rollout.yaml"), gatewayAndSubsets+"---\n"+rollout)
+	write(s.t, filepath.Join(s.user.folder, "rollout.yaml"), gatewayAndSubsets+"---\n"+rolloutsRoutes)
 	s.user.run("kubectl apply -f rollout.yaml")
 	s.user.show(s.user.run("canary-split adopt rollout.yaml --write adopted"))
 	s.withOurImage(filepath.Join(s.user.folder, "adopted", "wasmplugin.yaml"))

@@ -17,7 +17,7 @@ import (
 	"canary-split/tests/istio/harness"
 )
 
-// The registry of the shipped url.
+// The registry of the README's commands.
 const (
 	registryHost    = "registry.example.com"
 	registryAddress = "192.0.2.20"

@@ -45,6 +45,7 @@ func TestWhatTheDocumentsSayHappensInACluster(t *testing.T) {
 		{"sealed: the application does not see the header", (*story).sealed},
 		{"weights that a controller writes stick to visitors, without a failed request", (*story).adopted},
 		{"from weights in the VirtualService to sticky, without a failed request", (*story).converted},
+		{"the chart takes the WasmPlugin over, and moves a weight, without a failed request", (*story).chart},
 		{"the way back leaves v1, without a failed request", (*story).wayBack},
 		{"the module comes from inside of the cluster", (*story).inCluster},
 		{"what the API server refuses", (*story).refused},

@@ -38,8 +38,8 @@ func (u *user) as(name string) *user {
 	return &other
 }
 
-// newUser has the parts of the repository that he or she changes, the built module, kubectl and the tool, which is a plugin of kubectl
-// as well.
+// newUser has the parts of the repository that he or she changes, the built module, kubectl, Helm and the tool, which is a plugin of
+// kubectl as well.
 func newUser(t *testing.T, p *controlPlane) *user {
 	u := &user{t: t, folder: t.TempDir(), started: time.Now()}
 	for _, part := range []string{"docs", "manifests", "wasmplugin"} {
@@ -70,13 +70,20 @@ func newUser(t *testing.T, p *controlPlane) *user {
 	if _, err := os.Stat(tool); err != nil {
 		t.Fatalf("%v; run: cargo build --bin canary-split", err)
 	}
-	for name, file := range map[string]string{"kubectl": kubectl, "canary-split": tool, "kubectl-canary_split": tool} {
+	helm := filepath.Join(harness.Top(), "target/helm/helm")
+	if _, err := os.Stat(helm); err != nil {
+		t.Fatalf("%v; run: tests/setup.sh helm", err)
+	}
+	for name, file := range map[string]string{"kubectl": kubectl, "helm": helm, "canary-split": tool, "kubectl-canary_split": tool} {
 		if err := os.Symlink(file, filepath.Join(bin, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	u.kubeconfigs = p.kubeconfigs
 	u.env = append(os.Environ(), "KUBECONFIG="+p.kubeconfig, "KUBECACHEDIR="+filepath.Join(u.folder, "cache"), "PATH="+bin+":"+os.Getenv("PATH"), "GATEWAY="+loadBalancer)
+	for _, home := range []string{"CACHE", "CONFIG", "DATA"} {
+		u.env = append(u.env, "HELM_"+home+"_HOME="+filepath.Join(u.folder, "helm"))
+	}
 	return u
 }
 

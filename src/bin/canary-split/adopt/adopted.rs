@@ -85,13 +85,17 @@ impl Adopted {
         let owner = owner::of(objects, world, service).map(|owner| owner.name);
         let mut notes = Vec::new();
         let mut patches = Vec::new();
-        for (_, host) in &service.hosts {
-            patches.extend(patches_for(world, weighted, host, header, owner, &mut notes)?);
+        for domain in world.domains_of(service) {
+            patches.extend(patches_for(world, weighted, &domain, header, owner, &mut notes)?);
         }
         let hosts: Vec<String> = service.hosts.iter().map(|(_, host)| host.to_ascii_lowercase()).collect();
         let hosts = if hosts.iter().any(|host| host == "*") { Vec::new() } else { hosts };
         let target = Target::Adopted(header.to_owned());
         let rule = Rule { name: name(&object.name), hosts, matches: Vec::new(), target };
+        if patches.is_empty() {
+            let reason = "its Gateways serve none of its hosts, so no gateway has these routes";
+            return Err(Refusal::at(object, &at(object.at(&["spec", "hosts"])), reason));
+        }
         let homes = gateway::homes(world, &Unit { roots: vec![service], delegates: Vec::new() }, &mut notes);
         let rules = self.plugins.add(&homes, vec![rule], &object.namespace);
         let rules = rules.map_err(|reason| Refusal::at(object, &at(object.at(&["spec", "hosts"])), reason))?;
@@ -107,9 +111,11 @@ impl Adopted {
                 }
             };
             if let Some(filter) = filter {
-                filter.patches.extend(
-                    patches.iter().filter(|patch| !filter.patches.contains(patch)).cloned().collect::<Vec<_>>(),
-                );
+                for patch in patches.iter().cloned() {
+                    if !filter.patches.contains(&patch) {
+                        filter.patches.push(patch);
+                    }
+                }
             }
         }
         if service.is_for_mesh() {
@@ -122,10 +128,15 @@ impl Adopted {
                 count(step)
             ));
         }
-        let routes = weighted
-            .iter()
-            .map(|step| Some(step.names().join(", ")).filter(|name| !name.is_empty()).unwrap_or_else(|| place(step)));
-        let routes = routes.collect();
+        let mut routes: Vec<String> = Vec::new();
+        for step in weighted {
+            let names = step.names().into_iter().map(|name| if name.is_empty() { place(step) } else { name });
+            for name in names {
+                if !routes.contains(&name) {
+                    routes.push(name);
+                }
+            }
+        }
         if let Some(rule) = rules.into_iter().next() {
             self.services.push(Service { title: object.title(), owner, rule, routes });
         }
@@ -157,8 +168,9 @@ fn patches_for(
     notes: &mut Vec<String>,
 ) -> Result<Vec<Patch>, Refusal> {
     let patch = |route: Option<String>| Patch { host: host.to_owned(), route, header: header.to_owned() };
-    let is_same_host = |other: &&VirtualService| other.hosts.iter().any(|(_, own)| own.eq_ignore_ascii_case(host));
-    let neighbours: Vec<&VirtualService> = world.virtual_services.iter().filter(is_same_host).collect();
+    // Istio puts the routes of all of them into one virtual host.
+    let has_domain = |other: &&VirtualService| world.domains_of(other).iter().any(|domain| domain == host);
+    let neighbours: Vec<&VirtualService> = world.virtual_services.iter().filter(has_domain).collect();
     let tables: Vec<Table> =
         neighbours.iter().map(|other| Table::of(other, |route| world.delegate(other, route))).collect();
     let others: Vec<&Step> =

@@ -3,6 +3,7 @@
 use super::adopted::{Adopted, Service};
 use crate::convert::print::steps;
 use crate::convert::sticky::{self, Sticky};
+use crate::input::quoted::visible;
 use crate::report::finding::Finding;
 use crate::report::wrap::wrapped;
 use std::io::{self, Write};
@@ -28,7 +29,9 @@ impl Said<'_> {
     pub fn print(&self, out: &mut impl Write, is_colourful: bool) -> io::Result<()> {
         for Service { title, owner, rule, routes } in &self.adopted.services {
             let whose = owner.map(|owner| format!(", whose weights {owner} writes")).unwrap_or_default();
-            let (name, routes, kept) = (&rule.name, routes.join(", "), sticky::kept(self.sticky));
+            let (name, kept) = (&rule.name, sticky::kept(self.sticky));
+            let routes: Vec<_> = routes.iter().map(|route| visible(route)).collect();
+            let routes = routes.join(", ");
             writeln!(out, "{title}: rule {name} adopts {routes}{whose}; sticky by {kept}")?;
         }
         if self.is_good {

@@ -10,6 +10,7 @@ use crate::world::plugin::{Plugin, hosts};
 use crate::world::routing::VirtualService;
 use crate::world::site::Site;
 use crate::world::table::{Step, Table};
+use canary_split::config::DEFAULT_POSITION_HEADER;
 use canary_split::rule::{Adopted, Rule, Target};
 use std::collections::HashSet;
 
@@ -109,6 +110,10 @@ fn of_site<'o>(world: &World<'o>, site: &Site<'_, 'o>, adopted: &Adopted, findin
     let weighted: Vec<&Step> = site.steps().filter(|step| is_weighted(step.route.node)).collect();
     let (rule, header) = (&site.rule.name, &adopted.header);
     if weighted.is_empty() {
+        // What a delegate that is not given has, nobody knows.
+        if site.steps().any(|step| step.route.is_delegated()) {
+            return;
+        }
         let title = site.services.first().map(|service| service.object.title()).unwrap_or_default();
         let message = format!("rule {rule} writes {header}, and no route of {title} has several destinations");
         findings.push(Finding::new(
@@ -119,24 +124,11 @@ fn of_site<'o>(world: &World<'o>, site: &Site<'_, 'o>, adopted: &Adopted, findin
         ));
         return;
     }
-    let is_read = |step: &Step| {
-        let mut picks = world.picks.iter().filter(|pick| pick.header.1.eq_ignore_ascii_case(header));
-        picks.any(|pick| {
-            pick.is_for(service_of(site, step))
-                && pick.is_applied_to(step)
-                && is_with(world, pick, service_of(site, step))
-        })
-    };
-    if let Some(step) = weighted.iter().find(|step| !is_read(step)) {
-        let elsewhere = world
-            .picks
-            .iter()
-            .find(|pick| pick.header.1.eq_ignore_ascii_case(header) && pick.is_for(service_of(site, step)));
-        let message = match elsewhere.filter(|pick| !is_with(world, pick, service_of(site, step))) {
-            Some(pick) => format!(
-                "rule {rule} writes {header}, and {}, which lets Envoy pick by it, is not on this gateway",
-                pick.object.title()
-            ),
+    if let Some((step, elsewhere)) = weighted.iter().find_map(|step| Some((step, unread(world, site, step, header)?))) {
+        let message = match elsewhere {
+            Some(title) => {
+                format!("rule {rule} writes {header}, and {title}, which lets Envoy pick by it, is not on this gateway")
+            }
             None => {
                 format!("rule {rule} writes {header}, and no EnvoyFilter lets Envoy pick by it for {}", title(step))
             }
@@ -153,49 +145,69 @@ fn of_site<'o>(world: &World<'o>, site: &Site<'_, 'o>, adopted: &Adopted, findin
     }
 }
 
+/// Whether a part of a route is picked by chance on a gateway of its host; and the EnvoyFilter that is elsewhere, if there is one.
+fn unread(world: &World, site: &Site, step: &Step, header: &str) -> Option<Option<String>> {
+    let service = service_of(site, step);
+    let domains = world.domains_of(service);
+    let is_for_it = |pick: &&Pick| pick.is_by(header) && pick.is_applied_to(step);
+    let picks: Vec<&Pick> = world.picks.iter().filter(is_for_it).collect();
+    let (gateways, _) = world.gateways_of(service);
+    let is_read = |domain: &String, gateway: Option<&Gateway>| {
+        let own = picks
+            .iter()
+            .filter(|pick| pick.is_for_domain(domain) && gateway.is_none_or(|gateway| pick.is_on(world, gateway)));
+        let own: Vec<_> = own.collect();
+        let is_named = |name: &String| own.iter().any(|pick| pick.is_named(name));
+        own.iter().any(|pick| !pick.has_route_name()) || !own.is_empty() && step.names().iter().all(is_named)
+    };
+    let is_served = |gateway: &Gateway, domain: &str| gateway.serves(domain, &service.object.namespace);
+    let is_all_read = domains.iter().all(|domain| {
+        let mut own = gateways.iter().filter(|gateway| is_served(gateway, domain)).peekable();
+        if own.peek().is_none() { is_read(domain, None) } else { own.all(|gateway| is_read(domain, Some(gateway))) }
+    });
+    if is_all_read {
+        return None;
+    }
+    let elsewhere = picks
+        .iter()
+        .find(|pick| domains.iter().any(|domain| pick.is_for_domain(domain)) && !pick.is_at(world, service));
+    Some(elsewhere.map(|pick| pick.object.title()))
+}
+
 /// The VirtualService of the host: a delegate has none of its own.
 fn service_of<'s, 'w, 'o>(site: &'s Site<'w, 'o>, step: &'s Step<'w, 'o>) -> &'w VirtualService<'o> {
     let root = site.services.iter().find(|service| service.object.identity() == step.service.object.identity());
     root.or(site.services.first()).copied().unwrap_or(step.service)
 }
 
-/// Whether a patch may be on the gateways of a VirtualService.
-fn is_with(world: &World, pick: &Pick, service: &VirtualService) -> bool {
-    let (gateways, are_all) = world.gateways_of(service);
-    !are_all || gateways.iter().any(|gateway| is_on(world, pick, gateway))
-}
-
-fn is_on(world: &World, pick: &Pick, gateway: &Gateway) -> bool {
-    pick.may_be_on(gateway, world.namespaces_of(gateway).into_iter())
-}
-
 fn of_pick(world: &World, pick: &Pick, findings: &mut Vec<Finding>) {
     let mut add =
         |code, node: &Node, message| findings.push(Finding::new(code, &pick.object.source, &node.span, message));
-    let header = pick.header.1;
-    let mut hosts_met = HashSet::new();
-    let mut is_met = false;
-    let mut wide = None;
-    let mut many = None;
-    let services = world
-        .virtual_services
-        .iter()
-        .filter(|service| !service.hosts.is_empty() && service.gateways().next().is_some());
-    let services: Vec<_> = services.filter(|service| is_with(world, pick, service)).collect();
+    let (header, own) = (pick.header.1, pick.object.title());
+    let has_hosts = |service: &&VirtualService| !service.hosts.is_empty() && service.gateways().next().is_some();
+    let services: Vec<_> =
+        world.virtual_services.iter().filter(has_hosts).filter(|service| pick.is_at(world, service)).collect();
+    if pick.adds {
+        if !services.is_empty() {
+            add(&WIDE, pick.scope, format!("{own} adds a route with header_name and without clusters"));
+        }
+        return;
+    }
+    let (mut domains_met, mut is_met, mut wide, mut many) = (HashSet::new(), false, None, None);
     for service in &services {
-        if !pick.is_for(service) {
+        let domains: Vec<String> =
+            world.domains_of(service).into_iter().filter(|domain| pick.is_for_domain(domain)).collect();
+        if domains.is_empty() {
             continue;
         }
         let table = Table::of(service, |route| world.delegate(service, route));
         for step in table.steps.iter().filter(|step| pick.is_applied_to(step)) {
             is_met = true;
-            if !is_weighted(step.route.node) && !step.route.is_delegated() {
-                wide = wide.or_else(|| {
-                    Some(format!("{} sets header_name on {}, which has no weights", pick.object.title(), title(step)))
-                });
-            } else {
-                let own = service.hosts.iter().map(|(_, host)| *host).filter(|host| pick.is_for_host(host));
-                hosts_met.extend(own.map(str::to_owned));
+            if is_weighted(step.route.node) {
+                domains_met.extend(domains.iter().cloned());
+            } else if !step.route.is_delegated() {
+                wide =
+                    wide.or_else(|| Some(format!("{own} sets header_name on {}, which has no weights", title(step))));
             }
             let count = step.route.node.get("route").map_or(&[][..], Node::items).len();
             if count > 2 {
@@ -203,37 +215,34 @@ fn of_pick(world: &World, pick: &Pick, findings: &mut Vec<Finding>) {
             }
         }
     }
-    if pick.is_for_every_host() && !pick.has_route_name() {
-        wide = wide.or_else(|| Some(format!("{} sets header_name on every route of the gateway", pick.object.title())));
+    if pick.is_for_every_host() && !pick.has_route_name() && (is_met || world.virtual_services.is_empty()) {
+        wide = wide.or_else(|| Some(format!("{own} sets header_name on every route of the gateway")));
+    }
+    if let Some(message) = wide.clone() {
+        add(&WIDE, pick.scope, message);
+    }
+    // Whatever else picks by a header of its own is not this filter's.
+    let rules = || world.plugins.iter().flat_map(|plugin| &plugin.rules).map(|(_, rule)| rule);
+    let adopts = |rule: &Rule| matches!(&rule.target, Target::Adopted(own) if pick.is_by(&own.header));
+    if !pick.is_by(DEFAULT_POSITION_HEADER) && !rules().any(adopts) || world.plugins.is_empty() {
+        return;
     }
     if !is_met && !services.is_empty() && wide.is_none() {
-        add(
-            &UNMET,
-            pick.scope,
-            format!("{} meets no route of the VirtualServices that are given", pick.object.title()),
-        );
-    }
-    if let Some(message) = wide {
-        add(&WIDE, pick.scope, message);
+        add(&UNMET, pick.scope, format!("{own} meets no route of the VirtualServices that are given"));
     }
     if let Some(message) = many {
         add(&MANY, pick.scope, message);
     }
-    let writes = |host: &str| {
-        let rules = world.plugins.iter().flat_map(|plugin| &plugin.rules).map(|(_, rule)| rule);
-        let mut adopting = rules
-            .filter(|rule| matches!(&rule.target, Target::Adopted(own) if own.header.eq_ignore_ascii_case(header)));
-        adopting.any(|rule| hosts(rule).iter().any(|own| overlap(own, host)))
+    let writes = |domain: &str| {
+        rules().filter(|rule| adopts(rule)).any(|rule| hosts(rule).iter().any(|own| overlap(own, domain)))
     };
-    let are_known = world.plugins.iter().all(|plugin| plugin.is_whole) && !world.plugins.is_empty();
-    let mut unwritten: Vec<_> = hosts_met.into_iter().filter(|host| !writes(host)).collect();
+    let mut unwritten: Vec<_> = domains_met.into_iter().filter(|domain| !writes(domain)).collect();
     unwritten.sort();
-    if let Some(host) = unwritten.first().filter(|_| are_known) {
-        let title = pick.object.title();
+    if let Some(domain) = unwritten.first().filter(|_| world.plugins.iter().all(|plugin| plugin.is_whole)) {
         add(
             &UNWRITTEN,
             pick.header.0,
-            format!("{title} lets Envoy pick by {header} for {host}, and no rule writes it there"),
+            format!("{own} lets Envoy pick by {header} for {domain}, and no rule writes it there"),
         );
     }
 }

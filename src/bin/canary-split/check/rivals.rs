@@ -22,9 +22,8 @@ pub const CODES: [&Code; 1] = [&TWO_PLUGINS];
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
     for (place, plugin) in world.plugins.iter().enumerate() {
         let Some(object) = plugin.object() else { continue };
-        let earlier = world.plugins.iter().take(place).filter(|earlier| earlier.header == plugin.header);
-        for earlier in earlier.filter(|earlier| are_together(earlier, plugin)) {
-            let header = plugin.header.as_deref().unwrap_or_default();
+        let earlier = world.plugins.iter().take(place).filter_map(|earlier| Some((earlier, shared(earlier, plugin)?)));
+        for (earlier, header) in earlier.filter(|(earlier, _)| are_together(earlier, plugin)) {
             let there = earlier.object().map(Object::title).unwrap_or_default();
             let own = object.module().and_then(|module| module.at(&["pluginConfig", "header"]));
             let node = own.or(object.at(&["metadata", "name"])).unwrap_or(&object.node);
@@ -32,6 +31,11 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(&TWO_PLUGINS, &object.source, &node.span, message));
         }
     }
+}
+
+/// A header that both write.
+fn shared<'p>(one: &'p Plugin, other: &'p Plugin) -> Option<&'p str> {
+    one.headers().find(|header| other.headers().any(|there| there == *header))
 }
 
 /// Whether two plugins are surely on one gateway.

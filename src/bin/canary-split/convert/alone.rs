@@ -19,6 +19,10 @@ pub fn of(
     let last = routes.last()?.at;
     let mut matches = Vec::new();
     for (at, route) in service.routes.iter().enumerate().take(last) {
+        // One of which more is known is no other's, also if all of its weight is on stable now.
+        if routes.iter().any(|weighted| weighted.at == at) {
+            continue;
+        }
         if !known.iter().any(|(own, stable)| own == name && leads_to(route, stable)) {
             continue;
         }

@@ -15,7 +15,7 @@ pub struct Home {
 }
 
 /// The label of the gateway that `istioctl install` makes.
-const DEFAULT: (&str, &str) = ("istio", "ingressgateway");
+pub const DEFAULT: (&str, &str) = ("istio", "ingressgateway");
 
 /// The gateways of a unit.
 pub fn homes(world: &World, unit: &Unit, notes: &mut Vec<String>) -> Vec<Home> {

@@ -1,14 +1,23 @@
 //! `convert`: from a VirtualService with weights to a WasmPlugin that decides by them, and routes that follow it.
 //!
 //! ```text
+//! origins: what else has weights
+//!   ingress (ingress-nginx, Higress) → VirtualServices, and what is known of them (extra)
+//!   leaving (Flagger, Argo Rollouts: steps) → what is known of VirtualServices that are given
+//!   higress (traffic-tag) → rules
 //! VirtualServices → unit (what belongs together) → plan (weighted, names, owner; rule, alone): what becomes of it, or why not
 //!                 → plugin (gateway, sticky) and texts (routes) → check
 //! ```
 
 mod alone;
+mod extra;
 pub mod files;
 pub mod gateway;
+mod higress;
+mod ingress;
+mod leaving;
 mod names;
+mod origins;
 pub mod owner;
 mod plan;
 pub mod plugin;
@@ -17,12 +26,14 @@ pub mod refusal;
 mod result;
 mod routes;
 pub mod rule;
+mod steps;
 pub mod sticky;
 mod texts;
 pub mod unit;
 mod weighted;
 
 use crate::check;
+use crate::explain;
 use crate::input::manifest::{Object, Objects};
 use crate::input::sources::{self, Input, Unit};
 use crate::input::time;
@@ -31,8 +42,8 @@ use crate::report::finding::{Finding, Severity};
 use crate::report::output::Output;
 use canary_split::rollout::ramp::Second;
 use files::File;
-
-use print::Said;
+use gateway::Home;
+use print::{Said, Steps};
 use result::Converted;
 use rule::{Rule, Target};
 use serde_json::{Value, json};
@@ -40,12 +51,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use sticky::Sticky;
-use texts::read;
+use texts::{Text, read};
 
 /// What to convert.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Files, folders, and `-` for the standard input: VirtualServices with weights, and their Gateways, DestinationRules, Services
+    /// Files, folders, and `-` for the standard input: what has weights (VirtualServices; Ingresses with a canary; a traffic-tag
+    /// WasmPlugin; with --leave Canaries and Rollouts), and its Gateways, DestinationRules, Services
     #[arg(required = true, value_name = "FILE")]
     paths: Vec<PathBuf>,
     /// Keep visitors by this: cookie (default), header:NAME or claim:NAME; several are tried in order, the cookie last
@@ -54,6 +66,12 @@ pub struct Options {
     /// Name the stable subset; without it, it is the one with the largest weight
     #[arg(long, value_name = "SUBSET")]
     stable: Option<String>,
+    /// Flagger or Argo Rollouts goes away: take over what the Canary or Rollout says
+    #[arg(long)]
+    leave: bool,
+    /// Begin the ramp of --leave at this time; without it, the ramp waits for set --resume
+    #[arg(long, value_name = "TIME", requires = "leave", value_parser = time::read)]
+    start: Option<Second>,
     /// Write the files into this folder; without it, YAML goes to the standard output, and all else to the standard error
     #[arg(long, value_name = "DIR")]
     write: Option<PathBuf>,
@@ -67,9 +85,20 @@ const PLUGIN: &str = "wasmplugin.yaml";
 
 /// Converts and prints or writes it; the exit code.
 pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
-    let objects = options.read()?;
+    let given = options.read()?;
+    let origins = origins::of(&given, options.leave.then_some(options.start));
+    if origins.is_empty() && given.of_kind("VirtualService").next().is_none() {
+        let paths: Vec<_> = options.paths.iter().map(|path| path.display().to_string()).collect();
+        return Err(format!(
+            "{}: no VirtualService, no Ingress with a canary, no traffic-tag plugin{}",
+            paths.join(", "),
+            if options.leave { ", no Canary, no Rollout" } else { "" }
+        ));
+    }
+    let made = Objects::readable(&Unit { folder: String::new(), sources: origins.sources() });
+    let objects = Objects::together([&given, &made]);
     let sticky = if options.sticky.is_empty() { vec![Sticky::Cookie] } else { options.sticky.clone() };
-    let converted = result::of(&objects, options.stable.as_deref(), &sticky);
+    let converted = result::of(&objects, &origins, options.stable.as_deref(), &sticky);
     if converted.services.is_empty() && converted.refused.is_empty() {
         return Err(
             "no VirtualService has weights for more than one destination: there is nothing to convert".to_owned()
@@ -78,15 +107,16 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
     let folder = options.write.as_deref();
     let made = Made::of(&converted, &sticky, folder)?;
     let now = time::or_clock(None);
-    let (findings, notes) = made.check(&converted, now);
+    let Checked { findings, notes, visit } = made.check(&converted, now);
     let converted = Converted { notes: [converted.notes, notes].concat(), ..converted };
     let is_good =
         !converted.services.is_empty() && findings.iter().all(|finding| finding.code.severity < Severity::Error);
     if let Some(folder) = folder.filter(|_| is_good) {
         files::write(folder, &made.files, options.force)?;
     }
-    let [apply, back] = made.steps(&converted, folder);
-    let said = Said { converted: &converted, sticky: &sticky, findings: &findings, apply, back, is_good };
+    let steps = made.steps(&converted, folder);
+    let said =
+        Said { converted: &converted, sticky: &sticky, findings: &findings, visit: visit.as_ref(), steps, is_good };
     let done = match output {
         Output::Json => writeln!(out, "{:#}", made.to_json(&said, folder.is_some())),
         Output::Text { is_colourful } => {
@@ -140,10 +170,6 @@ impl Options {
         if !unreadable.is_empty() {
             return Err(unreadable.join("\ncanary-split: "));
         }
-        if all.of_kind("VirtualService").next().is_none() {
-            let paths: Vec<_> = self.paths.iter().map(|path| path.display().to_string()).collect();
-            return Err(format!("{}: no VirtualService", paths.join(", ")));
-        }
         if let Some(plugin) = all.plugins().next() {
             let (title, place) = (plugin.title(), plugin.place());
             return Err(format!(
@@ -152,6 +178,17 @@ impl Options {
         }
         Ok(all)
     }
+}
+
+/// What the result comes to.
+#[derive(Default)]
+struct Checked {
+    /// What check finds in it.
+    findings: Vec<Finding>,
+    /// What else is to be known.
+    notes: Vec<String>,
+    /// A URL, and what explain says of a first visit there.
+    visit: Option<(String, String)>,
 }
 
 /// The files of a result.
@@ -178,11 +215,11 @@ impl Made {
     }
 
     /// What is wrong with all that is given, as it is now; without what is still to be filled in, of which a note is made.
-    fn check(&self, converted: &Converted, now: Second) -> (Vec<Finding>, Vec<String>) {
-        let mut notes = Vec::new();
+    fn check(&self, converted: &Converted, now: Second) -> Checked {
         if converted.services.is_empty() {
-            return (Vec::new(), notes);
+            return Checked::default();
         }
+        let mut notes = Vec::new();
         let mut files = self.files.iter();
         let mut named = |text: &str| {
             let name = files.next().map(|file| file.path.display().to_string()).unwrap_or_default();
@@ -194,54 +231,89 @@ impl Made {
                 .texts
                 .0
                 .iter()
+                .filter(|text| text.instead_of.is_empty() || !text.edited.is_empty())
                 .map(|text| if text.edited.is_empty() { Rc::clone(&text.old) } else { named(&text.new) }),
         );
         let all = Objects::readable(&Unit { folder: String::new(), sources });
         let mut findings = check::of_objects(&all, now, &mut notes);
         check::without_open_digest(&mut findings, &mut notes);
-        (findings, notes)
+        let rules = converted.services.iter().flat_map(|(_, rules)| rules);
+        let host = rules.flat_map(|rule| &rule.hosts).find(|host| !host.starts_with('*'));
+        let visit = host.and_then(|host| {
+            let config = all.configs().find(|config| config.json().contains(&**host))?;
+            Some((format!("https://{host}/"), explain::of_first_visit(&all, &config, host)?))
+        });
+        Checked { findings, notes, visit }
     }
 
-    /// What to apply, and what to do to go back: each in two steps.
-    fn steps(&self, converted: &Converted, folder: Option<&Path>) -> [[Vec<String>; 2]; 2] {
+    /// What to apply, and what to do to go back.
+    fn steps(&self, converted: &Converted, folder: Option<&Path>) -> Steps {
         let (plugins, routes) = self.files.split_at_checked(self.plugins).unwrap_or_default();
-        let edited: Vec<_> = converted.texts.edited().collect();
-        let titles =
-            |what: &str| edited.iter().flat_map(|text| &text.edited).map(|title| format!("{what} {title}")).collect();
-        let deletes = converted
-            .plugins
-            .0
-            .iter()
-            .map(|plugin| format!("kubectl -n {} delete wasmplugin {}", plugin.home.namespace, plugin.name));
-        if folder.is_none() {
-            let applied = converted.plugins.0.iter().map(|plugin| format!("apply {}", plugin.title())).collect();
-            let back: Vec<String> =
-                edited.iter().flat_map(|text| &text.edited).map(|title| format!("apply {title} as it was")).collect();
-            return [[applied, titles("apply")], [back, deletes.collect()]];
-        }
         let apply = |file: &File| format!("kubectl apply -f {}", file.path.display());
-        let back = edited.iter().map(|text| match &text.old.name {
-            name if files::is_file(name) => format!("kubectl apply -f {name}"),
-            _ => format!("apply {} as it was", text.edited.join(", ")),
-        });
-        [[plugins.iter().map(apply).collect(), routes.iter().map(apply).collect()], [back.collect(), deletes.collect()]]
+        let mut steps = Steps::default();
+        for (file, plugin) in plugins.iter().zip(&converted.plugins.0) {
+            let Home { namespace, .. } = &plugin.home;
+            steps.plugins.push(folder.map_or_else(|| format!("apply {}", plugin.title()), |_| apply(file)));
+            steps.back_plugins.push(format!("kubectl -n {namespace} delete wasmplugin {}", plugin.name));
+        }
+        for [leave, back] in &converted.leaves {
+            steps.leave.push(leave.clone());
+            steps.back_leave.push(back.clone());
+        }
+        for (file, text) in routes.iter().zip(converted.texts.edited()) {
+            let is_made = !text.instead_of.is_empty();
+            let all = if is_made { read(&text.old.name, &text.new).unwrap_or_default().objects } else { Vec::new() };
+            let titles: Vec<String> =
+                if is_made { all.iter().map(Object::title).collect() } else { text.edited.clone() };
+            steps.routes.extend(match folder {
+                None => titles.iter().map(|title| format!("apply {title}")).collect(),
+                Some(_) => vec![apply(file)],
+            });
+            if !is_made && text.owned == text.edited {
+                continue;
+            }
+            if !is_made {
+                steps.back_routes.extend(match folder {
+                    None => titles.iter().map(|title| format!("apply {title} as it was")).collect(),
+                    Some(_) if files::is_file(&text.old.name) => vec![format!("kubectl apply -f {}", text.old.name)],
+                    Some(_) => vec![format!("apply {} as it was", titles.join(", "))],
+                });
+                continue;
+            }
+            steps.back_routes.extend(match folder {
+                None => titles.iter().map(|title| format!("delete {title}")).collect(),
+                Some(_) => vec![format!("kubectl delete -f {}", file.path.display())],
+            });
+            let hosts = text.hosts.join(", ");
+            steps.visitors.push(format!("let {hosts} point to Istio's gateway (DNS or load balancer)"));
+            steps.back_visitors.push(format!(
+                "let {hosts} point to the old gateway again, which still has {}",
+                text.instead_of.join(" and ")
+            ));
+        }
+        steps
     }
 
     fn to_json(&self, said: &Said, is_written: bool) -> Value {
         let converted = said.converted;
-        let titles: Vec<&String> = converted.texts.edited().flat_map(|text| &text.edited).collect();
         let value = |object: &Object| serde_json::from_str::<Value>(&object.node.to_json()).unwrap_or_default();
-        let of = |file: &File| {
+        let plugins = self.files.iter().take(self.plugins).map(|file| (file, None));
+        let routes = self.files.iter().skip(self.plugins).zip(converted.texts.edited().map(Some));
+        let of = |(file, text): (&File, Option<&Text>)| {
             let objects = read(&file.path.display().to_string(), &file.text).unwrap_or_default().objects;
-            let is_made = |object: &&Object| object.kind == "WasmPlugin" || titles.contains(&&object.title());
-            objects.iter().filter(is_made).map(value).collect::<Vec<_>>()
+            let is_of_result = |object: &&Object| {
+                text.is_none_or(|text| !text.instead_of.is_empty() || text.edited.contains(&object.title()))
+            };
+            objects.iter().filter(is_of_result).map(value).collect::<Vec<_>>()
         };
-        let objects: Vec<Value> = self.files.iter().filter(|_| said.is_good).flat_map(of).collect();
+        let objects: Vec<Value> = plugins.chain(routes).filter(|_| said.is_good).flat_map(of).collect();
         let rule = |rule: &Rule| match &rule.target {
-            Target::Subset(name) => json!({"name": rule.name, "hosts": rule.hosts, "subset": name}),
+            Target::Subset(name) | Target::Asked(name) => {
+                json!({"name": rule.name, "hosts": rule.hosts, "subset": name})
+            }
             Target::Adopted(header) => json!({"name": rule.name, "hosts": rule.hosts, "adopt": {"header": header}}),
             Target::Split(split) => {
-                let split = split.iter().map(|(name, weight)| json!({"subset": name, "weight": weight}));
+                let split = split.weights.iter().map(|(name, weight)| json!({"subset": name, "weight": weight}));
                 json!({"name": rule.name, "hosts": rule.hosts, "split": split.collect::<Vec<_>>()})
             }
         };
@@ -256,11 +328,12 @@ impl Made {
             "converted": converted.services.iter().map(rules).collect::<Vec<_>>(),
             "objects": objects,
             "files": paths,
-            "apply": said.apply.concat(),
-            "back": said.back.concat(),
+            "apply": said.steps.apply().concat(),
+            "back": said.steps.back().concat(),
             "notes": converted.notes,
             "refused": converted.refused,
             "findings": said.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
+            "explained": said.visit.map(|(url, text)| json!({"url": url, "text": text})),
         })
     }
 }

@@ -16,6 +16,13 @@ pub struct Owner<'o> {
     pub node: Option<&'o Node>,
 }
 
+impl Owner<'_> {
+    /// The kind of the object by which it is told what to do.
+    pub fn kind(&self) -> &'static str {
+        if self.name == FLAGGER { "Canary" } else { "Rollout" }
+    }
+}
+
 /// Whose routes have no names.
 pub const FLAGGER: &str = "Flagger";
 const ROLLOUTS: &str = "Argo Rollouts";
@@ -34,7 +41,7 @@ fn marked(text: &str) -> Option<&'static str> {
 }
 
 /// By what is in the metadata.
-fn own_marks(object: &Object) -> Option<Owner<'_>> {
+pub fn own_marks(object: &Object) -> Option<Owner<'_>> {
     for owner in object.items(&["metadata", "ownerReferences"]) {
         let text = |key: &str| owner.get(key).and_then(Node::text).unwrap_or_default();
         let name = match (text("apiVersion").split('/').next(), text("kind")) {

@@ -1,9 +1,10 @@
 //! What becomes of a unit: its rules, and the split that each of its routes goes by.
 
 use super::alone;
+use super::extra::Extras;
 use super::owner;
 use super::refusal::Refusal;
-use super::rule::{Rule, Target, conditions, name, path_name, unique};
+use super::rule::{self, Rule, Target, conditions, name, path_name, unique};
 use super::unit::Unit;
 use super::weighted::{self, Found, Weighted};
 use crate::input::manifest::Objects;
@@ -34,11 +35,12 @@ pub fn of<'w, 'o>(
     world: &'w World<'o>,
     unit: Unit<'w, 'o>,
     stable: Option<&str>,
+    extras: &Extras,
 ) -> Result<Option<Plan<'w, 'o>>, Refusal> {
     let mut routes = Vec::new();
     let mut to_one = None;
     for service in unit.members() {
-        let Found { routes: found, to_one: one } = weighted::of(service.object)?;
+        let Found { routes: found, to_one: one } = weighted::of(service.object, extras.of(service.object))?;
         to_one = to_one.or(one.map(|node| (service, node)));
         if !found.is_empty() {
             routes.push((service, found));
@@ -54,17 +56,17 @@ pub fn of<'w, 'o>(
     }
     let Some((first, first_routes)) = routes.first() else {
         let Some((service, node)) = to_one else { return Ok(None) };
-        owned(objects, world, service)?;
+        owned(objects, world, service, extras)?;
         let reason = "all of the weight is on one destination: there is nothing to convert";
         return Err(Refusal::at(service.object, node, reason));
     };
     for (service, _) in &routes {
-        owned(objects, world, service)?;
+        owned(objects, world, service, extras)?;
     }
     for root in &unit.roots {
         at_gateways(world, root)?;
     }
-    let hosts = hosts(&unit.roots)?;
+    let hosts = hosts(&unit.roots, extras)?;
     let mut notes = Vec::new();
     let base = name(&unit.roots.first().unwrap_or(first).object.name);
     let all: Vec<(&VirtualService, &Weighted)> =
@@ -77,8 +79,8 @@ pub fn of<'w, 'o>(
             let name_of_stable = split.first().map(|(name, _)| name.clone()).unwrap_or_default();
             let stables = routes.iter().map(|(_, own)| vec![name_of_stable.clone(); own.len()]).collect();
             let matches = if unit.delegates.is_empty() { only_for(first, first_routes) } else { Vec::new() };
-            let rule = Rule { name: base.clone(), hosts: hosts.clone(), matches, target: Target::Split(split) };
-            (vec![rule], stables)
+            let rules = rule::of_route(&base, &hosts, &matches, reference, split);
+            (rules.map_err(|reason| Refusal::at(first.object, reference.node, reason))?, stables)
         }
         (Some(reference), Some((service, other))) => {
             if let Some(delegate) = unit.delegates.first() {
@@ -96,7 +98,7 @@ pub fn of<'w, 'o>(
             notes.push(format!(
                 "{} has other shares on other paths, so it has {} rules: a visitor has a draw, and a cookie, for each of them",
                 first.object.title(),
-                rules.len()
+                rules.iter().filter(|rule| matches!(rule.target, Target::Split(_))).count()
             ));
             (rules, vec![stables])
         }
@@ -111,13 +113,19 @@ pub fn of<'w, 'o>(
     Ok(Some(Plan { unit, rules, routes, stables, notes }))
 }
 
-/// Whether a controller writes the weights.
-fn owned(objects: &Objects, world: &World, service: &VirtualService) -> Result<(), Refusal> {
+/// Whether a controller writes the weights, and will go on to do so.
+fn owned(objects: &Objects, world: &World, service: &VirtualService, extras: &Extras) -> Result<(), Refusal> {
+    if extras.of(service.object).is_some_and(|known| known.is_left) {
+        return Ok(());
+    }
     let Some(owner) = owner::of(objects, world, service) else { return Ok(()) };
     let node = owner.node.or(service.object.at(&["metadata"])).unwrap_or(&service.object.node);
     let reason = format!(
-        "{} owns these weights ({}), and would write them again; what fits is to adopt them: the owner moves the weights, and the filter makes them sticky",
-        owner.name, owner.by
+        "{} owns these weights ({}), and would write them again; what fits is to adopt them: the owner moves the weights, and the filter makes them sticky. If {} is to go, give its {} too, and --leave",
+        owner.name,
+        owner.by,
+        owner.name,
+        owner.kind()
     );
     Err(Refusal::at(service.object, node, reason))
 }
@@ -163,11 +171,12 @@ fn asked<'o>(service: &VirtualService<'o>) -> Option<&'o Node> {
 }
 
 /// The hosts of a rule; none: every host.
-fn hosts(roots: &[&VirtualService]) -> Result<Vec<String>, Refusal> {
+fn hosts(roots: &[&VirtualService], extras: &Extras) -> Result<Vec<String>, Refusal> {
     let mut hosts: Vec<String> = Vec::new();
     let mut is_any = false;
     for root in roots {
-        for (node, host) in &root.hosts {
+        let own = extras.of(root.object).and_then(|known| known.own_host.as_deref());
+        for (node, host) in root.hosts.iter().filter(|(_, host)| root.hosts.len() < 2 || Some(*host) != own) {
             let host = match host.strip_prefix('*') {
                 Some("") => {
                     is_any = true;
@@ -201,12 +210,13 @@ fn hosts(roots: &[&VirtualService]) -> Result<Vec<String>, Refusal> {
 
 /// The split of a route: stable first, then the others in their order.
 fn split(service: &VirtualService, route: &Weighted, stable: Option<&str>) -> Result<Vec<(String, u32)>, Refusal> {
+    let known = route.extra.stable.and_then(|at| route.branches.iter().find(|branch| branch.at == at));
     let first = match stable {
         Some(name) => route.branch(name).ok_or_else(|| {
             Refusal::at(service.object, route.node, format!("--stable {name}: there is only {}", route.shown()))
         })?,
         // Of several with the same weight the first.
-        None => match route.branches.iter().rev().max_by_key(|branch| branch.weight) {
+        None => match known.or_else(|| route.branches.iter().rev().max_by_key(|branch| branch.weight)) {
             Some(branch) => branch,
             None => return Ok(Vec::new()),
         },
@@ -215,7 +225,19 @@ fn split(service: &VirtualService, route: &Weighted, stable: Option<&str>) -> Re
     Ok([first].into_iter().chain(others).map(|branch| (branch.name.clone(), branch.weight)).collect())
 }
 
-/// A rule for each of the shares, in the order of the routes; and what is stable in each route.
+/// Routes one behind the other that have one split.
+struct Group<'r, 'o> {
+    /// What it is called.
+    name: String,
+    /// The first of them.
+    route: &'r Weighted<'o>,
+    /// What any of them asks for.
+    matches: Vec<Value>,
+    /// Stable first.
+    split: Vec<(String, u32)>,
+}
+
+/// The rules for each of the shares, in the order of the routes; and what is stable in each route.
 fn by_path(
     base: &str,
     hosts: &[String],
@@ -223,24 +245,27 @@ fn by_path(
     routes: &[Weighted],
     stable: Option<&str>,
 ) -> Result<(Vec<Rule>, Vec<String>), Refusal> {
-    let (mut rules, mut stables): (Vec<Rule>, Vec<String>) = (Vec::new(), Vec::new());
-    let mut before: Option<&Weighted> = None;
+    let (mut groups, mut stables): (Vec<Group>, Vec<String>) = (Vec::new(), Vec::new());
     for route in routes {
         let entries = route.node.get("match").map_or(&[][..], Node::items);
         let matches = conditions(service.object, entries, &route.shown())?;
-        let is_alike = before.is_some_and(|before| before.is_alike(route));
-        match rules.last_mut().filter(|_| is_alike) {
+        match groups.last_mut().filter(|group| group.route.is_alike(route)) {
             // One that takes all that is left.
             Some(last) if matches.is_empty() => last.matches.clear(),
             Some(last) => last.matches.extend(matches),
             None => {
                 let split = split(service, route, stable)?;
-                let name = unique(&path_name(base, &matches), |name| rules.iter().any(|rule| rule.name == name));
-                rules.push(Rule { name, hosts: hosts.to_vec(), matches, target: Target::Split(split) });
+                let name = unique(&path_name(base, &matches), |name| groups.iter().any(|group| group.name == name));
+                groups.push(Group { name, route, matches, split });
             }
         }
-        stables.push(rules.last().and_then(|rule| rule.target.first()).cloned().unwrap_or_default());
-        before = Some(route);
+        let first = groups.last().and_then(|group| group.split.first());
+        stables.push(first.map(|(name, _)| name.clone()).unwrap_or_default());
+    }
+    let mut rules = Vec::new();
+    for Group { name, route, matches, split } in groups {
+        let own = rule::of_route(&name, hosts, &matches, route, split);
+        rules.extend(own.map_err(|reason| Refusal::at(service.object, route.node, reason))?);
     }
     Ok((rules, stables))
 }

@@ -22,6 +22,8 @@ pub struct Plugin {
     pub name: String,
     /// Where it is.
     pub home: Home,
+    /// The header that it writes, if that is no default.
+    pub header: Option<String>,
     /// In their order.
     pub rules: Vec<Rule>,
 }
@@ -47,7 +49,7 @@ impl Plugins {
         }
         let mut places = Vec::new();
         for home in homes {
-            let plugin = self.0.iter().position(|plugin| plugin.home == *home);
+            let plugin = self.0.iter().position(|plugin| plugin.home == *home && plugin.header.is_none());
             let known = plugin.and_then(|at| self.0.get(at)).map_or(&[][..], |plugin| &plugin.rules);
             places.push((plugin, home, rules.first().map_or(Ok(0), |rule| place(known, rule))?));
         }
@@ -55,14 +57,7 @@ impl Plugins {
             let plugin = match plugin {
                 Some(plugin) => plugin,
                 None => {
-                    let label = home.labels.first().map_or("gateway", |(_, value)| value);
-                    let name = if self.0.is_empty() {
-                        "canary-split".to_owned()
-                    } else {
-                        name(&format!("canary-split-{label}"))
-                    };
-                    let name = unique(&name, |name| self.0.iter().any(|plugin| plugin.name == name));
-                    self.0.push(Plugin { name, home: home.clone(), rules: Vec::new() });
+                    self.push(home, None);
                     self.0.len() - 1
                 }
             };
@@ -71,6 +66,32 @@ impl Plugins {
             }
         }
         Ok(rules)
+    }
+
+    /// Adds a plugin that writes a header of its own.
+    ///
+    /// # Errors
+    ///
+    /// Another plugin writes that header.
+    pub fn add_with(&mut self, homes: &[Home], header: &str, rules: &[Rule]) -> Result<(), String> {
+        if self.0.iter().any(|plugin| plugin.header.as_deref() == Some(header)) {
+            return Err(format!("another plugin writes {header} already; convert them one by one"));
+        }
+        for home in homes {
+            self.push(home, Some(header.to_owned()));
+            if let Some(plugin) = self.0.last_mut() {
+                plugin.rules = rules.to_vec();
+            }
+        }
+        Ok(())
+    }
+
+    /// A further plugin, under a name that nobody has.
+    fn push(&mut self, home: &Home, header: Option<String>) {
+        let label = home.labels.first().map_or("gateway", |(_, value)| value);
+        let own = if self.0.is_empty() { "canary-split".to_owned() } else { name(&format!("canary-split-{label}")) };
+        let name = unique(&own, |name| self.0.iter().any(|plugin| plugin.name == name));
+        self.0.push(Plugin { name, home: home.clone(), header, rules: Vec::new() });
     }
 }
 
@@ -138,7 +159,8 @@ impl Plugin {
         let edits: Vec<Edit> = edits.iter().filter(same).cloned().collect();
         let head = edited(&head, &root.span, &edits).map_err(|_| wrong("metadata and selector as expected"))?.text;
         let rules: String = self.rules.iter().map(|rule| written(rule, sticky)).collect();
-        Ok(head.replace(NO_RULES, &format!("    rules:\n{rules}")))
+        let header = self.header.as_ref().map(|header| format!("    header: {}\n", flow(&json!(header), false)));
+        Ok(head.replace(NO_RULES, &format!("{}    rules:\n{rules}", header.unwrap_or_default())))
     }
 }
 
@@ -150,7 +172,7 @@ fn said(root: &Node, edit: &Edit) -> Option<String> {
 
 /// A rule as an item of the list.
 fn written(rule: &Rule, sticky: &[Sticky]) -> String {
-    let mut text = format!("    - name: {}\n", rule.name);
+    let mut text = format!("    - name: {}\n", flow(&json!(rule.name), false));
     if !rule.hosts.is_empty() {
         let _ = writeln!(text, "      hosts: {}", flow(&json!(rule.hosts), false));
     }
@@ -160,29 +182,43 @@ fn written(rule: &Rule, sticky: &[Sticky]) -> String {
     for entry in &rule.matches {
         let _ = writeln!(text, "      - {}", flow(entry, false));
     }
-    match &rule.target {
-        Target::Subset(name) => {
+    let split = match &rule.target {
+        Target::Subset(name) | Target::Asked(name) => {
             let _ = writeln!(text, "      subset: {}", flow(&json!(name), false));
             return text;
         }
         Target::Adopted(header) => {
             let _ = writeln!(text, "      adopt: {}", flow(&json!({"header": header}), false));
+            None
         }
         Target::Split(split) => {
             text.push_str("      split:\n");
-            for (name, weight) in split {
+            for (name, weight) in &split.weights {
                 // In the order in which people read it.
                 let _ = writeln!(text, "      - {{subset: {}, weight: {weight}}}", flow(&json!(name), false));
             }
+            Some(split)
         }
-    }
+    };
+    let extra = split.map(|split| split.extra.clone()).unwrap_or_default();
     text.push_str("      sticky:\n");
     let keys: Vec<Value> = sticky.iter().filter_map(Sticky::key).map(|(kind, name)| json!({ kind: name })).collect();
+    let has_own = !extra.keys.is_empty();
+    let keys = if has_own { extra.keys } else { keys };
     if !keys.is_empty() {
         let _ = writeln!(text, "        keys: {}", flow(&json!(keys), false));
     }
-    if sticky.contains(&Sticky::Cookie) {
-        text.push_str("        cookie: {}\n");
+    if !has_own && sticky.contains(&Sticky::Cookie) {
+        let _ = writeln!(text, "        cookie: {}", flow(&json!(extra.cookie), false));
+        if extra.keeps {
+            text.push_str("        onWeightChange: keep\n");
+        }
+    }
+    if let (Some(split), Some(ramp)) = (split, extra.ramp) {
+        text.push_str("      ramp:\n");
+        for line in ramp.lines(&split.names, &split.weights) {
+            let _ = writeln!(text, "        {line}");
+        }
     }
     text
 }

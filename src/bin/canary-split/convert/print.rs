@@ -2,9 +2,12 @@
 
 use super::result::Converted;
 use super::rule::Target;
+use super::steps::Steps as Ramp;
 use super::sticky::{self, Sticky};
 use crate::report::finding::Finding;
+use crate::report::time::utc;
 use crate::report::wrap::wrapped;
+use serde_json::Value;
 use std::io::{self, Write};
 
 /// All that is said besides the objects.
@@ -15,18 +18,64 @@ pub struct Said<'c> {
     pub sticky: &'c [Sticky],
     /// What check finds in the result.
     pub findings: &'c [Finding],
-    /// What is applied first and then: what each step is, or the command for it.
-    pub apply: [Vec<String>; 2],
-    /// The same back.
-    pub back: [Vec<String>; 2],
+    /// A URL, and what explain says of a first visit there.
+    pub visit: Option<&'c (String, String)>,
+    /// What is done in which order.
+    pub steps: Steps,
     /// Whether the result is good, and so is written.
     pub is_good: bool,
 }
 
+/// What is done, and what is done to go back: what each step is, or the command for it.
+#[derive(Debug, Default)]
+pub struct Steps {
+    /// Decides by the weights.
+    pub plugins: Vec<String>,
+    /// Does not write weights any more.
+    pub leave: Vec<String>,
+    /// Follow the plugin.
+    pub routes: Vec<String>,
+    /// Come to another gateway.
+    pub visitors: Vec<String>,
+    /// Each of them back.
+    pub back_plugins: Vec<String>,
+    /// The same.
+    pub back_leave: Vec<String>,
+    /// The same.
+    pub back_routes: Vec<String>,
+    /// The same.
+    pub back_visitors: Vec<String>,
+}
+
+impl Steps {
+    /// In their order.
+    pub fn apply(&self) -> Vec<&[String]> {
+        let all: [&[String]; 4] = [&self.plugins, &self.leave, &self.routes, &self.visitors];
+        all.into_iter().filter(|steps| !steps.is_empty()).collect()
+    }
+
+    /// The way back.
+    pub fn back(&self) -> Vec<&[String]> {
+        let all: [&[String]; 4] = [&self.back_visitors, &self.back_routes, &self.back_leave, &self.back_plugins];
+        all.into_iter().filter(|steps| !steps.is_empty()).collect()
+    }
+
+    /// What is said of the order.
+    fn order(&self) -> &'static str {
+        if !self.visitors.is_empty() {
+            "Apply in this order; visitors come with the last:"
+        } else if !self.leave.is_empty() {
+            "Apply in this order; assignments change once, with the last:"
+        } else {
+            "Apply in this order; assignments change once, with the second:"
+        }
+    }
+}
+
 /// Numbers steps, with a line behind the first one.
-pub fn steps(out: &mut impl Write, steps: &[Vec<String>; 2], between: &str) -> io::Result<()> {
+pub fn steps(out: &mut impl Write, steps: &[impl AsRef<[String]>], between: &str) -> io::Result<()> {
     for (number, step) in steps.iter().enumerate() {
-        for line in step {
+        for line in step.as_ref() {
             writeln!(out, "  {}. {line}", number + 1)?;
         }
         if number == 0 && !between.is_empty() {
@@ -36,6 +85,24 @@ pub fn steps(out: &mut impl Write, steps: &[Vec<String>; 2], between: &str) -> i
     Ok(())
 }
 
+/// Keys that a rule has by itself.
+fn keys(keys: &[Value]) -> String {
+    let one = |key: &Value| {
+        let (kind, name) = key.as_object()?.iter().next()?;
+        Some(format!("{kind} {}", name.as_str()?))
+    };
+    keys.iter().filter_map(one).collect::<Vec<_>>().join(", else ")
+}
+
+/// The weights to come.
+fn ahead(ramp: Option<&Ramp>) -> String {
+    match ramp {
+        None => String::new(),
+        Some(ramp) if ramp.is_paused => ", with a ramp that waits for canary-split set --resume".to_owned(),
+        Some(ramp) => format!(", with a ramp from {} on", utc(ramp.start)),
+    }
+}
+
 impl Said<'_> {
     /// For people.
     pub fn print(&self, out: &mut impl Write, is_colourful: bool) -> io::Result<()> {
@@ -43,16 +110,25 @@ impl Said<'_> {
             for rule in rules {
                 match &rule.target {
                     Target::Split(split) => {
-                        let weights: Vec<_> = split.iter().map(|(name, weight)| format!("{name} {weight}")).collect();
+                        let weights: Vec<_> =
+                            split.weights.iter().map(|(name, weight)| format!("{name} {weight}")).collect();
                         writeln!(
                             out,
-                            "{service}: rule {}, {}, sticky by {}",
+                            "{service}: rule {}, {}, sticky by {}{}",
                             rule.name,
                             weights.join(", "),
-                            sticky::kept(self.sticky)
+                            if split.extra.keys.is_empty() {
+                                sticky::kept(self.sticky)
+                            } else {
+                                keys(&split.extra.keys)
+                            },
+                            ahead(split.extra.ramp.as_ref())
                         )?;
                     }
                     Target::Adopted(_) => {}
+                    Target::Asked(name) => {
+                        writeln!(out, "{service}: rule {}, {name} for requests that match", rule.name)?;
+                    }
                     Target::Subset(name) => {
                         writeln!(out, "{service}: rule {}, {name} alone, on the paths that only it has", rule.name)?;
                     }
@@ -60,10 +136,10 @@ impl Said<'_> {
             }
         }
         if self.is_good && !self.converted.services.is_empty() {
-            writeln!(out, "\nApply in this order; assignments change once, with the second:")?;
-            steps(out, &self.apply, "   then wait until every gateway has it: canary-split status")?;
+            writeln!(out, "\n{}", self.steps.order())?;
+            steps(out, &self.steps.apply(), "   then wait until every gateway has it: canary-split status")?;
             writeln!(out, "\nThe way back:")?;
-            steps(out, &self.back, "")?;
+            steps(out, &self.steps.back(), "")?;
         }
         if !self.converted.notes.is_empty() {
             writeln!(out)?;
@@ -74,6 +150,9 @@ impl Said<'_> {
             self.findings.iter().try_for_each(|finding| finding.print(out, is_colourful))?;
             let count = self.findings.len();
             writeln!(out, "check of the result: {count} finding{}", if count == 1 { "" } else { "s" })?;
+            if let Some((url, text)) = self.visit {
+                write!(out, "\nexplain of the result, for a first visit to {url}\n{text}")?;
+            }
         }
         Ok(())
     }

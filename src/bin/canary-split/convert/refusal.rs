@@ -21,6 +21,11 @@ impl Refusal {
         Refusal::at_byte(object, node.span.start, reason)
     }
 
+    /// The same of the object that this one was made of.
+    pub fn of(self, origin: &Object) -> Refusal {
+        Refusal::at(origin, &origin.node, self.reason)
+    }
+
     /// At a byte of the text that an object is in.
     pub fn at_byte(object: &Object, at: usize, reason: impl Into<String>) -> Refusal {
         let (line, column) = object.source.position(at);

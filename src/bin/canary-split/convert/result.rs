@@ -1,6 +1,9 @@
 //! All that was converted, and what was not.
 
+use super::extra::Extras;
 use super::gateway;
+use super::higress::Tag;
+use super::origins::Origins;
 use super::plan::{self, Plan};
 use super::plugin::Plugins;
 use super::refusal::Refusal;
@@ -14,6 +17,7 @@ use crate::input::manifest::{Object, Objects};
 use crate::world::World;
 use crate::world::routing::VirtualService;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// What became of all VirtualServices.
 #[derive(Debug)]
@@ -28,17 +32,21 @@ pub struct Converted {
     pub refused: Vec<Refusal>,
     /// What else is to be known.
     pub notes: Vec<String>,
+    /// What has to leave before the routes are applied, and how it comes back.
+    pub leaves: Vec<[String; 2]>,
 }
 
 /// Converts all that can be converted.
-pub fn of(objects: &Objects, stable: Option<&str>, sticky: &[Sticky]) -> Converted {
+pub fn of(objects: &Objects, origins: &Origins, stable: Option<&str>, sticky: &[Sticky]) -> Converted {
     let world = World::of(objects);
+    let extras = &origins.extras;
     let mut done = Converted {
         plugins: Plugins::default(),
         services: Vec::new(),
-        texts: Texts::of(objects),
-        refused: Vec::new(),
-        notes: Vec::new(),
+        texts: Texts::of(objects, &origins.made),
+        refused: origins.refused.clone(),
+        notes: origins.notes.clone(),
+        leaves: Vec::new(),
     };
     let (units, orphans) = unit::all(&world);
     for service in orphans {
@@ -46,18 +54,26 @@ pub fn of(objects: &Objects, stable: Option<&str>, sticky: &[Sticky]) -> Convert
     }
     let twice = twice(objects);
     for unit in units {
+        let origin = unit.roots.iter().find_map(|root| extras.of(root.object)?.origin.as_ref());
         let again = unit.members().find_map(|service| Some((service, *twice.get(&service.object.identity())?)));
         let planned = match again {
             Some((service, first)) => {
                 let reason = format!("it is there twice, first at {}; convert one version at a time", first.place());
                 Err(Refusal::at(service.object, &service.object.node, reason))
             }
-            None => plan::of(objects, &world, unit, stable),
+            None => plan::of(objects, &world, unit, stable, extras),
         };
-        match planned.and_then(|plan| plan.map_or(Ok(()), |plan| done.add(objects, &world, plan))) {
+        match planned.and_then(|plan| plan.map_or(Ok(()), |plan| done.add(objects, &world, plan, extras))) {
             Ok(()) => {}
-            Err(refusal) => done.refused.push(refusal),
+            Err(refusal) => done.refused.push(match origin {
+                Some(origin) => refusal.of(origin),
+                None => refusal,
+            }),
         }
+    }
+    done.keep_whole(origins);
+    for tag in &origins.tags {
+        done.add_tag(tag, &world, origins.made.is_empty());
     }
     if !done.services.is_empty() {
         done.notes.extend(sticky::notes(sticky));
@@ -73,10 +89,10 @@ pub fn of(objects: &Objects, stable: Option<&str>, sticky: &[Sticky]) -> Convert
 }
 
 impl Converted {
-    fn add(&mut self, objects: &Objects, world: &World, plan: Plan) -> Result<(), Refusal> {
+    fn add(&mut self, objects: &Objects, world: &World, plan: Plan, extras: &Extras) -> Result<(), Refusal> {
         let Some(root) = plan.unit.roots.first().map(|root| root.object) else { return Ok(()) };
         let mut texts = self.texts.clone();
-        texts.convert(objects, &plan)?;
+        texts.convert(objects, &plan, extras)?;
         let mut notes = Vec::new();
         let homes = gateway::homes(world, &plan.unit, &mut notes);
         let rules = self.plugins.add(&homes, plan.rules, &root.namespace);
@@ -85,21 +101,56 @@ impl Converted {
         self.texts = texts;
         notes.extend(plan.notes);
         for (service, _) in &plan.routes {
-            self.services.push((service.object.title(), rules.clone()));
+            let known = extras.of(service.object);
+            let origin = known.and_then(|known| known.origin.as_ref()).unwrap_or(service.object);
+            self.services.push((origin.title(), rules.clone()));
             notes.extend(managed(service.object));
+            self.leaves.extend(known.and_then(|known| known.leaves.clone()));
         }
+        self.note(notes);
+        Ok(())
+    }
+
+    /// Texts that were made, and in which nothing has weights, are a part of the result as they are.
+    fn keep_whole(&mut self, origins: &Origins) {
+        for (made, known) in origins.made.iter().zip(&origins.extras.0).filter(|(_, known)| known.routes.is_empty()) {
+            let Some(origin) = &known.origin else { continue };
+            let text = self.texts.0.iter_mut().find(|text| Rc::ptr_eq(&text.old, &made.source));
+            if let Some(text) = text {
+                let slash = if known.service.0.is_empty() { "" } else { "/" };
+                text.edited.push(format!("VirtualService {}{slash}{}", known.service.0, known.service.1));
+                self.services.push((origin.title(), Vec::new()));
+            }
+        }
+    }
+
+    /// The rules of a plugin that tagged requests; its routes stay as they are.
+    fn add_tag(&mut self, tag: &Tag, world: &World, is_here: bool) {
+        let mut notes = tag.notes.clone();
+        let homes = tag.homes(world, &mut notes);
+        match self.plugins.add_with(&homes, &tag.header, &tag.rules) {
+            Ok(()) => self.services.push((tag.title(), tag.rules.clone())),
+            Err(reason) => return self.refused.push(Refusal::at(&tag.object, &tag.object.node, reason)),
+        }
+        self.note(notes);
+        // At the old gateway it goes on.
+        if is_here {
+            self.leaves.push(tag.leaves());
+        }
+    }
+
+    fn note(&mut self, notes: Vec<String>) {
         for note in notes {
             if !self.notes.contains(&note) {
                 self.notes.push(note);
             }
         }
-        Ok(())
     }
 
     /// A VirtualService that is a part of one that is not given.
     fn refuse_orphan(&mut self, service: &VirtualService) {
         let reason = "it has no hosts, and no VirtualService that delegates to it is given";
-        match weighted::of(service.object) {
+        match weighted::of(service.object, None) {
             Ok(found) if found.routes.is_empty() => {}
             Ok(found) => {
                 let node = found.routes.first().map_or(&service.object.node, |route| route.node);

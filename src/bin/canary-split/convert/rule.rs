@@ -1,6 +1,8 @@
 //! Rules that take the place of weights.
 
+use super::extra::{Extra, pairs};
 use super::refusal::Refusal;
+use super::weighted::Weighted;
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 use serde_json::{Map, Value};
@@ -22,22 +24,51 @@ pub struct Rule {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Target {
     /// By these weights, stable first.
-    Split(Vec<(String, u32)>),
-    /// Always this.
+    Split(Split),
+    /// Always this: it is alone on these paths.
     Subset(String),
+    /// Always this: it is asked for.
+    Asked(String),
     /// By the weights of the route, whose owner is somebody else; the header carries positions.
     Adopted(String),
 }
 
-impl Target {
-    /// Stable, or what it always is.
-    pub fn first(&self) -> Option<&String> {
-        match self {
-            Target::Split(split) => split.first().map(|(name, _)| name),
-            Target::Subset(name) => Some(name),
-            Target::Adopted(_) => None,
-        }
+/// Weights, and what belongs to them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Split {
+    /// Stable first.
+    pub weights: Vec<(String, u32)>,
+    /// The same names, in the order of the route.
+    pub names: Vec<String>,
+    /// What else is known.
+    pub extra: Extra,
+}
+
+/// The rules of a route: first those for who goes where whatever the weights are, then that of the weights.
+///
+/// # Errors
+///
+/// What the route asks for and somebody who goes elsewhere asks for otherwise.
+pub fn of_route(
+    name: &str,
+    hosts: &[String],
+    matches: &[Value],
+    route: &Weighted,
+    weights: Vec<(String, u32)>,
+) -> Result<Vec<Rule>, String> {
+    let names = route.names();
+    let rule = |name: String, matches: Vec<Value>, target| Rule { name, hosts: hosts.to_vec(), matches, target };
+    let mut rules = Vec::new();
+    for other in &route.extra.overrides {
+        let matches = pairs(matches, &other.matches).ok_or_else(|| {
+            format!("its rule {name}-{} would ask for one thing in two ways; write that rule by hand", other.suffix)
+        })?;
+        let to = names.get(other.to).cloned().unwrap_or_default();
+        rules.push(rule(format!("{name}-{}", other.suffix), matches, Target::Asked(to)));
     }
+    let split = Split { weights, names, extra: route.extra.clone() };
+    rules.push(rule(name.to_owned(), matches.to_vec(), Target::Split(split)));
+    Ok(rules)
 }
 
 /// What a rule can ask for as a route does.

@@ -1,11 +1,13 @@
 //! The texts that VirtualServices are written in, before and after.
 
+use super::extra::{Extras, Known};
+use super::ingress::Made;
 use super::plan::Plan;
 use super::refusal::Refusal;
 use super::routes;
 use super::weighted::Weighted;
 use crate::edit::text::{Refused, edited};
-use crate::edit::{Edit, Shown};
+use crate::edit::{Edit, Shown, fields};
 use crate::input::manifest::{Object, Objects};
 use crate::input::sources::{Source, Unit};
 use crate::world::routing::VirtualService;
@@ -24,12 +26,28 @@ pub struct Text {
     pub new: String,
     /// What was edited in it.
     pub edited: Vec<String>,
+    /// What it takes the place of; nothing: it was given as it is.
+    pub instead_of: Vec<String>,
+    /// The hosts of visitors who come to it from elsewhere.
+    pub hosts: Vec<String>,
+    /// What of it the owner writes again if it comes back.
+    pub owned: Vec<String>,
 }
 
 impl Texts {
-    /// As they were read.
-    pub fn of(objects: &Objects) -> Texts {
-        let text = |source: &Rc<Source>| Text { old: Rc::clone(source), new: source.text.clone(), edited: Vec::new() };
+    /// As they were read, or made.
+    pub fn of(objects: &Objects, made: &[Made]) -> Texts {
+        let text = |source: &Rc<Source>| {
+            let made = made.iter().find(|made| Rc::ptr_eq(&made.source, source));
+            Text {
+                old: Rc::clone(source),
+                new: source.text.clone(),
+                edited: Vec::new(),
+                instead_of: made.map(|made| made.instead_of.clone()).unwrap_or_default(),
+                hosts: made.map(|made| made.hosts.clone()).unwrap_or_default(),
+                owned: Vec::new(),
+            }
+        };
         Texts(objects.sources.iter().map(text).collect())
     }
 
@@ -39,10 +57,10 @@ impl Texts {
     }
 
     /// Edits what a plan is about: all of it, or nothing.
-    pub fn convert(&mut self, objects: &Objects, plan: &Plan) -> Result<(), Refusal> {
+    pub fn convert(&mut self, objects: &Objects, plan: &Plan, extras: &Extras) -> Result<(), Refusal> {
         let mut all = self.clone();
         for ((service, routes), stables) in plan.routes.iter().zip(&plan.stables) {
-            all.edit(objects, service, routes, stables)?;
+            all.edit(objects, service, routes, stables, extras.of(service.object))?;
         }
         *self = all;
         Ok(())
@@ -54,6 +72,7 @@ impl Texts {
         service: &VirtualService,
         routes: &[Weighted],
         stables: &[String],
+        known: Option<&Known>,
     ) -> Result<(), Refusal> {
         let object = service.object;
         let lost = || Refusal::at(object, &object.node, "it cannot be found again in its text");
@@ -63,11 +82,30 @@ impl Texts {
         // Another one in the same text may have been edited before.
         let now = read(&text.old.name, &text.new).map_err(|_| lost())?;
         let node = now.of_kind("VirtualService").nth(number).map(|object| object.node.clone()).ok_or_else(lost)?;
-        let edits = routes::edits(routes, stables);
+        let mut edits = routes::edits(routes, stables);
+        edits.extend(known.map(|known| without_owner(service, known)).into_iter().flatten());
         text.new = edited(&text.new, &node.span, &edits).map_err(|refused| refusal(object, &edits, &refused))?.text;
         text.edited.push(object.title());
+        if known.is_some_and(|known| known.own_host.is_some()) {
+            text.owned.push(object.title());
+        }
         Ok(())
     }
+}
+
+/// What a VirtualService has for its owner's sake, removed.
+fn without_owner(service: &VirtualService, known: &Known) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    // With an owner that does not exist any more, the cluster would delete it.
+    if known.is_left && service.object.at(&["metadata", "ownerReferences"]).is_some() {
+        edits.push(Edit::remove(fields(["metadata", "ownerReferences"])));
+    }
+    let hosts = service.object.items(&["spec", "hosts"]);
+    let own = hosts.iter().position(|host| host.text().is_some() && host.text() == known.own_host.as_deref());
+    if let Some(at) = own.filter(|_| hosts.len() > 1) {
+        edits.push(Edit::remove([fields(["spec", "hosts"]), vec![at.into()]].concat()));
+    }
+    edits
 }
 
 /// The objects of a text.

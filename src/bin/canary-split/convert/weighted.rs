@@ -1,5 +1,6 @@
 //! The routes of a VirtualService that have weights.
 
+use super::extra::{Extra, Known};
 use super::names;
 use super::refusal::Refusal;
 use crate::input::manifest::Object;
@@ -15,6 +16,8 @@ pub struct Weighted<'o> {
     pub node: &'o Node,
     /// Its destinations, in their order.
     pub branches: Vec<Branch>,
+    /// What else is known of it.
+    pub extra: Extra,
 }
 
 /// One of the destinations.
@@ -37,8 +40,8 @@ pub struct Found<'o> {
     pub to_one: Option<&'o Node>,
 }
 
-/// Reads a VirtualService.
-pub fn of(object: &Object) -> Result<Found<'_>, Refusal> {
+/// Reads a VirtualService, of which something may be known from elsewhere.
+pub fn of<'o>(object: &'o Object, known: Option<&Known>) -> Result<Found<'o>, Refusal> {
     for kind in ["tcp", "tls"] {
         let routes = object.items(&["spec", kind]).iter().filter_map(|route| route.get("route"));
         if let Some(route) = routes.filter(|route| route.items().len() > 1).find(|route| has_weight(route)) {
@@ -58,7 +61,8 @@ pub fn of(object: &Object) -> Result<Found<'_>, Refusal> {
         for entry in route.items() {
             weights.push(weight(object, entry)?);
         }
-        if weights.iter().filter(|weight| **weight > 0).count() < 2 {
+        let extra = known.and_then(|known| known.route(at));
+        if extra.is_none() && weights.iter().filter(|weight| **weight > 0).count() < 2 {
             found.to_one = found.to_one.or(Some(route));
             continue;
         }
@@ -72,25 +76,30 @@ pub fn of(object: &Object) -> Result<Found<'_>, Refusal> {
         })?;
         let branches = names.into_iter().zip(weights).enumerate();
         let branches = branches.map(|(at, (name, weight))| Branch { at, name, weight }).collect();
-        found.routes.push(Weighted { at, node, branches });
+        found.routes.push(Weighted { at, node, branches, extra: extra.cloned().unwrap_or_default() });
     }
     Ok(found)
 }
 
 impl Weighted<'_> {
+    /// What a rule calls its destinations, in their order.
+    pub fn names(&self) -> Vec<String> {
+        self.branches.iter().map(|branch| branch.name.clone()).collect()
+    }
+
     /// The destination that a rule calls by this name.
     pub fn branch(&self, name: &str) -> Option<&Branch> {
         self.branches.iter().find(|branch| branch.name == name)
     }
 
-    /// Whether another one has the same shares of the same names.
+    /// Whether another one has the same shares of the same names, and whatever else belongs to a rule.
     pub fn is_alike(&self, other: &Weighted) -> bool {
         let sum = |route: &Weighted| route.branches.iter().map(|branch| u128::from(branch.weight)).sum::<u128>();
         let is_there = |own: &Branch| {
             let weight = other.branch(&own.name).map(|other| u128::from(other.weight) * sum(self));
             weight == Some(u128::from(own.weight) * sum(other))
         };
-        self.branches.len() == other.branches.len() && self.branches.iter().all(is_there)
+        self.branches.len() == other.branches.len() && self.branches.iter().all(is_there) && self.extra == other.extra
     }
 
     /// `v1 80, v2 20`

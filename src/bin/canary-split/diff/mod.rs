@@ -114,7 +114,7 @@ impl Diff {
     /// The share of the visitors of a rule who move; `None`: it is new, gone or the same as before.
     pub fn moved(&self, rule: &str) -> Option<f64> {
         let rule = self.plugins.iter().flat_map(|plugin| &plugin.rules).find(|diff| diff.rule == rule)?;
-        rule.visitors.iter().map(|visitors| visitors.moved).max().map(Share::fraction)
+        rule.visitors.iter().filter_map(|visitors| visitors.moved).max().map(Share::fraction)
     }
 
     /// Whether there are faults in either.

@@ -116,12 +116,11 @@ fn print_visitors(visitors: &VisitorsDiff, is_one_of_several: bool, out: &mut im
     for (way, share) in ways.iter().zip(&shares) {
         writeln!(out, "  {way:way_width$}  {share:>share_width$}")?;
     }
-    let verdict = if visitors.moved == Share::default() {
-        "nobody moves".to_owned()
-    } else if visitors.moved == visitors.least {
-        format!("{} move, the least possible", visitors.moved)
-    } else {
-        format!("{} move; the least possible are {}", visitors.moved, visitors.least)
+    let verdict = match (visitors.moved, visitors.least) {
+        (Some(moved), _) if moved == Share::default() => "nobody moves".to_owned(),
+        (Some(moved), Some(least)) if moved == least => format!("{moved} move, the least possible"),
+        (Some(moved), Some(least)) => format!("{moved} move; the least possible are {least}"),
+        _ => "how many move depends on the weights of the route, which somebody else owns".to_owned(),
     };
     writeln!(out, "  {verdict}")?;
     print_notes(&visitors.reasons, "  ", out)

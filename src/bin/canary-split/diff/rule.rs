@@ -73,10 +73,10 @@ pub struct VisitorsDiff {
     pub carried: Carried,
     /// From each subset to each, including the visitors who stay.
     pub moves: Vec<Move>,
-    /// All visitors who do not stay.
-    pub moved: Share,
-    /// The least that any scheme had to move.
-    pub least: Share,
+    /// All visitors who do not stay; `None`: somebody else's weights decide that.
+    pub moved: Option<Share>,
+    /// The least that any scheme had to move; `None` likewise.
+    pub least: Option<Share>,
     /// Why more move than the least.
     pub reasons: Vec<Note>,
 }
@@ -166,11 +166,12 @@ impl RuleDiff {
         let visitors: Vec<VisitorsDiff> = kinds
             .into_iter()
             .map(|kind| {
-                let moves = before.moves(&after, &kind.carried);
+                let is_known = before.is_known_with(&after, &kind.carried);
+                let moves = if is_known { before.moves(&after, &kind.carried) } else { Vec::new() };
                 VisitorsDiff {
                     who: kind.who,
-                    moved: moved(&moves),
-                    least: before.least(&after, &kind.carried),
+                    moved: is_known.then(|| moved(&moves)),
+                    least: is_known.then(|| before.least(&after, &kind.carried)),
                     reasons: reasons(&before, &after, &kind.carried),
                     carried: kind.carried,
                     moves,
@@ -179,7 +180,7 @@ impl RuleDiff {
             .collect();
         let subsets = subsets(Some(&before), Some(&after));
         let is_same = notes.is_empty()
-            && visitors.iter().all(|kind| kind.moved == Share::default() && kind.reasons.is_empty())
+            && visitors.iter().all(|kind| kind.moved == Some(Share::default()) && kind.reasons.is_empty())
             && subsets.iter().all(SubsetDiff::is_same);
         let picture = Picture {
             old: owners(&before, &after, &subsets).map(|(old, _, draws)| (old, draws)).collect(),

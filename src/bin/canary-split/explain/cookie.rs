@@ -53,6 +53,9 @@ pub struct Reading {
     pub position: Option<f64>,
     #[serde(skip)]
     at: Option<Share>,
+    /// The same as a number, where a route's weights decide by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<u32>,
     /// The subset that a visitor with this cookie gets now; `None`: it counts for nothing.
     pub subset: Option<String>,
     /// Why this subset.
@@ -142,6 +145,7 @@ impl Reading {
             made: utc(second(held.made, 0)),
             position: None,
             at: None,
+            number: None,
             subset: None,
             why: "",
             renewed: (cookie.renew && !is_session).then(|| utc(second(held.made, cookie.ttl / 2))),
@@ -154,9 +158,14 @@ impl Reading {
             (_, Some(remember)) => reading.remembered(remember, held, Minutes::of_seconds(now.0)),
             (Target::Split(split), None) => reading.drawn(split, held, now),
             (Target::Adopted(adopted), None) => {
-                let at = Share::of_draws(adopted.salt.position(held.draw).into());
-                let why = "the route's owner decides, by this position";
-                Reading { position: Some(at.fraction()), at: Some(at), why, ..reading }
+                let place = adopted.salt.position(held.draw);
+                let why = "the weights of the route decide, by the number of this position modulo their sum";
+                Reading {
+                    position: Some(Share::of_draws(place.into()).fraction()),
+                    number: Some(place),
+                    why,
+                    ..reading
+                }
             }
             (Target::Fixed(_), None) => reading,
         }
@@ -240,6 +249,9 @@ impl Reading {
         writeln!(out, "rule {} has the cookie {}", self.rule, self.name)?;
         if let Some(at) = self.at {
             writeln!(out, "  position  {at} of all draws are before it")?;
+        }
+        if let Some(number) = self.number {
+            writeln!(out, "  position  {number}")?;
         }
         match &self.subset {
             Some(subset) => writeln!(out, "  subset    {subset}, {}", self.why)?,

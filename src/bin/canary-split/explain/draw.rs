@@ -15,6 +15,9 @@ use canary_split::visitor::cookie::{Held, Minutes};
 use canary_split::visitor::keys::{Key, client_draw};
 use serde::Serialize;
 
+/// What decides if nothing about the visitor does.
+pub const CHANCE: &str = "chance";
+
 /// The fresh draw, if one was needed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Chance {
@@ -71,7 +74,7 @@ pub fn origin<'c>(decision: &Decision<'c>, chance: Chance, request: &mut Seen) -
         }
         Source::Fresh => match chance {
             Chance::Given(draw) => (Some(draw), "--draw".to_owned()),
-            Chance::Open => (None, "chance".to_owned()),
+            Chance::Open => (None, CHANCE.to_owned()),
             Chance::Unasked => (Some(client_draw(request)), "the client's address and user agent".to_owned()),
         },
     }

@@ -37,9 +37,9 @@ pub struct Explanation {
     pub shares: Vec<Candidate>,
     /// The request header.
     pub header: Written,
-    /// If somebody else owns the weights: the request header by which Envoy picks.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub position_header: Option<Written>,
+    /// The request headers by which Envoy picks if somebody else owns the weights.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub position_headers: Vec<Written>,
     /// The cookie that the response gets.
     pub set_cookie: Option<SetCookie>,
     /// Cookies that are removed, each as a `set-cookie` value.

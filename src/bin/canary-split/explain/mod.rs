@@ -16,7 +16,7 @@ mod url;
 use crate::cluster::access::Access;
 use crate::cluster::inventory::{Extent, Inventory};
 use crate::input::choice::{Given, choose, read, shown};
-use crate::input::manifest::PluginConfig;
+use crate::input::manifest::{Objects, PluginConfig};
 use crate::input::time;
 use crate::input::unreadable;
 use crate::report::fault::{self, FaultAt};
@@ -77,7 +77,8 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
     let mut request = options.request.read()?;
     let (written, given, inventory) = configured(options)?;
     let evaluation = State::default().evaluate(written.json().as_bytes());
-    let (mut explanation, decided) = explain(&evaluation.config, &written, &mut request, options);
+    let now = time::or_clock(options.now);
+    let (mut explanation, decided) = explain(&evaluation.config, &written, &mut request, options.draw, now);
     if let Some(inventory) = &inventory {
         let world = World::of(&inventory.objects);
         let plugin = Plugin::new(written.clone());
@@ -145,18 +146,42 @@ fn decode(cookies: &[cookie::Given], options: &Options, output: Output, out: &mu
     Ok(if given.unreadable.is_empty() { u8::from(!faults.is_empty() || !is_all_read) } else { 2 })
 }
 
+/// What a visitor who comes to a host for the first time gets by these objects, and where the request goes, as people read it; `None`:
+/// it depends on more than that.
+pub fn of_first_visit(objects: &Objects, config: &PluginConfig, host: &str) -> Option<String> {
+    let mut request = Seen::visiting(host).ok()?;
+    let evaluation = State::default().evaluate(config.json().as_bytes());
+    let now = time::or_clock(None);
+    let (mut explanation, decided) = explain(&evaluation.config, config, &mut request, None, now);
+    if request.needs_address {
+        return None;
+    }
+    // What is true at this minute alone says nothing about the config.
+    explanation.ramp = None;
+    if let Some(cookie) = &mut explanation.set_cookie {
+        let now = format!(".{:07x}", Minutes::of_seconds(now.0).0);
+        cookie.value = cookie.value.replacen(&now, ".MINUTES", 1);
+    }
+    let (world, plugin) = (World::of(objects), Plugin::new(config.clone()));
+    explanation.routes = routed::routes(&world, &plugin, &request, &decided, &[]);
+    secrets::mask(&mut explanation);
+    let mut text = Vec::new();
+    print::print(&explanation, &mut text).ok()?;
+    String::from_utf8(text).ok()
+}
+
 fn explain(
     config: &Config,
     written: &PluginConfig,
     request: &mut Seen,
-    options: &Options,
+    draw: Option<Draw>,
+    second: Second,
 ) -> (Explanation, Vec<Decided>) {
     let chance = Cell::new(Chance::Unasked);
     let fresh = || {
-        chance.set(options.draw.map_or(Chance::Open, Chance::Given));
-        options.draw.unwrap_or(Draw(0))
+        chance.set(draw.map_or(Chance::Open, Chance::Given));
+        draw.unwrap_or(Draw(0))
     };
-    let second = time::or_clock(options.now);
     let now = Minutes::of_seconds(second.0);
     let Answer { decision, forgotten } = answer(config, request, fresh, || second);
     let before = decision.as_ref().map_or(config.rules.len(), |decision| decision.rule_at);
@@ -174,7 +199,11 @@ fn explain(
         subset: None,
         shares: Vec::new(),
         header: Written { name: config.header.clone(), value: None },
-        position_header: None,
+        position_headers: config
+            .position_headers
+            .iter()
+            .map(|name| Written { name: name.clone(), value: None })
+            .collect(),
         set_cookie: None,
         forgotten: forgotten.into_iter().map(|cookie| set_cookie(cookie, false)).collect(),
         response_header: None,
@@ -219,7 +248,8 @@ fn explain(
         }
         Choice::Position(header, position) => {
             let value = if is_open { "POSITION".to_owned() } else { position.to_string() };
-            explanation.position_header = Some(Written { name: header.to_owned(), value: Some(value) });
+            let own = explanation.position_headers.iter_mut().find(|own| own.name == header);
+            own.into_iter().for_each(|own| own.value = Some(value.clone()));
             explanation.notes.push(ADOPTED.to_owned());
         }
     }

@@ -1,5 +1,6 @@
 //! An explanation for people.
 
+use super::draw::CHANCE;
 use super::explanation::{Explanation, Written};
 use super::passed::{Place, Reason};
 use super::routed::{Arrival, Routed};
@@ -36,7 +37,7 @@ pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
     if let Some(from) = &explanation.from {
         match &explanation.draw {
             Some(draw) => writeln!(out, "draw      {draw}, by {from}")?,
-            None if explanation.shares.is_empty() => writeln!(out, "draw      {from}")?,
+            None if explanation.shares.is_empty() && from != CHANCE => writeln!(out, "draw      {from}")?,
             None => writeln!(out, "draw      by {from}")?,
         }
     }
@@ -50,12 +51,10 @@ pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
         }
     }
     print_header("request", &explanation.header, out)?;
-    if let Some(header) = &explanation.position_header {
-        print_header("request", header, out)?;
-    }
+    explanation.position_headers.iter().try_for_each(|header| print_header("request", header, out))?;
     let is_one = explanation.routes.len() == 1;
     for routed in &explanation.routes {
-        print_route(routed, is_one, out)?;
+        print_route(routed, is_one, explanation.is_living, out)?;
     }
     for cookie in explanation.forgotten.iter().chain(&explanation.set_cookie) {
         writeln!(out, "response  set-cookie: {}", cookie.value)?;
@@ -86,7 +85,7 @@ fn placed(file: &str, at: &Place) -> String {
     }
 }
 
-fn print_route(routed: &Routed, is_one: bool, out: &mut impl Write) -> io::Result<()> {
+fn print_route(routed: &Routed, is_one: bool, is_living: bool, out: &mut impl Write) -> io::Result<()> {
     let subset = routed.subset.as_ref().filter(|_| !is_one).map(|subset| format!("{subset}  ")).unwrap_or_default();
     if routed.instead == Some("httpsRedirect") {
         return writeln!(out, "route     none: the Gateway sends every http request of this host to https");
@@ -103,8 +102,10 @@ fn print_route(routed: &Routed, is_one: bool, out: &mut impl Write) -> io::Resul
         let subset = subset.as_ref().map(|subset| format!(" subset {subset}")).unwrap_or_default();
         let port = port.map(|port| format!(" port {port}")).unwrap_or_default();
         let pods =
-            pods.map_or("pods not known".to_owned(), |pods| format!("{} of {} pods ready", pods.ready, pods.total));
-        writeln!(out, "          → {host}{subset}{port}: {pods}")?;
+            pods.map_or(": pods not known".to_owned(), |pods| format!(": {} of {} pods ready", pods.ready, pods.total));
+        // Manifests have no pods.
+        let pods = if is_living { pods } else { String::new() };
+        writeln!(out, "          → {host}{subset}{port}{pods}")?;
     }
     Ok(())
 }

@@ -158,6 +158,13 @@ fn is_token_byte(byte: u8) -> bool {
 }
 
 impl Seen {
+    /// A first visit to a host, over https.
+    pub fn visiting(host: &str) -> Result<Seen, String> {
+        let url = Some(OsString::from(format!("https://{host}/")));
+        let (headers, cookies, method) = (Vec::new(), Vec::new(), OsString::from("GET"));
+        Spelled { headers, cookies, method, agent: None, client_ip: None, claims: None, url }.read()
+    }
+
     /// The values of a header, in their order.
     pub fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         self.headers.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_slice())

@@ -103,10 +103,27 @@ impl Object {
 /// An object of an unknown kind.
 #[derive(Clone, Debug)]
 pub struct Unknown {
+    /// The file that it is in.
+    pub source: Rc<Source>,
     /// All of it.
     pub node: Node,
     /// `metadata.namespace`; empty if it is not given.
     pub namespace: String,
+}
+
+impl Unknown {
+    /// Its API group and kind.
+    pub fn kind(&self) -> (&str, &str) {
+        let text = |key: &str| self.node.get(key).and_then(Node::text).unwrap_or_default();
+        (text("apiVersion").split_once('/').map_or("", |(group, _)| group), text("kind"))
+    }
+
+    /// The same as an object, for code that knows this kind.
+    pub fn object(&self, kind: &'static str) -> Object {
+        let name = self.node.at(&["metadata", "name"]).and_then(Node::text).unwrap_or_default().to_owned();
+        let (source, node) = (Rc::clone(&self.source), self.node.clone());
+        Object { source, node, kind, namespace: self.namespace.clone(), name }
+    }
 }
 
 /// A `pluginConfig` and its place.
@@ -238,13 +255,17 @@ impl Objects {
                 self.secrets.extend(secret::of_secret(&node).into_iter().map(|secret| (Rc::clone(source), secret)));
             }
             let namespace = text(&["metadata", "namespace"]).to_owned();
-            self.unknown.push(Unknown { namespace, node });
+            self.unknown.push(Unknown { source: Rc::clone(source), namespace, node });
         }
     }
 
     /// Objects that make pods, or may do so.
     pub fn makers(&self) -> impl Iterator<Item = Unknown> {
-        let known = self.workloads().map(|pods| Unknown { namespace: pods.namespace.clone(), node: pods.node.clone() });
+        let known = self.workloads().map(|pods| Unknown {
+            source: Rc::clone(&pods.source),
+            namespace: pods.namespace.clone(),
+            node: pods.node.clone(),
+        });
         known.chain(self.unknown.iter().cloned())
     }
 

@@ -1,5 +1,6 @@
 //! EnvoyFilters that let Envoy pick a destination by the number in a header, instead of by chance.
 
+use super::World;
 use super::gateway::Gateway;
 use super::labels::Labels;
 use super::namespace::{ROOT_NAMESPACE, is_same_namespace};
@@ -17,14 +18,18 @@ pub struct Pick<'o> {
     pub header: (&'o Node, &'o str),
     /// The match of the patch; without one, the patch.
     pub scope: &'o Node,
+    /// Whether it makes routes of its own instead of changing those that exist.
+    pub adds: bool,
     /// `HOST:PORT`, Istio's name of a virtual host.
     vhost: Option<&'o str>,
-    /// A host of the virtual host.
+    /// A domain of the virtual host.
     domain: Option<&'o str>,
     /// Istio's name of the route.
     route: Option<&'o str>,
-    /// Whether redirects and direct responses are left out.
-    is_for_forwarding: bool,
+    /// `ROUTE`, `REDIRECT` or `DIRECT_RESPONSE`; absent: all of them.
+    action: Option<&'o str>,
+    /// A port of the Gateway.
+    port: Option<u32>,
     /// The labels of the pods.
     selector: Option<Labels<'o>>,
 }
@@ -49,38 +54,64 @@ impl<'o> Pick<'o> {
         if patch.get("applyTo").and_then(Node::text) != Some("HTTP_ROUTE") {
             return None;
         }
+        let adds = match patch.at(&["patch", "operation"]).and_then(Node::text) {
+            Some("MERGE") => false,
+            Some(operation) if operation == "ADD" || operation.starts_with("INSERT_") => true,
+            // Of a route nothing is left, or Istio does not do it.
+            _ => return None,
+        };
         let weighted = field(patch.at(&["patch", "value", "route"])?, "weighted_clusters", "weightedClusters")?;
+        if adds && !weighted.get("clusters").map_or(&[][..], Node::items).is_empty() {
+            return None;
+        }
         let header = field(weighted, "header_name", "headerName")?;
         let scope = patch.get("match");
         let context = scope.and_then(|scope| scope.get("context")).and_then(Node::text).unwrap_or("ANY");
         if !["ANY", "GATEWAY"].contains(&context) {
             return None;
         }
-        let vhost = scope.and_then(|scope| scope.at(&["routeConfiguration", "vhost"]));
+        let table = scope.and_then(|scope| scope.get("routeConfiguration"));
+        let vhost = table.and_then(|table| table.get("vhost"));
         let text = |node: Option<&'o Node>, key: &str| node?.get(key)?.text().filter(|text| !text.is_empty());
         let route = vhost.and_then(|vhost| vhost.get("route"));
         Some(Pick {
             object,
-            header: (header, header.text()?),
+            header: (header, header.text().filter(|name| !name.is_empty())?),
             scope: scope.unwrap_or(patch),
+            adds,
             vhost: text(vhost, "name"),
             domain: text(vhost, "domainName"),
             route: text(route, "name"),
-            is_for_forwarding: text(route, "action") == Some("ROUTE"),
+            action: text(route, "action").filter(|action| *action != "ANY"),
+            port: table.and_then(|table| table.get("portNumber")).and_then(Node::number),
             selector,
         })
     }
 
-    /// Whether it may be on the pods of a gateway, which are in one of these namespaces; none: unknown.
-    pub fn may_be_on<'n>(&self, gateway: &Gateway, mut namespaces: impl Iterator<Item = &'n str>) -> bool {
-        let is_there = match namespaces.next() {
-            None => true,
-            _ if self.object.namespace == ROOT_NAMESPACE => true,
-            Some(first) => {
-                [first].into_iter().chain(namespaces).any(|own| is_same_namespace(own, &self.object.namespace))
-            }
+    /// Whether it writes or reads this header.
+    pub fn is_by(&self, header: &str) -> bool {
+        self.header.1.eq_ignore_ascii_case(header)
+    }
+
+    /// Whether it is on the pods of a gateway, as far as that is known.
+    pub fn is_on(&self, world: &World, gateway: &Gateway) -> bool {
+        let namespaces = world.namespaces_of(gateway);
+        let own = &*self.object.namespace;
+        let is_there = own == ROOT_NAMESPACE
+            || namespaces.is_empty()
+            || namespaces.iter().any(|there| is_same_namespace(there, own));
+        let has_labels = |selector: &Labels| {
+            let mut pods = world.workloads.iter().filter(|pods| gateway.selector.selects(&pods.labels));
+            selector.selects(&gateway.selector) || pods.any(|pods| selector.selects(&pods.labels))
         };
-        is_there && self.selector.as_ref().is_none_or(|own| own.contradiction(&gateway.selector).is_none())
+        let has_port = self.port.is_none_or(|port| gateway.servers.iter().any(|server| server.port == Some(port)));
+        is_there && has_port && self.selector.as_ref().is_none_or(has_labels)
+    }
+
+    /// Whether it is on a gateway of a VirtualService; where none is given, it may be.
+    pub fn is_at(&self, world: &World, service: &VirtualService) -> bool {
+        let (gateways, are_all) = world.gateways_of(service);
+        !are_all || gateways.iter().any(|gateway| self.is_on(world, gateway))
     }
 
     /// Whether it is for every virtual host.
@@ -88,22 +119,29 @@ impl<'o> Pick<'o> {
         self.vhost.is_none() && self.domain.is_none()
     }
 
-    /// Whether it is for the virtual host of a host.
-    pub fn is_for_host(&self, host: &str) -> bool {
+    /// Whether it is for the virtual host of a domain, which Istio writes in lower case.
+    pub fn is_for_domain(&self, domain: &str) -> bool {
         let name = self.vhost.map(|vhost| vhost.rsplit_once(':').map_or(vhost, |(name, _)| name));
-        [name, self.domain].into_iter().flatten().all(|own| own.eq_ignore_ascii_case(host))
-    }
-
-    /// Whether it is for a host of a VirtualService.
-    pub fn is_for(&self, service: &VirtualService) -> bool {
-        service.hosts.iter().any(|(_, host)| self.is_for_host(host))
+        [name, self.domain].into_iter().flatten().all(|own| own == domain)
     }
 
     /// Whether it is applied to any of the routes that Istio makes of a route.
     pub fn is_applied_to(&self, step: &Step) -> bool {
-        let forwards = step.route.node.get("redirect").or(step.route.node.get("directResponse")).is_none();
+        let does = |key: &str| step.route.node.get(key).is_some();
+        let action = if does("redirect") {
+            "REDIRECT"
+        } else if does("directResponse") {
+            "DIRECT_RESPONSE"
+        } else {
+            "ROUTE"
+        };
         let is_named = self.route.is_none_or(|name| step.names().iter().any(|own| own == name));
-        is_named && (forwards || !self.is_for_forwarding)
+        !self.adds && is_named && self.action.is_none_or(|own| own == action)
+    }
+
+    /// Whether it is for routes of this name.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.route.is_none_or(|own| own == name)
     }
 
     /// Whether it matches by names of routes.

@@ -32,7 +32,7 @@ impl<'o> GatewayApi<'o> {
     /// Reads it.
     pub fn of(objects: &'o Objects) -> GatewayApi<'o> {
         let mut found = GatewayApi::default();
-        for Unknown { node, namespace } in &objects.unknown {
+        for Unknown { node, namespace, .. } in &objects.unknown {
             let text = |keys: &[&str]| node.at(keys).and_then(Node::text).unwrap_or_default();
             if text(&["apiVersion"]).split('/').next() != Some(GATEWAY_API) {
                 continue;

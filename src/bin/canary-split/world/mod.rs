@@ -26,9 +26,10 @@ use beside::Beside;
 use envoy_filter::Pick;
 use gateway::Gateway;
 use gateway_api::GatewayApi;
-use host::ServiceName;
+use host::{ServiceName, overlap};
 use index::{Index, Lists};
 use labels::Labels;
+use namespace::ROOT_NAMESPACE;
 use plugin::Plugin;
 use routing::{Destination, Route, VirtualService};
 use service::{DestinationRule, Service, Workload};
@@ -132,7 +133,37 @@ impl<'o> World<'o> {
         let is_its = |service: &&Service| service.selector.as_ref().is_some_and(|own| gateway.selector.selects(own));
         let services = self.services.iter().filter(is_its).map(|service| &*service.object.namespace);
         let known = pods.map(|pods| &*pods.object.namespace).chain(services);
-        known.filter(|namespace| !namespace.is_empty()).collect()
+        let mut known: BTreeSet<&str> = known.filter(|namespace| !namespace.is_empty()).collect();
+        // The gateway that istioctl install makes.
+        if known.is_empty() && gateway.selector.get("istio") == Some("ingressgateway") {
+            known.insert(ROOT_NAMESPACE);
+        }
+        known
+    }
+
+    /// The domains of the virtual hosts that Istio makes of a VirtualService's hosts: of a host and that of a Gateway the narrower one.
+    pub fn domains_of(&self, service: &VirtualService) -> Vec<String> {
+        let (gateways, are_all) = self.gateways_of(service);
+        let served = gateways.iter().flat_map(|gateway| &gateway.servers).flat_map(|server| server.hosts());
+        let served: Vec<&str> = served.filter_map(|host| host.rsplit('/').next()).collect();
+        let mut domains: Vec<String> = Vec::new();
+        let mut add = |domain: &str| {
+            let domain = domain.to_ascii_lowercase();
+            if !domains.contains(&domain) {
+                domains.push(domain);
+            }
+        };
+        for (_, host) in &service.hosts {
+            if !are_all {
+                add(host);
+            }
+            for served in served.iter().filter(|served| overlap(served, host)) {
+                // What is longer is for fewer hosts, and a name without a wildcard for one.
+                let is_narrower = host.starts_with('*') && (!served.starts_with('*') || served.len() > host.len());
+                add(if is_narrower { served } else { host });
+            }
+        }
+        domains
     }
 
     /// The VirtualServices at a gateway that a plugin may be on.

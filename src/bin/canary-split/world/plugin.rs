@@ -56,6 +56,15 @@ impl Plugin {
         Plugin { config, header, has_seal, rules, is_whole }
     }
 
+    /// The request headers that only it writes.
+    pub fn headers(&self) -> impl Iterator<Item = &str> {
+        let adopted = self.rules.iter().filter_map(|(_, rule)| match &rule.target {
+            Target::Adopted(adopted) => Some(&*adopted.header),
+            Target::Fixed(_) | Target::Split(_) => None,
+        });
+        self.header.as_deref().into_iter().chain(adopted)
+    }
+
     /// The object; for a bare config none exists.
     pub fn object(&self) -> Option<&Object> {
         self.config.object.as_ref()

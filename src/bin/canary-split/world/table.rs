@@ -167,27 +167,30 @@ impl<'w, 'o> Step<'w, 'o> {
         Step { service, route, around, entries }
     }
 
-    /// The names of the routes that Istio makes of it: from its name, that of the delegating route, and those of the entries.
+    /// The names of the routes that Istio makes of it: from its name and those of its entries, each after those of the delegating route.
     pub fn names(&self) -> Vec<String> {
         let own = |node: &Node| node.get("name").and_then(Node::text).unwrap_or_default().to_owned();
-        let joined = |outer: String, inner: String, between: &str| match (outer.is_empty(), inner.is_empty()) {
-            (false, false) => outer + between + &inner,
-            _ => outer + &inner,
+        let joined = |outer: &str, inner: &str, between: &str| match (outer.is_empty(), inner.is_empty()) {
+            (false, false) => format!("{outer}{between}{inner}"),
+            _ => format!("{outer}{inner}"),
         };
-        let base = joined(self.around.map(|around| own(around.node)).unwrap_or_default(), own(self.route.node), "-");
-        let entries = self.route.node.get("match").map_or(&[][..], Node::items);
-        let mut names: Vec<String> = entries
-            .iter()
-            .map(|entry| {
-                Some(own(entry))
-                    .filter(|name| !name.is_empty())
-                    .map_or_else(|| base.clone(), |name| format!("{base}.{name}"))
-            })
-            .collect();
-        if names.is_empty() {
-            names.push(base);
+        let entries = |route: &Node| -> Vec<String> {
+            let names: Vec<String> = route.get("match").map_or(&[][..], Node::items).iter().map(own).collect();
+            if names.is_empty() { vec![String::new()] } else { names }
+        };
+        let outer = self.around.map(|around| around.node);
+        let base = joined(&outer.map(own).unwrap_or_default(), &own(self.route.node), "-");
+        let inner = entries(self.route.node);
+        let mut names = Vec::new();
+        for outer in outer.map_or_else(|| vec![String::new()], entries) {
+            for inner in &inner {
+                let entry = joined(&outer, inner, "-");
+                let name = if entry.is_empty() { base.clone() } else { format!("{base}.{entry}") };
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
         }
-        names.dedup();
         names
     }
 

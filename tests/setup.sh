@@ -3,8 +3,8 @@
 #   tests/setup.sh rust             the compiler's target for the module
 #   tests/setup.sh build            that, and wasm-opt
 #   tests/setup.sh tool             the compiler's target and the Python packages (kubectl, JSON Schema)
-#   tests/setup.sh image            nothing: it looks whether Python is there
-#   tests/setup.sh go               nothing: it looks whether Go is there
+#   tests/setup.sh image            nothing: it checks for Python
+#   tests/setup.sh go               nothing: it checks for Go
 #   tests/setup.sh helm             Helm, in target/helm
 #   tests/setup.sh platforms        the compiler's targets of a release, and a C compiler for them
 #   tests/setup.sh demo VERSION...  what build and tool need, and these Envoys (default: the newest released Istio's)

@@ -22,7 +22,7 @@ pub(super) fn read_adopt(json: &Json, place: &Place, context: &Context, errors: 
     Some(header.to_owned())
 }
 
-/// The header that a rule writes positions into, be the rule good or not; the default one where that cannot be read.
+/// The header that a rule writes positions into, whether or not the rule is good; the default one if it cannot be read.
 pub fn position_header(rule: Text) -> Option<String> {
     let Json::Object(fields) = rule.tree().ok()? else { return None };
     let (_, adopt) = fields.iter().find(|(name, value)| name == "adopt" && *value != Json::Null)?;

@@ -11,8 +11,7 @@ pub struct Rival {
     pub name: String,
     /// The header.
     pub header: String,
-    /// Whether it may be this very plugin under the name that it had before, on its way out: it has the same config, and has had it
-    /// for a second or more.
+    /// Whether it may be this plugin under its former name, on its way out: it has had the same config for a second or more.
     pub may_be_leaving: bool,
 }
 

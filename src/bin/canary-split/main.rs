@@ -101,9 +101,9 @@ enum Command {
     Check(check::Options),
     /// Convert weights, or a canary Ingress, to a plugin and routes
     ///
-    /// It reads VirtualServices with weights, canaries of ingress-nginx and Higress, and with --leave what Flagger and Argo Rollouts say of
-    /// a VirtualService. The plugin decides by the same weights. It exits with 0 if all that has weights was converted, 1 if something was refused or the
-    /// result has an error, 2 if nothing was done.
+    /// It reads VirtualServices with weights, canaries of ingress-nginx and Higress, and with --leave what Flagger and Argo Rollouts say
+    /// about a VirtualService. The plugin decides by the same weights. It exits with 0 if everything with weights was converted, 1 if
+    /// something was refused or the result has an error, 2 if nothing was done.
     #[command(after_help = examples::CONVERT)]
     Convert(convert::Options),
     /// Adopt weights that a controller writes, so that they stick

@@ -115,14 +115,14 @@ impl<'r> Layout<'r> {
         self.names.iter().position(|known| *known == name)
     }
 
-    /// Whether it is known who moves: those who are drawn again, and whom somebody else's weights divide, nobody counts here.
+    /// Whether it is known who moves: visitors who are drawn again and divided by somebody else's weights cannot be counted.
     pub fn is_known_with(&self, new: &Layout, carried: &Carried) -> bool {
         let is_adopted = |layout: &Layout| layout.names.first() == Some(&ADOPTED);
         let (old, new) = (is_adopted(self), is_adopted(new));
         matches!(carried, Carried::Nothing) || old == new && (!old || !matches!(carried, Carried::Anew { .. }))
     }
 
-    /// From each subset to each, those who stay too; in the order of the lists.
+    /// From each subset to each, including the visitors who stay; in the order of the lists.
     pub fn moves(&self, new: &Layout, carried: &Carried) -> Vec<Move> {
         let mut shares = BTreeMap::<(usize, usize), Share>::new();
         let mut add = |from: usize, to: usize, share| {

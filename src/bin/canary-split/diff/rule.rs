@@ -73,11 +73,11 @@ pub struct VisitorsDiff {
     pub carried: Carried,
     /// From each subset to each, including the visitors who stay.
     pub moves: Vec<Move>,
-    /// All who do not stay; `None`: the weights of a route that somebody else owns decide that.
+    /// All visitors who do not stay; `None`: somebody else's weights decide that.
     pub moved: Option<Share>,
     /// The least that any scheme had to move; `None` likewise.
     pub least: Option<Share>,
-    /// Why more move than that.
+    /// Why more move than the least.
     pub reasons: Vec<Note>,
 }
 

@@ -15,10 +15,10 @@ use canary_split::visitor::cookie::{Held, Minutes};
 use canary_split::visitor::keys::{Key, client_draw};
 use serde::Serialize;
 
-/// What decides where nothing about the visitor does.
+/// What decides if nothing about the visitor does.
 pub const CHANCE: &str = "chance";
 
-/// What a fresh draw is, if one was needed.
+/// The fresh draw, if one was needed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Chance {
     /// None was needed.

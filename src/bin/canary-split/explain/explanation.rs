@@ -37,7 +37,7 @@ pub struct Explanation {
     pub shares: Vec<Candidate>,
     /// The request header.
     pub header: Written,
-    /// The request headers by which Envoy picks where somebody else owns the weights.
+    /// The request headers by which Envoy picks if somebody else owns the weights.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub position_headers: Vec<Written>,
     /// The cookie that the response gets.

@@ -118,7 +118,7 @@ impl Unknown {
         (text("apiVersion").split_once('/').map_or("", |(group, _)| group), text("kind"))
     }
 
-    /// The same as an object, for whoever knows this kind.
+    /// The same as an object, for code that knows this kind.
     pub fn object(&self, kind: &'static str) -> Object {
         let name = self.node.at(&["metadata", "name"]).and_then(Node::text).unwrap_or_default().to_owned();
         let (source, node) = (Rc::clone(&self.source), self.node.clone());
@@ -126,7 +126,7 @@ impl Unknown {
     }
 }
 
-/// A `pluginConfig` and where it stands.
+/// A `pluginConfig` and its place.
 #[derive(Clone, Debug)]
 pub struct PluginConfig {
     /// The plugin; `None`: a file that holds nothing else.

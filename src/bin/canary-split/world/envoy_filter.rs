@@ -19,7 +19,7 @@ pub struct Pick<'o> {
     pub scope: &'o Node,
     /// Whether it makes routes of its own instead of changing those that exist.
     pub adds: bool,
-    /// `HOST:PORT`, as Istio calls virtual hosts.
+    /// `HOST:PORT`, Istio's name of a virtual host.
     vhost: Option<&'o str>,
     /// A domain of the virtual host.
     domain: Option<&'o str>,

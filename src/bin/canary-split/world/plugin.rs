@@ -56,7 +56,7 @@ impl Plugin {
         Plugin { config, header, has_seal, rules, is_whole }
     }
 
-    /// The request headers that it alone writes.
+    /// The request headers that only it writes.
     pub fn headers(&self) -> impl Iterator<Item = &str> {
         let adopted = self.rules.iter().filter_map(|(_, rule)| match &rule.target {
             Target::Adopted(adopted) => Some(&*adopted.header),
@@ -65,7 +65,7 @@ impl Plugin {
         self.header.as_deref().into_iter().chain(adopted)
     }
 
-    /// The object; a config may stand alone.
+    /// The object; for a bare config none exists.
     pub fn object(&self) -> Option<&Object> {
         self.config.object.as_ref()
     }

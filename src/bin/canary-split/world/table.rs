@@ -167,7 +167,7 @@ impl<'w, 'o> Step<'w, 'o> {
         Step { service, route, around, entries }
     }
 
-    /// What Istio calls the routes that it makes of it: by its name and those of its entries, each behind those of whoever delegates to it.
+    /// The names of the routes that Istio makes of it: from its name and those of its entries, each after those of the delegating route.
     pub fn names(&self) -> Vec<String> {
         let own = |node: &Node| node.get("name").and_then(Node::text).unwrap_or_default().to_owned();
         let joined = |outer: &str, inner: &str, between: &str| match (outer.is_empty(), inner.is_empty()) {

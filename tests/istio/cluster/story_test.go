@@ -259,9 +259,14 @@ func (s *story) patches() {
 }
 
 func (s *story) sticky() {
-	s.user.run(s.user.code(gettingStarted, byVisitor)[0])
+	lines := s.user.code(gettingStarted, byVisitor)
+	s.user.run(lines[0])
 	c := newClient(s.t, s.cluster)
 	harness.Until(s.t, "the cookie", func() bool { _, response, err := c.visit(); return err == nil && len(response.Cookies()) == 1 })
+	shown := s.user.run(lines[1])
+	if title, _, _ := strings.Cut(shown, "\n"); !strings.HasPrefix(title, "<title>") || strings.Count(shown, title) != 10 || strings.Count(shown, "\n") != 9 {
+		s.t.Errorf("the visitor of a cookie jar sees %s", shown)
+	}
 	s.visitorsStay(c, 200)
 }
 

@@ -145,7 +145,7 @@ GATEWAY = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "sho
         ({"gateway": {"targetRefs": [GATEWAY]}}, "spec.targetRefs", [GATEWAY]),
         ({"gateway": {"targetRefs": [GATEWAY]}}, "spec.selector", None),
         ({"image": {"repository": "r.example.com:5000/a/b", "digest": DIGEST}}, "spec.url", f"oci://r.example.com:5000/a/b@{DIGEST}"),
-        ({"image": {"digest": "", "tag": "1.2.3"}}, "spec.url", "oci://registry.example.com/canary-split:1.2.3"),
+        ({"image": {"repository": "r.example.com/a", "digest": "", "tag": "1.2.3"}}, "spec.url", "oci://r.example.com/a:1.2.3"),
         ({"image": {"url": "http://m.istio-system.svc/m.wasm.gz", "sha256": "1" * 64}}, "spec.url", "http://m.istio-system.svc/m.wasm.gz"),
         # A string also where YAML would read a number.
         ({"image": {"url": "http://m.istio-system.svc/m.wasm.gz", "sha256": "1" * 64}}, "spec.sha256", "1" * 64),

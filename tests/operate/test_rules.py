@@ -111,6 +111,7 @@ def test_the_operators_rules_are_the_same():
 @pytest.mark.parametrize("alert", alerts())
 def test_each_alert_has_a_section_in_the_runbook(alert):
     rule = alerts()[alert]
-    assert rule["annotations"]["runbook"] == f"docs/runbook.md#{alert.lower()}"
+    url = f"https://github.com/canary-split/canary-split/blob/main/docs/runbook.md#{alert.lower()}"
+    assert rule["annotations"]["runbook_url"] == url
     assert rule["labels"]["severity"] in ("warning", "critical")
     assert f"\n### {alert}\n" in (ROOT / "docs/runbook.md").read_text()

@@ -48,8 +48,12 @@ fn observe(config: &Config, sent: &Sent, fresh: u32, ours: &[String]) -> Observe
         response_headers.push((header.clone(), subset.name.as_bytes().to_vec()));
     }
     let written = |header: &str| {
-        let value = decision.as_ref()?.choice.value_of(header, &config.header)?;
-        Some((header.to_owned(), value.into_owned().into_bytes()))
+        let choice = decision.as_ref()?.choice;
+        let value = match choice.subset() {
+            Some(subset) if header == config.header => subset.header_value.to_string(),
+            _ => choice.position_in(header)?.to_string(),
+        };
+        Some((header.to_owned(), value.into_bytes()))
     };
     let passes = |name: &String| ours.contains(name) && !config.request_headers().any(|own| own == name);
     let of_client = sent.headers.iter().filter(|(name, _)| passes(name)).cloned();

@@ -11,7 +11,6 @@ use crate::rule::{Adopted, Rule, Target};
 use crate::split::Draw;
 use crate::subset::Subset;
 use crate::visitor::new_cookie::NewCookie;
-use std::borrow::Cow;
 
 /// The answer to a request.
 #[derive(Clone, Debug)]
@@ -56,11 +55,11 @@ impl<'c> Choice<'c> {
         if let Choice::Subset(subset) = self { Some(subset) } else { None }
     }
 
-    /// The value of this header; `None`: nothing is written. `subset_header` is the one that carries subsets.
-    pub fn value_of(self, header: &str, subset_header: &str) -> Option<Cow<'c, str>> {
+    /// The position that this header carries, where it is the one.
+    pub fn position_in(self, header: &str) -> Option<u32> {
         match self {
-            Choice::Subset(subset) => (header == subset_header).then_some(Cow::Borrowed(&*subset.header_value)),
-            Choice::Position(own, position) => (header == own).then(|| Cow::Owned(position.to_string())),
+            Choice::Position(own, position) if own == header => Some(position),
+            _ => None,
         }
     }
 }

@@ -5,7 +5,7 @@ use super::envoy::{property, second};
 use super::failures::{count_failure, is_cut_off};
 use super::response::{Outcome, response_header};
 use super::vm::fresh;
-use crate::decide::{Answer, Decision, answer};
+use crate::decide::{Answer, Choice, Decision, answer};
 use crate::request::Request;
 use crate::request::claim::ClaimPath;
 use crate::split::Draw;
@@ -76,6 +76,13 @@ fn set_cookie(cookie: &NewCookie, status: u16, location: &mut Option<Option<Vec<
     }
 }
 
+/// Gives a request header a value of ours, or removes what a client says there. `set` and removal leave no other line of that name.
+fn write<'c>(request: &mut Asked<'c>, header: &'c str, value: Option<&str>) {
+    if value.is_some() || request.header(header).is_some() {
+        let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, header, value);
+    }
+}
+
 impl Context for Stream {}
 
 impl HttpContext for Stream {
@@ -87,12 +94,12 @@ impl HttpContext for Stream {
         // Clients must not decide: these headers are ours, or absent. A write also makes Envoy choose the route again; it does so
         // by itself for plugins of this ABI (0.2.1), not for those of a newer one. A write costs ten times as much as the answer
         // that there is nothing to remove.
-        for header in active.config.request_headers() {
-            let value = decision.as_ref().and_then(|decision| decision.choice.value_of(header, &active.config.header));
-            if value.is_some() || request.header(header).is_some() {
-                // `set` and removal leave no other line of this name.
-                let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, header, value.as_deref());
-            }
+        let choice = decision.as_ref().map(|decision| decision.choice);
+        let subset = choice.and_then(Choice::subset).map(|subset| &*subset.header_value);
+        write(&mut request, &active.config.header, subset);
+        for header in &active.config.position_headers {
+            let position = choice.and_then(|choice| choice.position_in(header)).map(|position| position.to_string());
+            write(&mut request, header, position.as_deref());
         }
         let source = decision.as_ref().map(|decision| decision.source);
         if let Some(Decision { rule_at, subset_at, draw, cookie, .. }) = decision {

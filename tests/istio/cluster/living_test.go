@@ -523,7 +523,7 @@ func (s *story) usedWrongly() {
 		user + "{token: [x, " + token + "]}\n": "not a kubeconfig: line 8",
 		user + "{token: " + token + "\n":       "not a kubeconfig: line",
 		user + "{exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: sh, args: [-c, \"echo " + token + "; exit 3\"]}}\n": "exec plugin has failed: exit status: 3",
-		user + "{exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: sh, args: [-c, \"echo '{" + token + "'\"]}}\n":      "no ExecCredential",
+		user + "{exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: sh, args: [-c, \"echo '{" + token + "'\"]}}\n":      "not an ExecCredential",
 		user + "{exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: /nosuch}}\n":                                        "exec plugin cannot be started",
 	} {
 		write(s.t, dead, text)

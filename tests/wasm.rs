@@ -458,7 +458,9 @@ fn a_header_is_removed_only_where_there_is_one() {
             request.extend(sent.iter().map(|&(name, value)| (if name == "HEADER" { header } else { name }, value)));
             let (calls, asked) = cost(&mut gateway, &request);
             let count = |name: &str| calls.get(name).copied().unwrap_or(0);
-            assert_eq!(asked.last().map(String::as_str), Some(header), "{config}");
+            // Where nothing could be read, positions may be meant.
+            let mut ours = asked.iter().rev().filter(|asked| *asked != "x-canary-draw");
+            assert_eq!(ours.next().map(String::as_str), Some(header), "{config}");
             assert_eq!(count("proxy_remove_header_map_value"), *removals, "{config} {sent:?}");
             assert_eq!(count("proxy_replace_header_map_value"), 0, "{config} {sent:?}");
         }

@@ -124,13 +124,13 @@ impl Adopted {
         if let Some(step) = weighted.iter().find(|step| count(step) > 2) {
             notes.push(format!(
                 "{} has {} destinations: an edit of one weight moves visitors of those that follow too",
-                place(step),
+                step.title(),
                 count(step)
             ));
         }
         let mut routes: Vec<String> = Vec::new();
         for step in weighted {
-            let names = step.names().into_iter().map(|name| if name.is_empty() { place(step) } else { name });
+            let names = step.names().into_iter().map(|name| if name.is_empty() { step.title() } else { name });
             for name in names {
                 if !routes.contains(&name) {
                     routes.push(name);
@@ -151,11 +151,6 @@ impl Adopted {
 
 fn count(step: &Step) -> usize {
     step.route.node.get("route").map_or(&[][..], Node::items).len()
-}
-
-fn place(step: &Step) -> String {
-    let place = step.service.routes.iter().position(|route| std::ptr::eq(route, step.route)).unwrap_or_default();
-    format!("http[{place}] of {}", step.service.object.title())
 }
 
 /// What has these routes of a host pick by the header, and no route without weights.
@@ -185,7 +180,7 @@ fn patches_for(
     let forwards = |step: &&&Step| ["redirect", "directResponse"].iter().all(|key| step.route.node.get(key).is_none());
     let Some(other) = others.iter().find(forwards) else {
         if owner != Some(FLAGGER) {
-            let step = unnamed.or(weighted.first()).map(|step| place(step)).unwrap_or_default();
+            let step = unnamed.or(weighted.first()).map(|step| step.title()).unwrap_or_default();
             notes.push(format!(
                 "{step} has no name of its own, so the patch is for all routes of {host}: a route with one destination that is added there later has Envoy refuse the port; give the route a name, and adopt again"
             ));
@@ -194,8 +189,8 @@ fn patches_for(
     };
     let step = unnamed.or(weighted.first()).copied().unwrap_or(*other);
     let problem = match namesake.filter(|_| unnamed.is_none()) {
-        Some(namesake) => format!("{} has its name, and one destination", place(namesake)),
-        None => format!("it has no name, and {} has one destination", place(other)),
+        Some(namesake) => format!("{} has its name, and one destination", namesake.title()),
+        None => format!("it has no name, and {} has one destination", other.title()),
     };
     let way_out = match owner {
         Some(FLAGGER) => "Flagger writes no names; give those routes a VirtualService and a host of their own",

@@ -130,7 +130,7 @@ fn of_site<'o>(world: &World<'o>, site: &Site<'_, 'o>, adopted: &Adopted, findin
                 format!("rule {rule} writes {header}, and {title}, which lets Envoy pick by it, is not on this gateway")
             }
             None => {
-                format!("rule {rule} writes {header}, and no EnvoyFilter lets Envoy pick by it for {}", title(step))
+                format!("rule {rule} writes {header}, and no EnvoyFilter lets Envoy pick by it for {}", step.title())
             }
         };
         findings.push(at(&UNREAD, step, message));
@@ -139,7 +139,7 @@ fn of_site<'o>(world: &World<'o>, site: &Site<'_, 'o>, adopted: &Adopted, findin
     for other in others {
         let (before, after) = (shares(first), shares(other));
         if before.sum != after.sum || !before.is_in_order_of(&after) {
-            let message = format!("{} has {}, and {} has {after}", title(first), before, title(other));
+            let message = format!("{} has {}, and {} has {after}", first.title(), before, other.title());
             findings.push(at(&UNEVEN, other, message));
         }
     }
@@ -207,11 +207,11 @@ fn of_pick(world: &World, pick: &Pick, findings: &mut Vec<Finding>) {
                 domains_met.extend(domains.iter().cloned());
             } else if !step.route.is_delegated() {
                 wide =
-                    wide.or_else(|| Some(format!("{own} sets header_name on {}, which has no weights", title(step))));
+                    wide.or_else(|| Some(format!("{own} sets header_name on {}, which has no weights", step.title())));
             }
             let count = step.route.node.get("route").map_or(&[][..], Node::items).len();
             if count > 2 {
-                many = many.or_else(|| Some(format!("{} has {count} destinations", title(step))));
+                many = many.or_else(|| Some(format!("{} has {count} destinations", step.title())));
             }
         }
     }
@@ -279,12 +279,6 @@ fn shares(step: &Step) -> Shares {
     };
     let weight = |entry: &Node| entry.get("weight").and_then(Node::number).map_or(0, u64::from);
     Shares { names: entries.iter().map(name).collect(), sum: entries.iter().map(weight).sum() }
-}
-
-fn title(step: &Step) -> String {
-    let routes = step.service.routes.iter();
-    let place = routes.into_iter().position(|route| std::ptr::eq(route, step.route)).unwrap_or_default();
-    format!("http[{place}] of {}", step.service.object.title())
 }
 
 fn at(code: &'static Code, step: &Step, message: String) -> Finding {

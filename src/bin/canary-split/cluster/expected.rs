@@ -133,9 +133,8 @@ pub fn parts(world: &World, sites: &[&Site], pods: &[Pod]) -> Vec<Part> {
 }
 
 fn title(step: &Step) -> String {
-    let (service, route) = (step.service, step.route);
-    let place = service.routes.iter().position(|each| std::ptr::eq(each, route)).unwrap_or_default();
-    format!("{}/{} http[{place}]", service.object.namespace, service.object.name)
+    let object = step.service.object;
+    format!("{}/{} http[{}]", object.namespace, object.name, step.place())
 }
 
 /// The VirtualServices at the plugins' gateways some of whose requests no rule decides, and where these may go.

@@ -122,7 +122,7 @@ fn routed(
         let Some(taker) = met.iter().find(|met| met.taken == Taken::All).or(met.first()) else { continue };
         let route = taker.step.route;
         routed.is_doubtful |= met.first().is_some_and(|first| first.taken != Taken::All);
-        routed.route = Some(title(taker.step.service, route));
+        routed.route = Some(format!("{} http[{}]", taker.step.service.object.title(), taker.step.place()));
         routed.instead = ["redirect", "directResponse"].into_iter().find(|key| route.node.get(key).is_some());
         let picked = decided.position.and_then(|position| picked(route, position));
         let destinations = picked.map_or(&*route.destinations, std::slice::from_ref).iter();
@@ -141,11 +141,6 @@ fn picked<'r, 'o>(route: &'r Route<'o>, position: u32) -> Option<&'r Destination
     places
         .find(|(_, weight)| at.checked_sub(*weight).map(|rest| at = rest).is_none())
         .map(|(destination, _)| destination)
-}
-
-fn title(service: &VirtualService, route: &Route) -> String {
-    let place = service.routes.iter().position(|each| std::ptr::eq(each, route)).unwrap_or_default();
-    format!("{} http[{place}]", service.object.title())
 }
 
 fn arrival(world: &World, destination: &Destination, pods: &[Pod]) -> Arrival {

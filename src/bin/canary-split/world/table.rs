@@ -167,6 +167,16 @@ impl<'w, 'o> Step<'w, 'o> {
         Step { service, route, around, entries }
     }
 
+    /// `http[PLACE] of VirtualService NAMESPACE/NAME`
+    pub fn title(&self) -> String {
+        format!("http[{}] of {}", self.place(), self.service.object.title())
+    }
+
+    /// Its place in the VirtualService that it is written in.
+    pub fn place(&self) -> usize {
+        self.service.routes.iter().position(|route| std::ptr::eq(route, self.route)).unwrap_or_default()
+    }
+
     /// The names of the routes that Istio makes of it: from its name and those of its entries, each after those of the delegating route.
     pub fn names(&self) -> Vec<String> {
         let own = |node: &Node| node.get("name").and_then(Node::text).unwrap_or_default().to_owned();

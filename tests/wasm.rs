@@ -615,7 +615,7 @@ fn ten_thousand_rules_take_about_a_kilobyte_each_in_a_vm() {
     };
     let few = memory(1, 1);
     // After a push the old config lives on with its last streams, and memory that was needed once is never given back.
-    for (pushes, limit) in [(1, 1100), (2, 2 * 1100)] {
+    for (pushes, limit) in [(1, 1200), (2, 2 * 1200)] {
         for (few, many) in few.into_iter().zip(memory(RULES, pushes)) {
             let each = (many - few) / RULES;
             assert!(each <= limit, "{each} bytes a rule after {pushes} configs");

@@ -18,6 +18,10 @@ mod vm;
 use plugin::Plugin;
 use proxy_wasm::types::LogLevel;
 
+/// A request makes three allocations.
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
     proxy_wasm::set_root_context(|id| Box::new(Plugin::new(id)));

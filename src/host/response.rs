@@ -16,7 +16,7 @@ pub(super) struct Outcome {
 impl Outcome {
     /// From the headers. They contain gRPC's status only if nothing follows them.
     pub(super) fn of_headers(is_all: bool) -> Outcome {
-        let status = response_header(":status").as_deref().and_then(number).unwrap_or(0);
+        let status = response_header(":status").as_deref().and_then(status).unwrap_or(0);
         let grpc = if is_all && status == 200 { response_header("grpc-status") } else { None };
         let grpc = grpc.filter(|_| response_header("content-type").is_some_and(|kind| is_grpc(&kind)));
         Outcome { status, grpc: grpc.map(|status| GrpcStatus::parse(&status)) }
@@ -78,6 +78,8 @@ fn is_grpc(kind: &[u8]) -> bool {
     kind.get(..16).is_some_and(|kind| kind.eq_ignore_ascii_case(b"application/grpc"))
 }
 
-fn number(digits: &[u8]) -> Option<u16> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
+/// The status of a response: three digits.
+fn status(digits: &[u8]) -> Option<u16> {
+    let [b'1'..=b'9', _, _] = digits else { return None };
+    digits.iter().try_fold(0, |status, digit| digit.is_ascii_digit().then(|| status * 10 + u16::from(digit - b'0')))
 }

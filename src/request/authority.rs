@@ -2,10 +2,10 @@
 
 /// The host of `host:port`: without port and one trailing dot. An IPv6 literal has its brackets.
 pub fn host(authority: &[u8]) -> &[u8] {
-    let is_port = |port: &[u8]| port.iter().all(u8::is_ascii_digit);
-    let host = match authority.iter().rposition(|&b| b == b':') {
+    let digits = authority.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let host = match authority.split_at_checked(authority.len() - digits) {
         // The colon of a port follows the `]` of an IPv6 literal.
-        Some(colon) if authority.get(colon + 1..).is_some_and(is_port) => authority.get(..colon).unwrap_or_default(),
+        Some(([host @ .., b':'], _)) => host,
         _ => authority,
     };
     host.strip_suffix(b".").unwrap_or(host)

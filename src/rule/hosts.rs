@@ -54,45 +54,105 @@ impl HostIndex {
     /// The positions of the rules for the host of this authority (`host:port`), in the order of the list.
     pub fn rules<'i>(&'i self, authority: &[u8]) -> impl Iterator<Item = u32> + use<'i> {
         let mut merge = Merge { exact: &[], below: Vec::new(), any: &self.any };
-        let mut lower = [0; MAX_HOST];
-        if let Some(host) = normalized(authority, &mut lower) {
-            merge.exact = self.exact.of(host);
-            if !self.below.0.is_empty() {
-                // As in Envoy, the * is never empty.
-                let dots = host.iter().enumerate().skip(1).filter(|&(_, &b)| b == b'.');
-                let domains = dots.filter_map(|(dot, _)| host.get(dot + 1..));
-                merge.below.extend(domains.map(|domain| self.below.of(domain)).filter(|list| !list.is_empty()));
+        let host = authority::host(authority);
+        if host.len() > MAX_HOST {
+            return merge;
+        }
+        merge.exact = self.exact.of(host);
+        if !self.below.0.is_empty() {
+            // As in Envoy, the * is never empty.
+            let dots = host.iter().enumerate().skip(1).filter(|&(_, &b)| b == b'.');
+            let domains = dots.filter_map(|(dot, _)| host.get(dot + 1..));
+            merge.below.extend(domains.map(|domain| self.below.of(domain)).filter(|list| !list.is_empty()));
+            if std::str::from_utf8(host).is_err() {
+                merge.below.clear();
             }
         }
         merge
     }
 }
 
-/// Hosts and the positions of the rules that name them, sorted by both: half the memory of a map of lists.
+/// Hosts and the positions of the rules that name them, sorted by the hosts' hashes: half the memory of a map of lists.
 #[derive(Clone, Debug, Default)]
-struct Positions(Box<[(Rc<str>, u32)]>);
+struct Positions(Box<[Entry]>);
+
+/// A host and the position of a rule that names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    hash: u32,
+    host: Rc<str>,
+    position: u32,
+}
 
 impl Positions {
     fn new(pairs: &[(Rc<str>, u32)]) -> Positions {
-        let places = sorted(pairs.len(), &|a, b| pairs.get(a).cmp(&pairs.get(b)));
-        let mut pairs: Vec<_> = places.into_iter().filter_map(|at| pairs.get(at).cloned()).collect();
+        let hashes: Vec<u32> = pairs.iter().map(|(host, _)| hash(host.as_bytes())).collect();
+        let key = |at| Some((*hashes.get(at)?, pairs.get(at)?));
+        let places = sorted(pairs.len(), &|a, b| key(a).cmp(&key(b)));
+        let entry = |(hash, (host, position)): (u32, &(Rc<str>, u32))| Entry {
+            hash,
+            host: Rc::clone(host),
+            position: *position,
+        };
+        let mut entries: Vec<Entry> = places.into_iter().filter_map(key).map(entry).collect();
         // A rule may name a host twice.
-        pairs.dedup();
-        Positions(pairs.into())
+        entries.dedup();
+        Positions(entries.into())
     }
 
-    fn of(&self, host: &[u8]) -> &[(Rc<str>, u32)] {
-        let start = self.0.partition_point(|(known, _)| known.as_bytes() < host);
+    /// The entries of a host, in any letter case.
+    fn of(&self, host: &[u8]) -> &[Entry] {
+        let hash = hash(host);
+        let start = self.0.partition_point(|entry| entry.hash < hash);
         let rest = self.0.get(start..).unwrap_or_default();
-        let end = rest.partition_point(|(known, _)| known.as_bytes() == host);
+        let of_hash = rest.get(..rest.partition_point(|entry| entry.hash == hash)).unwrap_or_default();
+        let (Some(first), Some(last)) = (of_hash.first(), of_hash.last()) else { return &[] };
+        if Rc::ptr_eq(&first.host, &last.host) || first.host == last.host {
+            return if is_same(first.host.as_bytes(), host) { of_hash } else { &[] };
+        }
+        // Several hosts have this hash.
+        let start = of_hash.iter().position(|entry| is_same(entry.host.as_bytes(), host)).unwrap_or(of_hash.len());
+        let rest = of_hash.get(start..).unwrap_or_default();
+        let end = rest.iter().take_while(|entry| is_same(entry.host.as_bytes(), host)).count();
         rest.get(..end).unwrap_or_default()
     }
 }
 
+/// A hash of a host in any letter case. Only what a config names is indexed, so nobody who sends a host can make hashes meet.
+fn hash(host: &[u8]) -> u32 {
+    let add = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    // The high bits depend on all of it.
+    (words(host).fold(host.len() as u64, add) >> 32) as u32
+}
+
+/// Whether two hosts are one, in any letter case.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && words(one).eq(words(other))
+}
+
+/// A host in lower case, eight bytes at a time: byte by byte this would take most of a request's time. The last word overlaps the one before.
+fn words(host: &[u8]) -> impl Iterator<Item = u64> {
+    let short = || host.iter().fold(0, |word, &byte| word << 8 | u64::from(byte));
+    let last = host.last_chunk().map_or_else(short, |word| u64::from_le_bytes(*word));
+    let (whole, _) = host.as_chunks();
+    whole.iter().map(|word| u64::from_le_bytes(*word)).chain([last]).map(lower)
+}
+
+/// Eight bytes with ASCII's capital letters made small.
+fn lower(word: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * EACH;
+    let low = word & !HIGH;
+    // The high bit of each byte says: it is at least `A`; it is beyond `Z`.
+    let (from_a, beyond_z) = (low + (0x80 - u64::from(b'A')) * EACH, low + (0x7f - u64::from(b'Z')) * EACH);
+    let capital = (from_a ^ beyond_z) & !word & HIGH;
+    word | capital >> 2
+}
+
 /// The union of ascending lists, ascending.
 struct Merge<'i> {
-    exact: &'i [(Rc<str>, u32)],
-    below: Vec<&'i [(Rc<str>, u32)]>,
+    exact: &'i [Entry],
+    below: Vec<&'i [Entry]>,
     any: &'i [u32],
 }
 
@@ -102,9 +162,9 @@ impl Iterator for Merge<'_> {
     #[inline(always)]
     fn next(&mut self) -> Option<u32> {
         if self.below.is_empty() && self.any.is_empty() {
-            let (&(_, next), rest) = self.exact.split_first()?;
+            let (next, rest) = self.exact.split_first()?;
             self.exact = rest;
-            return Some(next);
+            return Some(next.position);
         }
         self.next_of_several()
     }
@@ -132,24 +192,14 @@ impl Merge<'_> {
 }
 
 /// A list's first position; no rule has the number that means none.
-fn first(list: &[(Rc<str>, u32)]) -> u32 {
-    list.first().map_or(u32::MAX, |&(_, position)| position)
+fn first(list: &[Entry]) -> u32 {
+    list.first().map_or(u32::MAX, |entry| entry.position)
 }
 
-fn skip(list: &mut &[(Rc<str>, u32)], position: u32) {
+fn skip(list: &mut &[Entry], position: u32) {
     if first(list) == position {
         *list = list.get(1..).unwrap_or_default();
     }
-}
-
-/// The host of an authority: without port and one trailing dot, in lower case. `None` if no pattern could match it.
-fn normalized<'l>(authority: &[u8], lower: &'l mut [u8; MAX_HOST]) -> Option<&'l [u8]> {
-    let host = authority::host(authority);
-    std::str::from_utf8(host).ok()?;
-    let lower = lower.get_mut(..host.len())?;
-    lower.copy_from_slice(host);
-    lower.make_ascii_lowercase();
-    Some(lower)
 }
 
 #[cfg(test)]
@@ -158,6 +208,31 @@ mod tests {
 
     fn index(rules: &[&[HostPattern]]) -> HostIndex {
         HostIndex::new(rules.iter().copied())
+    }
+
+    #[test]
+    fn a_host_is_read_in_any_letter_case() {
+        for byte in 0..=u8::MAX {
+            for length in [1, 7, 8, 9, 20] {
+                let written = vec![byte; length];
+                let small = written.to_ascii_lowercase();
+                assert!(is_same(&written, &small) && hash(&written) == hash(&small), "{byte} × {length}");
+                let other = vec![byte.wrapping_add(1); length];
+                assert_eq!(is_same(&written, &other), small == other.to_ascii_lowercase(), "{byte} × {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn hosts_with_one_hash_are_told_apart() {
+        let hash = hash(b"b");
+        let entry = |(host, position): (&str, u32)| Entry { hash, host: host.into(), position };
+        let positions = Positions([("a", 0), ("b", 1), ("b", 2), ("c", 3)].map(entry).into());
+        let found: Vec<u32> = positions.of(b"B").iter().map(|entry| entry.position).collect();
+        assert_eq!(found, [1, 2]);
+        let others = Positions([("a", 0), ("c", 3)].map(entry).into());
+        assert_eq!(others.of(b"b"), []);
+        assert_eq!(Positions([("a", 0)].map(entry).into()).of(b"b"), []);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 """What the tests of this folder share: one control plane with one Envoy, and the shipped manifests in it."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -37,9 +38,23 @@ def shipped(image, certificate):
 
 
 @pytest.fixture(scope="session")
-def envoy(shipped):
+def applications():
+    """v1 and v2, at the ports of their Services."""
     if not CERTIFICATES.is_dir():
         pytest.fail("these tests need a sandbox: run make test-envoy-gateway", False)
-    applications = [echo_listener("v1", 8000), echo_listener("v2", 8001)]
-    with Envoy(newest(), bootstrap(applications)), EnvoyGateway(newest(), shipped) as started:
+    with Envoy(newest(), bootstrap([echo_listener("v1", 8000), echo_listener("v2", 8001)])) as envoy:
+        yield envoy
+
+
+@pytest.fixture(scope="module")
+def envoy(applications, shipped):
+    """The shipped manifests, in force."""
+    with EnvoyGateway(newest(), shipped) as started:
         yield started
+
+
+@pytest.fixture
+def start(applications):
+    """Puts other manifests in force."""
+    with contextlib.ExitStack() as stack:
+        yield lambda objects: stack.enter_context(EnvoyGateway(newest(), objects))

@@ -44,7 +44,7 @@ class EnvoyGateway(Envoy):
                 "type": "Custom",
                 "custom": {"resource": source, "infrastructure": {"type": "Host", "host": folders}},
             },
-            "extensionApis": {"enableBackend": True},
+            "extensionApis": {"enableBackend": True, "enableLua": True},
         }
         config_file = self.directory / "envoy-gateway.json"
         config_file.write_text(json.dumps(config))

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from gateway import Envoy, Failed, binary, spawn, until
-from here import proxy
+from here import with_envoy
 from repository import ROOT
 
 COMMAND = ROOT / "target/envoy-gateway/envoy-gateway"
@@ -60,8 +60,10 @@ class EnvoyGateway(Envoy):
         """Puts these manifests in the place of those before."""
         self.objects = objects
         self.manifests.mkdir(exist_ok=True)
+        documents = with_envoy(objects, self.version, self.admin_file, CERTIFICATES)
+        # What begins with a dot is not read.
         part = self.manifests / ".part"
-        part.write_text("\n---\n".join(json.dumps(each) for each in [*objects, *proxy(self.version, self.admin_file, CERTIFICATES)]))
+        part.write_text("\n---\n".join(json.dumps(each) for each in documents))
         part.rename(self.manifests / "all.yaml")
 
     def update(self, objects):

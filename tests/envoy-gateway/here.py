@@ -8,14 +8,12 @@ import yaml
 EXTENSION = "gateway.envoyproxy.io"
 # Nobody runs pods and issues certificates here.
 OTHERS = {"Deployment", "Certificate", "ClusterIssuer"}
-PROXY = {"kind": "EnvoyProxy", "name": "here", "namespace": "canary"}
 ADDRESS = "127.0.0.1"
 
 
 def here(rendered, certificate, image):
     """The objects of a rendered text: the module's image is this one, and what answers is on this machine."""
     objects = [each for each in yaml.safe_load_all(rendered) if each["kind"] not in OTHERS]
-    one(objects, "GatewayClass")["spec"]["parametersRef"] = {"group": EXTENSION, **PROXY}
     one(objects, "EnvoyExtensionPolicy")["spec"]["wasm"][0]["code"]["image"]["url"] = image
     chain, key = (file.read_bytes() for file in certificate)
     objects.append(secret("httpbin-ingress-cert", "canary", {"tls.crt": chain, "tls.key": key}))
@@ -53,19 +51,18 @@ def secret(name, namespace, files):
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "kubernetes.io/tls", "data": data}
 
 
-def proxy(version, admin_file, certificates):
-    """Which Envoy is started, and the certificate by which it fetches modules from the control plane."""
-    spec = {
-        "provider": {"type": "Host", "host": {"envoyVersion": version}},
-        "concurrency": 2,
-        # A drain ends after a minute by default.
-        "shutdown": {"drainTimeout": "2s"},
-        "logging": {"level": {"default": "warn", "wasm": "info"}},
-        "extraArgs": ["--admin-address-path", str(admin_file)],
-    }
-    metadata = {name: PROXY[name] for name in ("name", "namespace")}
+def with_envoy(objects, version, admin_file, certificates):
+    """The objects with the Envoy that is started, and with the certificate by which it fetches modules from the control plane."""
+
+    def change(objects):
+        one(objects, "EnvoyProxy")["spec"] |= {
+            "provider": {"type": "Host", "host": {"envoyVersion": version}},
+            "concurrency": 2,
+            # A drain ends after a minute by default.
+            "shutdown": {"drainTimeout": "2s"},
+            "logging": {"level": {"default": "warn", "wasm": "info"}},
+            "extraArgs": ["--admin-address-path", str(admin_file)],
+        }
+
     own = {file: (certificates / file).read_bytes() for file in ("ca.crt", "tls.crt", "tls.key")}
-    return [
-        {"apiVersion": f"{EXTENSION}/v1alpha1", "kind": "EnvoyProxy", "metadata": metadata, "spec": spec},
-        secret("envoy", "envoy-gateway-system", own),
-    ]
+    return [*changed(objects, change), secret("envoy", "envoy-gateway-system", own)]

@@ -1,6 +1,7 @@
 """The shipped manifests in service: shares, stickiness, and what an edit of the weights does."""
 
 import random
+import re
 
 import metrics
 import pytest
@@ -58,6 +59,19 @@ def test_http_is_redirected(envoy):
     with Connection(HTTP) as connection:
         response = connection.request(path="/a?b")
     assert (response.status, response.value("location")) == (301, "https://canary.example.com/a?b")
+
+
+def test_a_header_with_an_underscore_is_refused(envoy):
+    with Connection(HTTPS, tls=True) as connection:
+        assert connection.request(headers=[("x_canary_subset", "v2")]).status == 400
+
+
+def test_prometheus_gets_labels(envoy):
+    with Connection(HTTPS, tls=True) as connection:
+        assert connection.request().status == 200
+    text = envoy.admin("/stats/prometheus?filter=canary_")
+    assert re.search(r'^canary_requests_total\{.*rule="httpbin",.*\} [1-9]', text, re.M), text
+    assert re.search(r'^canary_config_weight\{.*subset="v2".*\} 20$', text, re.M), text
 
 
 def test_ten_edits_fail_no_request_and_move_nobody_without_need(envoy, shipped):

@@ -1,6 +1,7 @@
 """Which requests the filter sees: those of the routes that the policy is attached to. On others a client's own header passes."""
 
 import metrics
+import pytest
 from client import Connection
 from cookies import visitors
 from gateway import until
@@ -81,3 +82,18 @@ def test_a_policy_of_a_route_takes_the_place_of_the_listeners_unless_it_is_merge
     assert believed(envoy, "/other")
     envoy.apply([*objects, extension("EnvoyExtensionPolicy", "own", own | {"mergeType": "StrategicMerge"})])
     until(lambda: not believed(envoy, "/other"), envoy.explain("the merged policy"))
+
+
+@pytest.mark.parametrize("fail_open", [True, False])
+def test_without_the_module_everything_goes_to_stable_or_nothing_goes(start, shipped, fail_open):
+    def change(objects):
+        (wasm,) = one(objects, "EnvoyExtensionPolicy")["spec"]["wasm"]
+        wasm["failOpen"] = fail_open
+        registry, _ = wasm["code"]["image"]["url"].split("@")
+        wasm["code"]["image"]["url"] = f"{registry}@sha256:{64 * '0'}"
+
+    start(changed(shipped, change))
+    with Connection(HTTPS, tls=True) as connection:
+        answers = [connection.request(headers=headers) for headers in ([], [("x-canary-subset", "v2")])]
+    served = [(each.status, each.value("x-served-by")) for each in answers]
+    assert served == ([(200, "v1"), (200, "v2")] if fail_open else [(500, None), (500, None)])

@@ -15,7 +15,7 @@ from load import InForce, Load, homes, misrouted
 HTTP, HTTPS = 80, 443
 REQUESTS = 10_000
 # The weights of v2: ten edits.
-LEVELS = [20, 1, 5, 10, 25, 50, 75, 90, 100, 50, 20]
+LEVELS = [20, 50, 100, 50, 5, 20, 50, 20, 5, 50, 20]
 COOKIES = visitors(500)
 KNOWN = [request_bytes(headers=[cookie]) for cookie in COOKIES]
 

@@ -355,25 +355,34 @@ def subset_routes(header=HEADER, v2="v2", v1="v1"):
 TOKEN_KEY = b"a key of the tests alone, 32 byte"
 
 
+# Where Istio puts claims; it is an issuer of tokens too.
+ISTIO = "payload"
+
+
 def verified_tokens():
-    """What Istio makes of a RequestAuthentication: tokens are verified, and their claims put where filters find them."""
+    """What Istio makes of a RequestAuthentication: tokens are verified, and their claims put where filters find them. Another
+    provider's are put where Envoy Gateway puts them."""
     key = {"kty": "oct", "alg": "HS256", "k": base64url(TOKEN_KEY)}
-    provider = {
-        "issuer": "tests",
-        "local_jwks": {"inline_string": json.dumps({"keys": [key]})},
-        "payload_in_metadata": "payload",
-        "normalize_payload_in_metadata": {"space_delimited_claims": ["scope", "permission"]},
-    }
-    allowed = {"requires_any": {"requirements": [{"provider_name": "tests"}, {"allow_missing": {}}]}}
+
+    def provider(name):
+        return {
+            "issuer": name,
+            "local_jwks": {"inline_string": json.dumps({"keys": [key]})},
+            "payload_in_metadata": name,
+            "normalize_payload_in_metadata": {"space_delimited_claims": ["scope", "permission"]},
+        }
+
+    providers = {name: provider(name) for name in (ISTIO, "keycloak")}
+    allowed = {"requires_any": {"requirements": [*({"provider_name": name} for name in providers), {"allow_missing": {}}]}}
     rules = [{"match": {"prefix": "/"}, "requires": allowed}]
-    config = {"providers": {"tests": provider}, "rules": rules}
+    config = {"providers": providers, "rules": rules}
     kind = f"{EXTENSIONS}filters.http.jwt_authn.v3.JwtAuthentication"
     return {"name": "envoy.filters.http.jwt_authn", "typed_config": {"@type": kind, **config}}
 
 
-def token(claims):
+def token(claims, issuer=ISTIO):
     """A token with these claims (RFC 7519), signed with the key of the tests."""
-    parts = [{"alg": "HS256", "typ": "JWT"}, {"iss": "tests"} | claims]
+    parts = [{"alg": "HS256", "typ": "JWT"}, {"iss": issuer} | claims]
     signed = ".".join(base64url(json.dumps(part).encode()) for part in parts)
     return f"{signed}.{base64url(hmac.digest(TOKEN_KEY, signed.encode(), 'sha256'))}"
 

@@ -271,26 +271,28 @@ class Plugin:
             config = json.dumps(config)
         self.config = config
         self.version += 1
+        extension = {"name": self.name, "typed_config": self.typed_config(config)}
+        publish(self.file, self.version, resource("envoy.config.core.v3.TypedExtensionConfig", extension))
+
+    def typed_config(self, config, **vm):
+        """The filter with this text as its config."""
         # Of an absent pluginConfig Istio makes an empty Any.
         string = {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": config}
-        extension = {
-            "name": self.name,
-            "typed_config": {
-                "@type": f"{EXTENSIONS}filters.http.wasm.v3.Wasm",
-                "config": {
-                    "name": self.called,
-                    "root_id": self.root_id,
-                    "failure_policy": self.failure_policy,
-                    "configuration": string if config.strip() not in ("", "{}") else {},
-                    # No vm_id, as in Istio: all plugins share one VM per worker.
-                    "vm_config": {
-                        "runtime": "envoy.wasm.runtime.v8",
-                        "code": {"local": {"filename": str(self.wasm)}},
-                    },
+        return {
+            "@type": f"{EXTENSIONS}filters.http.wasm.v3.Wasm",
+            "config": {
+                "name": self.called,
+                "root_id": self.root_id,
+                "failure_policy": self.failure_policy,
+                "configuration": string if config.strip() not in ("", "{}") else {},
+                # No vm_id, as in Istio: all plugins share one VM per worker.
+                "vm_config": {
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": {"local": {"filename": str(self.wasm)}},
+                    **vm,
                 },
             },
         }
-        publish(self.file, self.version, resource("envoy.config.core.v3.TypedExtensionConfig", extension))
 
     def update(self, envoy, config):
         """Puts another config in force and waits until every worker has it."""

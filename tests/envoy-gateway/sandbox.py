@@ -41,13 +41,14 @@ def enter():
     with socket.socket() as any_socket:
         fcntl.ioctl(any_socket, SET_FLAGS, struct.pack("16sh14x", b"lo", UP))
     mount("none", "/", flags=PRIVATE | BELOW)
-    here, root = os.getcwd(), Path("/mnt")
+    here, root = os.getcwd(), Path(__file__).resolve().parents[2] / "target/envoy-gateway/root"
+    root.mkdir(parents=True, exist_ok=True)
     mount("none", root, b"tmpfs")
     for entry in Path("/").iterdir():
         place = root / entry.name
         if entry.is_symlink():
             place.symlink_to(entry.readlink())
-        elif entry.is_dir() and entry != root:
+        elif entry.is_dir():
             place.mkdir()
             mount(str(entry), place, flags=BIND | BELOW)
     (root / "certs").mkdir(exist_ok=True)

@@ -59,7 +59,7 @@ def with_envoy(objects, version, admin_file, certificates):
             "provider": {"type": "Host", "host": {"envoyVersion": version}},
             "concurrency": 2,
             # A drain ends after a minute by default.
-            "shutdown": {"drainTimeout": "2s"},
+            "shutdown": {"drainTimeout": "5s"},
             "logging": {"level": {"default": "warn", "wasm": "info"}},
             "extraArgs": ["--admin-address-path", str(admin_file)],
         }

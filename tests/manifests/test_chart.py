@@ -131,7 +131,8 @@ def test_the_fields_of_pluginconfig_are_values(shipped, rendered, overlay, kind)
 
 
 LISTENER = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "httpbin", "sectionName": "https"}
-ENVOY_GATEWAY = {"kind": "EnvoyExtensionPolicy", "gateway": {"namespace": "canary", "targetRefs": [LISTENER]}}
+PAGE = (ROOT / "docs/gateway-api.md").read_text()
+ENVOY_GATEWAY = yaml.safe_load(re.search(r"```yaml\n(kind: EnvoyExtensionPolicy\n.*?)```", PAGE, re.S)[1])
 
 
 def test_for_envoy_gateway_it_is_the_shipped_policy(shipped, rendered):

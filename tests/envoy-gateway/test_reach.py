@@ -65,14 +65,18 @@ def test_on_a_route_the_policy_covers_that_route_and_a_seal_closes_the_others(st
         spec = one(objects, "EnvoyExtensionPolicy")["spec"]
         spec["targetRefs"] = target("httpbin")
         spec["wasm"][0]["config"]["seal"] = SEAL
-        one(objects, "HTTPRoute", "httpbin")["spec"]["rules"][0]["matches"][0]["headers"][0]["value"] = f"v2.{SEAL}"
+        canary = one(objects, "HTTPRoute", "httpbin")["spec"]["rules"][0]
+        canary["matches"][0]["headers"][0]["value"] = f"v2.{SEAL}"
+        canary["filters"] = [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["x-canary-subset"]}}]
 
     envoy = start([*changed(shipped, change), route("/other", "v2"), route("/sealed", f"v2.{SEAL}")])
     assert not believed(envoy, "/")
     assert believed(envoy, "/other")
     with Connection(HTTPS, tls=True) as connection:
         response = connection.request(path="/sealed", headers=[("x-canary-subset", "v2")])
-    assert response.value("x-served-by") == "v1"
+        assert response.value("x-served-by") == "v1"
+        served = [connection.request(headers=[cookie]) for cookie in visitors(40)]
+    assert {(each.value("x-served-by"), each.value("x-seen")) for each in served} == {("v1", f"v1.{SEAL}"), ("v2", None)}
 
 
 def test_a_policy_of_a_route_takes_the_place_of_the_listeners_unless_it_is_merged(start, shipped):

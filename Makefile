@@ -12,10 +12,10 @@ MODULE_FLAGS = CARGO_ENCODED_RUSTFLAGS="-Clink-arg=--emit-relocs$$(printf -- '\0
 export TARGET_OUT := /tmp
 export LOCAL_OUT := /tmp
 
-.PHONY: help build demo test test-fast test-envoy fuzz mutants soak bench bench-regex budget corpora test-manifests test-operate test-browser screenshots test-istio test-cluster fixtures chart lint audit advisories image tool release-prepare release-dry-run platforms simulate setup clean
+.PHONY: help build demo test test-fast test-envoy fuzz mutants soak bench bench-regex budget corpora test-manifests test-operate test-browser screenshots test-istio test-cluster test-envoy-gateway fixtures chart lint audit advisories image tool release-prepare release-dry-run platforms simulate setup clean
 
 help: ## print this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 build: ## the module: target/wasm32-wasip1/release/canary_split.wasm
 	tests/setup.sh build
@@ -43,7 +43,7 @@ test: setup build ## every test
 	$(PYTHON) -m pytest -q tests/manifests tests/envoy tests/demo
 	$(PYTHON) -m pytest -q tests/operate tests/soak
 	$(PYTHON) -m pytest -q tests/browser
-	$(MAKE) test-istio test-cluster
+	$(MAKE) test-istio test-cluster test-envoy-gateway
 
 test-fast: build ## native tests, the tool's, and the built module in the fake host
 	tests/setup.sh tool
@@ -129,6 +129,9 @@ test-istio: setup build target/istio/translation.test target/istio/reading.test 
 test-cluster: setup build target/istio/cluster.test ## the documents in a cluster: API server, Istio, cert-manager, kubectl, the tool (ENVOY=1.38.2 for another)
 	cargo build --locked --bin canary-split
 	cd tests/istio/cluster && $(CURDIR)/target/istio/cluster.test -test.v -test.failfast
+
+test-envoy-gateway: setup build ## manifests/envoy-gateway in Envoy Gateway's own control plane, with an Envoy
+	$(PYTHON) tests/envoy-gateway/sandbox.py -m pytest -q tests/envoy-gateway
 
 fixtures: target/istio/translation.test target/istio/reading.test ## writes tests/envoy/istio: what Istio makes of the overlays; and what kubectl reads
 	cd tests/istio/reading && $(CURDIR)/target/istio/reading.test -update

@@ -107,6 +107,15 @@ fn every_shipped_wasmplugin_has_a_config_that_is_taken() {
     assert_eq!(overlays, 7);
 }
 
+#[test]
+fn every_shipped_policy_of_envoy_gateway_has_a_config_that_is_taken() {
+    let policy: Value = serde_saphyr::from_str(&read("manifests/envoy-gateway/policy.yaml")).unwrap();
+    let sticky: Value = serde_saphyr::from_str(&read("manifests/overlays/sticky/wasmplugin.yaml")).unwrap();
+    let config = &policy["spec"]["wasm"][0]["config"];
+    assert_taken(config, "manifests/envoy-gateway");
+    assert_eq!(*config, sticky["spec"]["pluginConfig"], "the same as for Istio");
+}
+
 /// What a heading is linked by.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim_start_matches('#').trim().to_lowercase();
@@ -205,6 +214,7 @@ fn a_search_finds_what_people_ask_for() {
         "ignoreDifferences",
         "consent",
         "CDN",
+        "Envoy Gateway",
     ];
     for term in asked {
         assert!(text.contains(term), "{term}");

@@ -6,9 +6,10 @@
 #   tests/setup.sh image            nothing: it checks for Python
 #   tests/setup.sh go               nothing: it checks for Go
 #   tests/setup.sh helm             Helm, in target/helm
+#   tests/setup.sh envoy-gateway    Envoy Gateway's control plane, in target/envoy-gateway
 #   tests/setup.sh platforms        the compiler's targets of a release, and a C compiler for them
 #   tests/setup.sh demo VERSION...  what build and tool need, and these Envoys (default: the newest released Istio's)
-#   tests/setup.sh all              that, with every Envoy of tests/envoy/versions.txt, a browser, Prometheus and Helm
+#   tests/setup.sh all              that, with every Envoy of tests/envoy/versions.txt, a browser, Prometheus, Helm and Envoy Gateway
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -79,17 +80,18 @@ check_go() {
     need script "install it with your package manager (apt-get install bsdutils), for the tests on a terminal"
 }
 
-helm() {
-    home=target/helm
+# go_tool HOME NAME: builds the command that tests/HOME/go.mod names into target/HOME.
+go_tool() {
+    home=target/$1
     # The copy is written last: after a failure everything is tried again.
-    if ! cmp -s tests/helm/go.mod "$home/go.mod"; then
-        echo "setup: Helm"
+    if ! cmp -s "tests/$1/go.mod" "$home/go.mod"; then
+        echo "setup: $2"
         mkdir -p "$home"
-        (cd tests/helm && go build -ldflags "-s -w" -o "../../$home/" tool) || {
-            echo "setup: Go could not build what tests/helm/go.mod names" >&2
+        (cd "tests/$1" && go build -ldflags "-s -w" -o "../../$home/" tool) || {
+            echo "setup: Go could not build what tests/$1/go.mod names" >&2
             exit 1
         }
-        cp tests/helm/go.mod "$home/go.mod"
+        cp "tests/$1/go.mod" "$home/go.mod"
     fi
 }
 
@@ -240,7 +242,12 @@ go)
 helm)
     check_go
     stop_if_missing
-    helm
+    go_tool helm Helm
+    ;;
+envoy-gateway)
+    check_go
+    stop_if_missing
+    go_tool envoy-gateway "Envoy Gateway"
     ;;
 platforms)
     check_rust
@@ -269,7 +276,8 @@ demo | all)
     for version; do envoy "$version"; done
     [ "$what" = demo ] || browser
     [ "$what" = demo ] || prometheus
-    [ "$what" = demo ] || helm
+    [ "$what" = demo ] || go_tool helm Helm
+    [ "$what" = demo ] || go_tool envoy-gateway "Envoy Gateway"
     ;;
 *)
     usage

@@ -431,6 +431,24 @@ fn each_header_is_asked_for_at_most_once() {
 }
 
 #[test]
+fn the_metadata_is_asked_for_once_and_only_where_a_claim_is_not_in_istios_place() {
+    let program = Program::load();
+    let rule = |name, condition| format!(r#"{{"name":"{name}","match":[{condition}],"subset":"v1"}}"#);
+    let claim = |name| rule(name, format!(r#"{{"claims":{{"{name}":{{"exact":"no"}}}}}}"#));
+    let properties = |rules: &[String], claims: &str| {
+        let mut gateway = Gateway::new(&program);
+        gateway.configure(format!(r#"{{"rules":[{}]}}"#, rules.join(",")).as_bytes());
+        gateway.workers[1].visited_by(Visitor::with_claims(claims));
+        cost(&mut gateway, &[]).0.remove("proxy_get_property").unwrap_or(0)
+    };
+    let two = [claim("a"), claim("b")];
+    assert_eq!(properties(&[rule("h", r#"{"headers":{"x-a":{}}}"#.to_owned())], "null"), 0);
+    assert_eq!(properties(&two, r#"{"a":"1","b":"2"}"#), 2, "each claim is where it is in Istio");
+    assert_eq!(properties(&two, "null"), 3, "each claim, and the metadata");
+    assert_eq!(properties(&two, r#"{"a":"1"}"#), 3, "there are no other providers");
+}
+
+#[test]
 fn a_header_is_removed_only_where_there_is_one() {
     let program = Program::load();
     // No config, one that cannot be used, no rule, a rule for another host, a rule that does not hold.

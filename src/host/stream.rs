@@ -8,6 +8,7 @@ use super::vm::fresh;
 use crate::decide::{Answer, Choice, Decision, answer};
 use crate::request::Request;
 use crate::request::claim::ClaimPath;
+use crate::request::metadata::{JWT_AUTHN, PAYLOAD, providers};
 use crate::split::Draw;
 use crate::visitor::new_cookie::NewCookie;
 use proxy_wasm::hostcalls;
@@ -172,6 +173,8 @@ struct Asked<'c> {
     /// Few requests are asked for more: these need no allocation.
     headers: SmallVec<[Told<&'c str>; 6]>,
     claims: SmallVec<[Told<&'c ClaimPath>; 1]>,
+    /// Whose claims are not where Istio has them.
+    providers: Option<Vec<String>>,
     client_address: Option<Option<Vec<u8>>>,
 }
 
@@ -189,14 +192,23 @@ impl<'c> Request<'c> for Asked<'c> {
     }
 
     fn claim(&mut self, path: &'c ClaimPath) -> Option<&[u8]> {
-        // Where Envoy leaves the claims of a token that Istio's RequestAuthentication has verified.
-        const PAYLOAD: [&str; 4] = ["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", "payload"];
-        once(&mut self.claims, path, PartialEq::eq, || property(PAYLOAD.into_iter().chain(path.names()).collect()))
+        let Asked { claims, providers: known, .. } = self;
+        once(claims, path, PartialEq::eq, || {
+            claim_of(PAYLOAD, path).or_else(|| {
+                let ask = || property(vec!["metadata"]).map_or_else(Vec::new, |metadata| providers(&metadata));
+                known.get_or_insert_with(ask).iter().find_map(|provider| claim_of(provider, path))
+            })
+        })
     }
 
     fn client_address(&mut self) -> Option<&[u8]> {
         self.client_address.get_or_insert_with(|| property(vec!["source", "address"])).as_deref()
     }
+}
+
+/// A claim of a verified token, where its provider's claims are.
+fn claim_of(provider: &str, path: &ClaimPath) -> Option<Vec<u8>> {
+    property(["metadata", "filter_metadata", JWT_AUTHN, provider].into_iter().chain(path.names()).collect())
 }
 
 /// The answer to this question, which is asked unless it was before.

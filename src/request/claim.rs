@@ -1,6 +1,6 @@
-//! Claims of a token that Istio has verified.
+//! Claims of a token that the gateway has verified.
 //!
-//! Istio's `jwt_authn` filter leaves them in the request's metadata, where each has a path. Envoy hands over a string as it
+//! Envoy's `jwt_authn` filter leaves them in the request's metadata, where each has a path. Envoy hands over a string as it
 //! is (an empty one is absent), and a list of strings in its format for pairs.
 
 /// The path of a claim: the names of nested objects, the index of a list's item.

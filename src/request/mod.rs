@@ -8,6 +8,7 @@ pub mod authority;
 pub mod claim;
 pub mod cookies;
 pub mod fetch;
+pub mod metadata;
 pub mod query;
 mod request;
 

@@ -14,7 +14,7 @@ use xxhash_rust::xxh64::xxh64;
 pub enum Key {
     /// The first value of a header, by its name in lower case.
     Header(String),
-    /// A claim of a token that Istio has verified, if it is a string. Envoy hands over anything else in a binary form, which
+    /// A claim of a token that the gateway has verified, if it is a string. Envoy hands over anything else in a binary form, which
     /// has control characters or is not UTF-8.
     Claim(ClaimPath),
     /// The first value of a query parameter, percent-decoded; `+` stays.

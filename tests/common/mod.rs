@@ -42,27 +42,57 @@ pub struct Visitor {
     pub address: String,
     /// The claims of a verified token; null: there is none.
     claims: Value,
+    /// Where they are: in Istio `payload`, in Envoy Gateway the name of the token's provider.
+    provider: String,
     /// Instead: the value of every claim.
     bytes: Option<Vec<u8>>,
 }
 
 impl Default for Visitor {
     fn default() -> Self {
-        Visitor { address: "127.0.0.1:4711".to_owned(), claims: Value::Null, bytes: None }
+        Visitor {
+            address: "127.0.0.1:4711".to_owned(),
+            claims: Value::Null,
+            provider: "payload".to_owned(),
+            bytes: None,
+        }
     }
 }
 
 impl Visitor {
-    /// Somebody at this address whose every claim is these bytes.
+    /// Somebody at this address whose every claim, and all metadata, is these bytes.
     #[allow(dead_code, reason = "one runner throws bytes at the module")]
     pub fn of_bytes(address: &str, claim: Option<Vec<u8>>) -> Visitor {
-        Visitor { address: address.to_owned(), claims: Value::Null, bytes: claim }
+        Visitor { address: address.to_owned(), bytes: claim, ..Visitor::default() }
+    }
+
+    /// Somebody with these claims, in Istio's place; null: without a token.
+    #[allow(dead_code, reason = "one runner counts what is asked")]
+    pub fn with_claims(json: &str) -> Visitor {
+        Visitor { claims: serde_json::from_str(json).unwrap(), ..Visitor::default() }
     }
 
     /// The claims of a verified token; null: there is none.
     #[allow(dead_code, reason = "the tool is given them as they are")]
     pub fn claims(&self) -> &Value {
         &self.claims
+    }
+
+    /// The name under which the claims are.
+    #[allow(dead_code, reason = "only the fake host has such names")]
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    /// All metadata of the request as Envoy hands it over: a message `envoy.config.core.v3.Metadata`.
+    #[allow(dead_code, reason = "only the fake host has metadata")]
+    pub fn metadata(&self) -> Option<Vec<u8>> {
+        if self.bytes.is_some() {
+            return self.bytes.clone().filter(|bytes| !bytes.is_empty());
+        }
+        let verified = protobuf::structure([(&*self.provider, &self.claims)].into_iter());
+        let entry = [protobuf::field(1, b"envoy.filters.http.jwt_authn"), protobuf::field(2, &verified)].concat();
+        self.claims.is_object().then(|| protobuf::field(1, &entry))
     }
 
     /// A claim as Envoy hands it over: strings as they are, lists of strings as pairs, numbers as doubles.
@@ -91,6 +121,41 @@ impl Visitor {
                 Some(bytes)
             }
             Value::Object(_) | Value::Null => None,
+        }
+    }
+}
+
+/// Values in protobuf's format, as `google.protobuf.Struct` has them.
+mod protobuf {
+    use serde_json::Value;
+
+    /// A field with a length.
+    pub fn field(number: u8, content: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![number << 3 | 2];
+        let mut length = content.len();
+        while length >= 0x80 {
+            bytes.push(length as u8 | 0x80);
+            length >>= 7;
+        }
+        bytes.push(length as u8);
+        bytes.extend(content);
+        bytes
+    }
+
+    pub fn structure<'v>(fields: impl Iterator<Item = (&'v str, &'v Value)>) -> Vec<u8> {
+        fields
+            .flat_map(|(name, each)| field(1, &[field(1, name.as_bytes()), field(2, &value(each))].concat()))
+            .collect()
+    }
+
+    fn value(json: &Value) -> Vec<u8> {
+        match json {
+            Value::Null => vec![1 << 3, 0],
+            Value::Number(number) => [&[2 << 3 | 1][..], &number.as_f64().unwrap().to_le_bytes()].concat(),
+            Value::String(text) => field(3, text.as_bytes()),
+            Value::Bool(value) => vec![4 << 3, u8::from(*value)],
+            Value::Object(fields) => field(5, &structure(fields.iter().map(|(name, value)| (&**name, value)))),
+            Value::Array(items) => field(6, &items.iter().flat_map(|item| field(1, &value(item))).collect::<Vec<_>>()),
         }
     }
 }
@@ -186,7 +251,7 @@ impl Phase {
 }
 
 fn read_request(request: &Value, name: &str) -> Expected {
-    let sent = ["method", "scheme", "host", "path", "headers", "client", "claims", "response"];
+    let sent = ["method", "scheme", "host", "path", "headers", "client", "claims", "provider", "response"];
     let expected = ["subset", "oneOf", "positions", "source", "rule", "setCookie", "clientSees"];
     known(request, &[&sent[..], &expected[..]].concat(), name);
     let asked = request.get("subset").is_some() != request.get("oneOf").is_some();
@@ -222,6 +287,7 @@ impl Expected {
                     if ip.contains(':') { format!("[{ip}]:0") } else { format!("{ip}:0") }
                 }),
                 claims: self.0["claims"].clone(),
+                provider: self.0["provider"].as_str().map_or(Visitor::default().provider, str::to_owned),
                 bytes: None,
             },
         }

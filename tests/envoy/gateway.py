@@ -271,26 +271,28 @@ class Plugin:
             config = json.dumps(config)
         self.config = config
         self.version += 1
+        extension = {"name": self.name, "typed_config": self.typed_config(config)}
+        publish(self.file, self.version, resource("envoy.config.core.v3.TypedExtensionConfig", extension))
+
+    def typed_config(self, config, **vm):
+        """The filter with this text as its config."""
         # Of an absent pluginConfig Istio makes an empty Any.
         string = {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": config}
-        extension = {
-            "name": self.name,
-            "typed_config": {
-                "@type": f"{EXTENSIONS}filters.http.wasm.v3.Wasm",
-                "config": {
-                    "name": self.called,
-                    "root_id": self.root_id,
-                    "failure_policy": self.failure_policy,
-                    "configuration": string if config.strip() not in ("", "{}") else {},
-                    # No vm_id, as in Istio: all plugins share one VM per worker.
-                    "vm_config": {
-                        "runtime": "envoy.wasm.runtime.v8",
-                        "code": {"local": {"filename": str(self.wasm)}},
-                    },
+        return {
+            "@type": f"{EXTENSIONS}filters.http.wasm.v3.Wasm",
+            "config": {
+                "name": self.called,
+                "root_id": self.root_id,
+                "failure_policy": self.failure_policy,
+                "configuration": string if config.strip() not in ("", "{}") else {},
+                # No vm_id, as in Istio: all plugins share one VM per worker.
+                "vm_config": {
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": {"local": {"filename": str(self.wasm)}},
+                    **vm,
                 },
             },
         }
-        publish(self.file, self.version, resource("envoy.config.core.v3.TypedExtensionConfig", extension))
 
     def update(self, envoy, config):
         """Puts another config in force and waits until every worker has it."""
@@ -355,25 +357,34 @@ def subset_routes(header=HEADER, v2="v2", v1="v1"):
 TOKEN_KEY = b"a key of the tests alone, 32 byte"
 
 
+# Where Istio puts claims; it is an issuer of tokens too.
+ISTIO = "payload"
+
+
 def verified_tokens():
-    """What Istio makes of a RequestAuthentication: tokens are verified, and their claims put where filters find them."""
+    """What Istio makes of a RequestAuthentication: tokens are verified, and their claims put where filters find them. Another
+    provider's are put where Envoy Gateway puts them."""
     key = {"kty": "oct", "alg": "HS256", "k": base64url(TOKEN_KEY)}
-    provider = {
-        "issuer": "tests",
-        "local_jwks": {"inline_string": json.dumps({"keys": [key]})},
-        "payload_in_metadata": "payload",
-        "normalize_payload_in_metadata": {"space_delimited_claims": ["scope", "permission"]},
-    }
-    allowed = {"requires_any": {"requirements": [{"provider_name": "tests"}, {"allow_missing": {}}]}}
+
+    def provider(name):
+        return {
+            "issuer": name,
+            "local_jwks": {"inline_string": json.dumps({"keys": [key]})},
+            "payload_in_metadata": name,
+            "normalize_payload_in_metadata": {"space_delimited_claims": ["scope", "permission"]},
+        }
+
+    providers = {name: provider(name) for name in (ISTIO, "keycloak")}
+    allowed = {"requires_any": {"requirements": [*({"provider_name": name} for name in providers), {"allow_missing": {}}]}}
     rules = [{"match": {"prefix": "/"}, "requires": allowed}]
-    config = {"providers": {"tests": provider}, "rules": rules}
+    config = {"providers": providers, "rules": rules}
     kind = f"{EXTENSIONS}filters.http.jwt_authn.v3.JwtAuthentication"
     return {"name": "envoy.filters.http.jwt_authn", "typed_config": {"@type": kind, **config}}
 
 
-def token(claims):
+def token(claims, issuer=ISTIO):
     """A token with these claims (RFC 7519), signed with the key of the tests."""
-    parts = [{"alg": "HS256", "typ": "JWT"}, {"iss": "tests"} | claims]
+    parts = [{"alg": "HS256", "typ": "JWT"}, {"iss": issuer} | claims]
     signed = ".".join(base64url(json.dumps(part).encode()) for part in parts)
     return f"{signed}.{base64url(hmac.digest(TOKEN_KEY, signed.encode(), 'sha256'))}"
 

@@ -11,6 +11,7 @@ from cookies import minute
 from discovery import Listeners, source
 from gateway import (
     HEADER,
+    ISTIO,
     Envoy,
     Plugin,
     bootstrap,
@@ -27,7 +28,7 @@ from upstream import Answer
 from yaml12 import Yaml
 
 CASE = {"name", "config", "configText", "errors", "rules", "header", "requests", "then"}
-SENT = {"method", "scheme", "host", "path", "headers", "client", "claims", "response"}
+SENT = {"method", "scheme", "host", "path", "headers", "client", "claims", "provider", "response"}
 REQUEST = SENT | {"subset", "oneOf", "positions", "source", "rule", "setCookie", "clientSees"}
 # Cases share an Envoy, as two WasmPlugins share a gateway; on listeners of their own they do not disturb each other.
 RIVAL = re.compile(r"another plugin, .*, writes .* too: the later one undoes what the earlier one decides")
@@ -179,7 +180,7 @@ class Visit:
         if "client" in request:
             headers.append(("x-forwarded-for", request["client"]))
         if "claims" in request:
-            headers.append(("authorization", f"Bearer {token(request['claims'])}"))
+            headers.append(("authorization", f"Bearer {token(request['claims'], request.get('provider', ISTIO))}"))
         subset, source, cookie = self.ask(request, headers, request.get("setCookie"))
         if "oneOf" in request:
             assert subset in request["oneOf"]

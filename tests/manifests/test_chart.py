@@ -130,6 +130,36 @@ def test_the_fields_of_pluginconfig_are_values(shipped, rendered, overlay, kind)
     assert (made["kind"], made["apiVersion"], spec) == (kind, "extensions.istio.io/v1alpha1", expected)
 
 
+LISTENER = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "httpbin", "sectionName": "https"}
+PAGE = (ROOT / "docs/gateway-api.md").read_text()
+ENVOY_GATEWAY = yaml.safe_load(re.search(r"```yaml\n(kind: EnvoyExtensionPolicy\n.*?)```", PAGE, re.S)[1])
+
+
+def test_for_envoy_gateway_it_is_the_shipped_policy(shipped, rendered):
+    expected = shipped.objects("manifests/envoy-gateway").one("EnvoyExtensionPolicy")
+    made = rendered(values=ENVOY_GATEWAY | expected["spec"]["wasm"][0]["config"])
+    assert {kind: without_helms_labels(each) for kind, each in made.items()} == {"EnvoyExtensionPolicy": expected}
+
+
+@pytest.mark.parametrize(
+    ("image", "code"),
+    [
+        ({"repository": "r.example.com/a", "digest": "", "tag": "1.2.3"}, {"type": "Image", "image": {"url": "r.example.com/a:1.2.3"}}),
+        (
+            {"url": "oci://r.example.com/a:1", "pullPolicy": "Always", "pullSecret": "registry"},
+            {"type": "Image", "pullPolicy": "Always", "image": {"url": "r.example.com/a:1", "pullSecretRef": {"name": "registry"}}},
+        ),
+        (
+            {"url": "https://m.example.com/m.wasm", "sha256": "1" * 64},
+            {"type": "HTTP", "http": {"url": "https://m.example.com/m.wasm", "sha256": "1" * 64}},
+        ),
+    ],
+)
+def test_envoy_gateway_gets_the_module_from_an_image_or_an_address(rendered, image, code):
+    (wasm,) = rendered(values=ENVOY_GATEWAY | {"image": image, "failStrategy": "FAIL_CLOSE"})["EnvoyExtensionPolicy"]["spec"]["wasm"]
+    assert (wasm["code"], wasm["failOpen"]) == (code, False)
+
+
 DIGEST = "sha256:" + "1" * 64
 GATEWAY = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "shop"}
 
@@ -234,6 +264,10 @@ def test_the_notes_warn_of_the_placeholder_alone(helm):
         (["--set", "gateway.targetRefs[0].kind=GatewayClass"], {}, "'/gateway/targetRefs/0/kind'"),
         (["--set", "gateway.targetRefs[0].namespace=other"], {}, "'/gateway/targetRefs/0': additional properties 'namespace' not allowed"),
         (["--set", "failStrategy=OPEN"], {}, "'/failStrategy'"),
+        ([], {"gateway": {"targetRefs": [LISTENER]}}, "'/gateway/targetRefs/0/sectionName'"),
+        ([], {"kind": "EnvoyExtensionPolicy"}, "'/gateway/targetRefs'"),
+        ([], ENVOY_GATEWAY | {"phase": "AUTHN"}, "'/phase'"),
+        ([], ENVOY_GATEWAY | {"failStrategy": "FAIL_RELOAD"}, "'/failStrategy'"),
         (["--set", "phase=authn"], {}, "'/phase'"),
         (["--set", "priority=1.5"], {}, "'/priority': got string, want integer"),
         (["--set", "alerts=true"], {}, "alerts"),

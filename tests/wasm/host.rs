@@ -557,12 +557,15 @@ fn linker(store: &mut Store<Vm>, module: &Module) -> Linker<Vm> {
                     let address = c.data().visitor.address.clone();
                     give(&mut c, address.as_bytes(), at, size)
                 }
-                (
-                    Request,
-                    [b"metadata", b"filter_metadata", b"envoy.filters.http.jwt_authn", b"payload", names @ ..],
-                ) => {
+                (Request, [b"metadata"]) => match c.data().visitor.metadata() {
+                    Some(value) => give(&mut c, &value, at, size),
+                    None => Ok(absent(&c)),
+                },
+                (Request, [b"metadata", b"filter_metadata", b"envoy.filters.http.jwt_authn", provider, names @ ..]) => {
                     let names: Vec<String> = names.iter().map(|n| String::from_utf8_lossy(n).into_owned()).collect();
-                    match c.data().visitor.claim(names.iter().map(String::as_str)) {
+                    let visitor = &c.data().visitor;
+                    let names = names.iter().map(String::as_str);
+                    match (visitor.provider().as_bytes() == *provider).then(|| visitor.claim(names)).flatten() {
                         Some(value) => give(&mut c, &value, at, size),
                         None => Ok(absent(&c)),
                     }

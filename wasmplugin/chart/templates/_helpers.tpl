@@ -56,13 +56,35 @@ vmConfig:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 pluginConfig:
-  {{- $config := dict "rules" (.Values.rules | default list) }}
-  {{- range list "header" "responseHeader" "seal" }}
-  {{- if hasKey $.Values . }}
-  {{- $_ := set $config . (index $.Values .) }}
+  {{- include "canary-split.config" . | nindent 2 }}
+{{- end }}
+
+{{- define "canary-split.config" -}}
+{{- $config := dict "rules" (.Values.rules | default list) }}
+{{- range list "header" "responseHeader" "seal" }}
+{{- if hasKey $.Values . }}
+{{- $_ := set $config . (index $.Values .) }}
+{{- end }}
+{{- end }}
+{{- toYaml $config }}
+{{- end }}
+
+{{- /* Where Envoy Gateway gets the module: it has no oci:// in front of an image. */ -}}
+{{- define "canary-split.code" -}}
+{{- $url := include "canary-split.url" . -}}
+{{- $isImage := hasPrefix "oci://" $url -}}
+type: {{ ternary "Image" "HTTP" $isImage }}
+{{- with .Values.image.pullPolicy }}
+pullPolicy: {{ . }}
+{{- end }}
+{{ ternary "image" "http" $isImage }}:
+  url: {{ trimPrefix "oci://" $url | quote }}
+  {{- with .Values.image.sha256 }}
+  sha256: {{ . | quote }}
   {{- end }}
+  {{- with .Values.image.pullSecret }}
+  pullSecretRef: {name: {{ . }}}
   {{- end }}
-  {{- toYaml $config | nindent 2 }}
 {{- end }}
 
 {{- /* A file, with the label by which Prometheus tells this gateway's pods from sidecars. */ -}}

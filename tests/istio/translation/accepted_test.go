@@ -41,6 +41,8 @@ var schemas = sync.OnceValues(func() (*crd.Validator, error) {
 		filepath.Join(certManager, "cert-manager.io_certificates.yaml"),
 		filepath.Join(certManager, "cert-manager.io_clusterissuers.yaml"),
 		filepath.Join(certManager, "cert-manager.io_issuers.yaml"),
+		filepath.Join(gatewayAPIKinds(), "gateway.networking.k8s.io_gateways.yaml"),
+		filepath.Join(gatewayAPIKinds(), "gateway.networking.k8s.io_httproutes.yaml"),
 	)
 	if err == nil {
 		validator.SkipMissing = true // Kubernetes' own kinds: kubernetesFaults

@@ -30,10 +30,12 @@ var update = flag.Bool("update", false, "write tests/envoy/istio again")
 
 // What istiod makes of each overlay lies in tests/envoy/istio, so that the tests of the filter, which need no Go, run on it.
 func TestTheFixturesAreWhatIstiodMakes(t *testing.T) {
-	for _, folder := range overlays() {
-		t.Run(folder, func(t *testing.T) {
-			keep(t, filepath.Base(folder)+".json", generated(t, must(shipped(folder))(t)))
-		})
+	for family, folders := range map[string][]string{"": overlays(), "gateway-api": overlaysOfGatewayAPI()} {
+		for _, folder := range folders {
+			t.Run(folder, func(t *testing.T) {
+				keep(t, filepath.Join(family, filepath.Base(folder)+".json"), generated(t, must(shipped(folder))(t)))
+			})
+		}
 	}
 }
 

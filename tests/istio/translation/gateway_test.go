@@ -454,6 +454,11 @@ func (x *translation) subsetOf(cluster string) string {
 	if len(parts) != 4 || parts[2] != "" || !ofGatewayAPI(x.gateway) {
 		return append(parts, "", "")[2]
 	}
+	return x.versionsOf(cluster)
+}
+
+// versionsOf are those of a cluster's pods.
+func (x *translation) versionsOf(cluster string) string {
 	versions := map[string]bool{}
 	for _, pod := range x.pods {
 		if slices.ContainsFunc(x.endpoints[cluster], func(address string) bool { return strings.HasPrefix(address, pod.Status.PodIP+":") }) {
@@ -544,11 +549,17 @@ func redirects(r *reading) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
-	redirect := choose(virtualHost, r.plugin.config.Header, "").GetRedirect()
-	if virtualHost.RequireTls != route3.VirtualHost_ALL && redirect.GetSchemeRedirect() != "https" {
-		return []string{"http: not redirected to https"}
+	if virtualHost.RequireTls == route3.VirtualHost_ALL {
+		return nil
 	}
-	return nil
+	var faults []string
+	for _, subset := range r.plugin.config.subsets() {
+		chosen := choose(virtualHost, r.plugin.config.Header, r.plugin.config.value(subset))
+		if chosen.GetRedirect().GetSchemeRedirect() != "https" {
+			faults = append(faults, fmt.Sprintf("http: %s is not redirected to https", subset))
+		}
+	}
+	return faults
 }
 
 func certificateIsThere(r *reading) (faults []string) {

@@ -74,6 +74,8 @@ func deployed(gateway *gatewayapi.Gateway) (*appsv1.Deployment, *corev1.Service)
 		managedLabel: managed, "service.istio.io/canonical-name": name, "service.istio.io/canonical-revision": "latest",
 	}
 	meta := metav1.ObjectMeta{Namespace: gateway.Namespace, Name: name, Labels: labels}
+	address := gatewayapi.HostnameAddressType
+	gateway.Status.Addresses = []gatewayapi.GatewayStatusAddress{{Type: &address, Value: name + "." + gateway.Namespace + ".svc.cluster.local"}}
 	deployment := &appsv1.Deployment{ObjectMeta: meta}
 	deployment.Spec.Template.Labels = labels
 	deployment.Spec.Template.Spec.ServiceAccountName = name

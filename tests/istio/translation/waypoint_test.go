@@ -1,0 +1,150 @@
+package translation
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	listener3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	route3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"istio.io/istio/pilot/pkg/features"
+	"istio.io/istio/pilot/pkg/model"
+	v3 "istio.io/istio/pilot/pkg/xds/v3"
+	"istio.io/istio/pilot/test/xdstest"
+	"istio.io/istio/pkg/test"
+)
+
+const waypointFolder = "manifests/gateway-api/waypoint"
+
+// atWaypoint is what istiod makes for the waypoint of a world: the chains of its Services, and the plugin's config, if it has one.
+func atWaypoint(t *testing.T, w *world) (x *translation, chains map[string]*listener3.FilterChain, config string) {
+	test.SetForTest(t, &features.EnableAmbient, true)
+	test.SetForTest(t, &features.EnableAmbientWaypoints, true)
+	s := istiod(t, w, nil)
+	running := must(w.running())(t)
+	x = &translation{gateway: gatewayPod(running)}
+	proxy := proxyOf(x.gateway)
+	proxy.Type = model.Waypoint
+	proxy = s.SetupProxy(proxy)
+	for _, object := range running {
+		if pod, ok := object.(*corev1.Pod); ok {
+			x.pods = append(x.pods, pod)
+		}
+	}
+	x.clusters = xdstest.ExtractClusters(s.Clusters(proxy))
+	x.endpoints = xdstest.ExtractLoadAssignments(s.Endpoints(proxy))
+	chains = map[string]*listener3.FilterChain{}
+	for _, chain := range xdstest.ExtractListener("main_internal", s.Listeners(proxy)).FilterChains {
+		// inbound-vip|PORT|http|HOST
+		if parts := strings.Split(chain.Name, "|"); len(parts) == 4 {
+			service, _, _ := strings.Cut(parts[3], ".")
+			chains[service+":"+parts[1]] = chain
+			if at := slices.IndexFunc(filterNames(chain), isPlugin); at >= 0 {
+				x.filter = filterNames(chain)[at]
+			}
+		}
+	}
+	if x.filter != "" {
+		x.wasm = wasmOf(t, generate(t, s, proxy, v3.ExtensionConfigurationType, x.filter))
+		config = xdstest.UnmarshalAny[wrapperspb.StringValue](t, x.wasm.Config.Configuration).GetValue()
+	}
+	return x, chains, config
+}
+
+// goesTo is the version of the pods to which a chain sends a request with this subset.
+func (x *translation) goesTo(chain *listener3.FilterChain, subset string) string {
+	var virtualHosts []*route3.VirtualHost
+	if manager := connectionManager(chain); manager != nil {
+		virtualHosts = manager.GetRouteConfig().GetVirtualHosts()
+	}
+	if len(virtualHosts) != 1 {
+		return fmt.Sprintf("%d virtual hosts", len(virtualHosts))
+	}
+	cluster := choose(virtualHosts[0], "x-canary-subset", subset).GetRoute().GetCluster()
+	return x.versionsOf(cluster)
+}
+
+func TestAWaypointHasTheFilterForTheServiceAndSendsEachSubsetToItsVersion(t *testing.T) {
+	w := must(shipped(waypointFolder))(t)
+	x, chains, config := atWaypoint(t, w)
+	chain := chains["httpbin:8000"]
+	if chain == nil {
+		t.Fatalf("no chain for httpbin:8000: %v", chains)
+	}
+	filters := filterNames(chain)
+	for _, name := range []string{"envoy.filters.http.fault", "envoy.filters.http.cors"} {
+		if at := slices.Index(filters, name); at < 0 || at > slices.Index(filters, x.filter) {
+			t.Errorf("the plugin is not after %s: %v", name, filters)
+		}
+	}
+	if slices.Index(filters, "envoy.filters.http.router") < slices.Index(filters, x.filter) {
+		t.Errorf("the plugin is not before the router: %v", filters)
+	}
+	for subset, version := range map[string]string{"": "v1", "v1": "v1", "v2": "v2"} {
+		if found := x.goesTo(chain, subset); found != version {
+			t.Errorf("subset %q goes to %q, not to %s", subset, found, version)
+		}
+	}
+	for service, chain := range chains {
+		if has, meant := slices.Contains(filterNames(chain), x.filter), strings.HasPrefix(service, "httpbin:"); has != meant {
+			t.Errorf("the plugin is on %s: %v", service, has)
+		}
+	}
+	if !strings.Contains(config, `"weight":20`) || !strings.Contains(config, "x-user-id") {
+		t.Errorf("the config: %s", config)
+	}
+}
+
+const shippedTarget = `[{"group":"","kind":"Service","name":"httpbin"}]`
+
+// What is applied as a plugin's target, its namespace, and which of the waypoint's Services then have the filter.
+func TestWhereAPluginAttachesToAWaypoint(t *testing.T) {
+	all := []string{"httpbin", "httpbin-v1", "httpbin-v2"}
+	for _, c := range []struct {
+		target, namespace string
+		attached          []string
+	}{
+		{shippedTarget, "canary", []string{"httpbin"}},
+		{`[{"group":"gateway.networking.k8s.io","kind":"Gateway","name":"waypoint"}]`, "canary", all},
+		{`[{"group":"gateway.networking.k8s.io","kind":"GatewayClass","name":"istio-waypoint"}]`, "istio-system", all},
+		{`[{"group":"gateway.networking.k8s.io","kind":"GatewayClass","name":"istio-waypoint"}]`, "canary", nil},
+		{`[{"group":"gateway.networking.k8s.io","kind":"Gateway","name":"waypoint"}]`, "istio-system", nil},
+		{shippedTarget, "istio-system", nil},
+		{"", "canary", nil}, // a selector
+	} {
+		t.Run(c.target+" in "+c.namespace, func(t *testing.T) {
+			w := must(must(shipped(waypointFolder))(t).edited("WasmPlugin", func(object map[string]any) error {
+				plugin := &unstructured.Unstructured{Object: object}
+				plugin.SetNamespace(c.namespace)
+				spec := object["spec"].(map[string]any)
+				delete(spec, "targetRefs")
+				if c.target == "" {
+					spec["selector"] = map[string]any{"matchLabels": map[string]any{gatewayNameLabel: "waypoint"}}
+					return nil
+				}
+				var targets []any
+				err := json.Unmarshal([]byte(c.target), &targets)
+				spec["targetRefs"] = targets
+				return err
+			}))(t)
+			x, chains, _ := atWaypoint(t, w)
+			var attached []string
+			for service, chain := range chains {
+				if x.filter != "" && slices.Contains(filterNames(chain), x.filter) {
+					name, _, _ := strings.Cut(service, ":")
+					attached = append(attached, name)
+				}
+			}
+			slices.Sort(attached)
+			if attached = slices.Compact(attached); !slices.Equal(attached, c.attached) {
+				t.Errorf("on %v, not on %v", attached, c.attached)
+			}
+		})
+	}
+}

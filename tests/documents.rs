@@ -104,7 +104,7 @@ fn every_shipped_wasmplugin_has_a_config_that_is_taken() {
             }
         }
     }
-    assert_eq!(overlays, 7);
+    assert_eq!(overlays, 8);
 }
 
 /// What a heading is linked by.

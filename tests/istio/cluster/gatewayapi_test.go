@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+	"strings"
 
 	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -20,6 +21,7 @@ const (
 	gatewayAPIByVisitor = "### 3. 80/20 by visitor"
 	gatewayAPIMoves     = "### 4. Move it"
 	gatewayAPIWayBack   = "### 5. The way back"
+	gatewayAPIWaypoint  = "## Waypoints"
 )
 
 // gatewayAPIKinds is the folder of the Gateway API's kinds in its module.
@@ -80,6 +82,10 @@ func (s *story) gatewayAPI() {
 	}
 	harness.Until(s.t, "a gateway without the filter", func() bool { return !s.gateway.hasTheFilter() })
 	s.user.say("%d requests meanwhile, 0 failed", stop())
+
+	// No ztunnel runs here that would send anything to a waypoint.
+	waypoint := s.user.code(gatewayAPIPage, gatewayAPIWaypoint)[0]
+	s.user.run(strings.Replace(waypoint, "apply", "apply --dry-run=server", 1))
 
 	// The tutorial's own world is still there, and the story goes on in it.
 	s.user.run("kubectl -n canary delete httproute httpbin httpbin-redirect")

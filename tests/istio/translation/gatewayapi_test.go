@@ -1,11 +1,14 @@
 package translation
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
+	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -96,3 +99,28 @@ func ofGatewayAPI(pod *corev1.Pod) bool { return pod.Labels[gatewayNameLabel] !=
 
 // overlaysOfGatewayAPI are the same canaries behind a Gateway of the Gateway API.
 func overlaysOfGatewayAPI() []string { return kustomizations("manifests/gateway-api/overlays") }
+
+// In an HTTPRoute the more specific rule wins: no list can be in the wrong order.
+func TestTheOrderOfAnHTTPRoutesRulesDoesNotMatter(t *testing.T) {
+	w := must(must(shipped("manifests/gateway-api/overlays/weighted"))(t).edited("HTTPRoute", func(object map[string]any) error {
+		rules, _, err := unstructured.NestedSlice(object, "spec", "rules")
+		slices.Reverse(rules)
+		return errors.Join(err, unstructured.SetNestedSlice(object, rules, "spec", "rules"))
+	}))(t)
+	for name, faults := range w.faults() {
+		t.Errorf("%s: %v", name, faults)
+	}
+}
+
+// targetRefs are of the Gateway API alone.
+func TestIstiosOwnGatewayIsNoTarget(t *testing.T) {
+	w := must(must(shipped("manifests/overlays/weighted"))(t).edited("WasmPlugin", func(object map[string]any) error {
+		spec := object["spec"].(map[string]any)
+		delete(spec, "selector")
+		spec["targetRefs"] = []any{map[string]any{"group": gatewayapi.GroupName, "kind": "Gateway", "name": gatewayService}}
+		return nil
+	}))(t)
+	if x, err := translate(w); err != nil || x.filter != "" {
+		t.Errorf("%v: the gateway has the filter %q", err, x.filter)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"golang.org/x/net/websocket"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"canary-split/tests/istio/harness"
 )
@@ -138,6 +140,7 @@ func TestAStockEnvoyDoesWhatTheManifestsOfTheGatewayAPISay(t *testing.T) {
 		{"testers: who knows the secret sees v2", testersSeeV2},
 		{"a websocket reaches v2", websocketReachesV2},
 		{"sealed: no application sees the header", sealedHeaderIsUnseen},
+		{"a port that v2's Service has not: those who should see v2 get 500, nobody else", missingPortFails},
 		{"the way back leaves v1 without a failed request", wayBack},
 	})
 }
@@ -305,6 +308,32 @@ func extensionTakesOver(t *testing.T, g *gateway) {
 	t.Logf("%d requests meanwhile", stop())
 	g.runsTheModule()
 	g.delete(extension, "TrafficExtension")
+}
+
+// missingPortFails as docs/gateway-api.md says.
+func missingPortFails(t *testing.T, g *gateway) {
+	g.apply(must(g.overlay("testers").edited("HTTPRoute", func(object map[string]any) error {
+		rules, _, err := unstructured.NestedSlice(object, "spec", "rules")
+		for _, rule := range rules {
+			for _, backend := range asSlice(rule.(map[string]any)["backendRefs"]) {
+				backend.(map[string]any)["port"] = int64(8000) // v1's
+			}
+		}
+		return errors.Join(err, unstructured.SetNestedSlice(object, rules, "spec", "rules"))
+	}))(t))
+	c := newClient(t, true)
+	harness.Until(t, "500", func() bool {
+		answer, err := c.get("x-canary-key", testersKey)
+		return err != nil && answer != nil && answer.StatusCode == http.StatusInternalServerError
+	})
+	if v2 := c.count(t, 40); v2 != 0 {
+		t.Errorf("%d of 40 see v2", v2)
+	}
+}
+
+func asSlice(value any) []any {
+	found, _ := value.([]any)
+	return found
 }
 
 // The rule's own secret, as shipped.

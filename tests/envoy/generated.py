@@ -13,8 +13,8 @@ from discovery import publish, resource, source
 from gateway import Plugin, address, echo_listener, pipe, until
 
 FIXTURES = Path(__file__).parent / "istio"
-# The families of overlays: with Istio's own kinds, and with the Gateway API's.
-ISTIO, GATEWAY_API = "", "gateway-api"
+# The families of overlays: with Istio's own kinds, and with the Gateway API's. And what a waypoint is sent for a Service.
+ISTIO, GATEWAY_API, WAYPOINT = "", "gateway-api", "waypoint"
 HTTP, HTTPS = "0.0.0.0_8080", "0.0.0.0_8443"  # the listeners, as Istio calls them
 # The containers that listen, by the pods' addresses; another port of theirs stays as it is, and refuses.
 CONTAINERS = {("127.0.1.2", 80): "v1", ("127.0.1.3", 8888): "v2"}
@@ -56,13 +56,15 @@ class Generated:
         # Under Istio's names for it.
         self.plugin.name, self.plugin.called = extension["name"], wasm["name"]
         self.listeners, self.clusters = resources["listeners"], resources["clusters"]
-        self.http, self.https = (each["name"] for each in sorted(self.listeners, key=port))
+        # Plain http is the first.
+        self.names = [each["name"] for each in sorted(self.listeners, key=port)]
         for endpoint in (each["endpoint"] for each in walk(resources["endpoints"]) if "endpoint" in each):
             where = endpoint["address"]["socket_address"]
             app = CONTAINERS.get((where["address"], where["port_value"]))
             if app:
                 endpoint["address"] = pipe(sockets[app])
-        self._secret(certificate)
+        for name in {each["name"] for each in walk(self.listeners) if "sds_config" in each}:
+            self._secret(name, certificate)
         for endpoints in resources["endpoints"]:
             self.endpoints(endpoints["cluster_name"], endpoints["endpoints"])
         self.write_routes(resources)
@@ -108,11 +110,10 @@ class Generated:
     def write_routes(self, resources):
         """The versions of what Envoy is told to route by."""
         kind = "envoy.config.route.v3.RouteConfiguration"
-        return [self._write(routes["name"], kind, routes) for routes in resources["routes"]]
+        return [self._write(routes["name"], kind, routes) for routes in resources["routes"] or []]
 
-    def _secret(self, certificate):
+    def _secret(self, name, certificate):
         chain, key = ({"filename": str(file)} for file in certificate)
-        (name,) = {each["name"] for each in walk(self.listeners) if "sds_config" in each}
         secret = {"name": name, "tls_certificate": {"certificate_chain": chain, "private_key": key}}
         self._write(name, "envoy.extensions.transport_sockets.tls.v3.Secret", secret)
 

@@ -8,7 +8,7 @@ import pytest
 from chance import within_5_sigma
 from client import Connection
 from gateway import Envoy, bootstrap
-from generated import GATEWAY_API, ISTIO, Generated, overlays
+from generated import GATEWAY_API, ISTIO, WAYPOINT, Generated, overlays
 
 REQUESTS = 400
 # The share of visitors without special headers who see v2.
@@ -42,11 +42,12 @@ def overlay(request, start):
     # To Envoy another kind of plugin is another filter.
     envoy, generated = start(family, name if name == "trafficextension" else "prepared")
     generated.apply(envoy, name)
-    return SimpleNamespace(name=name, http=lambda: envoy.port(generated.http), https=lambda: envoy.port(generated.https))
+    return SimpleNamespace(name=name, ports=[envoy.port(each) for each in generated.names])
 
 
 def served(overlay, headers=(), requests=REQUESTS):
-    with Connection(overlay.https(), tls=True) as connection:
+    """What the last port answers: where there are two, that is https."""
+    with Connection(overlay.ports[-1], tls=len(overlay.ports) > 1) as connection:
         for _ in range(requests):
             response = connection.request(headers=headers)
             assert response.status == 200, response
@@ -81,7 +82,7 @@ def test_the_application_sees_the_subset_unless_it_is_sealed(overlay):
 
 @everywhere()
 def test_http_is_redirected(overlay):
-    with Connection(overlay.http()) as connection:
+    with Connection(overlay.ports[0]) as connection:
         response = connection.request(path="/a?b")
     assert (response.status, response.value("location")) == (301, "https://canary.example.com/a?b")
     assert not response.values("set-cookie")
@@ -98,3 +99,18 @@ def test_a_visitor_stays(overlay):
     for home in list(served(overlay, requests=30)):
         jar = [("cookie", f"canary-httpbin={home.cookies()['canary-httpbin']}")]
         assert {again.value("x-served-by") for again in served(overlay, jar, 3)} == {home.value("x-served-by")}
+
+
+def test_a_waypoint_divides_users_by_their_id_whatever_host_a_caller_names(start):
+    envoy, generated = start(WAYPOINT, "httpbin")
+    with Connection(envoy.port(*generated.names)) as connection:
+
+        def home(user, host):
+            response = connection.request(host=host, headers=[("x-user-id", str(user)), ("x-canary-subset", "v2")])
+            assert response.value("x-seen") == response.value("x-served-by") and not response.values("set-cookie")
+            return response.value("x-served-by")
+
+        homes = [home(user, "httpbin:8000") for user in range(REQUESTS)]
+        assert within_5_sigma(homes.count("v2"), REQUESTS, 0.2)
+        for host in ("httpbin", "httpbin.canary.svc.cluster.local:8000"):
+            assert [home(user, host) for user in range(40)] == homes[:40]

@@ -7,8 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	cluster3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listener3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	route3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcm "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -16,22 +20,28 @@ import (
 	"istio.io/istio/pilot/pkg/features"
 	"istio.io/istio/pilot/pkg/model"
 	v3 "istio.io/istio/pilot/pkg/xds/v3"
+	"istio.io/istio/pilot/test/xds"
 	"istio.io/istio/pilot/test/xdstest"
 	"istio.io/istio/pkg/test"
 )
 
 const waypointFolder = "manifests/gateway-api/waypoint"
 
-// atWaypoint is what istiod makes for the waypoint of a world: the chains of its Services, and the plugin's config, if it has one.
-func atWaypoint(t *testing.T, w *world) (x *translation, chains map[string]*listener3.FilterChain, config string) {
+// waypoint is an istiod, and the waypoint of a world as it knows it.
+func waypoint(t *testing.T, w *world) (*xds.FakeDiscoveryServer, *model.Proxy) {
 	test.SetForTest(t, &features.EnableAmbient, true)
 	test.SetForTest(t, &features.EnableAmbientWaypoints, true)
 	s := istiod(t, w, nil)
+	proxy := proxyOf(gatewayPod(must(w.running())(t)))
+	proxy.Type = model.Waypoint
+	return s, s.SetupProxy(proxy)
+}
+
+// atWaypoint is what istiod makes for it: the chains of its Services, and the plugin's config, if it has one.
+func atWaypoint(t *testing.T, w *world) (x *translation, chains map[string]*listener3.FilterChain, config string) {
+	s, proxy := waypoint(t, w)
 	running := must(w.running())(t)
 	x = &translation{gateway: gatewayPod(running)}
-	proxy := proxyOf(x.gateway)
-	proxy.Type = model.Waypoint
-	proxy = s.SetupProxy(proxy)
 	for _, object := range running {
 		if pod, ok := object.(*corev1.Pod); ok {
 			x.pods = append(x.pods, pod)
@@ -39,15 +49,10 @@ func atWaypoint(t *testing.T, w *world) (x *translation, chains map[string]*list
 	}
 	x.clusters = xdstest.ExtractClusters(s.Clusters(proxy))
 	x.endpoints = xdstest.ExtractLoadAssignments(s.Endpoints(proxy))
-	chains = map[string]*listener3.FilterChain{}
-	for _, chain := range xdstest.ExtractListener("main_internal", s.Listeners(proxy)).FilterChains {
-		// inbound-vip|PORT|http|HOST
-		if parts := strings.Split(chain.Name, "|"); len(parts) == 4 {
-			service, _, _ := strings.Cut(parts[3], ".")
-			chains[service+":"+parts[1]] = chain
-			if at := slices.IndexFunc(filterNames(chain), isPlugin); at >= 0 {
-				x.filter = filterNames(chain)[at]
-			}
+	chains = chainsOf(s.Listeners(proxy))
+	for _, chain := range chains {
+		if at := slices.IndexFunc(filterNames(chain), isPlugin); at >= 0 {
+			x.filter = filterNames(chain)[at]
 		}
 	}
 	if x.filter != "" {
@@ -55,6 +60,19 @@ func atWaypoint(t *testing.T, w *world) (x *translation, chains map[string]*list
 		config = xdstest.UnmarshalAny[wrapperspb.StringValue](t, x.wasm.Config.Configuration).GetValue()
 	}
 	return x, chains, config
+}
+
+// chainsOf are a waypoint's, by SERVICE:PORT.
+func chainsOf(listeners []*listener3.Listener) map[string]*listener3.FilterChain {
+	chains := map[string]*listener3.FilterChain{}
+	for _, chain := range xdstest.ExtractListener("main_internal", listeners).FilterChains {
+		// inbound-vip|PORT|http|HOST
+		if parts := strings.Split(chain.Name, "|"); len(parts) == 4 {
+			service, _, _ := strings.Cut(parts[3], ".")
+			chains[service+":"+parts[1]] = chain
+		}
+	}
+	return chains
 }
 
 // goesTo is the version of the pods to which a chain sends a request with this subset.
@@ -147,4 +165,40 @@ func TestWhereAPluginAttachesToAWaypoint(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What istiod makes of a Service at its waypoint is a fixture as well, but for what only Istio's Envoy and ztunnel have: the tunnel that
+// leads to the chain, and the filters that tell of the peer.
+func TestTheFixturesOfAWaypointAreWhatIstiodMakes(t *testing.T) {
+	s, proxy := waypoint(t, must(shipped(waypointFolder))(t))
+	chain := chainsOf(s.Listeners(proxy))["httpbin:8000"]
+	manager := connectionManager(chain)
+	manager.HttpFilters = slices.DeleteFunc(manager.HttpFilters, func(filter *hcm.HttpFilter) bool {
+		return strings.HasPrefix(filter.Name, "waypoint_")
+	})
+	all := resources{}
+	add(t, &all.Listeners, []*listener3.Listener{{
+		Name: "0.0.0.0_8000",
+		Address: &core.Address{Address: &core.Address_SocketAddress{SocketAddress: &core.SocketAddress{
+			Address: "0.0.0.0", PortSpecifier: &core.SocketAddress_PortValue{PortValue: 8000},
+		}}},
+		FilterChains: []*listener3.FilterChain{{Filters: []*listener3.Filter{{
+			Name: "envoy.filters.network.http_connection_manager", ConfigType: &listener3.Filter_TypedConfig{TypedConfig: must(anypb.New(manager))(t)},
+		}}}},
+	}})
+	var clusters []*cluster3.Cluster
+	for name, made := range xdstest.ExtractClusters(s.Clusters(proxy)) {
+		if made.GetType() == cluster3.Cluster_EDS {
+			clusters = append(clusters, &cluster3.Cluster{
+				Name: name, ClusterDiscoveryType: made.ClusterDiscoveryType, EdsClusterConfig: made.EdsClusterConfig, ConnectTimeout: made.ConnectTimeout,
+			})
+		}
+	}
+	add(t, &all.Clusters, clusters)
+	add(t, &all.Endpoints, s.Endpoints(proxy))
+	at := slices.IndexFunc(filterNames(chain), isPlugin)
+	for _, resource := range generate(t, s, proxy, v3.ExtensionConfigurationType, filterNames(chain)[at]) {
+		all.Extensions = append(all.Extensions, asText(t, must(resource.Resource.UnmarshalNew())(t)))
+	}
+	keep(t, "waypoint/httpbin.json", all.text(t))
 }

@@ -45,10 +45,12 @@ func (s *story) gatewayAPI() {
 	s.httpIsRedirected(c)
 
 	stop := load(s.t, s.cluster)
-	for _, line := range s.user.code(gatewayAPIPage, gatewayAPIPrepared) {
+	lines := s.user.code(gatewayAPIPage, gatewayAPIPrepared)
+	for _, line := range lines[:2] {
 		s.user.run(line)
 	}
 	harness.Until(s.t, "the module on the gateway", s.gateway.runsTheModule)
+	s.user.finds(lines[2], "state=.=active;.;canary_config_rules: 1")
 	if v2 := c.count(s.t, 100); v2 != 0 {
 		s.t.Errorf("%d of 100 see v2", v2)
 	}

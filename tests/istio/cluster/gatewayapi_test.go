@@ -3,13 +3,8 @@ package cluster
 import (
 	"maps"
 	"net/http/cookiejar"
-	"path/filepath"
-	"reflect"
-	"runtime"
 	"slices"
 	"strings"
-
-	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	"canary-split/tests/istio/harness"
 )
@@ -23,13 +18,6 @@ const (
 	gatewayAPIWayBack   = "### 5. The way back"
 	gatewayAPIWaypoint  = "## Waypoints"
 )
-
-// gatewayAPIKinds is the folder of the Gateway API's kinds in its module.
-func gatewayAPIKinds() string {
-	function := runtime.FuncForPC(reflect.ValueOf(gatewayapi.Resource).Pointer())
-	file, _ := function.FileLine(function.Entry())
-	return filepath.Join(filepath.Dir(file), "../../config/crd/standard")
-}
 
 // gatewayAPI is the page from start to end: Istio makes the gateway for the Gateway, next to its own.
 func (s *story) gatewayAPI() {

@@ -82,7 +82,7 @@ func (s *story) build() {
 	s.user = newUser(t, s.cluster)
 	s.user.started = started
 	s.user.say("etcd, API server and controllers run")
-	s.user.run("kubectl apply --server-side -f " + filepath.Join(istioSource(), istioKinds) + " -f " + certManagerKinds() + " -f " + gatewayAPIKinds())
+	s.user.run("kubectl apply --server-side -f " + filepath.Join(istioSource(), istioKinds) + " -f " + certManagerKinds() + " -f " + harness.GatewayAPIKinds())
 	hosts := filepath.Join(folder, "hosts")
 	s.gateway = &gatewayContainer{controlPlane: s.cluster, t: t, envoy: harness.EnvoyBinary(t, harness.NewestEnvoy(t)), hosts: hosts, folder: filepath.Join(folder, "gateway")}
 	if err := os.MkdirAll(s.gateway.folder, 0o755); err != nil {

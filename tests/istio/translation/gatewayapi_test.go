@@ -3,9 +3,6 @@ package translation
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
-	"reflect"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -24,13 +21,6 @@ const (
 	managedLabel     = "gateway.istio.io/managed"
 	waypointClass    = "istio-waypoint"
 )
-
-// gatewayAPIKinds is the folder of the Gateway API's own kinds, in its module.
-func gatewayAPIKinds() string {
-	function := runtime.FuncForPC(reflect.ValueOf(gatewayapi.Resource).Pointer())
-	file, _ := function.FileLine(function.Entry())
-	return filepath.Join(filepath.Dir(file), "../../config/crd/standard")
-}
 
 func isGatewayAPI(object *unstructured.Unstructured) bool {
 	return object.GroupVersionKind().Group == gatewayapi.GroupName

@@ -104,7 +104,7 @@ fn every_shipped_wasmplugin_has_a_config_that_is_taken() {
             }
         }
     }
-    assert_eq!(overlays, 7);
+    assert_eq!(overlays, 8);
 }
 
 #[test]
@@ -203,6 +203,9 @@ fn a_search_finds_what_people_ask_for() {
         "FAIL_OPEN",
         "istio#53279",
         "mbient",
+        "HTTPRoute",
+        "waypoint",
+        "targetRefs",
         "kind create cluster",
         "minikube",
         "Helm",

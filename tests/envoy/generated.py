@@ -1,4 +1,5 @@
-"""What Istio makes of the overlays (istio/OVERLAY.json, written by tests/istio), placed on this machine.
+"""What Istio makes of the overlays (istio/OVERLAY.json, and istio/gateway-api/OVERLAY.json for those with the Gateway API; written by
+tests/istio), placed on this machine.
 
 Only where things are is changed: istiod's streams become files, pods' addresses become sockets, the module is the built one.
 """
@@ -12,14 +13,19 @@ from discovery import publish, resource, source
 from gateway import Plugin, address, echo_listener, pipe, until
 
 FIXTURES = Path(__file__).parent / "istio"
-OVERLAYS = sorted(path.stem for path in FIXTURES.glob("*.json"))
+# The families of overlays: with Istio's own kinds, and with the Gateway API's. And what a waypoint is sent for a Service.
+ISTIO, GATEWAY_API, WAYPOINT = "", "gateway-api", "waypoint"
 HTTP, HTTPS = "0.0.0.0_8080", "0.0.0.0_8443"  # the listeners, as Istio calls them
 # The containers that listen, by the pods' addresses; another port of theirs stays as it is, and refuses.
 CONTAINERS = {("127.0.1.2", 80): "v1", ("127.0.1.3", 8888): "v2"}
 
 
-def fixture(overlay):
-    return json.loads((FIXTURES / f"{overlay}.json").read_text())
+def overlays(family=ISTIO):
+    return sorted(path.stem for path in (FIXTURES / family).glob("*.json"))
+
+
+def fixture(overlay, family=ISTIO):
+    return json.loads((FIXTURES / family / f"{overlay}.json").read_text())
 
 
 def walk(value):
@@ -32,25 +38,33 @@ def walk(value):
             yield from walk(each)
 
 
+def port(listener):
+    return listener["address"]["socket_address"]["port_value"]
+
+
 class Generated:
     """Istio's listeners and clusters for a bootstrap, and the applications; routes and pluginConfig follow by `apply`."""
 
-    def __init__(self, directory, certificate):
+    def __init__(self, directory, certificate, family=ISTIO, first="prepared"):
         self.directory = Path(directory)
+        self.family = family
         sockets = {app: self.directory / f"{app}.socket" for app in CONTAINERS.values()}
-        resources = fixture("prepared")
+        resources = fixture(first, family)
         (extension,) = resources["extensions"]
         wasm = extension["typed_config"]["config"]
         self.plugin = Plugin("plugin", directory, wasm["root_id"], wasm["failure_policy"])
         # Under Istio's names for it.
         self.plugin.name, self.plugin.called = extension["name"], wasm["name"]
         self.listeners, self.clusters = resources["listeners"], resources["clusters"]
+        # Plain http is the first.
+        self.names = [each["name"] for each in sorted(self.listeners, key=port)]
         for endpoint in (each["endpoint"] for each in walk(resources["endpoints"]) if "endpoint" in each):
             where = endpoint["address"]["socket_address"]
             app = CONTAINERS.get((where["address"], where["port_value"]))
             if app:
                 endpoint["address"] = pipe(sockets[app])
-        self._secret(certificate)
+        for name in {each["name"] for each in walk(self.listeners) if "sds_config" in each}:
+            self._secret(name, certificate)
         for endpoints in resources["endpoints"]:
             self.endpoints(endpoints["cluster_name"], endpoints["endpoints"])
         self.write_routes(resources)
@@ -72,7 +86,7 @@ class Generated:
 
     def apply(self, envoy, overlay, change=lambda resources: None):
         """Puts an overlay in force, with a change if need be, and waits until all of it is."""
-        resources = fixture(overlay)
+        resources = fixture(overlay, self.family)
         change(resources)
         versions = self.write_routes(resources)
 
@@ -96,11 +110,10 @@ class Generated:
     def write_routes(self, resources):
         """The versions of what Envoy is told to route by."""
         kind = "envoy.config.route.v3.RouteConfiguration"
-        return [self._write(routes["name"], kind, routes) for routes in resources["routes"]]
+        return [self._write(routes["name"], kind, routes) for routes in resources["routes"] or []]
 
-    def _secret(self, certificate):
+    def _secret(self, name, certificate):
         chain, key = ({"filename": str(file)} for file in certificate)
-        (name,) = {each["name"] for each in walk(self.listeners) if "sds_config" in each}
         secret = {"name": name, "tls_certificate": {"certificate_chain": chain, "private_key": key}}
         self._write(name, "envoy.extensions.transport_sockets.tls.v3.Secret", secret)
 

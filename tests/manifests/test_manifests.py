@@ -14,12 +14,17 @@ FQDN = "httpbin.canary.svc.cluster.local"
 SPLIT = [f"manifests/overlays/{name}" for name in ("prepared", "weighted", "sticky", "rollout", "testers", "sealed")]
 CANARIES = [*SPLIT, "manifests/overlays/adopted"]
 WORLDS = ["manifests/base", *CANARIES]
-EVERYTHING = ["wasmplugin", "wasmplugin/in-cluster", "manifests/metrics", *WORLDS]
+# The same with the Gateway API; one of them with the newer kind of plugin.
+API_SPLIT = [folder.replace("manifests", "manifests/gateway-api") for folder in SPLIT]
+API_WORLDS = ["manifests/gateway-api/base", *API_SPLIT, "manifests/gateway-api/overlays/trafficextension"]
+WAYPOINT = "manifests/gateway-api/waypoint"
+EVERYTHING = ["wasmplugin", "wasmplugin/in-cluster", "manifests/metrics", *WORLDS, *API_WORLDS, WAYPOINT]
 SETTINGS = "manifests/settings/settings.yaml"
 PART = {"app.kubernetes.io/part-of": "canary-split"}
 # The pages whose commands are tried in a cluster, and those that must have no others.
 GETTING_STARTED = "docs/getting-started.md"
-PAGES = [GETTING_STARTED, "docs/install.md", "docs/rollout.md", "docs/cli.md"]
+GATEWAY_API = "docs/gateway-api.md"
+PAGES = [GETTING_STARTED, "docs/install.md", "docs/rollout.md", "docs/cli.md", GATEWAY_API]
 OTHERS = ["README.md", "docs/monitoring.md", "docs/troubleshooting.md", "docs/upgrade.md", "docs/your-own-service.md"]
 
 
@@ -43,7 +48,7 @@ def test_it_renders_without_a_warning(shipped, folder):
 # ---- each setting has one place ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("folder", WORLDS)
+@pytest.mark.parametrize("folder", [*WORLDS, *API_WORLDS])
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -55,26 +60,28 @@ def test_it_renders_without_a_warning(shipped, folder):
 def test_a_setting_has_one_place(tree, folder, old, new):
     before = tree.render(folder)
     tree.edit(SETTINGS, old, new)
-    old, new = (text.split(": ")[1] for text in (old, new))
+    setting, (old, new) = old.split(": ")[0], (text.split(": ")[1] for text in (old, new))
     after = tree.render(folder)
-    assert old in before
+    # A Gateway of the Gateway API has its pods by its name.
+    assert (old in before) == (setting != "gatewayLabel" or folder in WORLDS)
     # As whole words: a name may end in one of them.
     assert not re.search(rf"(?<![-\w.]){re.escape(old)}(?![-\w.])", after)
     assert after == re.sub(rf"(?<![-\w.]){re.escape(old)}(?![-\w.])", new, before)
 
 
-@pytest.mark.parametrize("folder", CANARIES)
+@pytest.mark.parametrize("folder", [*CANARIES, *API_SPLIT, WAYPOINT])
 def test_the_module_has_one_place(tree, folder):
     url = tree.objects("wasmplugin").one("WasmPlugin")["spec"]["url"]
     tree.edit("wasmplugin/wasmplugin.yaml", url, "oci://other.example.com/x@sha256:" + "1" * 64)
     assert tree.objects(folder).one("WasmPlugin")["spec"]["url"] == "oci://other.example.com/x@sha256:" + "1" * 64
 
 
-def test_the_seal_has_one_place(tree):
-    seal = tree.objects("manifests/overlays/sealed").one("WasmPlugin")["spec"]["pluginConfig"]["seal"]
+@pytest.mark.parametrize(("family", "match"), [("manifests", "exact"), ("manifests/gateway-api", "value")])
+def test_the_seal_has_one_place(tree, family, match):
+    seal = tree.objects(f"{family}/overlays/sealed").one("WasmPlugin")["spec"]["pluginConfig"]["seal"]
     tree.edit("manifests/overlays/sealed/wasmplugin.yaml", seal, "0123456789abcdef")
-    after = tree.render("manifests/overlays/sealed")
-    assert seal not in after and "exact: v2.0123456789abcdef" in after
+    after = tree.render(f"{family}/overlays/sealed")
+    assert seal not in after and f"{match}: v2.0123456789abcdef" in after
 
 
 def test_the_issuer_has_one_place(tree):
@@ -92,7 +99,9 @@ def test_the_issuer_has_one_place(tree):
 @pytest.mark.parametrize("folder", EVERYTHING)
 def test_kinds_are_of_a_served_version(shipped, folder):
     versions = {
-        "Gateway": "networking.istio.io/v1",
+        "Gateway": "gateway.networking.k8s.io/v1" if "gateway-api" in folder else "networking.istio.io/v1",
+        "HTTPRoute": "gateway.networking.k8s.io/v1",
+        "TrafficExtension": "extensions.istio.io/v1alpha1",
         "VirtualService": "networking.istio.io/v1",
         "DestinationRule": "networking.istio.io/v1",
         "WasmPlugin": "extensions.istio.io/v1alpha1",
@@ -109,13 +118,68 @@ def test_kinds_are_of_a_served_version(shipped, folder):
         assert o["apiVersion"] == versions[o["kind"]]
 
 
-@pytest.mark.parametrize("folder", WORLDS)
+@pytest.mark.parametrize("folder", [*WORLDS, *API_WORLDS])
 def test_objects_are_in_their_namespaces(shipped, folder):
-    at_the_gateway, of_the_cluster = {"WasmPlugin", "EnvoyFilter", "Certificate"}, {"Namespace", "ClusterIssuer"}
+    at_the_gateway, of_the_cluster = {"WasmPlugin", "TrafficExtension", "EnvoyFilter", "Certificate"}, {"Namespace", "ClusterIssuer"}
+    if folder in API_WORLDS:
+        at_the_gateway.add("Gateway")  # Istio makes its pods next to it
     for o in shipped.objects(folder):
         expected = GATEWAY if o["kind"] in at_the_gateway else None if o["kind"] in of_the_cluster else APP
         assert o["metadata"].get("namespace") == expected, o["kind"]
         assert o["metadata"]["name"] != "settings", "the settings are for kustomize only"
+
+
+@pytest.mark.parametrize("folder", API_SPLIT)
+def test_a_canary_with_the_gateway_api_has_the_rules_of_the_overlay_of_its_name(shipped, folder):
+    plugin, same = shipped.objects(folder).one("WasmPlugin"), shipped.objects(folder.replace("/gateway-api", "")).one("WasmPlugin")
+    del same["spec"]["selector"]
+    gateway = shipped.objects(folder).one("Gateway")["metadata"]
+    assert plugin["metadata"]["namespace"] == gateway["namespace"], "targetRefs reach no other namespace"
+    same["spec"]["targetRefs"] = [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": gateway["name"]}]
+    assert plugin == same
+
+
+def test_a_trafficextension_has_what_the_wasmplugin_has(shipped):
+    plugin = shipped.objects("manifests/gateway-api/overlays/sticky").one("WasmPlugin")
+    extension = shipped.objects("manifests/gateway-api/overlays/trafficextension").one("TrafficExtension")
+    targets = plugin["spec"].pop("targetRefs")
+    assert extension["spec"] == {"targetRefs": targets, "wasm": plugin["spec"]}
+    assert extension["metadata"] == plugin["metadata"]
+
+
+@pytest.mark.parametrize("folder", API_WORLDS)
+def test_httproutes_lead_to_the_pods_of_the_version(shipped, folder):
+    objects = shipped.objects(folder)
+    (plugin,) = objects.all("WasmPlugin") + objects.all("TrafficExtension") or [{"spec": {}}]
+    config = plugin["spec"].get("wasm", plugin["spec"]).get("pluginConfig", {})
+    seal = f".{config['seal']}" if "seal" in config else ""
+    gateway, route = objects.one("Gateway"), objects.one("HTTPRoute", "httpbin")["spec"]
+    listeners = {each["name"]: each for each in gateway["spec"]["listeners"]}
+    assert {name: (each["port"], each["protocol"]) for name, each in listeners.items()} == {"http": (80, "HTTP"), "https": (443, "HTTPS")}
+    assert listeners["https"]["tls"]["certificateRefs"] == [{"name": objects.one("Certificate")["spec"]["secretName"]}]
+    parent = {"name": gateway["metadata"]["name"], "namespace": GATEWAY}
+    redirect = objects.one("HTTPRoute", "httpbin-redirect")["spec"]
+    assert redirect["parentRefs"] == [parent | {"sectionName": "http"}] and route["parentRefs"] == [parent | {"sectionName": "https"}]
+    assert redirect["rules"] == [{"filters": [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}]}]
+    assert redirect["hostnames"] == route["hostnames"] == objects.one("Certificate")["spec"]["dnsNames"]
+    assert all(each["hostname"] in route["hostnames"] for each in listeners.values())
+
+    subsets = {s["subset"] for rule in config.get("rules", []) for s in rule.get("split", [rule])} or {"v1"}
+    *canaries, stable = route["rules"]
+    assert "matches" not in stable and [each["matches"][0]["headers"] for each in canaries] == [
+        [{"name": "x-canary-subset", "value": subset + seal}] for subset in sorted(subsets - {"v1"})
+    ]
+    unseen = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["x-canary-subset"]}}
+    for rule, subset in zip(route["rules"], [*sorted(subsets - {"v1"}), "v1"]):
+        assert rule.get("filters", []) == [unseen] * bool(seal) and "timeouts" not in rule, "a timeout would end websockets"
+        (backend,) = rule["backendRefs"]
+        assert "weight" not in backend, "the weights are those of the rule"
+        service = objects.one("Service", backend["name"])["spec"]
+        (port,) = service["ports"]
+        (deployment,) = [d for d in objects.all("Deployment") if service["selector"].items() <= d["spec"]["template"]["metadata"]["labels"].items()]
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        assert backend["port"] == port["port"] and service["selector"]["version"] == subset
+        assert port["targetPort"] in [p["containerPort"] for p in container["ports"]]
 
 
 @pytest.mark.parametrize("folder", ["wasmplugin", *CANARIES])
@@ -152,7 +216,7 @@ def test_every_destination_is_complete_and_has_pods(shipped, folder):
             assert "readinessProbe" in container, "without it a rollout is over too early"
 
 
-@pytest.mark.parametrize("folder", [*WORLDS, "wasmplugin/in-cluster"])
+@pytest.mark.parametrize("folder", [*WORLDS, *API_WORLDS, WAYPOINT, "wasmplugin/in-cluster"])
 def test_services_and_deployments_fit(shipped, folder):
     objects = shipped.objects(folder)
     for service in objects.all("Service"):
@@ -329,7 +393,7 @@ def patch_locally(tree, command, plugin):
     return tree.run(*arguments, "--local", "-f", "-", "-o", "yaml", stdin=yaml.safe_dump(plugin))
 
 
-@pytest.mark.parametrize("folder", SPLIT)
+@pytest.mark.parametrize("folder", [*SPLIT, *API_SPLIT])
 @pytest.mark.parametrize(("comment", "command"), PATCHES, ids=[comment for comment, _ in PATCHES])
 def test_a_patch_moves_the_weights_that_it_says(shipped, folder, comment, command):
     plugin = shipped.objects(folder).one("WasmPlugin")
@@ -373,7 +437,8 @@ def test_folders_and_deployments_in_commands_are_there(shipped):
             folders |= set(re.findall(r" -k (\S+)", command))
             deployments |= set(re.findall(r"-n (\S+) rollout status deployment/(\S+)", command))
     overlays = {f"manifests/overlays/{name}" for name in ("prepared", "weighted", "sticky", "rollout")}
-    assert folders == {"manifests/base", "wasmplugin/in-cluster"} | overlays
+    api = {f"manifests/gateway-api/{name}" for name in ("base", "overlays/prepared", "overlays/sticky", "waypoint")}
+    assert folders == {"manifests/base", "wasmplugin/in-cluster"} | overlays | api
     objects = [o for folder in EVERYTHING for o in shipped.objects(folder).all("Deployment")]
     known = {(o["metadata"]["namespace"], o["metadata"]["name"]) for o in objects}
     assert deployments == {("canary", "httpbin"), ("canary", "httpbin-v2"), ("istio-system", "canary-split-module")}
@@ -386,17 +451,18 @@ def test_weights_are_raised_after_the_rollout():
     assert at == sorted(at)
 
 
-@pytest.mark.parametrize("folder", CANARIES)
+@pytest.mark.parametrize("folder", [*CANARIES, *API_SPLIT])
 def test_the_way_back_leaves_the_base(shipped, folder):
     """Applying base and deleting by label leaves exactly what base alone would have made."""
+    page, start, routes_of = (GETTING_STARTED, "manifests/base", "VirtualService") if folder in CANARIES else (GATEWAY_API, "manifests/gateway-api/base", "HTTPRoute")
 
     def key(o):
         return o["kind"].lower(), o["metadata"].get("namespace"), o["metadata"]["name"]
 
-    lines = [command for _, command in commands(GETTING_STARTED)]
+    lines = [command for _, command in commands(page)]
     deletes = [i for i, line in enumerate(lines) if " delete " in line]
     routes, pause = lines[deletes[0] - 2 : deletes[0]]
-    assert "kubectl apply -k manifests/base" in routes, "the routes come first"
+    assert f"kubectl apply -k {start}" in routes, "the routes come first"
     assert pause.startswith("sleep "), "the gateways must have them before what they led to goes"
     deleted = set()
     for line in (lines[i] for i in deletes):
@@ -404,7 +470,7 @@ def test_the_way_back_leaves_the_base(shipped, folder):
         assert dict([label.split("=")]) == PART
         deleted |= {(kind, namespace) for kind in kinds.split(",")}
 
-    base = shipped.objects("manifests/base")
+    base = shipped.objects(start)
     assert not any(PART.items() <= o["metadata"].get("labels", {}).items() for o in base)
     added = [o for o in shipped.objects(folder) if key(o) not in map(key, base)] + shipped.objects("wasmplugin/in-cluster")
     for o in added:
@@ -412,7 +478,7 @@ def test_the_way_back_leaves_the_base(shipped, folder):
         assert key(o)[:2] in deleted, key(o)
     # Nothing of base but the routes is changed by a canary.
     changed = [o for o in base if o not in shipped.objects(folder)]
-    assert [o["kind"] for o in changed] == ["VirtualService"]
+    assert [o["kind"] for o in changed] == [routes_of]
 
 
 def rights(file):

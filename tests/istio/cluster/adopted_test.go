@@ -51,22 +51,10 @@ func (s *story) adopted() {
 	harness.Until(s.t, "no finding", func() bool { _, err := s.user.try("canary-split check --cluster", ""); return err == nil })
 
 	visitors := make([]*cookiejar.Jar, 60)
-	c := newClient(s.t, s.cluster)
 	for i := range visitors {
 		visitors[i], _ = cookiejar.New(nil)
 	}
-	see := func() map[int]bool {
-		onV2 := map[int]bool{}
-		for i, jar := range visitors {
-			c.Jar = jar
-			if version, _, err := c.visit(); err != nil {
-				s.t.Fatal(err)
-			} else if version == "v2" {
-				onV2[i] = true
-			}
-		}
-		return onV2
-	}
+	see := func() map[int]bool { return s.onV2(visitors) }
 	before := see()
 	if len(before) > 0 {
 		s.t.Errorf("%d visitors see v2 at 100/0", len(before))

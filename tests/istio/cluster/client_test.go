@@ -18,6 +18,9 @@ import (
 
 const host = "canary.example.com"
 
+// edge is what the host's name resolves to.
+var edge = loadBalancer
+
 // titles are what a person sees of the two versions.
 var titles = map[string]string{"v1": "<title>httpbin.org</title>", "v2": "<title>tornado WebSocket example</title>"}
 
@@ -25,10 +28,11 @@ var titles = map[string]string{"v1": "<title>httpbin.org</title>", "v2": "<title
 type client struct{ *http.Client }
 
 func newClient(t *testing.T, p *controlPlane) *client {
+	resolved := edge
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			_, port, _ := net.SplitHostPort(address)
-			return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort(loadBalancer, port))
+			return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort(resolved, port))
 		},
 		TLSClientConfig:   trusting(t, p),
 		ForceAttemptHTTP2: true,

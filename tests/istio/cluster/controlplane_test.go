@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.etcd.io/etcd/server/v3/embed"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,6 +35,7 @@ import (
 	"k8s.io/kubernetes/pkg/controller/garbagecollector"
 	"k8s.io/kubernetes/pkg/controller/replicaset"
 	"k8s.io/kubernetes/pkg/controller/serviceaccount"
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	"canary-split/tests/istio/harness"
 )
@@ -182,7 +184,7 @@ func (p *controlPlane) startControllers(ctx context.Context, t *testing.T) {
 	go endpoints.Run(ctx, 2)
 	go accounts.Run(ctx, 1)
 	go collector.Run(ctx, 2, harness.Patience)
-	go collector.Sync(ctx, owned{p.client.Discovery()}, harness.Patience)
+	go collector.Sync(ctx, owned{p.client.Discovery()}, time.Second)
 }
 
 // garbageCollector deletes what a deleted object owned: without it the pods of a deleted Deployment would run on.
@@ -210,9 +212,14 @@ func (o owned) ServerPreferredResources() ([]*metav1.APIResourceList, error) {
 		}
 		return found
 	}
-	return []*metav1.APIResourceList{
+	all := []*metav1.APIResourceList{
 		list("v1", "pods", "services"), list("apps/v1", "deployments", "replicasets"), list("discovery.k8s.io/v1", "endpointslices"),
-	}, nil
+	}
+	// Istio makes Deployments and Services for these.
+	if _, err := o.ServerResourcesForGroupVersion(gatewayapi.GroupVersion.String()); err == nil {
+		all = append(all, list(gatewayapi.GroupVersion.String(), "gateways"))
+	}
+	return all, nil
 }
 
 func write(t *testing.T, path, text string) {

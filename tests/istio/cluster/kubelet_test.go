@@ -75,7 +75,7 @@ func (k *kubelet) look(ctx context.Context, pod *corev1.Pod) {
 		k.seen[pod.UID] = true
 		k.next++
 		address := fmt.Sprintf("10.244.0.%d", k.next)
-		if strings.HasPrefix(pod.Name, gatewayService) {
+		if strings.HasPrefix(pod.Name, gatewayService) || pod.Labels[gatewayNameLabel] != "" {
 			address = fmt.Sprintf("%s%d.2", gatewayNetworks, k.next)
 		}
 		go func() {

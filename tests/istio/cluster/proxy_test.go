@@ -18,8 +18,14 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// loadBalancer is the address that the cloud would give to the gateway's Service.
-const loadBalancer = "192.0.2.10"
+// The addresses that the cloud would give to the Services of the gateways: Istio's own, and that of a Gateway of the Gateway API.
+const (
+	loadBalancer           = "192.0.2.10"
+	gatewayAPILoadBalancer = "192.0.2.11"
+)
+
+// gatewayNameLabel is on what Istio makes for a Gateway of the Gateway API.
+const gatewayNameLabel = "gateway.networking.k8s.io/gateway-name"
 
 // proxy replaces kube-proxy, the cluster's DNS and the cloud's load balancer: it takes connections to a Service's
 // addresses to one of its ready endpoints, and writes the names into a hosts file.
@@ -61,10 +67,14 @@ func (x *proxy) see(ctx context.Context, service *corev1.Service) {
 	defer x.mu.Unlock()
 	addresses := []string{service.Spec.ClusterIP}
 	if service.Spec.Type == corev1.ServiceTypeLoadBalancer {
-		addresses = append(addresses, loadBalancer)
+		public := loadBalancer
+		if service.Labels[gatewayNameLabel] != "" {
+			public = gatewayAPILoadBalancer
+		}
+		addresses = append(addresses, public)
 		if len(service.Status.LoadBalancer.Ingress) == 0 {
 			service = service.DeepCopy()
-			service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: loadBalancer}}
+			service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: public}}
 			_, _ = x.client.CoreV1().Services(service.Namespace).UpdateStatus(ctx, service, metav1.UpdateOptions{})
 		}
 	}

@@ -47,6 +47,7 @@ func TestWhatTheDocumentsSayHappensInACluster(t *testing.T) {
 		{"from weights in the VirtualService to sticky, without a failed request", (*story).converted},
 		{"the chart takes the WasmPlugin over, and moves a weight, without a failed request", (*story).chart},
 		{"the way back leaves v1, without a failed request", (*story).wayBack},
+		{"the same canary with the Gateway API, and the way back, without a failed request", (*story).gatewayAPI},
 		{"the module comes from inside of the cluster", (*story).inCluster},
 		{"what the API server refuses", (*story).refused},
 		{"a WasmPlugin in the application's namespace: everyone sees v1, nothing is counted", (*story).wrongNamespace},
@@ -81,7 +82,7 @@ func (s *story) build() {
 	s.user = newUser(t, s.cluster)
 	s.user.started = started
 	s.user.say("etcd, API server and controllers run")
-	s.user.run("kubectl apply --server-side -f " + filepath.Join(istioSource(), istioKinds) + " -f " + certManagerKinds())
+	s.user.run("kubectl apply --server-side -f " + filepath.Join(istioSource(), istioKinds) + " -f " + certManagerKinds() + " -f " + harness.GatewayAPIKinds())
 	hosts := filepath.Join(folder, "hosts")
 	s.gateway = &gatewayContainer{controlPlane: s.cluster, t: t, envoy: harness.EnvoyBinary(t, harness.NewestEnvoy(t)), hosts: hosts, folder: filepath.Join(folder, "gateway")}
 	if err := os.MkdirAll(s.gateway.folder, 0o755); err != nil {
@@ -132,6 +133,11 @@ func (s *story) base() {
 	c := newClient(s.t, s.cluster)
 	harness.Until(s.t, "v1 over https", func() bool { version, _, err := c.visit(); return err == nil && version == "v1" })
 	s.user.say("v1 is served over https")
+	s.httpIsRedirected(c)
+}
+
+func (s *story) httpIsRedirected(c *client) {
+	s.t.Helper()
 	response, err := c.Get("http://" + host + "/get?a=b")
 	if err != nil {
 		s.t.Fatal(err)
@@ -160,13 +166,7 @@ func (s *story) prepared() {
 	push(s.t, filepath.Join(s.user.folder, ".image"), s.makeImage(registryHost+"/canary-split"))
 	for _, line := range append(s.user.code(gettingStarted, v1Alone), s.user.code(gettingStarted, v2InPlace)...) {
 		stop := load(s.t, s.cluster)
-		if variable, _, assigns := strings.Cut(line, "=$("); assigns {
-			if address := s.user.run(line + "; echo $" + variable); address != loadBalancer {
-				s.t.Errorf("$%s is %q", variable, address)
-			}
-		} else {
-			s.user.run(line)
-		}
+		s.follow(line)
 		s.user.say("%d requests meanwhile, 0 failed", stop())
 	}
 	harness.Until(s.t, "the module on the gateway", s.gateway.runsTheModule)
@@ -187,6 +187,17 @@ func (s *story) prepared() {
 	s.user.finds(s.user.line(install, isItLoaded, "logs"), "")
 	if v2 := newClient(s.t, s.cluster).count(s.t, 100); v2 != 0 {
 		s.t.Errorf("%d of 100 see v2", v2)
+	}
+}
+
+// follow runs a line of the documents; one that assigns asks for the gateway's address.
+func (s *story) follow(line string) {
+	s.t.Helper()
+	variable, _, assigns := strings.Cut(line, "=$(")
+	if !assigns {
+		s.user.run(line)
+	} else if address := s.user.run(line + "; echo $" + variable); address != edge {
+		s.t.Errorf("$%s is %q", variable, address)
 	}
 }
 
@@ -360,7 +371,7 @@ func (s *story) websocket(name, value string) (say func(text string)) {
 		s.t.Fatal(err)
 	}
 	config.Header.Set(name, value)
-	connection, err := tls.Dial("tcp", loadBalancer+":443", trusting(s.t, s.cluster))
+	connection, err := tls.Dial("tcp", edge+":443", trusting(s.t, s.cluster))
 	if err != nil {
 		s.t.Fatal(err)
 	}

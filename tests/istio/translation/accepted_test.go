@@ -27,6 +27,8 @@ import (
 	"istio.io/istio/pkg/config/schema/collections"
 	"istio.io/istio/pkg/test/env"
 	"istio.io/istio/pkg/webhooks/validation/server"
+
+	"canary-split/tests/istio/harness"
 )
 
 // ---- the API server: schemas, CEL rules and unknown fields -----------------------------------------------------------
@@ -41,6 +43,8 @@ var schemas = sync.OnceValues(func() (*crd.Validator, error) {
 		filepath.Join(certManager, "cert-manager.io_certificates.yaml"),
 		filepath.Join(certManager, "cert-manager.io_clusterissuers.yaml"),
 		filepath.Join(certManager, "cert-manager.io_issuers.yaml"),
+		filepath.Join(harness.GatewayAPIKinds(), "gateway.networking.k8s.io_gateways.yaml"),
+		filepath.Join(harness.GatewayAPIKinds(), "gateway.networking.k8s.io_httproutes.yaml"),
 	)
 	if err == nil {
 		validator.SkipMissing = true // Kubernetes' own kinds: kubernetesFaults

@@ -123,10 +123,11 @@ func (g *gateway) routesHave(canary int) {
 	})
 }
 
-func (g *gateway) deleteEnvoyFilter(w *world) {
+// delete removes what has this kind.
+func (g *gateway) delete(w *world, kind string) {
 	g.t.Helper()
 	for _, config := range must(w.configs())(g.t) {
-		if config.GroupVersionKind.Kind == "EnvoyFilter" {
+		if config.GroupVersionKind.Kind == kind {
 			if err := g.istiod.Store().Delete(config.GroupVersionKind, config.Name, config.Namespace, nil); err != nil {
 				g.t.Fatal(err)
 			}
@@ -161,7 +162,7 @@ func (g *gateway) refusedRoutes() int {
 }
 
 func adoptedWeightsStick(t *testing.T, g *gateway) {
-	shipped := overlay(t, "adopted")
+	shipped := g.overlay("adopted")
 	for owner, weights := range map[string]*world{"Argo Rollouts": shipped, "Flagger": shipped.asFlagger(t)} {
 		g.apply(weights.reweighed(t, 0))
 		g.routesHave(0)
@@ -200,18 +201,18 @@ func adoptedWeightsStick(t *testing.T, g *gateway) {
 		}
 		g.check()
 	}
-	g.deleteEnvoyFilter(shipped)
+	g.delete(shipped, "EnvoyFilter")
 }
 
 // What `canary-split check` finds as adopt-too-wide.
 func wideEnvoyFilterFreezesThePort(t *testing.T, g *gateway) {
-	weighted := overlay(t, "weighted")
+	weighted := g.overlay("weighted")
 	g.apply(must(weighted.weighing(100, 0))(t))
 	c := newClient(t, true)
 	harness.Until(t, "v1 alone", func() bool { return c.count(t, 40) == 0 })
 	before := g.refusedRoutes()
 	g.hasRefused = true
-	wide := must(overlay(t, "adopted").edited("EnvoyFilter", func(object map[string]any) error {
+	wide := must(g.overlay("adopted").edited("EnvoyFilter", func(object map[string]any) error {
 		return atScope(object, func(vhost map[string]any) { delete(vhost, "domainName"); delete(vhost, "route") })
 	}))(t)
 	for _, config := range must(wide.configs())(t) {
@@ -225,5 +226,5 @@ func wideEnvoyFilterFreezesThePort(t *testing.T, g *gateway) {
 	if v2 := c.count(t, 40); v2 != 0 {
 		t.Errorf("%d of 40 see v2", v2)
 	}
-	g.deleteEnvoyFilter(wide)
+	g.delete(wide, "EnvoyFilter")
 }

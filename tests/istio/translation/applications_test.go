@@ -1,15 +1,26 @@
 package translation
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"syscall"
 	"testing"
 
 	"golang.org/x/net/websocket"
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 )
+
+// shared listens on one address where Envoy has the same port on every address, as in a pod of its own.
+var shared = net.ListenConfig{Control: func(_, _ string, connection syscall.RawConn) (err error) {
+	controlled := connection.Control(func(socket uintptr) {
+		err = unix.SetsockoptInt(int(socket), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	})
+	return errors.Join(controlled, err)
+}}
 
 // startApplication listens where the pod's containers do. It answers who it is and which subset header it has seen, and it
 // takes a websocket and echoes what it is told.
@@ -29,7 +40,7 @@ func startApplication(t *testing.T, pod *corev1.Pod) {
 	})
 	for _, container := range pod.Spec.Containers {
 		for _, port := range container.Ports {
-			listener, err := net.Listen("tcp", net.JoinHostPort(pod.Status.PodIP, fmt.Sprint(port.ContainerPort)))
+			listener, err := shared.Listen(t.Context(), "tcp", net.JoinHostPort(pod.Status.PodIP, fmt.Sprint(port.ContainerPort)))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -43,7 +43,7 @@ func (w *world) faults() map[string][]string {
 }
 
 func TestWhatWeShipIsAcceptedAndReachesTheGateway(t *testing.T) {
-	for _, folder := range overlays() {
+	for _, folder := range append(overlays(), overlaysOfGatewayAPI()...) {
 		t.Run(folder, func(t *testing.T) {
 			w, err := shipped(folder)
 			if err != nil {
@@ -64,7 +64,7 @@ var accepted = map[string]string{
 }
 
 func TestEveryKustomizationIsAccepted(t *testing.T) {
-	for _, folder := range []string{base, "wasmplugin", "wasmplugin/in-cluster"} {
+	for _, folder := range []string{base, "wasmplugin", "wasmplugin/in-cluster", "manifests/gateway-api/base", "manifests/gateway-api/waypoint"} {
 		t.Run(folder, func(t *testing.T) {
 			w, err := shipped(folder)
 			if err != nil {

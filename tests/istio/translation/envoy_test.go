@@ -2,6 +2,8 @@ package translation
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,7 +22,10 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	"istio.io/istio/pilot/pkg/features"
 	"istio.io/istio/pilot/pkg/model"
@@ -36,6 +42,7 @@ import (
 // gateway is istiod, a stock Envoy that is its ingress gateway, and the applications.
 type gateway struct {
 	t          *testing.T
+	family     string // the folder of the manifests
 	istiod     *xds.FakeDiscoveryServer
 	admin      string
 	cache      string // where the agent keeps modules
@@ -88,13 +95,13 @@ func (a agent) Generate(proxy *model.Proxy, watched *model.WatchedResource, requ
 	return out, details, nil
 }
 
-// gatewayIdentity takes any client for the gateway; a token has been checked before this is asked.
-type gatewayIdentity struct{}
+// gatewayIdentity takes any client for this pod; a token has been checked before this is asked.
+type gatewayIdentity struct{ pod *corev1.Pod }
 
 func (gatewayIdentity) AuthenticatorType() string { return "test" }
 
-func (gatewayIdentity) Authenticate(security.AuthContext) (*security.Caller, error) {
-	id := spiffe.Identity{TrustDomain: "cluster.local", Namespace: gatewayNamespace, ServiceAccount: gatewayAccount}
+func (g gatewayIdentity) Authenticate(security.AuthContext) (*security.Caller, error) {
+	id := spiffe.Identity{TrustDomain: "cluster.local", Namespace: g.pod.Namespace, ServiceAccount: g.pod.Spec.ServiceAccountName}
 	return &security.Caller{AuthSource: security.AuthSourceIDToken, Identities: []string{id.String()}}, nil
 }
 
@@ -107,35 +114,50 @@ func forStockEnvoy(t test.Failer, options *xds.FakeOptions) {
 	options.ListenerBuilder = func() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
 }
 
-// serve starts it all.
-func serve(t *testing.T, version string, w *world) *gateway {
-	g := &gateway{t: t, admin: "127.0.0.1:19000", cache: t.TempDir(), exited: make(chan struct{})}
+// edge is where clients find the gateway, by the port that they ask for.
+var edge map[string]string
+
+// overlay is one of the manifests that the gateway is of.
+func (g *gateway) overlay(name string) *world {
+	g.t.Helper()
+	return must(shipped(g.family + "/overlays/" + name))(g.t)
+}
+
+// serve starts it all, with nobody on v2.
+func serve(t *testing.T, version, family string) *gateway {
+	g := &gateway{t: t, family: family, admin: "127.0.0.1:19000", cache: t.TempDir(), exited: make(chan struct{})}
+	w := g.overlay("prepared")
+	running, err := w.running()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := gatewayPod(running)
+	edge = map[string]string{}
+	for port, scheme := range map[string]string{"80": "http", "443": "https"} {
+		edge[port] = fmt.Sprintf("127.0.0.1:%d", portsOf(pod)[scheme])
+	}
 	w.setURL(imageURL(t))
 	g.istiod = istiod(t, w, func(options *xds.FakeOptions) { forStockEnvoy(t, options) })
-	g.istiod.Discovery.Authenticators = []security.Authenticator{gatewayIdentity{}}
+	g.istiod.Discovery.Authenticators = []security.Authenticator{gatewayIdentity{pod}}
 	cache := wasm.NewLocalFileCache(g.cache, wasm.Options{HTTPRequestTimeout: harness.Patience, HTTPRequestMaxRetries: 1})
 	t.Cleanup(cache.Cleanup)
 	kind := v3.ExtensionConfigurationType
 	g.istiod.Discovery.Generators[kind] = agent{g.istiod.Discovery.Generators[kind], cache}
 
-	running, err := w.running()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, object := range running {
 		if pod, ok := object.(*corev1.Pod); ok && pod.Namespace != gatewayNamespace {
 			startApplication(t, pod)
 		}
 	}
-	g.startEnvoy(version, gatewayPod(running))
+	g.startEnvoy(version, pod)
 	return g
 }
 
 const bootstrap = `
 node:
   id: router~%[1]s~%[2]s.%[3]s~%[3]s.svc.cluster.local
-  cluster: istio-ingressgateway.%[3]s
-  metadata: {NAMESPACE: %[3]s, CLUSTER_ID: Kubernetes, ISTIO_VERSION: 1.32.0, SERVICE_ACCOUNT: %[4]s, LABELS: {app: istio-ingressgateway, istio: ingressgateway}}
+  cluster: %[4]s.%[3]s
+  metadata: {NAMESPACE: %[3]s, CLUSTER_ID: Kubernetes, ISTIO_VERSION: 1.32.0, SERVICE_ACCOUNT: %[4]s, LABELS: %[6]s}
 admin: {address: {socket_address: {address: 127.0.0.1, port_value: 19000}}}
 dynamic_resources:
   # As the agent: delta, one stream for all.
@@ -164,7 +186,8 @@ func (g *gateway) startEnvoy(version string, pod *corev1.Pod) {
 	binary := harness.EnvoyBinary(t, version)
 	config := filepath.Join(t.TempDir(), "bootstrap.yaml")
 	port := g.istiod.Listener.Addr().(*net.TCPAddr).Port
-	text := fmt.Sprintf(bootstrap, pod.Status.PodIP, pod.Name, pod.Namespace, gatewayAccount, port)
+	labels := must(json.Marshal(pod.Labels))(t)
+	text := fmt.Sprintf(bootstrap, pod.Status.PodIP, pod.Name, pod.Namespace, pod.Spec.ServiceAccountName, port, labels)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -256,11 +279,29 @@ func (g *gateway) apply(w *world) {
 			g.t.Fatal(err)
 		}
 	}
+	for _, object := range w.applied {
+		if isGatewayAPI(object) {
+			if err := g.applyRoute(must(gatewayObject(object))(g.t)); err != nil {
+				g.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// applyRoute is that for the Gateway API, which istiod reads from Kubernetes alone.
+func (g *gateway) applyRoute(object runtime.Object) error {
+	route, ok := object.(*gatewayapi.HTTPRoute)
+	if !ok {
+		return nil // the Gateway is always the same
+	}
+	routes := g.istiod.KubeClient().GatewayAPI().GatewayV1().HTTPRoutes(route.Namespace)
+	_, err := routes.Update(context.Background(), route, metav1.UpdateOptions{})
+	return err
 }
 
 func (w *world) setURL(url string) {
-	for _, object := range w.all("WasmPlugin") {
-		_ = unstructured.SetNestedField(object.Object, url, "spec", "url")
+	for _, object := range w.plugins() {
+		_ = unstructured.SetNestedField(object.Object, url, moduleField(object, "url")...)
 	}
 }
 
@@ -272,7 +313,7 @@ func (w *world) withConfig(change func(string) string) (*world, error) {
 		if err != nil {
 			return nil, err
 		}
-		if object.GetKind() == "WasmPlugin" {
+		if slices.Contains([]string{"WasmPlugin", "TrafficExtension"}, object.GetKind()) {
 			changed := change(string(document))
 			if changed == string(document) {
 				return nil, fmt.Errorf("nothing changed in %s", document)

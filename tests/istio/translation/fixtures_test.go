@@ -30,10 +30,12 @@ var update = flag.Bool("update", false, "write tests/envoy/istio again")
 
 // What istiod makes of each overlay lies in tests/envoy/istio, so that the tests of the filter, which need no Go, run on it.
 func TestTheFixturesAreWhatIstiodMakes(t *testing.T) {
-	for _, folder := range overlays() {
-		t.Run(folder, func(t *testing.T) {
-			keep(t, filepath.Base(folder)+".json", generated(t, must(shipped(folder))(t)))
-		})
+	for family, folders := range map[string][]string{"": overlays(), "gateway-api": overlaysOfGatewayAPI()} {
+		for _, folder := range folders {
+			t.Run(folder, func(t *testing.T) {
+				keep(t, filepath.Join(family, filepath.Base(folder)+".json"), generated(t, must(shipped(folder))(t)))
+			})
+		}
 	}
 }
 
@@ -99,19 +101,27 @@ func keep(t *testing.T, name string, made []byte) {
 // The fake client takes the time for it.
 var resourceVersion = regexp.MustCompile(`("ISTIO_META_WASM_PLUGIN_RESOURCE_VERSION":) "[^"]*"`)
 
+// resources are what a gateway is sent, by kind.
+type resources struct {
+	Listeners  []json.RawMessage `json:"listeners"`
+	Routes     []json.RawMessage `json:"routes"`
+	Clusters   []json.RawMessage `json:"clusters"`
+	Endpoints  []json.RawMessage `json:"endpoints"`
+	Extensions []json.RawMessage `json:"extensions"`
+}
+
+func (r *resources) text(t *testing.T) []byte {
+	text := must(json.MarshalIndent(r, "", " "))(t)
+	return append(resourceVersion.ReplaceAll(text, []byte(`$1 "1"`)), '\n')
+}
+
 // generated is all that a gateway without Istio's own extensions is sent, but for the certificate.
 func generated(t *testing.T, w *world) []byte {
 	s := istiod(t, w, func(options *xds.FakeOptions) { forStockEnvoy(t, options) })
 	running := must(w.running())(t)
 	proxy := s.SetupProxy(proxyOf(gatewayPod(running)))
 	x := &translation{listeners: s.Listeners(proxy)}
-	all := struct {
-		Listeners  []json.RawMessage `json:"listeners"`
-		Routes     []json.RawMessage `json:"routes"`
-		Clusters   []json.RawMessage `json:"clusters"`
-		Endpoints  []json.RawMessage `json:"endpoints"`
-		Extensions []json.RawMessage `json:"extensions"`
-	}{}
+	all := resources{}
 	for _, resource := range generate(t, s, proxy, v3.ExtensionConfigurationType, x.pluginFilter()) {
 		all.Extensions = append(all.Extensions, asText(t, must(resource.Resource.UnmarshalNew())(t)))
 	}
@@ -119,8 +129,7 @@ func generated(t *testing.T, w *world) []byte {
 	add(t, &all.Routes, s.Routes(proxy))
 	add(t, &all.Clusters, s.Clusters(proxy))
 	add(t, &all.Endpoints, s.Endpoints(proxy))
-	text := must(json.MarshalIndent(all, "", " "))(t)
-	return append(resourceVersion.ReplaceAll(text, []byte(`$1 "1"`)), '\n')
+	return all.text(t)
 }
 
 // add sorts them: istiod takes them from maps.

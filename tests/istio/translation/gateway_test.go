@@ -3,6 +3,7 @@ package translation
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"reflect"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	"istio.io/istio/pilot/pkg/model"
 	v3 "istio.io/istio/pilot/pkg/xds/v3"
@@ -29,8 +31,6 @@ import (
 	"istio.io/istio/pkg/util/sets"
 )
 
-const gatewayAccount = "istio-ingressgateway-service-account"
-
 // translation is what istiod makes for the ingress gateway.
 type translation struct {
 	listeners []*listener3.Listener
@@ -41,6 +41,7 @@ type translation struct {
 	wasm      *httpwasm.Wasm
 	secrets   []string // that the gateway is given, of those that its listeners ask for
 	pods      []*corev1.Pod
+	gateway   *corev1.Pod
 }
 
 // istiod is the real discovery server on a fake Kubernetes client.
@@ -66,7 +67,13 @@ func istiod(t test.Failer, w *world, change func(*xds.FakeOptions)) *xds.FakeDis
 	return xds.NewFakeDiscoveryServer(t, options)
 }
 
+// gatewayPod is one that Istio has made for a Gateway of the Gateway API, or that of the installation.
 func gatewayPod(running []runtime.Object) *corev1.Pod {
+	for _, object := range running {
+		if pod, ok := object.(*corev1.Pod); ok && ofGatewayAPI(pod) {
+			return pod
+		}
+	}
 	for _, object := range running {
 		if pod, ok := object.(*corev1.Pod); ok && pod.Namespace == gatewayNamespace && strings.HasPrefix(pod.Name, gatewayService) {
 			return pod
@@ -79,7 +86,7 @@ func proxyOf(pod *corev1.Pod) *model.Proxy {
 	return &model.Proxy{
 		Type: model.Router, ID: pod.Name + "." + pod.Namespace, IPAddresses: []string{pod.Status.PodIP},
 		ConfigNamespace: pod.Namespace, Labels: pod.Labels,
-		VerifiedIdentity: &spiffe.Identity{TrustDomain: "cluster.local", Namespace: pod.Namespace, ServiceAccount: gatewayAccount},
+		VerifiedIdentity: &spiffe.Identity{TrustDomain: "cluster.local", Namespace: pod.Namespace, ServiceAccount: pod.Spec.ServiceAccountName},
 		Metadata:         &model.NodeMetadata{Namespace: pod.Namespace, Labels: pod.Labels, ClusterID: "Kubernetes", IstioVersion: "1.32.0"},
 	}
 }
@@ -104,15 +111,24 @@ spec:
 // translate asks istiod for all that a gateway asks it for.
 func translate(w *world) (*translation, error) {
 	out := &translation{}
-	guarded, err := worldOf(guards)
+	running, err := w.running()
+	if err != nil {
+		return nil, err
+	}
+	out.gateway = gatewayPod(running)
+	text := guards
+	if ofGatewayAPI(out.gateway) {
+		target := fmt.Sprintf("targetRefs: [{group: %s, kind: Gateway, name: %s}]", gatewayapi.GroupName, out.gateway.Labels[gatewayNameLabel])
+		text = strings.ReplaceAll(guards, "selector: {matchLabels: {istio: ingressgateway}}", target)
+	}
+	guarded, err := worldOf(text)
 	if err != nil {
 		return nil, err
 	}
 	guarded.applied = append(guarded.applied, w.applied...)
 	err = test.Wrap(func(t test.Failer) {
 		s := istiod(t, guarded, nil)
-		running, _ := w.running()
-		proxy := s.SetupProxy(proxyOf(gatewayPod(running)))
+		proxy := s.SetupProxy(proxyOf(out.gateway))
 		for _, object := range running {
 			if pod, ok := object.(*corev1.Pod); ok {
 				out.pods = append(out.pods, pod)
@@ -188,9 +204,17 @@ func (x *translation) pluginFilter() string {
 	return ""
 }
 
+// portsOf is where a gateway's pod listens: those that Istio makes for a Gateway do so on the Gateway's own ports.
+func portsOf(gateway *corev1.Pod) map[string]uint32 {
+	if ofGatewayAPI(gateway) {
+		return map[string]uint32{"http": 80, "https": 443}
+	}
+	return map[string]uint32{"http": 8080, "https": 8443}
+}
+
 // chain is what a client meets at a port of the gateway's Service: `http` or `https`.
 func (x *translation) chain(scheme string) (*listener3.FilterChain, error) {
-	port := map[string]uint32{"http": 8080, "https": 8443}[scheme]
+	port := portsOf(x.gateway)[scheme]
 	for _, l := range x.listeners {
 		if l.GetAddress().GetSocketAddress().GetPortValue() != port {
 			continue
@@ -411,7 +435,7 @@ func headerRoutes(r *reading) (faults []string) {
 	}
 	expect := func(value, subset string) {
 		target := choose(virtualHost, r.plugin.config.Header, value).GetRoute().GetCluster()
-		if parts := strings.Split(target, "|"); len(parts) != 4 || parts[2] != subset {
+		if r.subsetOf(target) != subset {
 			faults = append(faults, fmt.Sprintf("%s: %q leads to %q, not to subset %s", r.plugin.config.Header, value, target, subset))
 		}
 	}
@@ -422,6 +446,26 @@ func headerRoutes(r *reading) (faults []string) {
 		expect("", subset)
 	}
 	return faults
+}
+
+// subsetOf is the DestinationRule's, or the version of all pods of a Service.
+func (x *translation) subsetOf(cluster string) string {
+	parts := strings.Split(cluster, "|")
+	if len(parts) != 4 || parts[2] != "" || !ofGatewayAPI(x.gateway) {
+		return append(parts, "", "")[2]
+	}
+	return x.versionsOf(cluster)
+}
+
+// versionsOf are those of a cluster's pods.
+func (x *translation) versionsOf(cluster string) string {
+	versions := map[string]bool{}
+	for _, pod := range x.pods {
+		if slices.ContainsFunc(x.endpoints[cluster], func(address string) bool { return strings.HasPrefix(address, pod.Status.PodIP+":") }) {
+			versions[pod.Labels["version"]] = true
+		}
+	}
+	return strings.Join(slices.Sorted(maps.Keys(versions)), " and ")
 }
 
 // endpointsListen: Envoy takes a route to a cluster that is not there, and answers 503 for it.
@@ -437,6 +481,9 @@ func endpointsListen(r *reading) (faults []string) {
 	for _, routes := range r.routes {
 		for _, targets := range xdstest.ExtractVirtualHosts(routes) {
 			for _, target := range targets {
+				if target == "" {
+					continue // a redirect
+				}
 				switch addresses := r.endpoints[target]; {
 				case r.clusters[target] == nil:
 					faults = append(faults, fmt.Sprintf("%s: no such cluster", target))
@@ -502,10 +549,17 @@ func redirects(r *reading) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
-	if virtualHost.RequireTls != route3.VirtualHost_ALL {
-		return []string{"http: not redirected to https"}
+	if virtualHost.RequireTls == route3.VirtualHost_ALL {
+		return nil
 	}
-	return nil
+	var faults []string
+	for _, subset := range r.plugin.config.subsets() {
+		chosen := choose(virtualHost, r.plugin.config.Header, r.plugin.config.value(subset))
+		if chosen.GetRedirect().GetSchemeRedirect() != "https" {
+			faults = append(faults, fmt.Sprintf("http: %s is not redirected to https", subset))
+		}
+	}
+	return faults
 }
 
 func certificateIsThere(r *reading) (faults []string) {

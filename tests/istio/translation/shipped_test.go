@@ -26,8 +26,11 @@ import (
 // overlays are the kustomizations that put a canary on the gateway; base is the world without one.
 const base = "manifests/base"
 
-var overlays = sync.OnceValue(func() []string {
-	found, err := filepath.Glob(filepath.Join(harness.Top(), "manifests/overlays/*/kustomization.yaml"))
+func overlays() []string { return kustomizations("manifests/overlays") }
+
+// kustomizations are those right below a folder.
+func kustomizations(folder string) []string {
+	found, err := filepath.Glob(filepath.Join(harness.Top(), folder, "*/kustomization.yaml"))
 	if err != nil || len(found) == 0 {
 		panic(fmt.Sprint("no overlays: ", err))
 	}
@@ -36,7 +39,7 @@ var overlays = sync.OnceValue(func() []string {
 	}
 	slices.Sort(found)
 	return found
-})
+}
 
 var (
 	rendered   = map[string]string{}

@@ -26,22 +26,34 @@ type spoiled struct {
 	Unseen []string `json:"unseen"`
 	Says   string   `json:"says"`
 	Check  []string `json:"check"` // tests/tool/check.rs looks at it
+
+	folder string
 }
 
-func spoiledOnes(t *testing.T) (table []spoiled) {
-	text, err := os.ReadFile(filepath.Join(harness.Top(), "tests/istio/spoiled.yaml"))
+// tables are those of mistakes, with the folder of the manifests that are spoiled, and where people look for the symptom of a mistake that
+// no cluster reports.
+var tables = []struct{ file, folder, page, section string }{
+	{"tests/istio/spoiled.yaml", "manifests", "docs/troubleshooting.md", "Symptoms"},
+	{"tests/istio/spoiled-gateway-api.yaml", "manifests/gateway-api", "docs/gateway-api.md", "Mistakes that no cluster reports"},
+}
+
+func spoiledOnes(t *testing.T, file, folder string) (table []spoiled) {
+	text, err := os.ReadFile(filepath.Join(harness.Top(), file))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := yaml.UnmarshalStrict(text, &table); err != nil {
 		t.Fatal(err)
 	}
+	for i := range table {
+		table[i].folder = folder
+	}
 	return table
 }
 
 // apply edits the rendered manifests.
 func (s *spoiled) apply() (*world, error) {
-	text, err := render("manifests/overlays/" + s.Overlay)
+	text, err := render(s.folder + "/overlays/" + s.Overlay)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +88,11 @@ func TestEveryMistakeIsCaughtByTheChecksThatTheTableNames(t *testing.T) {
 		ours[check.name] = check.ours
 	}
 	unseen := 0
-	for _, s := range spoiledOnes(t) {
+	var all []spoiled
+	for _, table := range tables {
+		all = append(all, spoiledOnes(t, table.file, table.folder)...)
+	}
+	for _, s := range all {
 		t.Run(s.Mistake, func(t *testing.T) {
 			w, err := s.apply()
 			if err != nil {
@@ -108,18 +124,20 @@ func TestEveryMistakeIsCaughtByTheChecksThatTheTableNames(t *testing.T) {
 
 // After a mistake that no cluster reports, people look for the symptom.
 func TestTheSymptomsListEveryMistakeThatNoClusterReports(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(harness.Top(), "docs/troubleshooting.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, found := strings.Cut(string(text), "\n## Symptoms\n")
-	if !found {
-		t.Fatal("docs/troubleshooting.md has no section Symptoms")
-	}
-	section, _, _ = strings.Cut(section, "\n## ")
-	for _, s := range spoiledOnes(t) {
-		if len(s.Caught) == 0 && !strings.Contains(section, s.Mistake) {
-			t.Errorf("not among the symptoms: %s", s.Mistake)
+	for _, table := range tables {
+		text, err := os.ReadFile(filepath.Join(harness.Top(), table.page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, section, found := strings.Cut(string(text), "\n## "+table.section+"\n")
+		if !found {
+			t.Fatalf("%s has no section %s", table.page, table.section)
+		}
+		section, _, _ = strings.Cut(section, "\n## ")
+		for _, s := range spoiledOnes(t, table.file, table.folder) {
+			if len(s.Caught) == 0 && !strings.Contains(section, s.Mistake) {
+				t.Errorf("%s has not: %s", table.page, s.Mistake)
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"golang.org/x/net/websocket"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"canary-split/tests/istio/harness"
 )
@@ -28,8 +30,7 @@ func newClient(t *testing.T, http2 bool) *client {
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			_, port, _ := net.SplitHostPort(address)
-			target := map[string]string{"80": "127.0.0.1:8080", "443": "127.0.0.1:8443"}[port]
-			return new(net.Dialer).DialContext(ctx, network, target)
+			return new(net.Dialer).DialContext(ctx, network, edge[port])
 		},
 		TLSClientConfig:   trusting(t),
 		ForceAttemptHTTP2: http2,
@@ -106,11 +107,7 @@ func load(t *testing.T) (stop func() int64) {
 func TestAStockEnvoyDoesWhatTheManifestsSay(t *testing.T) {
 	for _, version := range harness.EnvoyVersions(t) {
 		t.Run("Envoy "+version, func(t *testing.T) {
-			g := serve(t, version, must(shipped("manifests/overlays/prepared"))(t))
-			for _, step := range []struct {
-				rule string
-				test func(*testing.T, *gateway)
-			}{
+			serve(t, version, "manifests").play([]step{
 				{"prepared: nobody sees v2", preparedShowsNobody},
 				{"http is redirected to https", httpIsRedirected},
 				{"weighted: the split is as the weights say", weightedSplits},
@@ -125,17 +122,46 @@ func TestAStockEnvoyDoesWhatTheManifestsSay(t *testing.T) {
 				{"sealed: no application sees the header", sealedHeaderIsUnseen},
 				{"the way back leaves v1 without a failed request", wayBack},
 				{"an EnvoyFilter that is too wide has Envoy refuse all routes of the port", wideEnvoyFilterFreezesThePort},
-			} {
-				if !t.Run(step.rule, func(t *testing.T) {
-					g.t = t
-					step.test(t, g)
-				}) {
-					break // what follows builds on it
-				}
-			}
-			g.t = t
+			})
 		})
 	}
+}
+
+// On the newest Envoy alone: what istiod makes of these is in the fixtures, too, which run on all of them.
+func TestAStockEnvoyDoesWhatTheManifestsOfTheGatewayAPISay(t *testing.T) {
+	serve(t, harness.NewestEnvoy(t), "manifests/gateway-api").play([]step{
+		{"prepared: nobody sees v2", preparedShowsNobody},
+		{"http is redirected to https", httpIsRedirected},
+		{"weighted: the split is as the weights say", weightedSplits},
+		{"a client's own subset header is worth nothing", spoofedHeaderIsWorthNothing},
+		{"a weight is moved without a failed request", weightMovesUnderLoad},
+		{"sticky: a visitor stays", visitorStays},
+		{"trafficextension: a visitor stays, as with the WasmPlugin", extensionTakesOver},
+		{"testers: who knows the secret sees v2", testersSeeV2},
+		{"a websocket reaches v2", websocketReachesV2},
+		{"sealed: no application sees the header", sealedHeaderIsUnseen},
+		{"a port that v2's Service has not: those who should see v2 get 500, nobody else", missingPortFails},
+		{"the way back leaves v1 without a failed request", wayBack},
+	})
+}
+
+// step is one of a story.
+type step struct {
+	rule string
+	test func(*testing.T, *gateway)
+}
+
+func (g *gateway) play(steps []step) {
+	t := g.t
+	for _, step := range steps {
+		if !t.Run(step.rule, func(t *testing.T) {
+			g.t = t
+			step.test(t, g)
+		}) {
+			break // what follows builds on it
+		}
+	}
+	g.t = t
 }
 
 func must[T any](value T, err error) func(*testing.T) T {
@@ -146,11 +172,6 @@ func must[T any](value T, err error) func(*testing.T) T {
 		}
 		return value
 	}
-}
-
-func overlay(t *testing.T, name string) *world {
-	t.Helper()
-	return must(shipped("manifests/overlays/" + name))(t)
 }
 
 func preparedShowsNobody(t *testing.T, g *gateway) {
@@ -173,7 +194,7 @@ func httpIsRedirected(t *testing.T, _ *gateway) {
 }
 
 func weightedSplits(t *testing.T, g *gateway) {
-	g.apply(overlay(t, "weighted"))
+	g.apply(g.overlay("weighted"))
 	for _, http2 := range []bool{false, true} {
 		c := newClient(t, http2)
 		harness.Until(t, "v2", func() bool { return c.count(t, 20) > 0 })
@@ -207,7 +228,7 @@ func weightMovesUnderLoad(t *testing.T, g *gateway) {
 	stop := load(t)
 	for _, weights := range [][2]int{{0, 100}, {100, 0}, {50, 50}, {0, 100}} {
 		start := time.Now()
-		g.apply(must(overlay(t, "weighted").weighing(weights[0], weights[1]))(t))
+		g.apply(must(g.overlay("weighted").weighing(weights[0], weights[1]))(t))
 		harness.Until(t, fmt.Sprint("weights ", weights), func() bool {
 			v2 := c.count(t, 40)
 			return map[int]bool{0: v2 == 0, 100: v2 == 40, 50: v2 > 8 && v2 < 32}[weights[1]]
@@ -221,7 +242,7 @@ func weightMovesUnderLoad(t *testing.T, g *gateway) {
 // The last step has left 0/100 in force.
 func brokenRuleKeepsLastGood(t *testing.T, g *gateway) {
 	c := newClient(t, true)
-	broken := must(overlay(t, "weighted").withConfig(func(text string) string {
+	broken := must(g.overlay("weighted").withConfig(func(text string) string {
 		return strings.Replace(text, `"weight":20`, `"weight":"20"`, 1)
 	}))(t)
 	g.apply(broken)
@@ -230,12 +251,12 @@ func brokenRuleKeepsLastGood(t *testing.T, g *gateway) {
 	if v2 := c.count(t, 200); v2 != 200 {
 		t.Errorf("%d of 200 see v2: the last good weights were 0/100", v2)
 	}
-	g.apply(must(overlay(t, "weighted").weighing(100, 0))(t))
+	g.apply(must(g.overlay("weighted").weighing(100, 0))(t))
 	harness.Until(t, "the fix", func() bool { return c.count(t, 40) == 0 })
 }
 
 func visitorStays(t *testing.T, g *gateway) {
-	g.apply(overlay(t, "sticky"))
+	g.apply(g.overlay("sticky"))
 	first := newClient(t, true)
 	harness.Until(t, "the cookie", func() bool { return len(must(first.get())(t).Cookies()) > 0 })
 	const visitors = 100
@@ -263,11 +284,63 @@ func visitorStays(t *testing.T, g *gateway) {
 	}
 }
 
+// extensionTakesOver has the newer kind do what the WasmPlugin did, for the same visitors.
+func extensionTakesOver(t *testing.T, g *gateway) {
+	c := newClient(t, true)
+	homes := map[string]string{}
+	for len(homes) < 40 {
+		answer := must(c.get())(t)
+		homes["canary-httpbin="+answer.Cookies()[0].Value] = answer.body
+	}
+	stop := load(t)
+	extension := g.overlay("trafficextension")
+	g.apply(extension)
+	g.delete(g.overlay("sticky"), "WasmPlugin")
+	harness.Until(t, "the extension alone", func() bool {
+		filters := g.ask("/config_dump?resource=dynamic_listeners")
+		return !strings.Contains(filters, "istio-translated-wasmplugin") && strings.Contains(filters, "trafficextension")
+	})
+	for cookie, home := range homes {
+		if again := must(c.get("cookie", cookie))(t).body; again != home {
+			t.Errorf("%s became %s", home, again)
+		}
+	}
+	t.Logf("%d requests meanwhile", stop())
+	g.runsTheModule()
+	g.delete(extension, "TrafficExtension")
+}
+
+// missingPortFails as docs/gateway-api.md says.
+func missingPortFails(t *testing.T, g *gateway) {
+	g.apply(must(g.overlay("testers").edited("HTTPRoute", func(object map[string]any) error {
+		rules, _, err := unstructured.NestedSlice(object, "spec", "rules")
+		for _, rule := range rules {
+			for _, backend := range asSlice(rule.(map[string]any)["backendRefs"]) {
+				backend.(map[string]any)["port"] = int64(8000) // v1's
+			}
+		}
+		return errors.Join(err, unstructured.SetNestedSlice(object, rules, "spec", "rules"))
+	}))(t))
+	c := newClient(t, true)
+	harness.Until(t, "500", func() bool {
+		answer, err := c.get("x-canary-key", testersKey)
+		return err != nil && answer != nil && answer.StatusCode == http.StatusInternalServerError
+	})
+	if v2 := c.count(t, 40); v2 != 0 {
+		t.Errorf("%d of 40 see v2", v2)
+	}
+}
+
+func asSlice(value any) []any {
+	found, _ := value.([]any)
+	return found
+}
+
 // The rule's own secret, as shipped.
 const testersKey = "replace-me-3fb1c2d4e5f60718"
 
 func testersSeeV2(t *testing.T, g *gateway) {
-	g.apply(overlay(t, "testers"))
+	g.apply(g.overlay("testers"))
 	c := newClient(t, true)
 	harness.Until(t, "the testers' rule", func() bool { return c.count(t, 20, "x-canary-key", testersKey) == 20 })
 	if v2 := c.count(t, 100, "x-canary-key", testersKey); v2 != 100 {
@@ -281,7 +354,7 @@ func testersSeeV2(t *testing.T, g *gateway) {
 func websocketReachesV2(t *testing.T, _ *gateway) {
 	config := must(websocket.NewConfig("wss://"+host+"/ws", "https://"+host))(t)
 	config.Header.Set("x-canary-key", testersKey)
-	raw := must(tls.Dial("tcp", "127.0.0.1:8443", trusting(t)))(t)
+	raw := must(tls.Dial("tcp", edge["443"], trusting(t)))(t)
 	defer raw.Close()
 	socket := must(websocket.NewClient(config, raw))(t)
 	for _, turn := range []struct{ say, hear string }{{"", "this is v2"}, {"hello", "hello"}} {
@@ -296,7 +369,7 @@ func websocketReachesV2(t *testing.T, _ *gateway) {
 }
 
 func sealedHeaderIsUnseen(t *testing.T, g *gateway) {
-	g.apply(overlay(t, "sealed"))
+	g.apply(g.overlay("sealed"))
 	c := newClient(t, true)
 	harness.Until(t, "v2 with a seal", func() bool { return c.count(t, 20) > 0 && must(c.get())(t).Header.Get("x-seen") == "[]" })
 	const total = 300
@@ -318,16 +391,9 @@ func sealedHeaderIsUnseen(t *testing.T, g *gateway) {
 func wayBack(t *testing.T, g *gateway) {
 	stop := load(t)
 	c := newClient(t, true)
-	g.apply(must(shipped(base))(t))
+	g.apply(must(shipped(g.family + "/base"))(t))
 	harness.Until(t, "v1 alone", func() bool { return c.count(t, 40) == 0 })
-	plugin := overlay(t, "weighted")
-	for _, config := range must(plugin.configs())(t) {
-		if config.GroupVersionKind.Kind == "WasmPlugin" {
-			if err := g.istiod.Store().Delete(config.GroupVersionKind, config.Name, config.Namespace, nil); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	g.delete(g.overlay("weighted"), "WasmPlugin")
 	harness.Until(t, "a gateway without the filter", func() bool {
 		return !strings.Contains(g.ask("/config_dump?resource=dynamic_listeners"), "trafficextension")
 	})

@@ -23,6 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
 
 	istioctl "istio.io/istio/operator/pkg/render"
@@ -113,6 +114,7 @@ type cluster struct {
 	pods       []*corev1.Pod
 	services   []*corev1.Service
 	secrets    []*corev1.Secret
+	gateways   []runtime.Object // and routes: of the Gateway API
 }
 
 // istioInstalled is the gateway's Deployment and Service, from the charts that istioctl renders.
@@ -157,6 +159,11 @@ func typed[T any](object *unstructured.Unstructured) (*T, error) {
 }
 
 func (c *cluster) apply(object *unstructured.Unstructured) error {
+	if isGatewayAPI(object) {
+		found, err := gatewayObject(object)
+		c.gateways = append(c.gateways, found)
+		return err
+	}
 	switch object.GetKind() {
 	case "Namespace":
 		namespace, err := typed[corev1.Namespace](object)
@@ -214,8 +221,16 @@ func podOf(deployment *appsv1.Deployment, number int) *corev1.Pod {
 
 func (c *cluster) objects() []runtime.Object {
 	var objects []runtime.Object
+	for _, object := range c.gateways {
+		objects = append(objects, object)
+		if gateway, ok := object.(*gatewayapi.Gateway); ok {
+			deployment, service := deployed(gateway)
+			c.pods, c.services = append(c.pods, podOf(deployment, len(c.pods))), append(c.services, service)
+		}
+	}
 	for _, namespace := range c.namespaces {
 		namespace.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}
+		metav1.SetMetaDataLabel(&namespace.ObjectMeta, corev1.LabelMetadataName, namespace.Name)
 		objects = append(objects, namespace)
 	}
 	for _, pod := range c.pods {
@@ -360,6 +375,19 @@ func selfSigned(hosts string) (chain, key []byte, err error) {
 
 // ---- what the manifests say ------------------------------------------------------------------------------------------
 
+// plugins are of either kind: TrafficExtension is the newer one.
+func (w *world) plugins() []*unstructured.Unstructured {
+	return append(w.all("WasmPlugin"), w.all("TrafficExtension")...)
+}
+
+// moduleField is where a plugin has a field of its module.
+func moduleField(plugin *unstructured.Unstructured, name string) []string {
+	if plugin.GetKind() == "TrafficExtension" {
+		return []string{"spec", "wasm", name}
+	}
+	return []string{"spec", name}
+}
+
 // plugin is what the checks need of a WasmPlugin.
 type plugin struct {
 	namespace, name, url, rootID string
@@ -382,17 +410,17 @@ type pluginConfig struct {
 }
 
 func (w *world) plugin() (*plugin, error) {
-	found := w.all("WasmPlugin")
+	found := w.plugins()
 	if len(found) == 0 {
 		return &plugin{}, nil
 	}
 	if len(found) != 1 {
-		return nil, fmt.Errorf("%d WasmPlugins", len(found))
+		return nil, fmt.Errorf("%d plugins", len(found))
 	}
 	p := &plugin{namespace: found[0].GetNamespace(), name: found[0].GetName()}
-	p.url, _, _ = unstructured.NestedString(found[0].Object, "spec", "url")
-	p.rootID, _, _ = unstructured.NestedString(found[0].Object, "spec", "pluginName")
-	p.raw, _, _ = unstructured.NestedMap(found[0].Object, "spec", "pluginConfig")
+	p.url, _, _ = unstructured.NestedString(found[0].Object, moduleField(found[0], "url")...)
+	p.rootID, _, _ = unstructured.NestedString(found[0].Object, moduleField(found[0], "pluginName")...)
+	p.raw, _, _ = unstructured.NestedMap(found[0].Object, moduleField(found[0], "pluginConfig")...)
 	js, err := json.Marshal(p.raw)
 	if err != nil {
 		return nil, err

@@ -61,7 +61,7 @@ impl Tag {
             self.header
         ));
         let labels = vec![("istio".to_owned(), "ingressgateway".to_owned())];
-        vec![Home { namespace: ROOT_NAMESPACE.to_owned(), labels }]
+        vec![Home { namespace: ROOT_NAMESPACE.to_owned(), labels, aim: None }]
     }
 
     /// How it leaves, and how it comes back.

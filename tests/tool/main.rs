@@ -9,6 +9,7 @@ mod common;
 #[path = "../common/configs.rs"]
 mod configs;
 mod convert;
+mod convert_httproute;
 mod convert_origins;
 mod diff;
 mod documented;

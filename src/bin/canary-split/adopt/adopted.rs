@@ -2,7 +2,8 @@
 
 use super::filter::{Filter, Patch};
 use crate::convert::gateway;
-use crate::convert::owner::{self, FLAGGER};
+use crate::convert::gateway_api::read;
+use crate::convert::owner::{self, FLAGGER, NOT_ADOPTED};
 use crate::convert::plugin::Plugins;
 use crate::convert::refusal::Refusal;
 use crate::convert::rule::{Rule, Target, name};
@@ -55,6 +56,14 @@ pub fn of(objects: &Objects, world: &World, header: &str, sticky: &[Sticky]) -> 
         if let Err(refusal) = adopted.add(objects, world, service, &weighted, header) {
             adopted.refused.push(refusal);
         }
+    }
+    for object in &read::objects(objects) {
+        let Ok(route) = read::Route::of(object) else { continue };
+        let place = route.weighted.first().map(|weighted| weighted.node).or(route.to_one);
+        let refused = place.map(|node| {
+            Refusal::at(object, node, format!("weights of the Gateway API cannot be adopted: {NOT_ADOPTED}"))
+        });
+        adopted.refused.extend(refused);
     }
     if !adopted.services.is_empty() {
         adopted.notes.extend(sticky::notes(sticky));

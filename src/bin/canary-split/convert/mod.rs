@@ -14,7 +14,7 @@ mod alone;
 mod extra;
 pub mod files;
 pub mod gateway;
-mod gateway_api;
+pub mod gateway_api;
 mod higress;
 mod ingress;
 mod leaving;

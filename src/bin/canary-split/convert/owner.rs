@@ -23,6 +23,9 @@ impl Owner<'_> {
     }
 }
 
+/// Why weights of the Gateway API cannot be adopted.
+pub const NOT_ADOPTED: &str = "while one backend has all of the weight, Istio makes a plain cluster of the rule, and an Envoy that is to pick by a header there refuses all routes of the port";
+
 /// Whose routes have no names.
 pub const FLAGGER: &str = "Flagger";
 const ROLLOUTS: &str = "Argo Rollouts";

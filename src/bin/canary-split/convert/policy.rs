@@ -27,7 +27,7 @@ spec:
     kind: {kind}
     name: {target}
   wasm:
-  - name: canary-split
+  - name: {name}
     rootID: canary-split  # how Envoy's log calls it
     code:
       type: Image

@@ -6,7 +6,7 @@ use super::read::Route;
 use super::unit::Unit;
 use super::{edits, order};
 use crate::convert::gateway::{Controller, Home};
-use crate::convert::owner;
+use crate::convert::owner::{self, NOT_ADOPTED};
 use crate::convert::plan::split;
 use crate::convert::refusal::Refusal;
 use crate::convert::rule::{self, Rule, Target, name, path_name, unique};
@@ -146,7 +146,7 @@ fn owned(objects: &Objects, object: &Object) -> Result<(), Refusal> {
     let Some(owner) = owner::of_route(objects, object) else { return Ok(()) };
     let node = owner.node.or(object.at(&["metadata"])).unwrap_or(&object.node);
     let reason = format!(
-        "{name} owns these weights ({by}), and would write them again. Nor can they be adopted as those of a VirtualService: while one backend has all of the weight, Istio makes a plain cluster of the rule, and an Envoy that is to pick by a header there refuses all routes of the port. Remove the {kind} first, or keep {name} and its weights without the filter",
+        "{name} owns these weights ({by}), and would write them again. Nor can they be adopted as those of a VirtualService: {NOT_ADOPTED}. Remove the {kind} first, or keep {name} and its weights without the filter",
         name = owner.name,
         by = owner.by,
         kind = owner.kind()

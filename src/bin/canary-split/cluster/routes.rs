@@ -22,7 +22,7 @@ pub fn of_virtual_service(object: &Value, header: &str) -> Asked {
 
 /// The header matches in Envoy's routes of a VirtualService; `None`: it has none.
 pub async fn of_gateway(client: &Client, pod: &Pod, object: &Value, header: &str) -> Result<Option<Asked>, Unknown> {
-    let body = admin::ask(client, &pod.namespace, &pod.name, "/config_dump?resource=dynamic_route_configs").await?;
+    let body = admin::ask(client, pod, "/config_dump?resource=dynamic_route_configs").await?;
     let dump: Value = serde_json::from_slice(&body)
         .map_err(|error| Unknown(format!("{}: the routes of its Envoy: {error}", pod.title())))?;
     let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default();

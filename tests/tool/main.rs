@@ -17,6 +17,7 @@ mod explain;
 mod finish;
 mod hostile;
 mod linear;
+mod living;
 mod masked;
 mod mutations;
 mod reading;

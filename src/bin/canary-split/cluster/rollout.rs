@@ -82,7 +82,7 @@ pub async fn wait(client: &Client, inventory: &Inventory, config: &PluginConfig,
     }
 }
 
-/// Waits until every gateway pod of a plugin has the current routes of a VirtualService.
+/// Waits until every gateway pod of a plugin has the current routes of a VirtualService or an HTTPRoute.
 pub async fn wait_for_routes(
     client: &Client,
     inventory: &Inventory,
@@ -92,7 +92,7 @@ pub async fn wait_for_routes(
 ) -> Result<Reached, Unknown> {
     let plugin = Plugin::new(config.clone());
     let header = plugin.header.clone().unwrap_or_default();
-    let wanted = routes::of_virtual_service(object, &header);
+    let wanted = routes::of_object(object, &header);
     let pods = pods::of_plugin(&plugin, &inventory.pods);
     let begun = Instant::now();
     loop {

@@ -120,7 +120,8 @@ fn of_routes(found: &Found, world: &World, http: &Http, notes: &mut Vec<String>)
                     return fault(
                         later,
                         format!(
-                            "would take the requests of http[{at}] and do something else with them; make it alike first"
+                            "would take the requests of {} and do something else with them; make it alike first",
+                            http.called(at)
                         ),
                     );
                 }
@@ -150,7 +151,7 @@ fn of_routes(found: &Found, world: &World, http: &Http, notes: &mut Vec<String>)
     }
     gone.sort_unstable();
     if let Some(&first) = gone.first().filter(|_| gone.len() == http.routes.len()) {
-        return fault(first, "is the last route, and a VirtualService needs one".to_owned());
+        return fault(first, format!("is the last route, and a {} needs one", http.object().kind));
     }
     let is_left = |at: &usize| !gone.contains(at);
     let has_default = |at: &usize| {
@@ -162,5 +163,5 @@ fn of_routes(found: &Found, world: &World, http: &Http, notes: &mut Vec<String>)
         return fault(at, "takes requests that no default route takes; add one first".to_owned());
     }
     // From the last one backwards, so that the places of the others stay.
-    Ok(gone.into_iter().rev().map(|at| Edit::remove(Http::path(at))).collect())
+    Ok(gone.into_iter().rev().map(|at| Edit::remove(http.path(at))).collect())
 }

@@ -3,7 +3,6 @@
 use super::pods::Pod;
 use crate::input::yaml::Node;
 use crate::world::World;
-use crate::world::envoy_filter::is_weighted;
 use crate::world::labels::Labels;
 use crate::world::plugin::Named;
 use crate::world::routing::{Destination, VirtualService};
@@ -117,7 +116,7 @@ pub struct Part {
 /// The destinations of the first route with weights that the requests of a rule may meet.
 pub fn parts(world: &World, sites: &[&Site], pods: &[Pod]) -> Vec<Part> {
     let mut steps = sites.iter().flat_map(|site| site.steps());
-    let Some(step) = steps.find(|step| is_weighted(step.route.node)) else { return Vec::new() };
+    let Some(step) = steps.find(|step| step.route.is_weighted()) else { return Vec::new() };
     let entries = step.route.node.get("route").map_or(&[][..], Node::items);
     let part = |entry| {
         let destination = Destination::of(entry, &step.service.object.namespace)?;
@@ -134,7 +133,7 @@ pub fn parts(world: &World, sites: &[&Site], pods: &[Pod]) -> Vec<Part> {
 
 fn title(step: &Step) -> String {
     let object = step.service.object;
-    format!("{}/{} http[{}]", object.namespace, object.name, step.place())
+    format!("{}/{} {}", object.namespace, object.name, step.path())
 }
 
 /// The VirtualServices at the plugins' gateways some of whose requests no rule decides, and where these may go.
@@ -154,7 +153,7 @@ pub fn undecided(world: &World, sites: &[Site]) -> Vec<(String, Vec<Cluster>)> {
         let routes = world.routes_of(service);
         routes.iter().flat_map(|route| &route.destinations).map(Cluster::of).collect::<Vec<_>>()
     };
-    world.virtual_services.iter().filter(is_stranger).map(|service| (service.object.title(), leads(service))).collect()
+    world.virtual_services().filter(is_stranger).map(|service| (service.object.title(), leads(service))).collect()
 }
 
 /// The pods that a destination leads to, if its Service and its subset are known.

@@ -61,7 +61,8 @@ pub fn homes(world: &World, unit: &Unit, notes: &mut Vec<String>) -> Vec<Home> {
         for gateway in gateways.iter().filter(|gateway| !gateway.selector.is_empty()) {
             add(&gateway.selector);
         }
-        let missing = root.gateways().find(|named| !world.has_gateway(*named));
+        let missing =
+            root.parents.iter().find(|named| !world.has_gateway(named)).map(|named| (named.namespace, named.name));
         if missing.is_none() && gateways.iter().all(|gateway| !gateway.selector.is_empty()) {
             continue;
         }

@@ -14,7 +14,7 @@ use super::texts::Texts;
 use super::unit;
 use super::weighted;
 use crate::cluster::manager::Manager;
-use crate::input::manifest::{Object, Objects};
+use crate::input::manifest::{Identity, Object, Objects};
 use crate::world::World;
 use crate::world::routing::VirtualService;
 use std::collections::HashMap;
@@ -209,7 +209,7 @@ fn twice_reason(first: &Object) -> String {
 }
 
 /// The first version of each VirtualService that is given more than once.
-fn twice(objects: &Objects) -> HashMap<(&str, &str, &str), &Object> {
+fn twice(objects: &Objects) -> HashMap<Identity<'_>, &Object> {
     let mut first = HashMap::new();
     let mut twice = HashMap::new();
     for object in objects.of_kind("VirtualService") {

@@ -131,7 +131,7 @@ fn respond(method: &str, target: &str, body: &[u8], state: &mut State) -> (u16, 
         let patch: Value = serde_json::from_slice(body).unwrap();
         let Some(object) = state.objects.iter_mut().find(is_it) else { return missing() };
         state.patches.push(patch.clone());
-        if json_patch::patch(object, &serde_json::from_value(patch).unwrap()).is_err() {
+        if json_patch::patch(object, &serde_json::from_value::<json_patch::Patch>(patch).unwrap()).is_err() {
             return (422, json!({"kind": "Status", "reason": "Invalid", "code": 422}).to_string());
         }
         object["metadata"]["resourceVersion"] = json!("2");

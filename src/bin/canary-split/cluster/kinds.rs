@@ -1,7 +1,7 @@
 //! The kinds that are read from the API server.
 
 use super::refusal;
-use crate::world::gateway_api::GATEWAY_API;
+use crate::input::manifest::GATEWAY_API;
 use http::Request;
 use kube::{Client, Error};
 use serde_json::Value;

@@ -1,5 +1,6 @@
 //! Pods, and the gateways among them that a plugin is on.
 
+use crate::input::manifest::Carrier;
 use crate::input::yaml::Node;
 use crate::world::labels::Labels;
 use crate::world::namespace::ROOT_NAMESPACE;
@@ -117,13 +118,26 @@ impl Pod {
     }
 }
 
+/// What Envoy calls a plugin: Istio says its namespace and name, Envoy Gateway the module's `name`.
+pub fn called(plugin: &Plugin) -> String {
+    let Some(object) = plugin.object() else { return String::new() };
+    let own = plugin.module().and_then(|module| module.get("name")?.text());
+    match plugin.config.carrier {
+        Carrier::Policy(at) => own.map_or_else(
+            || format!("envoyextensionpolicy/{}/{}/wasm/{at}", object.namespace, object.name),
+            str::to_owned,
+        ),
+        Carrier::WasmPlugin | Carrier::TrafficExtension => format!("{}.{}", object.namespace, object.name),
+    }
+}
+
 /// The running gateway pods that a plugin is on.
 pub fn of_plugin<'p>(plugin: &Plugin, pods: &'p [Pod]) -> Vec<&'p Pod> {
     let Some(object) = plugin.object() else { return Vec::new() };
     let targets = plugin.targets();
     let selector = plugin.selector().unwrap_or_default();
     let is_targeted = |pod: &Pod| targets.iter().any(|target| is_target(target, pod));
-    let is_policy = object.kind == "EnvoyExtensionPolicy";
+    let is_policy = plugin.is_policy();
     let is_owned = |target: &&Node, pod: &Pod| {
         let text = |key: &str| target.get(key).and_then(Node::text);
         let owner = pod.owner().filter(|(namespace, _)| *namespace == object.namespace);

@@ -1,7 +1,7 @@
 //! The plugin for Envoy Gateway: an EnvoyExtensionPolicy.
 
 use crate::edit::flow;
-use crate::world::gateway_api::GATEWAY_API;
+use crate::input::manifest::GATEWAY_API;
 use serde_json::json;
 
 /// All of it as YAML. `image`: with the scheme that a WasmPlugin needs; `rules`: as they are written in one.

@@ -1,6 +1,7 @@
 //! Removes a rule and everything that only it needed.
 
-use super::http::{Http, Kind, are_overlapping};
+use super::entry::are_overlapping;
+use super::http::{Http, Kind};
 use super::meant::{Found, Meant, given_once, settled};
 use super::plan::{Plan, Stage, json};
 use super::used::{self, Used};
@@ -61,7 +62,7 @@ pub fn plan(objects: &Objects, meant: &Meant) -> Result<Plan, Refusal> {
     let later = found.plugin.rules.iter().filter(|(place, later)| *place > found.index && found.meets(later));
     notes.extend(later.map(|(_, later)| format!("rule {} may decide its requests from then on", later.name)));
     let mut after: Vec<(&Object, serde_json::Value)> =
-        world.virtual_services().map(|service| (service.object, json(service.object))).collect();
+        world.routings.iter().map(|routing| (routing.object, json(routing.object))).collect();
     let mut left = Vec::new();
     for service in found.services(&world)? {
         let edits = of_routes(&found, &world, &Http::of(service, found.header), &mut notes)?;

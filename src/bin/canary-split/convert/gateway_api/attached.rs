@@ -1,9 +1,9 @@
 //! Where routes are attached: at which listeners a route is met, and which plugin is there.
 
-use super::read::{GROUP, Route, others};
+use super::read::Route;
 use crate::convert::gateway::{Aim, Controller, Home};
 use crate::convert::refusal::Refusal;
-use crate::input::manifest::{Object, Objects};
+use crate::input::manifest::{GATEWAY_API, Object, Objects};
 use crate::input::yaml::Node;
 use crate::world::host::overlap;
 use crate::world::namespace::is_same_namespace;
@@ -67,12 +67,13 @@ impl Gateways {
             let waypoint = object.at(&["metadata", "labels"]).and_then(|labels| labels.get(USES_WAYPOINT)?.text());
             waypoint.is_some_and(|name| name != "none")
         };
+        let classes = objects.unknown.iter().filter(|one| one.kind() == (GATEWAY_API, "GatewayClass"));
         let services = objects.of_kind("Service").filter(uses);
         let services = services.map(|service| (service.namespace.clone(), service.name.clone()));
         let all = namespaces.iter().filter(uses).map(|namespace| (namespace.name.clone(), String::new()));
         Gateways {
-            gateways: others(objects, "Gateway"),
-            classes: others(objects, "GatewayClass"),
+            gateways: objects.of_gateway_api("Gateway").cloned().collect(),
+            classes: classes.map(|one| one.object("GatewayClass")).collect(),
             waypoints: services.chain(all).collect(),
             wanted,
         }
@@ -88,11 +89,11 @@ impl Gateways {
         let mut attached = Attached::default();
         for parent in parents {
             let text = |key: &str| parent.get(key).and_then(Node::text);
-            let (kind, group) = (text("kind").unwrap_or("Gateway"), text("group").unwrap_or(GROUP));
+            let (kind, group) = (text("kind").unwrap_or("Gateway"), text("group").unwrap_or(GATEWAY_API));
             let name = text("name").unwrap_or_default();
             let namespace = text("namespace").unwrap_or(&object.namespace);
             let home = match (kind, group) {
-                ("Gateway", GROUP) => self.at_gateway(object, parent, (namespace, name), &mut attached)?,
+                ("Gateway", GATEWAY_API) => self.at_gateway(object, parent, (namespace, name), &mut attached)?,
                 ("Service", "" | "core") => self.at_service(object, parent, (namespace, name), &mut attached)?,
                 _ => {
                     let reason = format!(

@@ -7,9 +7,6 @@ use crate::convert::weighted::Weighted;
 use crate::input::manifest::{Object, Objects};
 use crate::input::yaml::Node;
 
-/// The group of the Gateway API.
-pub const GROUP: &str = "gateway.networking.k8s.io";
-
 /// An HTTPRoute or a GRPCRoute.
 #[derive(Debug)]
 pub struct Route<'o> {
@@ -25,15 +22,7 @@ pub struct Route<'o> {
 
 /// The routes among all objects.
 pub fn objects(objects: &Objects) -> Vec<Object> {
-    let kinds = ["HTTPRoute", "GRPCRoute"];
-    let unknown =
-        |kind| objects.unknown.iter().filter(move |one| one.kind() == (GROUP, kind)).map(move |one| one.object(kind));
-    kinds.into_iter().flat_map(unknown).collect()
-}
-
-/// The objects of another kind of the Gateway API.
-pub fn others(objects: &Objects, kind: &'static str) -> Vec<Object> {
-    objects.unknown.iter().filter(|one| one.kind() == (GROUP, kind)).map(|one| one.object(kind)).collect()
+    ["HTTPRoute", "GRPCRoute"].into_iter().flat_map(|kind| objects.of_gateway_api(kind)).cloned().collect()
 }
 
 impl<'o> Route<'o> {

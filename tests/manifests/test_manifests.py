@@ -495,10 +495,18 @@ def rights(file):
 def test_who_moves_weights_may_look_and_patch_and_nobody_more():
     viewer, operator = rights("viewer.yaml"), rights("operator.yaml")
     kinds = {(group, resource) for namespace, group, resource, _ in viewer if namespace is None}
-    assert len(kinds) == 14 and ("", "secrets") not in kinds and "*" not in str(operator)
+    assert len(kinds) == 20 and ("", "secrets") not in kinds and "*" not in str(operator)
     pods = {("pods/proxy", "get"), ("pods/portforward", "get"), ("pods/portforward", "create")}
     assert viewer == {(None, *kind, verb) for kind in kinds for verb in ("get", "list", "watch")} | {
         ("istio-system", "", resource, verb) for resource, verb in pods
     }
-    patched = {("extensions.istio.io", "wasmplugins"), ("extensions.istio.io", "trafficextensions"), ("networking.istio.io", "virtualservices"), ("networking.istio.io", "destinationrules")}
+    patched = {
+        ("extensions.istio.io", "wasmplugins"),
+        ("extensions.istio.io", "trafficextensions"),
+        ("gateway.envoyproxy.io", "envoyextensionpolicies"),
+        ("networking.istio.io", "virtualservices"),
+        ("networking.istio.io", "destinationrules"),
+        ("gateway.networking.k8s.io", "httproutes"),
+        ("gateway.networking.k8s.io", "grpcroutes"),
+    }
     assert operator == viewer | {(None, *kind, "patch") for kind in patched}

@@ -265,10 +265,13 @@ fn what_is_nothing_to_convert_is_named() {
         WEIGHTED.replace(", weight: 80", "").replace("    - {destination: {host: shop, subset: v2}, weight: 20}\n", "");
     let plugin = "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: canary-split, namespace: istio-system}\nspec: {}\n";
     let table = [
-        (plain.clone(), "no VirtualService has weights for more than one destination: there is nothing to convert"),
+        (
+            plain.clone(),
+            "no VirtualService and no HTTPRoute has weights for more than one destination: there is nothing to convert",
+        ),
         (
             "kind: Service\napiVersion: v1\nmetadata: {name: a}\n".to_owned(),
-            ": no VirtualService, no Ingress with a canary, no traffic-tag plugin\n",
+            ": no VirtualService, no HTTPRoute, no Ingress with a canary, no traffic-tag plugin\n",
         ),
         (format!("{WEIGHTED}---\na: [\n"), ":13:1: not YAML"),
         (format!("{WEIGHTED}---\n{plugin}"), "WasmPlugin istio-system/canary-split ("),

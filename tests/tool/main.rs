@@ -9,6 +9,7 @@ mod common;
 #[path = "../common/configs.rs"]
 mod configs;
 mod convert;
+mod convert_httproute;
 mod convert_origins;
 mod diff;
 mod documented;
@@ -16,6 +17,7 @@ mod explain;
 mod finish;
 mod hostile;
 mod linear;
+mod living;
 mod masked;
 mod mutations;
 mod reading;

@@ -2,7 +2,8 @@
 
 use super::filter::{Filter, Patch};
 use crate::convert::gateway;
-use crate::convert::owner::{self, FLAGGER};
+use crate::convert::gateway_api::read;
+use crate::convert::owner::{self, FLAGGER, NOT_ADOPTED};
 use crate::convert::plugin::Plugins;
 use crate::convert::refusal::Refusal;
 use crate::convert::rule::{Rule, Target, name};
@@ -11,7 +12,6 @@ use crate::convert::unit::Unit;
 use crate::input::manifest::Objects;
 use crate::input::yaml::Node;
 use crate::world::World;
-use crate::world::envoy_filter::is_weighted;
 use crate::world::routing::VirtualService;
 use crate::world::table::{Step, Table};
 
@@ -46,15 +46,23 @@ pub struct Service {
 /// Adopts all that can be adopted.
 pub fn of(objects: &Objects, world: &World, header: &str, sticky: &[Sticky]) -> Adopted {
     let mut adopted = Adopted::default();
-    for service in world.virtual_services.iter().filter(|service| !service.hosts.is_empty()) {
+    for service in world.virtual_services().filter(|service| !service.hosts.is_empty()) {
         let table = Table::of(service, |route| world.delegate(service, route));
-        let weighted: Vec<&Step> = table.steps.iter().filter(|step| is_weighted(step.route.node)).collect();
+        let weighted: Vec<&Step> = table.steps.iter().filter(|step| step.route.is_weighted()).collect();
         if weighted.is_empty() {
             continue;
         }
         if let Err(refusal) = adopted.add(objects, world, service, &weighted, header) {
             adopted.refused.push(refusal);
         }
+    }
+    for object in &read::objects(objects) {
+        let Ok(route) = read::Route::of(object) else { continue };
+        let place = route.weighted.first().map(|weighted| weighted.node).or(route.to_one);
+        let refused = place.map(|node| {
+            Refusal::at(object, node, format!("weights of the Gateway API cannot be adopted: {NOT_ADOPTED}"))
+        });
+        adopted.refused.extend(refused);
     }
     if !adopted.services.is_empty() {
         adopted.notes.extend(sticky::notes(sticky));
@@ -165,11 +173,11 @@ fn patches_for(
     let patch = |route: Option<String>| Patch { host: host.to_owned(), route, header: header.to_owned() };
     // Istio puts the routes of all of them into one virtual host.
     let has_domain = |other: &&VirtualService| world.domains_of(other).iter().any(|domain| domain == host);
-    let neighbours: Vec<&VirtualService> = world.virtual_services.iter().filter(has_domain).collect();
+    let neighbours: Vec<&VirtualService> = world.virtual_services().filter(has_domain).collect();
     let tables: Vec<Table> =
         neighbours.iter().map(|other| Table::of(other, |route| world.delegate(other, route))).collect();
     let others: Vec<&Step> =
-        tables.iter().flat_map(|table| &table.steps).filter(|step| !is_weighted(step.route.node)).collect();
+        tables.iter().flat_map(|table| &table.steps).filter(|step| !step.route.is_weighted()).collect();
     let names: Vec<String> = weighted.iter().flat_map(|step| step.names()).collect();
     let unnamed = weighted.iter().find(|step| step.names().iter().any(String::is_empty));
     let namesake =

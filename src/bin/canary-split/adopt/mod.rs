@@ -10,6 +10,7 @@ mod print;
 
 use crate::check;
 use crate::convert::files::{self, File};
+use crate::convert::gateway_api::read;
 use crate::convert::sticky::Sticky;
 use crate::input::manifest::{Object, Objects};
 use crate::input::sources::{self, Input, Source, Unit};
@@ -106,7 +107,7 @@ impl Options {
         if !unreadable.is_empty() {
             return Err(unreadable.join("\ncanary-split: "));
         }
-        if all.of_kind("VirtualService").next().is_none() {
+        if all.of_kind("VirtualService").next().is_none() && read::objects(&all).is_empty() {
             let paths: Vec<_> = self.paths.iter().map(|path| path.display().to_string()).collect();
             return Err(format!("{}: no VirtualService", paths.join(", ")));
         }

@@ -1,8 +1,19 @@
 //! Places of a rule: as paths, and as config errors name them.
 
 use crate::edit::Step;
+use crate::input::manifest::Carrier;
 use canary_split::config::ConfigError;
 use serde_json::Value;
+
+/// Where an object has a rule.
+pub fn of_rule(carrier: Carrier, index: usize) -> Vec<Step> {
+    let module: Vec<Step> = match carrier {
+        Carrier::WasmPlugin => vec!["spec".into()],
+        Carrier::TrafficExtension => vec!["spec".into(), "wasm".into()],
+        Carrier::Policy(at) => vec!["spec".into(), "wasm".into(), at.into()],
+    };
+    [module, vec![carrier.config_field().into(), "rules".into(), index.into()]].concat()
+}
 
 /// The weight of a subset.
 pub fn weight(at: usize) -> Vec<Step> {

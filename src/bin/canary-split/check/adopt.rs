@@ -3,11 +3,11 @@
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
-use crate::world::envoy_filter::{Pick, is_weighted};
+use crate::world::envoy_filter::Pick;
 use crate::world::gateway::Gateway;
 use crate::world::host::overlap;
 use crate::world::plugin::{Plugin, hosts};
-use crate::world::routing::VirtualService;
+use crate::world::routing::Routing;
 use crate::world::site::Site;
 use crate::world::table::{Step, Table};
 use canary_split::config::DEFAULT_POSITION_HEADER;
@@ -99,15 +99,23 @@ fn of_rule(world: &World, plugin: &Plugin, rule: &Rule, adopted: &Adopted, findi
     if adopted.sticky.is_none() {
         add(&AFRESH, "adopt", format!("rule {} adopts weights and has nothing that sticks", rule.name));
     }
-    let of_api = hosts(rule).into_iter().find(|host| world.gateway_api.has_route(host));
-    if let Some(host) = of_api.filter(|host| world.routing(host).next().is_none()) {
+    let of_api = hosts(rule).into_iter().find(|host| {
+        let mut routings = world.routing(host).peekable();
+        routings.peek().is_some() && routings.all(|routing| !routing.is_virtual_service())
+    });
+    if let Some(host) = of_api {
         add(&HTTP_ROUTE, "adopt", format!("rule {} adopts the weights of {host}, which an HTTPRoute has", rule.name));
     }
 }
 
 /// Routes with weights whose positions nobody reads, or reads otherwise than on another route.
 fn of_site<'o>(world: &World<'o>, site: &Site<'_, 'o>, adopted: &Adopted, findings: &mut Vec<Finding>) {
-    let weighted: Vec<&Step> = site.steps().filter(|step| is_weighted(step.route.node)).collect();
+    // Of weights in the Gateway API it is said that they cannot be adopted.
+    let is_classic = |step: &&Step| step.service.is_virtual_service();
+    if site.steps().next().is_some() && !site.steps().any(|step| is_classic(&step)) {
+        return;
+    }
+    let weighted: Vec<&Step> = site.steps().filter(is_classic).filter(|step| step.route.is_weighted()).collect();
     let (rule, header) = (&site.rule.name, &adopted.header);
     if weighted.is_empty() {
         // What a delegate that is not given has, nobody knows.
@@ -160,7 +168,7 @@ fn unread(world: &World, site: &Site, step: &Step, header: &str) -> Option<Optio
         let is_named = |name: &String| own.iter().any(|pick| pick.is_named(name));
         own.iter().any(|pick| !pick.has_route_name()) || !own.is_empty() && step.names().iter().all(is_named)
     };
-    let is_served = |gateway: &Gateway, domain: &str| gateway.serves(domain, &service.object.namespace);
+    let is_served = |gateway: &Gateway, domain: &str| gateway.serves(domain, service);
     let is_all_read = domains.iter().all(|domain| {
         let mut own = gateways.iter().filter(|gateway| is_served(gateway, domain)).peekable();
         if own.peek().is_none() { is_read(domain, None) } else { own.all(|gateway| is_read(domain, Some(gateway))) }
@@ -175,7 +183,7 @@ fn unread(world: &World, site: &Site, step: &Step, header: &str) -> Option<Optio
 }
 
 /// The VirtualService of the host: a delegate has none of its own.
-fn service_of<'s, 'w, 'o>(site: &'s Site<'w, 'o>, step: &'s Step<'w, 'o>) -> &'w VirtualService<'o> {
+fn service_of<'s, 'w, 'o>(site: &'s Site<'w, 'o>, step: &'s Step<'w, 'o>) -> &'w Routing<'o> {
     let root = site.services.iter().find(|service| service.object.identity() == step.service.object.identity());
     root.or(site.services.first()).copied().unwrap_or(step.service)
 }
@@ -184,9 +192,9 @@ fn of_pick(world: &World, pick: &Pick, findings: &mut Vec<Finding>) {
     let mut add =
         |code, node: &Node, message| findings.push(Finding::new(code, &pick.object.source, &node.span, message));
     let (header, own) = (pick.header.1, pick.object.title());
-    let has_hosts = |service: &&VirtualService| !service.hosts.is_empty() && service.gateways().next().is_some();
+    let has_hosts = |service: &&Routing| !service.hosts.is_empty() && service.gateways().next().is_some();
     let services: Vec<_> =
-        world.virtual_services.iter().filter(has_hosts).filter(|service| world.is_at(pick, service)).collect();
+        world.routings.iter().filter(has_hosts).filter(|service| world.is_at(pick, service)).collect();
     if pick.adds {
         if !services.is_empty() {
             add(&WIDE, pick.scope, format!("{own} adds a route with header_name and without clusters"));
@@ -203,19 +211,19 @@ fn of_pick(world: &World, pick: &Pick, findings: &mut Vec<Finding>) {
         let table = Table::of(service, |route| world.delegate(service, route));
         for step in table.steps.iter().filter(|step| pick.is_applied_to(step)) {
             is_met = true;
-            if is_weighted(step.route.node) {
+            if step.route.is_weighted() {
                 domains_met.extend(domains.iter().cloned());
             } else if !step.route.is_delegated() {
                 wide =
                     wide.or_else(|| Some(format!("{own} sets header_name on {}, which has no weights", step.title())));
             }
-            let count = step.route.node.get("route").map_or(&[][..], Node::items).len();
+            let count = step.route.entries().len();
             if count > 2 {
                 many = many.or_else(|| Some(format!("{} has {count} destinations", step.title())));
             }
         }
     }
-    if pick.is_for_every_host() && !pick.has_route_name() && (is_met || world.virtual_services.is_empty()) {
+    if pick.is_for_every_host() && !pick.has_route_name() && (is_met || world.routings.is_empty()) {
         wide = wide.or_else(|| Some(format!("{own} sets header_name on every route of the gateway")));
     }
     if let Some(message) = wide.clone() {
@@ -227,7 +235,7 @@ fn of_pick(world: &World, pick: &Pick, findings: &mut Vec<Finding>) {
     if !pick.is_by(DEFAULT_POSITION_HEADER) && !rules().any(adopts) || world.plugins.is_empty() {
         return;
     }
-    if !is_met && !services.is_empty() && wide.is_none() {
+    if !is_met && services.iter().any(|service| service.is_virtual_service()) && wide.is_none() {
         add(&UNMET, pick.scope, format!("{own} meets no route of the VirtualServices that are given"));
     }
     if let Some(message) = many {
@@ -271,7 +279,7 @@ impl std::fmt::Display for Shares {
 }
 
 fn shares(step: &Step) -> Shares {
-    let entries = step.route.node.get("route").map_or(&[][..], Node::items);
+    let entries = step.route.entries();
     let text = |entry: &Node, keys: &[&str]| entry.at(keys).and_then(Node::text).unwrap_or_default().to_owned();
     let name = |entry: &Node| {
         let subset = text(entry, &["destination", "subset"]);
@@ -282,6 +290,6 @@ fn shares(step: &Step) -> Shares {
 }
 
 fn at(code: &'static Code, step: &Step, message: String) -> Finding {
-    let node = step.route.node.get("route").unwrap_or(step.route.node);
+    let node = step.route.node_of_destinations();
     Finding::new(code, &step.service.object.source, &node.span, message)
 }

@@ -28,10 +28,12 @@ pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
                     let policies = (setting(canary, "corsPolicy"), setting(default, "corsPolicy"));
                     let (wrong, what) = match policies {
                         (None, Some(_)) => {
-                            (canary, "the canary's route has no corsPolicy, the default route has one".to_owned())
+                            let word = canary.route.word("corsPolicy");
+                            (canary, format!("the canary's route has no {word}, the default route has one"))
                         }
                         (Some(_), None) => {
-                            (default, "the default route has no corsPolicy, the canary's has one".to_owned())
+                            let word = default.route.word("corsPolicy");
+                            (default, format!("the default route has no {word}, the canary's has one"))
                         }
                         (own, other) => match differing(own, other).as_slice() {
                             [] => continue,

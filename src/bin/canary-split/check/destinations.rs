@@ -9,7 +9,7 @@ use crate::world::World;
 use crate::world::gateway::Gateway;
 use crate::world::host::ServiceName;
 use crate::world::labels::Labels;
-use crate::world::routing::{Destination, VirtualService};
+use crate::world::routing::{Destination, Routing};
 use crate::world::service::{Service, Workload};
 use std::collections::HashSet;
 
@@ -58,7 +58,7 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
             half_host(world, rule.object, host, findings);
         }
     }
-    for service in &world.virtual_services {
+    for service in &world.routings {
         for destination in &service.streams {
             half_host(world, service.object, destination.host.0, findings);
             subset(world, service, destination, findings);
@@ -100,7 +100,7 @@ fn half_host(world: &World, object: &Object, node: &Node, findings: &mut Vec<Fin
     }
 }
 
-fn subset(world: &World, service: &VirtualService, destination: &Destination, findings: &mut Vec<Finding>) {
+fn subset(world: &World, service: &Routing, destination: &Destination, findings: &mut Vec<Finding>) {
     let Some((node, name)) = destination.subset else { return };
     let rules = world.rules_of(destination);
     let Some(first) = rules.first() else { return };
@@ -127,13 +127,7 @@ fn pods_of<'w, 'o>(world: &'w World<'o>, destination: &Destination, labels: &Lab
     world.pods_of(world.service_of(destination)?, labels)
 }
 
-fn port(
-    world: &World,
-    routing: &VirtualService,
-    destination: &Destination,
-    entrances: &[u32],
-    findings: &mut Vec<Finding>,
-) {
+fn port(world: &World, routing: &Routing, destination: &Destination, entrances: &[u32], findings: &mut Vec<Finding>) {
     let Some(service) = world.service_of(destination) else { return };
     let Some((node, number)) = destination.port else {
         without_port(world, routing, destination, entrances, findings);
@@ -172,13 +166,15 @@ fn port(
 /// A destination of a Service with several ports that names none of them.
 fn without_port(
     world: &World,
-    routing: &VirtualService,
+    routing: &Routing,
     destination: &Destination,
     entrances: &[u32],
     findings: &mut Vec<Finding>,
 ) {
     let Some(service) = world.service_of(destination) else { return };
-    if destination.node.get("port").is_none()
+    // A backend of the Gateway API always names its port.
+    if !destination.is_backend()
+        && destination.node.get("port").is_none()
         && service.ports.len() > 1
         && let Some(port) = entrances.iter().find(|port| service.port(**port).is_none())
     {
@@ -189,9 +185,9 @@ fn without_port(
     }
 }
 
-/// The ports of Gateways at which requests for a VirtualService come in and go on; none if not all are known, or if sidecars have
+/// The ports of Gateways at which requests for a Routing come in and go on; none if not all are known, or if sidecars have
 /// ports of their own.
-fn ports_of(world: &World, routing: &VirtualService) -> Vec<u32> {
+fn ports_of(world: &World, routing: &Routing) -> Vec<u32> {
     let (gateways, are_all) = world.gateways_of(routing);
     if !are_all || routing.is_for_mesh() {
         return Vec::new();

@@ -2,14 +2,15 @@
 
 use super::mesh::{self, Behind, Mesh};
 use super::seal;
-use crate::input::yaml::{Key, Node};
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
+use crate::world::asked::{Asked, Written};
 use crate::world::plugin::Named;
-use crate::world::routing::{Destination, Route, exact, is_taken};
+use crate::world::routing::{Destination, Route};
 use crate::world::site::{Class, Site};
 use crate::world::table::{Met, Step, Table};
 use crate::world::text::Taken;
+use std::ops::Range;
 
 const MISMATCH: Code = Code {
     name: "header-mismatch",
@@ -91,18 +92,22 @@ impl<'w> Site<'w, '_> {
         let others: Vec<&str> = others.flat_map(|other| [&*other.subset.name, &*other.subset.header_value]).collect();
         // What takes anything, or stable as well, or finds the name within something, is about something else.
         let within = format!("another {name}");
-        let is_else = |asked: &Node| others.iter().chain(&["", "another", &within]).any(|other| is_taken(asked, other));
-        let is_it = |asked: &Node| match exact(asked) {
+        let is_else =
+            |asked: &Asked| others.iter().chain(&["", "another", &within]).any(|other| asked.takes_unnamed(other));
+        let is_it = |asked: &Asked, written: Written| match written.exact {
             Some((_, exact)) => exact == value || exact == name,
-            None => (is_taken(asked, value) || is_taken(asked, name)) && !is_else(asked),
+            None => (asked.takes_unnamed(value) || asked.takes_unnamed(name)) && !is_else(asked),
         };
-        let finding = |step: &Step, key: &Key| {
+        let finding = |step: &Step, (span, header): (&Range<usize>, &str)| {
             let object = step.service.object;
             let message =
-                format!("{} matches {} for subset {name}, the plugin writes {}", object.title(), key.name, self.header);
-            Finding::new(&MISMATCH, &object.source, &key.span, message)
+                format!("{} matches {header} for subset {name}, the plugin writes {}", object.title(), self.header);
+            Finding::new(&MISMATCH, &object.source, span, message)
         };
-        self.steps().flat_map(|step| step.route.headers_with(&is_it).map(move |key| finding(step, key))).collect()
+        let found = |step: &Step| -> Vec<_> {
+            step.route.headers_with(&is_it).map(|written| finding(step, written.name)).collect()
+        };
+        self.steps().flat_map(found).collect()
     }
 
     fn missing(&self, named: &Named, findings: &mut Vec<Finding>) {

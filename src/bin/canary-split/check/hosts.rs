@@ -1,14 +1,12 @@
 //! Whether the rules, the routes and the Gateways speak of the same hosts.
 
 use super::redirect;
-use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
 use crate::world::gateway::Gateway;
-use crate::world::gateway_name::resolved;
 use crate::world::host_index::HostIndex;
 use crate::world::plugin::{Plugin, hosts};
-use crate::world::routing::VirtualService;
+use crate::world::routing::Routing;
 use std::collections::HashSet;
 
 const NOT_SERVED: Code = Code {
@@ -37,12 +35,12 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
     let named = world.plugins.iter().flat_map(|plugin| &plugin.rules).flat_map(|(_, rule)| hosts(rule));
     let named: HashSet<String> = named.map(|host| host.to_ascii_lowercase()).collect();
     // At a gateway, and with a host of a rule, or it asks for a plugin's header.
-    let concerns = |service: &&VirtualService| {
+    let concerns = |service: &&Routing| {
         service.gateways().next().is_some()
             && (service.hosts.iter().any(|(_, own)| named.contains(&own.to_ascii_lowercase()))
                 || headers.iter().any(|header| service.asks_for(header)))
     };
-    let concerned: Vec<_> = world.virtual_services.iter().filter(concerns).collect();
+    let concerned: Vec<_> = world.routings.iter().filter(concerns).collect();
     for service in &concerned {
         at_gateways(world, service, findings);
     }
@@ -60,7 +58,7 @@ fn rules(world: &World, plugin: &Plugin, findings: &mut Vec<Finding>) {
     let all = peers.iter().flat_map(|peer| &peer.rules).flat_map(|(_, rule)| hosts(rule));
     let all = HostIndex::of(all.map(|host| (0, host)));
     let has_no_rule =
-        |service: &&&VirtualService| service.asks_for(header) && !service.hosts.iter().any(|(_, host)| all.has(host));
+        |service: &&&Routing| service.asks_for(header) && !service.hosts.iter().any(|(_, host)| all.has(host));
     let Some(without) = beside.iter().find(has_no_rule) else { return };
     for (place, rule) in &plugin.rules {
         for (number, host) in hosts(rule).iter().enumerate() {
@@ -79,12 +77,11 @@ fn rules(world: &World, plugin: &Plugin, findings: &mut Vec<Finding>) {
     }
 }
 
-fn at_gateways(world: &World, service: &VirtualService, findings: &mut Vec<Finding>) {
+fn at_gateways(world: &World, service: &Routing, findings: &mut Vec<Finding>) {
     let (gateways, are_all) = world.gateways_of(service);
-    let namespace = &*service.object.namespace;
     if are_all && !service.is_for_mesh() {
         for (node, host) in &service.hosts {
-            if !gateways.iter().any(|gateway| gateway.serves(host, namespace)) {
+            if !gateways.iter().any(|gateway| gateway.serves(host, service)) {
                 let names: Vec<_> = gateways.iter().map(|gateway| gateway.object.title()).collect();
                 let message = format!("{host} is served by no server of {}", names.join(", "));
                 findings.push(Finding::new(&NOT_SERVED, &service.object.source, &node.span, message));
@@ -96,16 +93,16 @@ fn at_gateways(world: &World, service: &VirtualService, findings: &mut Vec<Findi
 
 /// A Gateway that is named and not given, while one that serves the host is, and nobody has routes there: it has the name in
 /// another namespace, or it is for this very host and no other is named that is given.
-fn missing(world: &World, service: &VirtualService, findings: &mut Vec<Finding>) {
-    let absent: Vec<_> = service.gateways().filter(|named| !world.has_gateway(*named)).collect();
-    let are_none_given = absent.len() == service.gateways().count();
+fn missing(world: &World, service: &Routing, findings: &mut Vec<Finding>) {
+    let absent: Vec<_> = service.parents.iter().filter(|named| !world.has_gateway(named)).copied().collect();
+    let are_none_given = absent.len() == service.parents.len();
     for (_, host) in service.hosts.iter().filter(|_| !absent.is_empty()) {
         let find = |is_meant: &dyn Fn(&Gateway) -> bool| {
             world.serving(host).find(|gateway| is_meant(gateway) && is_left_alone(world, gateway, host))
         };
         let of_name = absent.iter().find_map(|named| {
-            let has_name = |gateway: &Gateway| gateway.object.name == named.1;
-            Some((vec![*named], find(&|gateway| has_name(gateway) && gateway.serves(host, &service.object.namespace))?))
+            let has_name = |gateway: &Gateway| gateway.object.name == named.name;
+            Some((vec![*named], find(&|gateway| has_name(gateway) && gateway.would_serve(host, service))?))
         });
         let of_host = || {
             let is_host = |served: &str| served.rsplit('/').next().is_some_and(|own| own.eq_ignore_ascii_case(host));
@@ -113,13 +110,10 @@ fn missing(world: &World, service: &VirtualService, findings: &mut Vec<Finding>)
             Some((absent.clone(), find(&|gateway| are_none_given && has_host(gateway))?))
         };
         if let Some((named, gateway)) = of_name.or_else(of_host) {
-            let names: Vec<_> = named.iter().map(|(namespace, name)| format!("{namespace}/{name}")).collect();
+            let names: Vec<_> = named.iter().map(|named| format!("{}/{}", named.namespace, named.name)).collect();
             let title = gateway.object.title();
             let message = format!("Gateway {} does not exist, but {title} serves {host}", names.join(", "));
-            let own = &*service.object.namespace;
-            let is_first = |entry: &&Node| entry.text().map(|name| resolved(name, own)) == named.first().copied();
-            let node =
-                service.object.items(&["spec", "gateways"]).iter().find(is_first).unwrap_or(&service.object.node);
+            let node = named.first().map_or(&service.object.node, |named| named.node);
             findings.push(Finding::new(&MISSING, &service.object.source, &node.span, message));
             return;
         }
@@ -128,7 +122,7 @@ fn missing(world: &World, service: &VirtualService, findings: &mut Vec<Finding>)
 
 /// Whether nobody has routes for a host at a Gateway.
 fn is_left_alone(world: &World, gateway: &Gateway, host: &str) -> bool {
-    let is_bound = |other: &VirtualService| {
+    let is_bound = |other: &Routing| {
         let (gateways, _) = world.gateways_of(other);
         gateways.iter().any(|known| std::ptr::eq(*known, gateway))
     };

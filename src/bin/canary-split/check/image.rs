@@ -1,6 +1,5 @@
 //! Which module the gateway fetches, and what becomes of requests while it has none.
 
-use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
@@ -25,7 +24,7 @@ pub const CODES: [&Code; 2] = [&FAIL_STRATEGY, &WITHOUT_DIGEST];
 /// Looks at every plugin.
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
     for plugin in &world.plugins {
-        let (Some(object), Some(module)) = (plugin.object(), plugin.object().and_then(Object::module)) else {
+        let (Some(object), Some(module)) = (plugin.object(), plugin.module()) else {
             continue;
         };
         let Some(url) = module.get("url") else { continue };

@@ -6,7 +6,7 @@ use crate::world::World;
 use crate::world::beside::Beside;
 use crate::world::host::is_host_of;
 use crate::world::plugin::{Plugin, hosts};
-use crate::world::routing::{Destination, Route, VirtualService, condition};
+use crate::world::routing::{Destination, Route, Routing, condition};
 use crate::world::site::Site;
 use canary_split::rule::Rule;
 use std::collections::{HashMap, HashSet};
@@ -22,7 +22,7 @@ const MESH_ONLY: Code = Code {
 pub const CODES: [&Code; 1] = [&MESH_ONLY];
 
 /// The VirtualServices for sidecars that ask for a plugin's header.
-pub struct Mesh<'w, 'o>(HashMap<&'w str, Vec<&'w VirtualService<'o>>>);
+pub struct Mesh<'w, 'o>(HashMap<&'w str, Vec<&'w Routing<'o>>>);
 
 /// Whether sidecars behind a gateway route by the header.
 pub enum Behind<'w, 'o> {
@@ -31,12 +31,12 @@ pub enum Behind<'w, 'o> {
     /// An application that the gateway leads to may call them, or they are at a gateway too.
     Perhaps,
     /// The gateway leads straight to the pods, past these; where it is said that they are for sidecars.
-    Bypassed(Vec<(&'w VirtualService<'o>, &'o Node)>),
+    Bypassed(Vec<(&'w Routing<'o>, &'o Node)>),
 }
 
 /// Looks at the rules whose hosts no gateway has.
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
-    let mesh: Vec<_> = world.virtual_services.iter().filter(|service| is_for_mesh_alone(service)).collect();
+    let mesh: Vec<_> = world.routings.iter().filter(|service| is_for_mesh_alone(service)).collect();
     if mesh.is_empty() {
         return;
     }
@@ -44,26 +44,26 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
     for plugin in &world.plugins {
         let Some(header) = plugin.header.as_deref() else { continue };
         let beside = world.beside(plugin);
-        let mut found: Vec<&VirtualService> = Vec::new();
+        let mut found: Vec<&Routing> = Vec::new();
         if beside.is_empty() && plugin.rules.iter().any(|(_, rule)| plugin.subsets(rule).len() > 1) {
             found.extend(mesh.iter().filter(|service| service.mentions(header)));
         }
         for (_, rule) in &plugin.rules {
             for pattern in hosts(rule) {
-                let names = |service: &VirtualService| {
+                let names = |service: &Routing| {
                     let own = &service.object.namespace;
                     service.hosts.iter().any(|(_, host)| is_host_of(host, own, &pattern))
                 };
                 let near = beside.near(&pattern);
                 let is_covered = near.iter().any(|service| service.is_for(&pattern));
                 // One for every host may be for others than this one.
-                let serves = |service: &&VirtualService| {
+                let serves = |service: &&Routing| {
                     names(service) || service.is_for(&pattern) && (pattern.starts_with('*') || service.asks_for(header))
                 };
                 if near.iter().any(serves) {
                     continue;
                 }
-                let is_its = |service: &&VirtualService| {
+                let is_its = |service: &&Routing| {
                     let is_named = names(service) || !is_covered && service.is_for(&pattern) && pattern != "*";
                     is_named && (service.mentions(header) || leads_to(service, plugin, rule))
                 };
@@ -77,7 +77,7 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
 }
 
 /// Routes that no gateway has, for what is said there.
-pub fn bypassed(service: &VirtualService, node: &Node, header: &str) -> Finding {
+pub fn bypassed(service: &Routing, node: &Node, header: &str) -> Finding {
     let object = service.object;
     let what = if service.mentions(header) { "asks for {header}" } else { "has the canary's routes" };
     let message = format!("{} {} for sidecars alone", object.title(), what.replace("{header}", header));
@@ -85,16 +85,13 @@ pub fn bypassed(service: &VirtualService, node: &Node, header: &str) -> Finding 
 }
 
 /// Where a VirtualService says for whom it is.
-fn gateways<'o>(service: &VirtualService<'o>) -> &'o Node {
+fn gateways<'o>(service: &Routing<'o>) -> &'o Node {
     let first = service.hosts.first().map(|(node, _)| *node);
     service.object.at(&["spec", "gateways"]).or(first).unwrap_or(&service.object.node)
 }
 
 /// The entries of a VirtualService's routes that ask for a header at no gateway, each with where its requests go.
-fn for_sidecars<'w, 'o>(
-    service: &'w VirtualService<'o>,
-    header: &str,
-) -> impl Iterator<Item = (&'o Node, &'w Route<'o>)> {
+fn for_sidecars<'w, 'o>(service: &'w Routing<'o>, header: &str) -> impl Iterator<Item = (&'o Node, &'w Route<'o>)> {
     service.routes.iter().flat_map(move |route| {
         let entries = route.node.get("match").map_or(&[][..], Node::items).iter();
         let at_gateway = |entry: &Node| route.matches.iter().flatten().any(|known| std::ptr::eq(*known, entry));
@@ -103,11 +100,11 @@ fn for_sidecars<'w, 'o>(
     })
 }
 
-fn is_for_mesh_alone(service: &VirtualService) -> bool {
+fn is_for_mesh_alone(service: &Routing) -> bool {
     !service.hosts.is_empty() && service.is_for_mesh() && service.gateways().next().is_none()
 }
 
-fn leads_to(service: &VirtualService, plugin: &Plugin, rule: &Rule) -> bool {
+fn leads_to(service: &Routing, plugin: &Plugin, rule: &Rule) -> bool {
     let subsets = plugin.subsets(rule);
     let mut destinations = service.routes.iter().flat_map(|route| &route.destinations);
     destinations.any(|destination| {
@@ -119,7 +116,7 @@ fn leads_to(service: &VirtualService, plugin: &Plugin, rule: &Rule) -> bool {
 impl<'w, 'o> Mesh<'w, 'o> {
     /// Those of all plugins.
     pub fn of(world: &'w World<'o>) -> Mesh<'w, 'o> {
-        let all = || world.virtual_services.iter().filter(|service| !service.hosts.is_empty() && service.is_for_mesh());
+        let all = || world.routings.iter().filter(|service| !service.hosts.is_empty() && service.is_for_mesh());
         let headers: HashSet<_> = world.plugins.iter().filter_map(|plugin| plugin.header.as_deref()).collect();
         let asking = |header| all().filter(|service| service.mentions(header)).collect();
         Mesh(headers.into_iter().map(|header| (header, asking(header))).collect())

@@ -47,11 +47,10 @@ use crate::cluster::inventory::{Extent, Inventory};
 use crate::cluster::reading::{self, Reading};
 use crate::cluster::{health, looks};
 use crate::input::choice::shown;
-use crate::input::manifest::{Objects, Unknown};
+use crate::input::manifest::Objects;
 use crate::input::sources::{self, Input};
 use crate::input::time;
 use crate::input::unreadable::{self, Unreadable};
-use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::report::output::Output;
 use crate::report::wrap::wrapped;
@@ -218,8 +217,6 @@ fn look(options: &Options, is_known: &dyn Fn(&str) -> bool) -> Result<Said, Stri
     }
     notes.extend(worlds.all.iter().filter_map(|world| parts::strangers(&world.objects)));
     notes.extend(worlds.all.iter().filter_map(note));
-    let has_http_routes = all.unknown.iter().any(is_http_route);
-    notes.extend(has_http_routes.then(|| "HTTPRoutes were not looked at".to_owned()));
     notes.extend(all.almost_ours().map(|plugin| {
         let (title, place) = (plugin.title(), plugin.place());
         format!("{title} ({place}) is not taken for this filter, but its config looks alike: has it a list rules?")
@@ -355,12 +352,6 @@ fn note(world: &together::World) -> Option<String> {
     }
     let missing = World::of(&world.objects).missing();
     (!missing.is_empty()).then(|| format!("{folder}not given, so not compared with: {}", missing.join(", ")))
-}
-
-/// Whether it is a route of the Gateway API.
-fn is_http_route(unknown: &Unknown) -> bool {
-    let text = |key: &str| unknown.node.get(key).and_then(Node::text).unwrap_or_default();
-    text("kind") == "HTTPRoute" && text("apiVersion").starts_with("gateway.networking.k8s.io/")
 }
 
 fn summary(objects: usize, configs: usize, findings: usize) -> String {

@@ -4,7 +4,7 @@ use super::strangers;
 use crate::input::manifest::{Object, Objects};
 use crate::input::sources::{Source, Unit};
 use crate::report::finding::{Code, Finding, Severity};
-use crate::world::routing::VirtualService;
+use crate::world::World;
 use canary_split::config::DEFAULT_HEADER;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -125,9 +125,9 @@ fn all_twice(objects: &Objects) -> Vec<(&Object, &Object)> {
 /// Looks for two versions that no folders tell apart. Without a plugin, and without routes for one, there is no canary that they
 /// could spoil: then a note is enough.
 pub fn check(objects: &Objects, findings: &mut Vec<Finding>) {
-    let is_routed = |object: &Object| VirtualService::of(object).mentions(DEFAULT_HEADER);
-    let is_ours = objects.configs().next().is_some() || objects.of_kind("VirtualService").any(is_routed);
-    if let Some((first, second)) = twice(objects).filter(|_| is_ours) {
+    let is_routed = || World::of(objects).routings.iter().any(|routing| routing.mentions(DEFAULT_HEADER));
+    let is_ours = || objects.configs().next().is_some() || is_routed();
+    if let Some((first, second)) = twice(objects).filter(|_| is_ours()) {
         let message = format!("{} exists twice, first at {}", second.title(), first.place());
         let node = second.at(&["metadata", "name"]).unwrap_or(&second.node);
         findings.push(Finding::new(&TWICE, &second.source, &node.span, message));

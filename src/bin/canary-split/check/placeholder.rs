@@ -5,6 +5,7 @@ use crate::input::sources::Source;
 use crate::input::yaml::{Node, Value};
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
+use crate::world::asked::Asked;
 use crate::world::labels::Labels;
 use crate::world::plugin::{Plugin, hosts};
 use std::rc::Rc;
@@ -56,14 +57,14 @@ fn is_example(plugin: &Plugin) -> bool {
     let hosts: Vec<String> = plugin.rules.iter().flat_map(|(_, rule)| hosts(rule)).collect();
     let is_its = |object: &Object| {
         let labels = object.at(&["metadata", "labels"]).and_then(Labels::of).unwrap_or_default();
-        let is_patch = object.module().is_some_and(|module| module.get("url").is_none());
+        let is_patch = plugin.module().is_some_and(|module| module.get("url").is_none());
         is_patch || labels.get("app.kubernetes.io/part-of") == Some("canary-split")
     };
     plugin.object().is_some_and(is_its) && hosts.iter().all(|host| host == EXAMPLE)
 }
 
 fn check_plugin(plugin: &Plugin, findings: &mut Vec<Finding>) {
-    if let (Some(object), Some(module)) = (plugin.object(), plugin.object().and_then(Object::module)) {
+    if let (Some(object), Some(module)) = (plugin.object(), plugin.module()) {
         if let Some(url) = module.get("url") {
             let digest = url.text().and_then(|text| text.split_once("@sha256:")).map(|(_, digest)| digest);
             check_digest(object, url, digest, findings);
@@ -77,24 +78,25 @@ fn check_plugin(plugin: &Plugin, findings: &mut Vec<Finding>) {
 }
 
 fn check_routes(world: &World, findings: &mut Vec<Finding>) {
-    for service in &world.virtual_services {
+    for service in &world.routings {
         let hosts = service.hosts.iter().map(|(node, _)| *node);
         hosts.for_each(|host| {
             replaced(service.object, host, &format!("a host of {}", service.object.title()), findings)
         });
         // With the plugin it is the plugin's; in the example it is meant.
         let is_example = service.hosts.iter().all(|(_, host)| *host == EXAMPLE);
-        let entries = service.routes.iter().flat_map(|route| &route.matches).flatten();
-        for entry in entries.filter(|_| world.plugins.is_empty() && !is_example) {
-            let headers = entry.get("headers").map_or(&[][..], Node::entries);
-            for value in headers.iter().flat_map(|(_, asked)| asked.entries()).map(|(_, value)| value) {
+        let asked = service.routes.iter().flat_map(|route| &route.asked).flat_map(|(_, asked)| asked);
+        let written = asked.filter_map(Asked::value_asked).filter(|_| world.plugins.is_empty() && !is_example);
+        for node in written.map(|written| written.node) {
+            // Under any kind of comparison.
+            for (_, value) in node.entries() {
                 replaced(service.object, value, &format!("a value of {}", service.object.title()), findings);
             }
         }
     }
     for gateway in &world.gateways {
-        let hosts = gateway.servers.iter().filter_map(|server| server.node.get("hosts")).flat_map(Node::items);
-        hosts.for_each(|host| {
+        let hosts = gateway.servers.iter().flat_map(|server| &server.hosts);
+        hosts.for_each(|(host, _)| {
             replaced(gateway.object, host, &format!("a host of {}", gateway.object.title()), findings)
         });
     }

@@ -74,9 +74,9 @@ pub fn gateway_namespaces<'w>(world: &'w World, plugin: &Plugin) -> BTreeSet<&'w
             .filter(|pods| !gateway.selector.is_empty() && gateway.selector.selects(&pods.labels));
         found.extend(pods.map(|pods| &*pods.object.namespace));
         for server in &gateway.servers {
-            let secret = server.node.at(&["tls", "credentialName"]).and_then(Node::text);
-            let is_its =
-                |certificate: &&&Object| secret.is_some() && certificate.text(&["spec", "secretName"]) == secret;
+            let is_its = |certificate: &&&Object| {
+                certificate.text(&["spec", "secretName"]).is_some_and(|name| server.secrets.contains(&name))
+            };
             found.extend(world.certificates.iter().filter(is_its).map(|certificate| &*certificate.namespace));
         }
     }
@@ -108,7 +108,7 @@ pub fn wanted<'w, 'o>(world: &'w World<'o>, plugin: &Plugin) -> Vec<&'w Gateway<
     let hosts = || plugin.rules.iter().flat_map(|(_, rule)| hosts(rule));
     let index = HostIndex::of(hosts().map(|host| (0, host)));
     let header = plugin.header.as_deref().unwrap_or_default();
-    for service in &world.virtual_services {
+    for service in &world.routings {
         let is_its = |(_, own): &(&Node, &str)| !index.of_host(own).is_empty();
         let asks = || service.asks_for(header) && service.hosts.iter().any(|(_, own)| index.has(own));
         if service.hosts.iter().any(is_its) || asks() {

@@ -3,12 +3,14 @@
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
+use crate::world::asked::Asked;
 use crate::world::gateway::{Gateway, Protocol};
 use crate::world::gateway_name::resolved;
 use crate::world::host::overlap;
 use crate::world::host_index::HostIndex;
+use crate::world::parent::Parent;
 use crate::world::plugin::hosts;
-use crate::world::routing::{Route, VirtualService};
+use crate::world::routing::{Route, Routing};
 use canary_split::rule::Rule;
 use canary_split::rule::re2::Re2;
 use canary_split::visitor::cookie::Secure;
@@ -37,8 +39,8 @@ pub struct Entrance<'w> {
 }
 
 /// Looks at every Gateway with routes of these.
-pub fn check(world: &World, concerned: &[&VirtualService], findings: &mut Vec<Finding>) {
-    let mut bound: HashMap<_, Vec<&VirtualService>> = HashMap::new();
+pub fn check(world: &World, concerned: &[&Routing], findings: &mut Vec<Finding>) {
+    let mut bound: HashMap<_, Vec<&Routing>> = HashMap::new();
     for service in concerned {
         let mut gateways = world.gateways_of(service).0.into_iter().map(std::ptr::from_ref).collect::<Vec<_>>();
         gateways.dedup();
@@ -51,26 +53,25 @@ pub fn check(world: &World, concerned: &[&VirtualService], findings: &mut Vec<Fi
 }
 
 /// A server for http next to one for https, of a host that a rule has.
-fn check_gateway(world: &World, gateway: &Gateway, bound: &[&VirtualService], findings: &mut Vec<Finding>) {
+fn check_gateway(world: &World, gateway: &Gateway, bound: &[&Routing], findings: &mut Vec<Finding>) {
     let of = |protocol: Protocol| gateway.servers.iter().filter(move |server| server.protocol == protocol);
     let bare = |host: &str| host.rsplit('/').next().unwrap_or_default().to_owned();
-    let is_bound =
-        |service: &&VirtualService| world.gateways_of(service).0.iter().any(|known| std::ptr::eq(*known, gateway));
+    let is_bound = |service: &&Routing| world.gateways_of(service).0.iter().any(|known| std::ptr::eq(*known, gateway));
     let bare_cookies = OnceCell::new();
     // A Gateway may serve http alone, and another one on the same pods https.
     let is_next = |other: &&Gateway| {
         std::ptr::eq(*other, gateway)
             || other.selector.selects(&gateway.selector) && gateway.selector.selects(&other.selector)
     };
-    let is_https = |service: &VirtualService, host: &str| {
+    let is_https = |service: &Routing, host: &str| {
         let gateways = world.gateways_of(service).0.into_iter().filter(is_next);
-        let servers = gateways.flat_map(|gateway| &gateway.servers);
+        let servers = gateways.flat_map(|gateway| gateway.servers_of(service));
         let mut https = servers.filter(|server| server.protocol == Protocol::Https);
         https.any(|server| server.hosts().any(|served| overlap(&bare(served), host)))
     };
     for server in of(Protocol::Http) {
         let served: Vec<String> = server.hosts().map(bare).collect();
-        let is_plain = |(service, host): &(&VirtualService, &str)| {
+        let is_plain = |(service, host): &(&Routing, &str)| {
             let entrance = Entrance { gateway, host, port: server.port.unwrap_or_default() };
             let is_redirected =
                 || world.routing(host).any(|service| is_bound(&service) && goes_to_https(service, &entrance));
@@ -96,20 +97,22 @@ fn hosts_with_bare_cookie(world: &World, gateway: &Gateway) -> HostIndex {
 }
 
 /// Whether all requests that come in there are sent to https by the routes.
-fn goes_to_https(service: &VirtualService, entrance: &Entrance) -> bool {
-    let scheme = |route: &Route| route.node.at(&["redirect", "scheme"]).and_then(Node::text).map(str::to_owned);
+fn goes_to_https(service: &Routing, entrance: &Entrance) -> bool {
+    let scheme = |route: &Route| route.setting("redirect")?.get("scheme").and_then(Node::text).map(str::to_owned);
     let is_https = |route: &Route| scheme(route).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
     service.is_for(entrance.host) && last_of(service, entrance).is_some_and(is_https)
 }
 
 /// Whether the gateway answers all requests that come in there itself.
-pub fn is_ended(service: &VirtualService, entrance: &Entrance) -> bool {
-    let is_answer = |route: &Route| ["redirect", "directResponse"].iter().any(|key| route.node.get(key).is_some());
-    last_of(service, entrance).is_some_and(is_answer)
+pub fn is_ended(service: &Routing, entrance: &Entrance) -> bool {
+    last_of(service, entrance).is_some_and(|route| route.answer().is_some())
 }
 
 /// The first route that takes whatever comes in there.
-fn last_of<'s, 'o>(service: &'s VirtualService<'o>, entrance: &Entrance) -> Option<&'s Route<'o>> {
+fn last_of<'s, 'o>(service: &'s Routing<'o>, entrance: &Entrance) -> Option<&'s Route<'o>> {
+    if !service.is_virtual_service() {
+        return last_of_api(service, entrance);
+    }
     let namespace = &*service.object.namespace;
     let takes_all = |route: &&Route| {
         route
@@ -118,6 +121,19 @@ fn last_of<'s, 'o>(service: &'s VirtualService<'o>, entrance: &Entrance) -> Opti
             .is_none_or(|entries| entries.iter().any(|entry| takes_all_at(entry, namespace, entrance)))
     };
     service.routes.iter().find(takes_all)
+}
+
+/// The same of the Gateway API, where the order of the text does not count, but the listener does.
+fn last_of_api<'s, 'o>(service: &'s Routing<'o>, entrance: &Entrance) -> Option<&'s Route<'o>> {
+    let means = |parent: &Parent| {
+        let servers = entrance.gateway.servers.iter();
+        let mut own = servers.filter(|server| server.port == Some(entrance.port) && server.is(parent));
+        entrance.gateway.is(parent) && own.any(|server| entrance.gateway.serves_at(server, entrance.host, service))
+    };
+    let takes_all = |route: &&Route| route.asked.iter().any(|(_, asked)| asked.iter().all(Asked::is_any));
+    let mut routes: Vec<&Route> = service.routes.iter().filter(takes_all).collect();
+    routes.sort_by_key(|route| route.rank());
+    routes.first().copied().filter(|_| service.parents.iter().any(means))
 }
 
 fn takes_all_at(entry: &Node, namespace: &str, entrance: &Entrance) -> bool {

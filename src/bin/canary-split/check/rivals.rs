@@ -25,7 +25,7 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
         let earlier = world.plugins.iter().take(place).filter_map(|earlier| Some((earlier, shared(earlier, plugin)?)));
         for (earlier, header) in earlier.filter(|(earlier, _)| are_together(earlier, plugin)) {
             let there = earlier.object().map(Object::title).unwrap_or_default();
-            let own = object.module().and_then(|module| module.at(&["pluginConfig", "header"]));
+            let own = plugin.config.node.as_ref().and_then(|config| config.get("header"));
             let node = own.or(object.at(&["metadata", "name"])).unwrap_or(&object.node);
             let message = format!("{} writes {header}, as {there} does", object.title());
             findings.push(Finding::new(&TWO_PLUGINS, &object.source, &node.span, message));

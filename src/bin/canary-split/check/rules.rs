@@ -77,8 +77,9 @@ fn none(world: &World, plugin: &Plugin, findings: &mut Vec<Finding>) {
     }
     let beside = world.beside(plugin);
     let Some(service) = beside.iter().find(|service| service.asks_for(header)) else { return };
-    let config = object.module().and_then(|module| module.get("pluginConfig"));
-    let what = if config.is_some() { "rule" } else { "pluginConfig" };
+    let field = plugin.config.carrier.config_field();
+    let config = plugin.module().and_then(|module| module.get(field));
+    let what = if config.is_some() { "rule" } else { field };
     let message = format!("{} has no {what}, but {} asks for {header}", object.title(), service.object.title());
     let node = config.and_then(|config| config.get("rules")).or(config);
     let node = node.or(object.at(&["metadata", "name"])).unwrap_or(&object.node);

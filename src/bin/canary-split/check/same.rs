@@ -30,7 +30,7 @@ pub fn differing(one: Option<&Node>, other: Option<&Node>) -> Vec<String> {
 
 /// Where a route says a setting, or this field of it; of what it does not say itself, the route.
 pub fn place<'w, 'o>(step: &Step<'w, 'o>, key: &str, field: &str) -> (&'o Object, &'o Node) {
-    let own = step.route.node.get(key).map(|setting| setting.get(field).unwrap_or(setting));
+    let own = step.route.setting(key).map(|setting| setting.get(field).unwrap_or(setting));
     (step.service.object, own.unwrap_or(step.route.node))
 }
 

@@ -3,7 +3,7 @@
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::plugin::Plugin;
-use crate::world::routing::{Route, VirtualService};
+use crate::world::routing::Routing;
 use crate::world::site::Site;
 
 const MISMATCH: Code = Code {
@@ -24,7 +24,7 @@ const NOT_REMOVED: Code = Code {
 pub const CODES: [&Code; 2] = [&MISMATCH, &NOT_REMOVED];
 
 /// A route for a subset under another seal than the plugin's.
-pub fn mismatch(plugin: &Plugin, service: &VirtualService, value: &Node, subset: &str) -> Finding {
+pub fn mismatch(plugin: &Plugin, service: &Routing, value: &Node, subset: &str) -> Finding {
     let is_sealed = value.text().is_some_and(|value| value.contains('.'));
     let problem = match (plugin.has_seal, is_sealed) {
         (true, true) => "is matched with another seal than the plugin's",
@@ -44,21 +44,10 @@ pub fn subset_of(value: &str) -> &str {
 pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
     for site in sites.iter().filter(|site| site.plugin.has_seal) {
         for (service, route) in site.routes() {
-            if !hides(route, site.header) {
+            if !route.replaces(site.header) {
                 let message = format!("a route of {} does not remove {}", service.object.title(), site.header);
                 findings.push(Finding::new(&NOT_REMOVED, &service.object.source, &route.node.span, message));
             }
         }
     }
-}
-
-/// Whether no destination of a route, if it has any, gets a header as the filter has written it.
-fn hides(route: &Route, header: &str) -> bool {
-    let is_replaced = |node: &Node| {
-        let removed = node.at(&["headers", "request", "remove"]).map_or(&[][..], Node::items);
-        let set = node.at(&["headers", "request", "set"]).map_or(&[][..], Node::entries);
-        removed.iter().filter_map(Node::text).any(|name| name.eq_ignore_ascii_case(header))
-            || set.iter().any(|(key, _)| key.name.eq_ignore_ascii_case(header))
-    };
-    is_replaced(route.node) || route.destinations.iter().all(|destination| is_replaced(destination.entry))
 }

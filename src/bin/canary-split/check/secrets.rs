@@ -86,7 +86,7 @@ fn all(objects: &Objects) -> (HashMap<*const Source, Vec<Secret>>, Told) {
         let of_source = all.entry(Rc::as_ptr(&object.source)).or_default();
         let before = of_source.len();
         secrets::of_object(object, &known, of_source);
-        if object.module().is_some() || object.kind == "VirtualService" {
+        if !object.carriers().is_empty() || ["VirtualService", "HTTPRoute", "GRPCRoute"].contains(&object.kind) {
             let said = of_source.iter().skip(before).map(|secret| secret.text.as_str());
             said.filter(|said| !names.contains(*said)).for_each(|said| told.add(said));
         }

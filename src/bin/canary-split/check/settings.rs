@@ -76,6 +76,7 @@ fn finding(canary: &Step, default: &Step, key: &str) -> Finding {
     let fields = differing(own, other);
     let field = fields.first().map_or("", String::as_str);
     let (object, node) = place(canary, key, field);
+    let key = canary.route.word(key);
     let what = match (own, other) {
         (None, _) => format!("the canary's route has no {key}, the default route has"),
         (_, None) => format!("the default route has no {key}, the canary's has"),

@@ -68,7 +68,7 @@ pub fn check<'o>(world: &World<'o>, findings: &mut Vec<Finding>) {
             findings.push(finding(rule.object, node, &own, names.meant(&own, rule)));
         }
     }
-    for service in &world.virtual_services {
+    for service in world.virtual_services() {
         let destinations = || service.routes.iter().flat_map(|route| route.destinations.iter().chain(&route.mirrors));
         let in_full = destinations().filter(|destination| destination.host.1.contains('.'));
         let in_full: HashMap<_, _> =
@@ -111,7 +111,7 @@ impl<'o> Names<'o> {
             let subsets = rule.subsets().filter_map(|subset| subset.get("name").and_then(Node::text));
             names.ruled.extend(subsets.map(|subset| (service.name, subset)));
         }
-        let routes = world.virtual_services.iter().flat_map(|service| &service.routes);
+        let routes = world.virtual_services().flat_map(|service| &service.routes);
         for destination in routes.flat_map(|route| route.destinations.iter().chain(&route.mirrors)) {
             let (Some(service), Some((_, subset))) = (destination.service(), destination.subset) else { continue };
             if has_rule(world, destination) {

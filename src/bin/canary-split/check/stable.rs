@@ -7,7 +7,7 @@ use crate::world::asked::Asked;
 use crate::world::labels::Labels;
 use crate::world::plugin::Named;
 use crate::world::pods::{Common, in_common};
-use crate::world::routing::{Destination, Route, condition, is_taken, leads_alike};
+use crate::world::routing::{Destination, Route, leads_alike};
 use crate::world::site::Site;
 use crate::world::table::{Met, Step, Table};
 use std::collections::{HashMap, HashSet};
@@ -59,8 +59,10 @@ impl<'w, 'o> Site<'w, 'o> {
             for met in table.met(&known).iter().filter(|met| self.leads_away(met.step.route, stable, rest)) {
                 let entry = met.entry.node;
                 let is_canarys = met.step.asks_for(self.header);
-                let node = match condition(entry, self.header) {
-                    Some((_, asked)) => Some(asked).filter(|asked| is_taken(asked, &stable.subset.header_value)),
+                let node = match met.entry.condition(self.header) {
+                    Some((asked, written)) => {
+                        Some(written.node).filter(|_| asked.takes_unnamed(&stable.subset.header_value))
+                    }
                     None if is_canarys && self.is_slip(table, met) => Some(entry),
                     None => None,
                 };

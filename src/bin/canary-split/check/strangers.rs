@@ -4,7 +4,7 @@ use crate::input::manifest::{Object, Objects};
 use crate::world::World;
 use crate::world::host_index::HostIndex;
 use crate::world::plugin::hosts;
-use crate::world::routing::VirtualService;
+use crate::world::routing::Routing;
 use std::collections::HashSet;
 
 /// The places in the list of all that belong together: the plugin, the routes of its hosts (without a plugin all routes), and what
@@ -16,21 +16,21 @@ pub fn known(objects: &Objects) -> HashSet<*const Object> {
     let are_known = !world.plugins.is_empty() && world.plugins.iter().all(|plugin| plugin.is_whole);
     let rules = world.plugins.iter().flat_map(|plugin| &plugin.rules).flat_map(|(_, rule)| hosts(rule));
     let rules = HostIndex::of(rules.map(|host| (0, host)));
-    let is_concerned = |service: &VirtualService| {
+    let is_concerned = |service: &Routing| {
         let asks = || {
             let mut headers = world.plugins.iter().filter_map(|plugin| plugin.header.as_deref());
             headers.any(|header| service.mentions(header))
         };
         !are_known || asks() || service.hosts.iter().any(|(_, host)| rules.has(host))
     };
-    for service in world.virtual_services.iter().filter(|service| is_concerned(service)) {
+    for service in world.routings.iter().filter(|service| is_concerned(service)) {
         add(&world, service, &mut known);
     }
     known
 }
 
-/// Adds a VirtualService and what it speaks of.
-fn add(world: &World, routing: &VirtualService, known: &mut HashSet<*const Object>) {
+/// Adds a Routing and what it speaks of.
+fn add(world: &World, routing: &Routing, known: &mut HashSet<*const Object>) {
     known.insert(routing.object);
     for gateway in world.gateways_of(routing).0 {
         if !known.insert(gateway.object) {
@@ -38,8 +38,7 @@ fn add(world: &World, routing: &VirtualService, known: &mut HashSet<*const Objec
         }
         let pods = world.workloads.iter().filter(|pods| gateway.selector.selects(&pods.labels));
         known.extend(pods.filter(|_| !gateway.selector.is_empty()).map(|pods| std::ptr::from_ref(pods.object)));
-        let secrets = gateway.servers.iter().filter_map(|server| server.node.at(&["tls", "credentialName"])?.text());
-        let secrets: Vec<&str> = secrets.collect();
+        let secrets: Vec<&str> = gateway.servers.iter().flat_map(|server| server.secrets.iter().copied()).collect();
         let is_its = |certificate: &&&Object| {
             certificate.text(&["spec", "secretName"]).is_some_and(|name| secrets.contains(&name))
         };

@@ -1,12 +1,13 @@
 //! Whether what a plugin aims at by `targetRefs` is a gateway.
 
 use super::plugin::wanted;
+use crate::input::manifest::GATEWAY_API;
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
 use crate::world::gateway::Gateway;
-use crate::world::gateway_api::{ApiGateway, GATEWAY_API};
+use crate::world::gateway_api;
 use crate::world::labels::Labels;
 use crate::world::namespace::is_same_namespace;
 use crate::world::plugin::{Plugin, hosts};
@@ -55,6 +56,11 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Whether the Gateway API has a route for a host.
+fn has_route(world: &World, host: &str) -> bool {
+    world.routing(host).any(|routing| !routing.is_virtual_service())
+}
+
 fn text<'n>(node: &'n Node, key: &str) -> &'n str {
     node.get(key).and_then(Node::text).unwrap_or_default()
 }
@@ -70,19 +76,20 @@ fn named(world: &World, plugin: &Plugin, object: &Object, target: &Node) -> Opti
     if !is_same_namespace(there, own) {
         return Some(("namespace", format!("Gateway {name} in {there}, another namespace than its own")));
     }
-    let given = &world.gateway_api.gateways;
-    let is_it = |gateway: &&ApiGateway| gateway.name == name && is_same_namespace(gateway.namespace, own);
+    let given: Vec<&Gateway> = world.gateways.iter().filter(|gateway| gateway.is_of_api()).collect();
+    let is_it = |gateway: &&&Gateway| gateway.object.name == name && is_same_namespace(&gateway.object.namespace, own);
     let mut rules = plugin.rules.iter().flat_map(|(_, rule)| hosts(rule));
     match given.iter().find(is_it) {
-        Some(gateway) if !rules.any(|host| world.gateway_api.has_route(&host)) => {
-            let may_have_pods = |classic: &Gateway| gateway.labels().any(|labels| classic.selector.selects(&labels));
+        Some(gateway) if !rules.any(|host| has_route(world, &host)) => {
+            let may_have_pods =
+                |classic: &Gateway| gateway_api::labels(gateway).any(|labels| classic.selector.selects(&labels));
             next_to_classic(world, plugin, name, may_have_pods)
         }
         Some(_) => None,
         None if given.is_empty() => next_to_classic(world, plugin, name, |_| false),
         None => {
-            let problem = match given.iter().find(|gateway| gateway.name == name) {
-                Some(gateway) => format!("Gateway {name}, which is in namespace {}", gateway.namespace),
+            let problem = match given.iter().find(|gateway| gateway.object.name == name) {
+                Some(gateway) => format!("Gateway {name}, which is in namespace {}", gateway.object.namespace),
                 None => format!("Gateway {name}, which does not exist in its namespace"),
             };
             Some(("name", problem))
@@ -101,9 +108,9 @@ fn alike<'w, 'o>(world: &'w World<'o>, plugin: &Plugin, name: &str) -> Vec<&'w G
     let may_be_its = |gateway: &&Gateway| {
         let is_there =
             is_same_namespace(&gateway.object.namespace, plugin.object().map_or("", |plugin| &plugin.namespace));
-        gateway.object.name == name && is_there || world.virtual_services.is_empty() && serves(gateway)
+        gateway.object.name == name && is_there || world.virtual_services().next().is_none() && serves(gateway)
     };
-    world.gateways.iter().filter(may_be_its).collect()
+    world.gateways.iter().filter(|gateway| !gateway.is_of_api()).filter(may_be_its).collect()
 }
 
 /// Whether the rules are about Gateways of Istio's own API, and none of them has the pods of a Gateway of this name.

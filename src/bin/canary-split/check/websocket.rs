@@ -59,7 +59,7 @@ pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
 
 /// The timeout of a route, if it has one.
 fn timeout<'o>(route: &Route<'o>) -> Option<(&'o Node, &'o str)> {
-    let node = route.node.get("timeout")?;
+    let node = route.setting("timeout")?;
     let text = node.text()?;
     (!is_off(node)).then_some((node, text))
 }

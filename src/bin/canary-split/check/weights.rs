@@ -61,7 +61,7 @@ fn finding(site: &Site, met: &Met) -> Finding {
     let message =
         format!("{} divides requests of rule {} between {}", object.title(), site.rule.name, shares.join(" and "));
     let weight = route.destinations.iter().find_map(|destination| destination.entry.get("weight"));
-    let node = weight.or(route.node.get("route")).unwrap_or(route.node);
+    let node = weight.unwrap_or(route.node_of_destinations());
     Finding::new(&WEIGHTS, &object.source, &node.span, message)
 }
 

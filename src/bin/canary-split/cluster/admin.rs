@@ -1,17 +1,15 @@
 //! Envoy's admin interface in a gateway pod, through a port-forward, as istioctl does.
 
+use super::pods::Pod;
 use super::refusal;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1;
 use kube::{Api, Client, Error};
 use serde::Deserialize;
 use std::collections::HashMap;
-
-/// Where Envoy's admin interface is, on the loopback of the pod.
-const PORT: u16 = 15000;
 
 /// The requests of each cluster since its hosts are known, by the cluster's name.
 pub type Arrived = HashMap<String, u64>;
@@ -21,28 +19,29 @@ pub type Arrived = HashMap<String, u64>;
 pub struct Unknown(pub String);
 
 /// What arrived.
-pub async fn arrived(client: &Client, namespace: &str, pod: &str) -> Result<Arrived, Unknown> {
-    let body = ask(client, namespace, pod, "/clusters?format=json").await?;
-    read(&body).map_err(|why| silent(namespace, pod, &why))
+pub async fn arrived(client: &Client, pod: &Pod) -> Result<Arrived, Unknown> {
+    let body = ask(client, pod, "/clusters?format=json").await?;
+    read(&body).map_err(|why| silent(pod, &why))
 }
 
-fn silent(namespace: &str, pod: &str, why: &str) -> Unknown {
-    Unknown(format!("port-forward to {namespace}/{pod}, port {PORT}: {why}"))
+fn silent(pod: &Pod, why: &str) -> Unknown {
+    Unknown(format!("port-forward to {}, port {}: {why}", pod.title(), pod.ports().admin))
 }
 
 /// What Envoy answers.
-pub async fn ask(client: &Client, namespace: &str, pod: &str, path: &str) -> Result<Bytes, Unknown> {
-    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let mut forwarder = pods.portforward(pod, &[PORT]).await.map_err(|error| match &error {
+pub async fn ask(client: &Client, pod: &Pod, path: &str) -> Result<Bytes, Unknown> {
+    let (namespace, port) = (&pod.namespace, pod.ports().admin);
+    let pods: Api<v1::Pod> = Api::namespaced(client.clone(), namespace);
+    let mut forwarder = pods.portforward(&pod.name, &[port]).await.map_err(|error| match &error {
         Error::UpgradeConnection(kube::client::UpgradeConnectionError::ProtocolSwitch(status))
             if status.as_u16() == 403 =>
         {
             Unknown(format!("no right to port-forward to pods (pods/portforward) in namespace {namespace}"))
         }
-        error => Unknown(format!("port-forward to {namespace}/{pod}: {}", refusal::innermost(error))),
+        error => Unknown(format!("port-forward to {}: {}", pod.title(), refusal::innermost(error))),
     })?;
-    let silent = |why: &str| silent(namespace, pod, why);
-    let stream = forwarder.take_stream(PORT).ok_or_else(|| silent("no stream"))?;
+    let silent = |why: &str| silent(pod, why);
+    let stream = forwarder.take_stream(port).ok_or_else(|| silent("no stream"))?;
     let body = get(TokioIo::new(stream), path).await.map_err(|why| silent(&why))?;
     forwarder.abort();
     Ok(body)

@@ -1,6 +1,6 @@
 //! The API server's objects of the kinds that the tool knows.
 
-use super::kinds::{self, EXTENSIONS, OTHERS, PLUGINS, PODS, Versions};
+use super::kinds::{self, EXTENSIONS, OTHERS, PLUGINS, PODS, POLICIES, Versions};
 use super::manager::Manager;
 use super::pods::Pod;
 use super::refusal;
@@ -39,10 +39,10 @@ impl Inventory {
     /// Reads it; the plugins of one namespace, or all.
     pub async fn read(client: &Client, namespace: Option<&str>, extent: Extent) -> Result<Inventory, String> {
         let versions = Versions::ask(client).await?;
-        if versions.of(PLUGINS).is_none() {
-            return Err("the cluster does not know WasmPlugins (extensions.istio.io): is Istio installed?".to_owned());
+        if [PLUGINS, POLICIES].iter().all(|kind| versions.of(*kind).is_none()) {
+            return Err("the cluster knows neither WasmPlugins (extensions.istio.io) nor EnvoyExtensionPolicies (gateway.envoyproxy.io): is Istio or Envoy Gateway installed?".to_owned());
         }
-        let mut kinds = vec![(EXTENSIONS, namespace)];
+        let mut kinds = vec![(EXTENSIONS, namespace), (POLICIES, namespace)];
         if extent == Extent::All {
             kinds.extend(OTHERS.map(|kind| (kind, None)));
         }

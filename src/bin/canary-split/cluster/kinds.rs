@@ -1,6 +1,7 @@
 //! The kinds that are read from the API server.
 
 use super::refusal;
+use crate::input::manifest::GATEWAY_API;
 use http::Request;
 use kube::{Client, Error};
 use serde_json::Value;
@@ -27,14 +28,21 @@ const fn kind(name: &'static str, group: &'static str, plural: &'static str) -> 
 pub const PLUGINS: Kind = kind("WasmPlugin", "extensions.istio.io", "wasmplugins");
 /// The objects that follow from them.
 pub const EXTENSIONS: Kind = kind("TrafficExtension", "extensions.istio.io", "trafficextensions");
+/// The plugins of Envoy Gateway.
+pub const POLICIES: Kind = kind("EnvoyExtensionPolicy", "gateway.envoyproxy.io", "envoyextensionpolicies");
 /// The pods.
 pub const PODS: Kind = kind("Pod", "", "pods");
 /// Everything else that plugins and routes work with.
-pub const OTHERS: [Kind; 9] = [
+pub const OTHERS: [Kind; 14] = [
     kind("VirtualService", "networking.istio.io", "virtualservices"),
     kind("DestinationRule", "networking.istio.io", "destinationrules"),
     kind("Gateway", "networking.istio.io", "gateways"),
     Kind { version: Some("v1alpha3"), ..kind("EnvoyFilter", "networking.istio.io", "envoyfilters") },
+    kind("HTTPRoute", GATEWAY_API, "httproutes"),
+    kind("GRPCRoute", GATEWAY_API, "grpcroutes"),
+    kind("Gateway", GATEWAY_API, "gateways"),
+    kind("GatewayClass", GATEWAY_API, "gatewayclasses"),
+    Kind { version: Some("v1beta1"), ..kind("ReferenceGrant", GATEWAY_API, "referencegrants") },
     kind("Service", "", "services"),
     kind("Deployment", "apps", "deployments"),
     kind("StatefulSet", "apps", "statefulsets"),

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 /// The time limit for a pod's answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The port at which Istio's proxies serve their statistics to Prometheus, and the filter for the answer.
-const STATISTICS: &str = "15090/proxy/stats/prometheus?filter=%5Ewasmcustom%5C.%7Cupdate_rejected";
+/// Where statistics are served to Prometheus, and the filter for the answer.
+const STATISTICS: &str = "proxy/stats/prometheus?filter=%5Ewasmcustom%5C.%7Cupdate_rejected";
 
 /// The answer of a pod.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ async fn at(client: &Client, pod: &Pod, question: Question) -> Result<Look, Sile
         futures::join!(statistics(client, pod), async {
             match question {
                 Question::InForce => None,
-                Question::Arrived => Some(admin::arrived(client, &pod.namespace, &pod.name).await),
+                Question::Arrived => Some(admin::arrived(client, pod).await),
             }
         })
     })
@@ -81,7 +81,8 @@ async fn at(client: &Client, pod: &Pod, question: Question) -> Result<Look, Sile
 }
 
 async fn statistics(client: &Client, pod: &Pod) -> Result<Statistics, Silence> {
-    let path = format!("/api/v1/namespaces/{}/pods/{}:{STATISTICS}", pod.namespace, pod.name);
+    let path =
+        format!("/api/v1/namespaces/{}/pods/{}:{}/{STATISTICS}", pod.namespace, pod.name, pod.ports().statistics);
     let request = Request::get(path).body(Vec::new()).map_err(|error| Silence::Silent(error.to_string()))?;
     match client.request_text(request).await {
         Ok(text) => Ok(Statistics::read(&text)),
@@ -89,7 +90,8 @@ async fn statistics(client: &Client, pod: &Pod) -> Result<Statistics, Silence> {
         Err(Error::Api(status)) if status.code == 404 && status.reason == "NotFound" => Err(Silence::Gone),
         // The pod's own answer is long; its status says enough.
         Err(Error::Api(status)) => {
-            Err(Silence::Silent(format!("statistics at 15090: {} {}", status.code, first_line(&status.message))))
+            let port = pod.ports().statistics;
+            Err(Silence::Silent(format!("statistics at {port}: {} {}", status.code, first_line(&status.message))))
         }
         Err(error) => Err(Silence::Silent(refusal::innermost(&error))),
     }

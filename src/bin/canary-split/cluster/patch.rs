@@ -18,7 +18,7 @@ pub enum Refused {
 /// Patches an object and returns it. The patch has to contain the tests that guard it.
 pub async fn patch(client: &Client, versions: &Versions, object: &Object, patch: &Value) -> Result<Value, Refused> {
     let said = |error: String| Refused::Said(error);
-    let kind = [&[kinds::PLUGINS, kinds::EXTENSIONS][..], &kinds::OTHERS]
+    let kind = [&[kinds::PLUGINS, kinds::EXTENSIONS, kinds::POLICIES][..], &kinds::OTHERS]
         .concat()
         .into_iter()
         .find(|kind: &Kind| kind.name == object.kind);

@@ -1,5 +1,6 @@
 //! Pods, and the gateways among them that a plugin is on.
 
+use crate::input::manifest::Carrier;
 use crate::input::yaml::Node;
 use crate::world::labels::Labels;
 use crate::world::namespace::ROOT_NAMESPACE;
@@ -9,6 +10,9 @@ use std::collections::BTreeMap;
 
 /// The label of the pods that a Gateway of the Gateway API has.
 const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
+/// The labels of those that Envoy Gateway has made: the Gateway's name and its namespace, which need not be that of the pods.
+const OWNER: [&str; 2] =
+    ["gateway.envoyproxy.io/owning-gateway-name", "gateway.envoyproxy.io/owning-gateway-namespace"];
 
 /// A pod.
 #[derive(Clone, Debug)]
@@ -25,6 +29,15 @@ pub struct Pod {
     is_running: bool,
     /// Its proxy, by its arguments.
     role: Role,
+}
+
+/// Where a proxy answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// Its statistics, for everybody.
+    pub statistics: u16,
+    /// Envoy's admin interface, on the loopback of the pod.
+    pub admin: u16,
 }
 
 /// The proxy of a pod.
@@ -75,6 +88,20 @@ impl Pod {
         }
     }
 
+    /// Where its proxy answers.
+    pub fn ports(&self) -> Ports {
+        match self.owner() {
+            Some(_) => Ports { statistics: 19001, admin: 19000 },
+            None => Ports { statistics: 15090, admin: 15000 },
+        }
+    }
+
+    /// The namespace and the name of the Gateway for which Envoy Gateway has made it.
+    fn owner(&self) -> Option<(&str, &str)> {
+        let [name, namespace] = OWNER.map(|label| self.labels.get(label).map(String::as_str));
+        Some((namespace?, name?))
+    }
+
     /// `NAMESPACE/NAME`
     pub fn title(&self) -> String {
         format!("{}/{}", self.namespace, self.name)
@@ -91,14 +118,35 @@ impl Pod {
     }
 }
 
+/// What Envoy calls a plugin: Istio says its namespace and name, Envoy Gateway the module's `name`.
+pub fn called(plugin: &Plugin) -> String {
+    let Some(object) = plugin.object() else { return String::new() };
+    let own = plugin.module().and_then(|module| module.get("name")?.text());
+    match plugin.config.carrier {
+        Carrier::Policy(at) => own.map_or_else(
+            || format!("envoyextensionpolicy/{}/{}/wasm/{at}", object.namespace, object.name),
+            str::to_owned,
+        ),
+        Carrier::WasmPlugin | Carrier::TrafficExtension => format!("{}.{}", object.namespace, object.name),
+    }
+}
+
 /// The running gateway pods that a plugin is on.
 pub fn of_plugin<'p>(plugin: &Plugin, pods: &'p [Pod]) -> Vec<&'p Pod> {
     let Some(object) = plugin.object() else { return Vec::new() };
     let targets = plugin.targets();
     let selector = plugin.selector().unwrap_or_default();
     let is_targeted = |pod: &Pod| targets.iter().any(|target| is_target(target, pod));
+    let is_policy = plugin.is_policy();
+    let is_owned = |target: &&Node, pod: &Pod| {
+        let text = |key: &str| target.get(key).and_then(Node::text);
+        let owner = pod.owner().filter(|(namespace, _)| *namespace == object.namespace);
+        owner.is_some_and(|(_, name)| text("kind") == Some("Gateway") && text("name") == Some(name))
+    };
     let is_selected = |pod: &Pod| {
-        if targets.is_empty() {
+        if is_policy || pod.owner().is_some() {
+            is_policy && targets.iter().any(|target| is_owned(target, pod))
+        } else if targets.is_empty() {
             (object.namespace == pod.namespace || object.namespace == ROOT_NAMESPACE) && pod.has(&selector)
         } else {
             object.namespace == pod.namespace && is_targeted(pod)

@@ -181,7 +181,8 @@ fn read_plugin(
     let own: Vec<(&Pod, &Result<Look, Silence>)> =
         pods.filter_map(|pod| Some((pod, looks.get(&pod.title())?))).collect();
     let fingerprint = f64::from(fingerprint::of_text(plugin.config.json().as_bytes()));
-    let gauge = |look: &Look, name: &str| look.statistics.of_plugin(name, &object.namespace, &object.name);
+    let called = pods::called(plugin);
+    let gauge = |look: &Look, name: &str| look.statistics.of_plugin(name, &called);
     let gateways = own.iter().map(|(pod, look)| {
         let answered = look.as_ref().ok();
         Gateway {

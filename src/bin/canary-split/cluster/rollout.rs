@@ -82,7 +82,7 @@ pub async fn wait(client: &Client, inventory: &Inventory, config: &PluginConfig,
     }
 }
 
-/// Waits until every gateway pod of a plugin has the current routes of a VirtualService.
+/// Waits until every gateway pod of a plugin has the current routes of a VirtualService or an HTTPRoute.
 pub async fn wait_for_routes(
     client: &Client,
     inventory: &Inventory,
@@ -92,7 +92,7 @@ pub async fn wait_for_routes(
 ) -> Result<Reached, Unknown> {
     let plugin = Plugin::new(config.clone());
     let header = plugin.header.clone().unwrap_or_default();
-    let wanted = routes::of_virtual_service(object, &header);
+    let wanted = routes::of_object(object, &header);
     let pods = pods::of_plugin(&plugin, &inventory.pods);
     let begun = Instant::now();
     loop {
@@ -112,13 +112,16 @@ pub async fn wait_for_routes(
 
 /// The pods that have it, and whether they may be asked.
 async fn look(client: &Client, plugin: &Plugin, config: &PluginConfig, pods: &[Pod]) -> (Reached, bool) {
-    let Some(object) = plugin.object() else { return (Reached { current: 0, total: 0, behind: Vec::new() }, true) };
+    if plugin.object().is_none() {
+        return (Reached { current: 0, total: 0, behind: Vec::new() }, true);
+    }
+    let called = pods::called(plugin);
     let wanted = f64::from(fingerprint::of_text(config.json().as_bytes()));
     let looks = look::at_all(client, &pods.iter().collect::<Vec<_>>(), Question::InForce).await;
     let (mut behind, mut may_ask) = (Vec::new(), true);
     for (pod, look) in pods.iter().zip(looks) {
         match look {
-            Ok(look) if look.statistics.of_plugin(FINGERPRINT, &object.namespace, &object.name) == Some(wanted) => {}
+            Ok(look) if look.statistics.of_plugin(FINGERPRINT, &called) == Some(wanted) => {}
             Ok(look) if !look.statistics.has_filter() => {
                 behind.push(format!("{} does not run the filter", pod.title()))
             }

@@ -52,12 +52,10 @@ impl Statistics {
         ([100, 200, 300, 400].into_iter().map(of).sum::<f64>() + failed, failed)
     }
 
-    /// A gauge with a label `plugin`, for the plugin `NAMESPACE/NAME`: Istio calls it `NAMESPACE.NAME` with a suffix.
-    pub fn of_plugin(&self, gauge: &str, namespace: &str, name: &str) -> Option<f64> {
-        let own = format!("{namespace}.{name}");
-        let is_own =
-            |label: &str| label.strip_prefix(&own).is_some_and(|rest| rest.is_empty() || rest.starts_with('~'));
-        let bare_own = format!("plugin___{}", sanitized(&own));
+    /// A gauge with a label `plugin`, for what its controller calls so; Istio may add a suffix.
+    pub fn of_plugin(&self, gauge: &str, own: &str) -> Option<f64> {
+        let is_own = |label: &str| label.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('~'));
+        let bare_own = format!("plugin___{}", sanitized(own));
         let is_it = |sample: &&Sample| match sample.name.strip_suffix(gauge) {
             Some("") => sample.label("plugin").is_some_and(is_own),
             Some(before) => {
@@ -182,7 +180,7 @@ plugin___istio_system_canary_split_2___canary_config_fingerprint{} 7
             assert_eq!(statistics.value(&metrics::config_weight("my-shop", "v1")), None);
             assert_eq!(statistics.requests("my-shop", "v2"), 12.0);
             assert_eq!(statistics.responses("my-shop", "v2"), (12.0, 3.0));
-            let fingerprint = |name| statistics.of_plugin("canary_config_fingerprint", "istio-system", name);
+            let fingerprint = |name| statistics.of_plugin("canary_config_fingerprint", &format!("istio-system.{name}"));
             assert_eq!(fingerprint("canary-split"), Some(4_294_967_295.0));
             assert_eq!(fingerprint("canary-split-2"), Some(7.0));
             assert_eq!(fingerprint("canary"), None);

@@ -1,4 +1,4 @@
-//! On which gateway a plugin has to be: the labels of its pods, and their namespace.
+//! On which gateway a plugin has to be: the labels of its pods and their namespace, or a Gateway of the Gateway API.
 
 use super::unit::Unit;
 use crate::world::World;
@@ -12,6 +12,35 @@ pub struct Home {
     pub namespace: String,
     /// Their labels.
     pub labels: Vec<(String, String)>,
+    /// What the plugin aims at instead of labels.
+    pub aim: Option<Aim>,
+}
+
+/// What a plugin aims at in the Gateway API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aim {
+    /// Who runs it.
+    pub controller: Controller,
+    /// `Gateway` or `Service`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+}
+
+/// A controller of gateways that runs the filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Controller {
+    /// By a WasmPlugin.
+    Istio,
+    /// By an EnvoyExtensionPolicy.
+    EnvoyGateway,
+}
+
+impl Home {
+    /// Of a plugin that aims at something in its namespace.
+    pub fn aimed(namespace: &str, aim: Aim) -> Home {
+        Home { namespace: namespace.to_owned(), labels: Vec::new(), aim: Some(aim) }
+    }
 }
 
 /// The label of the gateway that `istioctl install` makes.
@@ -32,7 +61,8 @@ pub fn homes(world: &World, unit: &Unit, notes: &mut Vec<String>) -> Vec<Home> {
         for gateway in gateways.iter().filter(|gateway| !gateway.selector.is_empty()) {
             add(&gateway.selector);
         }
-        let missing = root.gateways().find(|named| !world.has_gateway(*named));
+        let missing =
+            root.parents.iter().find(|named| !world.has_gateway(named)).map(|named| (named.namespace, named.name));
         if missing.is_none() && gateways.iter().all(|gateway| !gateway.selector.is_empty()) {
             continue;
         }
@@ -72,5 +102,5 @@ fn home(world: &World, labels: &Labels, notes: &mut Vec<String>) -> Home {
         }
     };
     let labels = labels.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    Home { namespace: namespace.to_owned(), labels }
+    Home { namespace: namespace.to_owned(), labels, aim: None }
 }

@@ -51,7 +51,7 @@ impl Tag {
 
     /// The gateways whose routes ask for its header; else the usual one.
     pub fn homes(&self, world: &World, notes: &mut Vec<String>) -> Vec<Home> {
-        let roots: Vec<_> = world.virtual_services.iter().filter(|service| service.asks_for(&self.header)).collect();
+        let roots: Vec<_> = world.virtual_services().filter(|service| service.asks_for(&self.header)).collect();
         let homes = gateway::homes(world, &Unit { roots, delegates: Vec::new() }, notes);
         if !homes.is_empty() {
             return homes;
@@ -61,7 +61,7 @@ impl Tag {
             self.header
         ));
         let labels = vec![("istio".to_owned(), "ingressgateway".to_owned())];
-        vec![Home { namespace: ROOT_NAMESPACE.to_owned(), labels }]
+        vec![Home { namespace: ROOT_NAMESPACE.to_owned(), labels, aim: None }]
     }
 
     /// How it leaves, and how it comes back.

@@ -5,6 +5,7 @@
 //!   ingress (ingress-nginx, Higress) → VirtualServices, and what is known of them (extra)
 //!   leaving (Flagger, Argo Rollouts: steps) → what is known of VirtualServices that are given
 //!   higress (traffic-tag) → rules
+//! HTTPRoutes and GRPCRoutes → gateway_api: the same for them
 //! VirtualServices → unit (what belongs together) → plan (weighted, names, owner; rule, alone): what becomes of it, or why not
 //!                 → plugin (gateway, sticky) and texts (routes) → check
 //! ```
@@ -13,6 +14,7 @@ mod alone;
 mod extra;
 pub mod files;
 pub mod gateway;
+pub mod gateway_api;
 mod higress;
 mod ingress;
 mod leaving;
@@ -21,6 +23,7 @@ mod origins;
 pub mod owner;
 mod plan;
 pub mod plugin;
+mod policy;
 pub mod print;
 pub mod refusal;
 mod result;
@@ -42,7 +45,7 @@ use crate::report::finding::{Finding, Severity};
 use crate::report::output::Output;
 use canary_split::rollout::ramp::Second;
 use files::File;
-use gateway::Home;
+use gateway::{Controller, Home};
 use print::{Said, Steps};
 use result::Converted;
 use rule::{Rule, Target};
@@ -56,8 +59,8 @@ use texts::{Text, read};
 /// What to convert.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Files, folders, and `-` for the standard input: what has weights (VirtualServices; Ingresses with a canary; a traffic-tag
-    /// WasmPlugin; with --leave Canaries and Rollouts), and its Gateways, DestinationRules, Services
+    /// Files, folders, and `-` for the standard input: what has weights (VirtualServices; HTTPRoutes and GRPCRoutes; Ingresses with a
+    /// canary; a traffic-tag WasmPlugin; with --leave Canaries and Rollouts), and its Gateways, DestinationRules, Services
     #[arg(required = true, value_name = "FILE")]
     paths: Vec<PathBuf>,
     /// Keep visitors by this: cookie (default), header:NAME or claim:NAME; several are tried in order, the cookie last
@@ -72,6 +75,9 @@ pub struct Options {
     /// Begin the ramp of --leave at this time; without it, the ramp waits for set --resume
     #[arg(long, value_name = "TIME", requires = "leave", value_parser = time::read)]
     start: Option<Second>,
+    /// Say who runs the Gateways of HTTPRoutes; without it, their GatewayClasses tell
+    #[arg(long = "for", value_name = "CONTROLLER", value_enum)]
+    controller: Option<Controller>,
     /// Write the files into this folder; without it, YAML goes to the standard output, and all else to the standard error
     #[arg(long, value_name = "DIR")]
     write: Option<PathBuf>,
@@ -80,17 +86,15 @@ pub struct Options {
     force: bool,
 }
 
-/// What is called so if it is written.
-const PLUGIN: &str = "wasmplugin.yaml";
-
 /// Converts and prints or writes it; the exit code.
 pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
     let given = options.read()?;
     let origins = origins::of(&given, options.leave.then_some(options.start));
-    if origins.is_empty() && given.of_kind("VirtualService").next().is_none() {
+    let has_routes = !gateway_api::read::objects(&given).is_empty() || given.of_kind("VirtualService").next().is_some();
+    if origins.is_empty() && !has_routes {
         let paths: Vec<_> = options.paths.iter().map(|path| path.display().to_string()).collect();
         return Err(format!(
-            "{}: no VirtualService, no Ingress with a canary, no traffic-tag plugin{}",
+            "{}: no VirtualService, no HTTPRoute, no Ingress with a canary, no traffic-tag plugin{}",
             paths.join(", "),
             if options.leave { ", no Canary, no Rollout" } else { "" }
         ));
@@ -98,10 +102,11 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
     let made = Objects::readable(&Unit { folder: String::new(), sources: origins.sources() });
     let objects = Objects::together([&given, &made]);
     let sticky = if options.sticky.is_empty() { vec![Sticky::Cookie] } else { options.sticky.clone() };
-    let converted = result::of(&objects, &origins, options.stable.as_deref(), &sticky);
+    let converted = result::of(&objects, &origins, options.stable.as_deref(), &sticky, options.controller);
     if converted.services.is_empty() && converted.refused.is_empty() {
         return Err(
-            "no VirtualService has weights for more than one destination: there is nothing to convert".to_owned()
+            "no VirtualService and no HTTPRoute has weights for more than one destination: there is nothing to convert"
+                .to_owned(),
         );
     }
     let folder = options.write.as_deref();
@@ -205,8 +210,10 @@ impl Made {
         for plugin in &converted.plugins.0 {
             plugins.push(plugin.text(sticky)?);
         }
-        let own = vec![PLUGIN; plugins.len()];
-        let names = files::names(own.into_iter().chain(converted.texts.edited().map(|text| &*text.old.name)));
+        let own: Vec<String> =
+            converted.plugins.0.iter().map(|plugin| format!("{}.yaml", plugin.kind().to_ascii_lowercase())).collect();
+        let names =
+            files::names(own.iter().map(String::as_str).chain(converted.texts.edited().map(|text| &*text.old.name)));
         let count = plugins.len();
         let texts = plugins.into_iter().chain(converted.texts.edited().map(|text| text.new.clone()));
         let path = |name: String| folder.map_or_else(|| PathBuf::from(&name), |folder| folder.join(&name));
@@ -254,7 +261,9 @@ impl Made {
         for (file, plugin) in plugins.iter().zip(&converted.plugins.0) {
             let Home { namespace, .. } = &plugin.home;
             steps.plugins.push(folder.map_or_else(|| format!("apply {}", plugin.title()), |_| apply(file)));
-            steps.back_plugins.push(format!("kubectl -n {namespace} delete wasmplugin {}", plugin.name));
+            let place = if namespace.is_empty() { String::new() } else { format!("-n {namespace} ") };
+            let kind = plugin.kind().to_ascii_lowercase();
+            steps.back_plugins.push(format!("kubectl {place}delete {kind} {}", plugin.name));
         }
         for [leave, back] in &converted.leaves {
             steps.leave.push(leave.clone());

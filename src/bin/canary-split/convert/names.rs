@@ -10,15 +10,12 @@ use canary_split::subset::is_label;
 /// The place of the destination that cannot be told from the others, and why.
 pub fn of(destinations: &[Destination]) -> Result<Vec<String>, (usize, String)> {
     let services: Vec<Option<&str>> = destinations.iter().map(service).collect();
-    let suffixes: Vec<Option<&str>> = services.iter().map(|name| name.and_then(version)).collect();
-    // Where all Services have a version at the end, that is enough.
-    let are_versions = services.iter().zip(&suffixes).all(|(name, suffix)| name.is_none() == suffix.is_none());
+    let called = called(&services);
     let mut names: Vec<String> = Vec::new();
     for (at, destination) in destinations.iter().enumerate() {
-        let service = services.get(at).copied().flatten();
-        let short = suffixes.get(at).copied().flatten().filter(|_| are_versions);
+        let service = called.get(at).copied().flatten();
         let host = destination.host.1;
-        let Some(name) = destination.subset.map(|(_, subset)| subset).or(short).or(service) else {
+        let Some(name) = destination.subset.map(|(_, subset)| subset).or(service) else {
             return Err((
                 at,
                 format!(
@@ -50,6 +47,13 @@ pub fn of(destinations: &[Destination]) -> Result<Vec<String>, (usize, String)> 
         names.push(name.to_owned());
     }
     Ok(names)
+}
+
+/// What Services are called: by the versions at the end of their names if all have one, else by their whole names.
+pub fn called<'n>(services: &[Option<&'n str>]) -> Vec<Option<&'n str>> {
+    let versions: Vec<Option<&str>> = services.iter().map(|name| name.and_then(version)).collect();
+    let are_versions = services.iter().zip(&versions).all(|(name, version)| name.is_none() == version.is_none());
+    if are_versions { versions } else { services.to_vec() }
 }
 
 /// The Service of a destination without a subset.

@@ -1,4 +1,4 @@
-//! Which controller writes the weights of a VirtualService.
+//! Which controller writes the weights of a VirtualService or a route of the Gateway API.
 
 use crate::input::manifest::{Object, Objects};
 use crate::input::yaml::Node;
@@ -23,17 +23,45 @@ impl Owner<'_> {
     }
 }
 
+/// Why weights of the Gateway API cannot be adopted.
+pub const NOT_ADOPTED: &str = "while one backend has all of the weight, Istio makes a plain cluster of the rule, and an Envoy that is to pick by a header there refuses all routes of the port";
+
 /// Whose routes have no names.
 pub const FLAGGER: &str = "Flagger";
 const ROLLOUTS: &str = "Argo Rollouts";
 
 /// By what names of labels, annotations and managers a controller is known.
-const MARKS: [(&str, &str); 4] =
-    [("flagger", FLAGGER), ("argo-rollouts", ROLLOUTS), ("rollouts-", ROLLOUTS), ("rollout.argoproj.io", ROLLOUTS)];
+const MARKS: [(&str, &str); 5] = [
+    ("flagger", FLAGGER),
+    ("argo-rollouts", ROLLOUTS),
+    ("rollouts-", ROLLOUTS),
+    ("rollout.argoproj.io", ROLLOUTS),
+    ("rollouts.argoproj.io", ROLLOUTS),
+];
 
 /// Looks for one.
 pub fn of<'o>(objects: &Objects, world: &World, service: &VirtualService<'o>) -> Option<Owner<'o>> {
     own_marks(service.object).or_else(|| given(objects, service.object)).or_else(|| marked_rule(world, service))
+}
+
+/// Looks for the one of a route of the Gateway API.
+pub fn of_route<'o>(objects: &Objects, route: &'o Object) -> Option<Owner<'o>> {
+    own_marks(route).or_else(|| canary(objects, route, |provider| provider != "istio")).or_else(|| {
+        let (one, several) = (route.kind.replace("Route", "").to_ascii_lowercase() + "Route", "Routes");
+        let names_it = |rollout: &&Object| {
+            let plugins = rollout.at(&["spec", "strategy", "canary", "trafficRouting", "plugins"]);
+            let Some(plugin) = plugins.and_then(|plugins| plugins.get("argoproj-labs/gatewayAPI")) else {
+                return false;
+            };
+            let namespace = plugin.get("namespace").and_then(Node::text).unwrap_or(&rollout.namespace);
+            let list = plugin.get(&one.replace("Route", several)).map_or(&[][..], Node::items);
+            let names = list.iter().filter_map(|entry| entry.get("name"));
+            let mut names = plugin.get(&one).into_iter().chain(names).filter_map(Node::text);
+            is_same_namespace(namespace, &route.namespace) && names.any(|name| name == route.name)
+        };
+        let rollout = objects.of_kind("Rollout").find(names_it)?;
+        Some(Owner { name: ROLLOUTS, by: rollout.title(), node: None })
+    })
 }
 
 fn marked(text: &str) -> Option<&'static str> {
@@ -70,20 +98,27 @@ pub fn own_marks(object: &Object) -> Option<Owner<'_>> {
     })
 }
 
-/// By an object that names the VirtualService.
-fn given<'o>(objects: &Objects, service: &Object) -> Option<Owner<'o>> {
+/// By a Canary for routes of this name, with a provider of which this is true; without one it is the controller's default.
+fn canary<'o>(objects: &Objects, service: &Object, is_it: fn(&str) -> bool) -> Option<Owner<'o>> {
     let canaries = objects.unknown.iter().filter(|unknown| {
         let is_its = |keys: &[&str]| unknown.node.at(keys).and_then(Node::text) == Some(&service.name);
         unknown.node.get("apiVersion").and_then(Node::text).is_some_and(|group| group.starts_with("flagger.app/"))
             && unknown.node.get("kind").and_then(Node::text) == Some("Canary")
             && is_same_namespace(&unknown.namespace, &service.namespace)
+            && unknown.node.at(&["spec", "provider"]).and_then(Node::text).is_none_or(is_it)
             && (is_its(&["metadata", "name"])
                 || is_its(&["spec", "service", "name"])
                 || is_its(&["spec", "targetRef", "name"]))
     });
     let name = |node: &Node| node.at(&["metadata", "name"]).and_then(Node::text).unwrap_or_default().to_owned();
-    if let Some(canary) = canaries.into_iter().next() {
-        return Some(Owner { name: FLAGGER, by: format!("Canary {}", name(&canary.node)), node: None });
+    let canary = canaries.into_iter().next()?;
+    Some(Owner { name: FLAGGER, by: format!("Canary {}", name(&canary.node)), node: None })
+}
+
+/// By an object that names the VirtualService.
+fn given<'o>(objects: &Objects, service: &Object) -> Option<Owner<'o>> {
+    if let Some(owner) = canary(objects, service, |provider| !provider.starts_with("gatewayapi")) {
+        return Some(owner);
     }
     let names_it = |rollout: &&Object| {
         let Some(istio) = rollout.at(&["spec", "strategy", "canary", "trafficRouting", "istio"]) else { return false };

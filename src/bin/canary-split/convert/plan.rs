@@ -7,7 +7,7 @@ use super::refusal::Refusal;
 use super::rule::{self, Rule, Target, conditions, name, path_name, unique};
 use super::unit::Unit;
 use super::weighted::{self, Found, Weighted};
-use crate::input::manifest::Objects;
+use crate::input::manifest::{Object, Objects};
 use crate::input::yaml::Node;
 use crate::world::World;
 use crate::world::routing::VirtualService;
@@ -75,7 +75,7 @@ pub fn of<'w, 'o>(
     let differing = all.iter().find(|(_, route)| reference.is_some_and(|first| !first.is_alike(route)));
     let (mut rules, stables) = match (reference, differing) {
         (Some(reference), None) => {
-            let split = split(first, reference, stable)?;
+            let split = split(first.object, reference, stable)?;
             let name_of_stable = split.first().map(|(name, _)| name.clone()).unwrap_or_default();
             let stables = routes.iter().map(|(_, own)| vec![name_of_stable.clone(); own.len()]).collect();
             let matches = if unit.delegates.is_empty() { only_for(first, first_routes) } else { Vec::new() };
@@ -209,11 +209,11 @@ fn hosts(roots: &[&VirtualService], extras: &Extras) -> Result<Vec<String>, Refu
 }
 
 /// The split of a route: stable first, then the others in their order.
-fn split(service: &VirtualService, route: &Weighted, stable: Option<&str>) -> Result<Vec<(String, u32)>, Refusal> {
+pub fn split(object: &Object, route: &Weighted, stable: Option<&str>) -> Result<Vec<(String, u32)>, Refusal> {
     let known = route.extra.stable.and_then(|at| route.branches.iter().find(|branch| branch.at == at));
     let first = match stable {
         Some(name) => route.branch(name).ok_or_else(|| {
-            Refusal::at(service.object, route.node, format!("--stable {name}: there is only {}", route.shown()))
+            Refusal::at(object, route.node, format!("--stable {name}: there is only {}", route.shown()))
         })?,
         // Of several with the same weight the first.
         None => match known.or_else(|| route.branches.iter().rev().max_by_key(|branch| branch.weight)) {
@@ -254,7 +254,7 @@ fn by_path(
             Some(last) if matches.is_empty() => last.matches.clear(),
             Some(last) => last.matches.extend(matches),
             None => {
-                let split = split(service, route, stable)?;
+                let split = split(service.object, route, stable)?;
                 let name = unique(&path_name(base, &matches), |name| groups.iter().any(|group| group.name == name));
                 groups.push(Group { name, route, matches, split });
             }

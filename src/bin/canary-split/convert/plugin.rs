@@ -1,10 +1,12 @@
-//! The WasmPlugins: as the one that is shipped, with the gateway and the rules of what was converted.
+//! The plugins: as the WasmPlugin that is shipped, with the gateway and the rules of what was converted; for Envoy Gateway as policies.
 
-use super::gateway::Home;
+use super::gateway::{Aim, Controller, Home};
+use super::policy;
 use super::rule::{Rule, Target, name, unique};
 use super::sticky::Sticky;
 use crate::edit::text::edited;
 use crate::edit::{Edit, fields, flow};
+use crate::input::manifest::GATEWAY_API;
 use crate::input::yaml::{self, Node};
 use crate::world::host::overlap;
 use serde_json::{Value, json};
@@ -88,7 +90,8 @@ impl Plugins {
 
     /// A further plugin, under a name that nobody has.
     fn push(&mut self, home: &Home, header: Option<String>) {
-        let label = home.labels.first().map_or("gateway", |(_, value)| value);
+        let label = home.labels.first().map(|(_, value)| &**value).or(home.aim.as_ref().map(|aim| &*aim.name));
+        let label = label.unwrap_or("gateway");
         let own = if self.0.is_empty() { "canary-split".to_owned() } else { name(&format!("canary-split-{label}")) };
         let name = unique(&own, |name| self.0.iter().any(|plugin| plugin.name == name));
         self.0.push(Plugin { name, home: home.clone(), header, rules: Vec::new() });
@@ -112,7 +115,7 @@ fn place(known: &[Rule], rule: &Rule) -> Result<usize, String> {
         for (own, theirs) in pairs(other) {
             if own.eq_ignore_ascii_case(&theirs) {
                 return Err(format!(
-                    "rule {} is for {own} too, by another VirtualService; put the routes of a host into one",
+                    "rule {} is for {own} too, by another object; put the routes of a host into one",
                     other.name
                 ));
             }
@@ -136,7 +139,16 @@ fn place(known: &[Rule], rule: &Rule) -> Result<usize, String> {
 impl Plugin {
     /// What it is called in a sentence.
     pub fn title(&self) -> String {
-        format!("WasmPlugin {}/{}", self.home.namespace, self.name)
+        let slash = if self.home.namespace.is_empty() { "" } else { "/" };
+        format!("{} {}{slash}{}", self.kind(), self.home.namespace, self.name)
+    }
+
+    /// The kind of the object that has it.
+    pub fn kind(&self) -> &'static str {
+        match &self.home.aim {
+            Some(Aim { controller: Controller::EnvoyGateway, .. }) => "EnvoyExtensionPolicy",
+            _ => "WasmPlugin",
+        }
     }
 
     /// All of it as YAML.
@@ -148,18 +160,33 @@ impl Plugin {
         let head = format!("{head}{NO_RULES}");
         let documents = yaml::documents(&head).map_err(|_| wrong("YAML"))?;
         let root = documents.first().ok_or_else(|| wrong("document"))?;
-        let labels: Value =
-            self.home.labels.iter().map(|(name, value)| (name.clone(), Value::from(&**value))).collect();
-        let edits = [
-            Edit::set(fields(["metadata", "name"]), &*self.name),
-            Edit::set(fields(["metadata", "namespace"]), &*self.home.namespace),
-            Edit::set(fields(["spec", "selector", "matchLabels"]), labels),
-        ];
-        let same = |edit: &&Edit| edit.new_value().map(Value::to_string) != said(root, edit);
-        let edits: Vec<Edit> = edits.iter().filter(same).cloned().collect();
-        let head = edited(&head, &root.span, &edits).map_err(|_| wrong("metadata and selector as expected"))?.text;
         let rules: String = self.rules.iter().map(|rule| written(rule, sticky)).collect();
         let header = self.header.as_ref().map(|header| format!("    header: {}\n", flow(&json!(header), false)));
+        if let Some(Aim { controller: Controller::EnvoyGateway, kind, name }) = &self.home.aim {
+            let image = root.at(&["spec", "url"]).and_then(Node::text).ok_or_else(|| wrong("url"))?;
+            return Ok(policy::text(&self.name, &self.home.namespace, (*kind, &**name), image, &rules));
+        }
+        let mut edits = vec![Edit::set(fields(["metadata", "name"]), &*self.name)];
+        edits.push(match &*self.home.namespace {
+            "" => Edit::remove(fields(["metadata", "namespace"])),
+            namespace => Edit::set(fields(["metadata", "namespace"]), namespace),
+        });
+        match &self.home.aim {
+            Some(aim) => {
+                let group = if aim.kind == "Gateway" { GATEWAY_API } else { "" };
+                let targets = json!([{"group": group, "kind": aim.kind, "name": aim.name}]);
+                edits.push(Edit::set(fields(["spec", "targetRefs"]), targets));
+                edits.push(Edit::remove(fields(["spec", "selector"])));
+            }
+            None => {
+                let labels: Value =
+                    self.home.labels.iter().map(|(name, value)| (name.clone(), Value::from(&**value))).collect();
+                edits.push(Edit::set(fields(["spec", "selector", "matchLabels"]), labels));
+            }
+        }
+        let differs = |edit: &&Edit| edit.new_value().map(Value::to_string) != said(root, edit);
+        let edits: Vec<Edit> = edits.iter().filter(differs).cloned().collect();
+        let head = edited(&head, &root.span, &edits).map_err(|_| wrong("metadata and selector as expected"))?.text;
         Ok(head.replace(NO_RULES, &format!("{}    rules:\n{rules}", header.unwrap_or_default())))
     }
 }

@@ -1,7 +1,8 @@
 //! All that was converted, and what was not.
 
 use super::extra::Extras;
-use super::gateway;
+use super::gateway::{self, Controller};
+use super::gateway_api::{self, Planned, attached::Gateways, read};
 use super::higress::Tag;
 use super::origins::Origins;
 use super::plan::{self, Plan};
@@ -13,13 +14,13 @@ use super::texts::Texts;
 use super::unit;
 use super::weighted;
 use crate::cluster::manager::Manager;
-use crate::input::manifest::{Object, Objects};
+use crate::input::manifest::{Identity, Object, Objects};
 use crate::world::World;
 use crate::world::routing::VirtualService;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// What became of all VirtualServices.
+/// What became of all routes.
 #[derive(Debug)]
 pub struct Converted {
     /// The plugins, one for each gateway.
@@ -37,7 +38,13 @@ pub struct Converted {
 }
 
 /// Converts all that can be converted.
-pub fn of(objects: &Objects, origins: &Origins, stable: Option<&str>, sticky: &[Sticky]) -> Converted {
+pub fn of(
+    objects: &Objects,
+    origins: &Origins,
+    stable: Option<&str>,
+    sticky: &[Sticky],
+    controller: Option<Controller>,
+) -> Converted {
     let world = World::of(objects);
     let extras = &origins.extras;
     let mut done = Converted {
@@ -57,10 +64,7 @@ pub fn of(objects: &Objects, origins: &Origins, stable: Option<&str>, sticky: &[
         let origin = unit.roots.iter().find_map(|root| extras.of(root.object)?.origin.as_ref());
         let again = unit.members().find_map(|service| Some((service, *twice.get(&service.object.identity())?)));
         let planned = match again {
-            Some((service, first)) => {
-                let reason = format!("it is there twice, first at {}; convert one version at a time", first.place());
-                Err(Refusal::at(service.object, &service.object.node, reason))
-            }
+            Some((service, first)) => Err(Refusal::at(service.object, &service.object.node, twice_reason(first))),
             None => plan::of(objects, &world, unit, stable, extras),
         };
         match planned.and_then(|plan| plan.map_or(Ok(()), |plan| done.add(objects, &world, plan, extras))) {
@@ -71,6 +75,7 @@ pub fn of(objects: &Objects, origins: &Origins, stable: Option<&str>, sticky: &[
             }),
         }
     }
+    done.add_routes(objects, stable, controller);
     done.keep_whole(origins);
     for tag in &origins.tags {
         done.add_tag(tag, &world, origins.made.is_empty());
@@ -106,6 +111,44 @@ impl Converted {
             self.services.push((origin.title(), rules.clone()));
             notes.extend(managed(service.object));
             self.leaves.extend(known.and_then(|known| known.leaves.clone()));
+        }
+        self.note(notes);
+        Ok(())
+    }
+
+    /// The routes of the Gateway API.
+    fn add_routes(&mut self, objects: &Objects, stable: Option<&str>, controller: Option<Controller>) {
+        let given = read::objects(objects);
+        let mut routes = Vec::new();
+        for (at, object) in given.iter().enumerate() {
+            match given.iter().take(at).find(|earlier| earlier.identity() == object.identity()) {
+                None => routes.push(read::Route::of(object)),
+                Some(first) => self.refused.push(Refusal::at(object, &object.node, twice_reason(first))),
+            }
+        }
+        let (units, refused) = gateway_api::all(routes, &Gateways::of(objects, controller));
+        self.refused.extend(refused);
+        for unit in units {
+            let planned = gateway_api::plan(objects, &unit, stable);
+            let done = planned.and_then(|planned| planned.map_or(Ok(()), |planned| self.add_planned(objects, planned)));
+            self.refused.extend(done.err());
+        }
+    }
+
+    fn add_planned(&mut self, objects: &Objects, planned: Planned) -> Result<(), Refusal> {
+        let Some((first, _)) = planned.routes.first() else { return Ok(()) };
+        let mut texts = self.texts.clone();
+        for (object, edits) in &planned.routes {
+            texts.edit(objects, object, edits)?;
+        }
+        let rules = self.plugins.add(&planned.homes, planned.rules, &first.namespace);
+        let hosts = first.at(&["spec", "hostnames"]).unwrap_or(&first.node);
+        let rules = rules.map_err(|reason| Refusal::at(first, hosts, reason))?;
+        self.texts = texts;
+        let mut notes = planned.notes;
+        for (object, _) in &planned.routes {
+            self.services.push((object.title(), rules.clone()));
+            notes.extend(managed(object));
         }
         self.note(notes);
         Ok(())
@@ -161,8 +204,12 @@ impl Converted {
     }
 }
 
+fn twice_reason(first: &Object) -> String {
+    format!("it is there twice, first at {}; convert one version at a time", first.place())
+}
+
 /// The first version of each VirtualService that is given more than once.
-fn twice(objects: &Objects) -> HashMap<(&str, &str, &str), &Object> {
+fn twice(objects: &Objects) -> HashMap<Identity<'_>, &Object> {
     let mut first = HashMap::new();
     let mut twice = HashMap::new();
     for object in objects.of_kind("VirtualService") {

@@ -1,15 +1,15 @@
-//! The texts that VirtualServices are written in, before and after.
+//! The texts that routes are written in, before and after.
 
 use super::extra::{Extras, Known};
 use super::ingress::Made;
 use super::plan::Plan;
 use super::refusal::Refusal;
 use super::routes;
-use super::weighted::Weighted;
 use crate::edit::text::{Refused, edited};
 use crate::edit::{Edit, Shown, fields};
 use crate::input::manifest::{Object, Objects};
 use crate::input::sources::{Source, Unit};
+use crate::input::yaml::Node;
 use crate::world::routing::VirtualService;
 use std::rc::Rc;
 
@@ -60,37 +60,37 @@ impl Texts {
     pub fn convert(&mut self, objects: &Objects, plan: &Plan, extras: &Extras) -> Result<(), Refusal> {
         let mut all = self.clone();
         for ((service, routes), stables) in plan.routes.iter().zip(&plan.stables) {
-            all.edit(objects, service, routes, stables, extras.of(service.object))?;
+            let known = extras.of(service.object);
+            let mut edits = routes::edits(routes, stables);
+            edits.extend(known.map(|known| without_owner(service, known)).into_iter().flatten());
+            let text = all.edit(objects, service.object, &edits)?;
+            if known.is_some_and(|known| known.own_host.is_some()) {
+                text.owned.push(service.object.title());
+            }
         }
         *self = all;
         Ok(())
     }
 
-    fn edit(
-        &mut self,
-        objects: &Objects,
-        service: &VirtualService,
-        routes: &[Weighted],
-        stables: &[String],
-        known: Option<&Known>,
-    ) -> Result<(), Refusal> {
-        let object = service.object;
+    /// Edits an object where it is written.
+    pub fn edit(&mut self, objects: &Objects, object: &Object, edits: &[Edit]) -> Result<&mut Text, Refusal> {
         let lost = || Refusal::at(object, &object.node, "it cannot be found again in its text");
-        let mut own = objects.of_kind("VirtualService").filter(|other| Rc::ptr_eq(&other.source, &object.source));
-        let number = own.position(|other| std::ptr::eq(other, object)).ok_or_else(lost)?;
+        let own = nodes(objects).filter(|(source, _)| Rc::ptr_eq(source, &object.source));
+        let number = own.into_iter().position(|(_, node)| node.span == object.node.span).ok_or_else(lost)?;
         let text = self.0.iter_mut().find(|text| Rc::ptr_eq(&text.old, &object.source)).ok_or_else(lost)?;
         // Another one in the same text may have been edited before.
         let now = read(&text.old.name, &text.new).map_err(|_| lost())?;
-        let node = now.of_kind("VirtualService").nth(number).map(|object| object.node.clone()).ok_or_else(lost)?;
-        let mut edits = routes::edits(routes, stables);
-        edits.extend(known.map(|known| without_owner(service, known)).into_iter().flatten());
-        text.new = edited(&text.new, &node.span, &edits).map_err(|refused| refusal(object, &edits, &refused))?.text;
+        let span = nodes(&now).nth(number).map(|(_, node)| node.span.clone()).ok_or_else(lost)?;
+        text.new = edited(&text.new, &span, edits).map_err(|refused| refusal(object, edits, &refused))?.text;
         text.edited.push(object.title());
-        if known.is_some_and(|known| known.own_host.is_some()) {
-            text.owned.push(object.title());
-        }
-        Ok(())
+        Ok(text)
     }
+}
+
+/// All objects of whatever kind.
+fn nodes(objects: &Objects) -> impl Iterator<Item = (&Rc<Source>, &Node)> {
+    let unknown = objects.unknown.iter().map(|unknown| (&unknown.source, &unknown.node));
+    objects.objects.iter().map(|object| (&object.source, &object.node)).chain(unknown)
 }
 
 /// What a VirtualService has for its owner's sake, removed.

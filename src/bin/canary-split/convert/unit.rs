@@ -35,7 +35,7 @@ impl<'w, 'o> Unit<'w, 'o> {
 /// All units, and the VirtualServices without hosts to which nobody delegates who is given.
 pub fn all<'w, 'o>(world: &'w World<'o>) -> (Vec<Unit<'w, 'o>>, Vec<&'w VirtualService<'o>>) {
     let mut units: Vec<Unit> = Vec::new();
-    for root in world.virtual_services.iter().filter(|service| !service.hosts.is_empty()) {
+    for root in world.virtual_services().filter(|service| !service.hosts.is_empty()) {
         let delegates: Vec<_> = root.routes.iter().filter_map(|route| world.delegate(root, route)).collect();
         let mut unit = Unit { roots: vec![root], delegates: Vec::new() };
         unit.add(Unit { roots: Vec::new(), delegates });
@@ -53,6 +53,6 @@ pub fn all<'w, 'o>(world: &'w World<'o>) -> (Vec<Unit<'w, 'o>>, Vec<&'w VirtualS
         units = others;
     }
     let has = |service: &VirtualService| units.iter().any(|unit| unit.has_any(&[service]));
-    let orphans = world.virtual_services.iter().filter(|service| service.hosts.is_empty() && !has(service)).collect();
+    let orphans = world.virtual_services().filter(|service| service.hosts.is_empty() && !has(service)).collect();
     (units, orphans)
 }

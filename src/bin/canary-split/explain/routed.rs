@@ -7,6 +7,7 @@ use crate::world::World;
 use crate::world::asked::Asked;
 use crate::world::gateway::{Protocol, Server};
 use crate::world::host::overlap;
+use crate::world::listeners;
 use crate::world::plugin::Plugin;
 use crate::world::routing::{Destination, Route, VirtualService};
 use crate::world::table::Table;
@@ -65,7 +66,8 @@ pub fn routes(world: &World, plugin: &Plugin, request: &Seen, decided: &[Decided
             destinations: Vec::new(),
         }];
     }
-    decided.iter().map(|decided| routed(world, plugin, &services, request, &host, decided, pods)).collect()
+    let tables = listeners::tables(world, plugin, &services, &host);
+    decided.iter().map(|decided| routed(world, plugin, &tables, request, &host, decided, pods)).collect()
 }
 
 /// Whether the gateways that serve a host over http only redirect it to https.
@@ -92,7 +94,7 @@ fn most_specific<'w, 'o>(mut services: Vec<&'w VirtualService<'o>>, host: &str) 
 fn routed(
     world: &World,
     plugin: &Plugin,
-    services: &[&VirtualService],
+    tables: &[Table],
     request: &Seen,
     host: &str,
     decided: &Decided,
@@ -101,12 +103,11 @@ fn routed(
     let mut routed = Routed {
         subset: decided.subset.as_ref().map(|(name, _)| name.clone()),
         route: None,
-        is_doubtful: services.len() > 1,
+        is_doubtful: tables.len() > 1,
         instead: None,
         destinations: Vec::new(),
     };
-    for service in services {
-        let table = Table::of(service, |route| world.delegate(service, route));
+    for table in tables {
         let (path, method) = (request.path(), request.method());
         let mut known: Vec<Asked> = vec![Asked::host(host), Asked::uri(&path), Asked::method(&method)];
         let header = plugin.header.as_deref().unwrap_or_default();
@@ -122,8 +123,8 @@ fn routed(
         let Some(taker) = met.iter().find(|met| met.taken == Taken::All).or(met.first()) else { continue };
         let route = taker.step.route;
         routed.is_doubtful |= met.first().is_some_and(|first| first.taken != Taken::All);
-        routed.route = Some(format!("{} http[{}]", taker.step.service.object.title(), taker.step.place()));
-        routed.instead = ["redirect", "directResponse"].into_iter().find(|key| route.node.get(key).is_some());
+        routed.route = Some(format!("{} {}", taker.step.service.object.title(), taker.step.path()));
+        routed.instead = route.answer();
         let picked = decided.position.and_then(|position| picked(route, position));
         let destinations = picked.map_or(&*route.destinations, std::slice::from_ref).iter();
         routed.destinations = destinations.map(|destination| arrival(world, destination, pods)).collect();

@@ -1,18 +1,22 @@
-//! The HTTP routes of a VirtualService, by their conditions on the filter's header.
+//! The HTTP routes of a VirtualService, or the rules of a route of the Gateway API, by their conditions on the filter's header.
 
+use super::entry::{self, are_overlapping};
 use crate::edit::{Edit, Step};
 use crate::input::manifest::Object;
-use crate::world::routing::{Route, VirtualService};
+use crate::input::yaml::Node;
+use crate::world::routing::{Form, Route, Routing};
 use serde_json::{Map, Value};
 
-/// The routes of a VirtualService.
+/// The routes of a VirtualService, or the rules of a route of the Gateway API.
 pub struct Http<'w, 'o> {
-    /// The VirtualService.
-    pub service: &'w VirtualService<'o>,
-    /// Its routes as JSON.
+    /// Where they are.
+    pub service: &'w Routing<'o>,
+    /// All of them as JSON.
     pub routes: Vec<Value>,
     /// The condition of each route.
     pub kinds: Vec<Kind>,
+    /// The other conditions of the entries of each rule, in the order of the text; of a VirtualService nobody asks for them.
+    entries: Vec<Vec<Value>>,
 }
 
 /// The condition of a route on the header.
@@ -28,11 +32,19 @@ pub enum Kind {
 
 impl<'w, 'o> Http<'w, 'o> {
     /// Reads them.
-    pub fn of(service: &'w VirtualService<'o>, header: &str) -> Http<'w, 'o> {
-        let json = |route: &Route| serde_json::from_str(&route.node.to_json()).unwrap_or_default();
-        let routes: Vec<Value> = service.routes.iter().map(json).collect();
-        let kinds = routes.iter().map(|route| Kind::of(route, header)).collect();
-        Http { service, routes, kinds }
+    pub fn of(service: &'w Routing<'o>, header: &str) -> Http<'w, 'o> {
+        let json = |node: &Node| serde_json::from_str(&node.to_json()).unwrap_or_default();
+        if service.is_virtual_service() {
+            let routes: Vec<Value> = service.routes.iter().map(|route| json(route.node)).collect();
+            let kinds = routes.iter().map(|route| Kind::of(route, header)).collect();
+            return Http { service, routes, kinds, entries: Vec::new() };
+        }
+        let routes: Vec<Value> = service.object.items(&["spec", "rules"]).iter().map(json).collect();
+        let read: Vec<Vec<entry::Entry>> =
+            routes.iter().map(|rule| entry::of_rule(rule, &service.object.kind.to_ascii_lowercase(), header)).collect();
+        let kinds = read.iter().map(|entries| Kind::of_entries(entries)).collect();
+        let entries = read.into_iter().map(|entries| entries.into_iter().map(|entry| entry.rest).collect()).collect();
+        Http { service, routes, kinds, entries }
     }
 
     /// Its object.
@@ -40,16 +52,42 @@ impl<'w, 'o> Http<'w, 'o> {
         self.service.object
     }
 
+    /// The field that has them.
+    fn field(&self) -> &'static str {
+        if self.service.is_virtual_service() { "http" } else { "rules" }
+    }
+
     /// The path to a route.
-    pub fn path(at: usize) -> Vec<Step> {
-        vec!["spec".into(), "http".into(), at.into()]
+    pub fn path(&self, at: usize) -> Vec<Step> {
+        vec!["spec".into(), self.field().into(), at.into()]
+    }
+
+    /// A route in a sentence.
+    pub fn called(&self, at: usize) -> String {
+        format!("{}[{at}]", self.field())
     }
 
     /// The place and name of a route in messages.
     pub fn place(&self, at: usize) -> String {
         let object = self.object();
-        let start = self.service.routes.get(at).map_or(object.node.span.start, |route| route.node.span.start);
-        format!("{}:{}: http[{at}] of {}", object.source.name, object.source.position(start).0, object.title())
+        let start = self.of_place(at).next().map_or(object.node.span.start, |route| route.node.span.start);
+        let line = object.source.position(start).0;
+        format!("{}:{line}: {} of {}", object.source.name, self.called(at), object.title())
+    }
+
+    /// What Envoy has of a route: of a rule one for each of its entries.
+    fn of_place(&self, at: usize) -> impl Iterator<Item = &'w Route<'o>> {
+        self.service.routes.iter().filter(move |route| match route.form {
+            Form::Http(place) => place == at,
+            Form::Rule { rule, .. } => rule == at,
+        })
+    }
+
+    /// When an entry of a rule is asked: the smallest first.
+    fn turn(&self, at: usize, entry: usize) -> Option<impl Ord + Copy> {
+        let route = self.of_place(at).nth(entry)?;
+        let Form::Rule { rank, .. } = route.form else { return None };
+        Some((rank, at, entry))
     }
 
     /// The routes that ask for exactly this value.
@@ -71,12 +109,76 @@ impl<'w, 'o> Http<'w, 'o> {
         let takes = move |later: &usize| {
             matches!(self.kinds.get(*later), Some(Kind::Plain(_))) && are_overlapping(self.rest(at), self.rest(*later))
         };
-        (at + 1..self.routes.len()).filter(takes)
+        let mut all: Vec<usize>;
+        if self.service.is_virtual_service() {
+            all = (at + 1..self.routes.len()).filter(takes).collect();
+        } else {
+            let first = |later: &usize| self.shared(at, *later).map(|(_, theirs)| self.turn(*later, theirs)).min();
+            all = (0..self.routes.len()).filter(|later| *later != at).filter(takes).collect();
+            all.retain(|later| {
+                self.shared(at, *later).any(|(own, theirs)| self.turn(*later, theirs) > self.turn(at, own))
+            });
+            all.sort_by_key(first);
+        }
+        all.into_iter()
+    }
+
+    /// The entries of two rules that one request may meet.
+    fn shared(&self, at: usize, other: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let of = |at: usize| self.entries.get(at).into_iter().flatten().enumerate();
+        let pairs = of(at).flat_map(move |own| of(other).map(move |theirs| (own, theirs)));
+        pairs
+            .filter(|((_, own), (_, theirs))| {
+                are_overlapping(std::slice::from_ref(*own), std::slice::from_ref(*theirs))
+            })
+            .map(|((own, _), (theirs, _))| (own, theirs))
+    }
+
+    /// A route that takes requests which a route takes from it, before the default route for these does.
+    pub fn between(&self, at: usize, default: usize) -> Option<usize> {
+        if self.service.is_virtual_service() {
+            return self.behind(at).find(|later| *later < default);
+        }
+        let entry = |at: usize, place: usize| self.entries.get(at).and_then(|entries| entries.get(place));
+        let is_before = |later: usize, (own, theirs): (usize, usize)| {
+            let defaults = self.entries.get(default).map_or(0, Vec::len);
+            let mut defaults = (0..defaults).filter(|place| entry(default, *place) == entry(at, own));
+            let turn = self.turn(later, theirs);
+            turn > self.turn(at, own) && defaults.any(|place| turn < self.turn(default, place))
+        };
+        self.behind(at)
+            .filter(|later| *later != default)
+            .find(|later| self.shared(at, *later).any(|pair| is_before(*later, pair)))
+    }
+
+    /// Where the exact values of a header are in a route, from the object's root.
+    pub fn values(&self, at: usize, header: &str) -> Vec<Vec<Step>> {
+        let route = self.routes.get(at);
+        let key = if self.service.is_virtual_service() { "match" } else { "matches" };
+        let entries = route.and_then(|route| route.get(key)?.as_array()).into_iter().flatten().enumerate();
+        let way = |(place, entry): (usize, &Value)| {
+            let headers = entry.get("headers")?;
+            let here = [&self.path(at)[..], &[key.into(), place.into(), "headers".into()]].concat();
+            let end: [Step; 2] = match headers {
+                Value::Array(headers) => {
+                    let is_it = |asked: &Value| {
+                        asked.get("name").and_then(Value::as_str).is_some_and(|name| name.eq_ignore_ascii_case(header))
+                    };
+                    [headers.iter().position(is_it)?.into(), "value".into()]
+                }
+                _ => {
+                    let key = headers.as_object()?.keys().find(|key| key.eq_ignore_ascii_case(header))?;
+                    [Step::from(&**key), "exact".into()]
+                }
+            };
+            Some([&here[..], &end].concat())
+        };
+        entries.filter_map(way).collect()
     }
 
     /// Whether all requests of a route go to the subset of this name in a rule.
     pub fn leads_to(&self, at: usize, name: &str) -> bool {
-        let destinations = self.service.routes.get(at).map_or(&[][..], |route| &route.destinations);
+        let destinations = self.of_place(at).next().map_or(&[][..], |route| &route.destinations);
         !destinations.is_empty() && destinations.iter().all(|destination| destination.is_called(name))
     }
 
@@ -84,7 +186,7 @@ impl<'w, 'o> Http<'w, 'o> {
     pub fn made_like(&self, at: usize, other: usize) -> Vec<Edit> {
         let (Some(old), Some(new)) = (self.routes.get(at), self.routes.get(other)) else { return Vec::new() };
         let mut edits = Vec::new();
-        between(&done(old), &done(new), &Http::path(at), &mut edits);
+        between(&done(old), &done(new), &self.path(at), &mut edits);
         edits
     }
 }
@@ -119,6 +221,18 @@ impl Kind {
             });
             rests.push(Value::from(without_all(rest)));
         }
+        Kind::of_all(&values, rests)
+    }
+
+    fn of_entries(entries: &[entry::Entry]) -> Kind {
+        let values: Option<Vec<Option<String>>> = entries.iter().map(|entry| entry.value.clone().ok()).collect();
+        match values {
+            Some(values) => Kind::of_all(&values, entries.iter().map(|entry| entry.rest.clone()).collect()),
+            None => Kind::Mixed,
+        }
+    }
+
+    fn of_all(values: &[Option<String>], mut rests: Vec<Value>) -> Kind {
         rests.sort_by_key(Value::to_string);
         match values.first() {
             Some(first) if values.iter().any(|value| value != first) => Kind::Mixed,
@@ -141,31 +255,10 @@ fn without_all(mut entry: Map<String, Value>) -> Map<String, Value> {
     entry
 }
 
-/// Whether one request may match an entry of both.
-pub fn are_overlapping(one: &[Value], other: &[Value]) -> bool {
-    one.iter().any(|one| other.iter().any(|other| !are_disjoint(one, other)))
-}
-
-fn are_disjoint(one: &Value, other: &Value) -> bool {
-    let ignores = |entry: &Value| entry.get("ignoreUriCase").is_some_and(|value| *value == Value::Bool(true));
-    let uri = |entry: &Value, key: &str| entry.get("uri")?.get(key)?.as_str().map(str::to_owned);
-    let exact = (uri(one, "exact"), uri(other, "exact"));
-    let prefix = (uri(one, "prefix"), uri(other, "prefix"));
-    if ignores(one) || ignores(other) {
-        return false;
-    }
-    match (exact, prefix) {
-        ((Some(one), Some(other)), _) => one != other,
-        ((Some(exact), _), (_, Some(prefix))) | ((_, Some(exact)), (Some(prefix), _)) => !exact.starts_with(&prefix),
-        (_, (Some(one), Some(other))) => !one.starts_with(&other) && !other.starts_with(&one),
-        _ => false,
-    }
-}
-
 /// The fields that say what a route does with its requests.
 fn done(route: &Value) -> Value {
     let mut fields = route.as_object().cloned().unwrap_or_default();
-    fields.retain(|name, _| !["match", "name"].contains(&name.as_str()));
+    fields.retain(|name, _| !["match", "matches", "name"].contains(&name.as_str()));
     fields.into()
 }
 

@@ -83,7 +83,7 @@ async fn finish(
                     config = now;
                     rollout::wait(&client, &inventory, &config, target.timeout).await
                 }
-                None if stage.object.kind == "VirtualService" => {
+                None if ["VirtualService", "HTTPRoute", "GRPCRoute"].contains(&stage.object.kind) => {
                     match rollout::wait_for_routes(&client, &inventory, &config, &object, target.timeout).await {
                         Ok(reached) => reached,
                         Err(Unknown(why)) => {

@@ -1,7 +1,7 @@
 //! Finds the rule, and the VirtualServices that route its requests.
 
 use crate::change::Refusal;
-use crate::change::rule;
+use crate::change::{place, rule};
 use crate::edit::Step;
 use crate::input::manifest::{Object, Objects};
 use crate::report::plan;
@@ -79,7 +79,7 @@ impl<'w> Found<'w> {
 
     /// The path from its object to the rule.
     pub fn path(&self) -> Vec<Step> {
-        rule_at(self.object, self.index)
+        place::of_rule(self.plugin.config.carrier, self.index)
     }
 
     /// The VirtualServices at its gateway that are for one of its hosts and ask for its header.
@@ -125,12 +125,6 @@ impl<'w> Found<'w> {
             .map(|(plugin, rule)| (rule, values(plugin, rule)))
             .collect()
     }
-}
-
-/// The place of a rule in a plugin.
-fn rule_at(object: &Object, index: usize) -> Vec<Step> {
-    let module = if object.kind == "TrafficExtension" { &["spec", "wasm"][..] } else { &["spec"] };
-    module.iter().chain(&["pluginConfig", "rules"]).map(|name| Step::from(*name)).chain([index.into()]).collect()
 }
 
 /// The final weights of a split, or why they will change.

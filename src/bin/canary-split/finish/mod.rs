@@ -4,6 +4,7 @@
 //! objects, rule → promote or remove (meant, http, used) → plan → files or living
 //! ```
 
+mod entry;
 mod files;
 mod http;
 mod living;

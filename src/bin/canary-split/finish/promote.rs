@@ -1,6 +1,7 @@
 //! Makes a canary stable; nobody moves.
 
-use super::http::{Http, Kind, are_overlapping};
+use super::entry::are_overlapping;
+use super::http::{Http, Kind};
 use super::meant::{Found, Meant, given_once, settled};
 use super::plan::{Plan, Stage, moved};
 use crate::change::Refusal;
@@ -67,7 +68,7 @@ pub fn plan(objects: &Objects, meant: &Meant, subset: &str) -> Result<Plan, Refu
         }
     }
     if services.is_empty() {
-        notes.push(format!("no VirtualService is given that routes rule {name} by {}", found.header));
+        notes.push(format!("no VirtualService and no HTTPRoute is given that routes rule {name} by {}", found.header));
     }
     let new = if of_split.is_empty() { old.clone() } else { named(&all, order) };
     if !of_split.is_empty() {
@@ -135,7 +136,7 @@ fn of_routes(
                 Some(later) => {
                     return fault(
                         later,
-                        format!("takes some of the requests of http[{at}], and not all; edit it by hand"),
+                        format!("takes some of the requests of {}, and not all; edit it by hand", http.called(at)),
                     );
                 }
                 None => {
@@ -160,11 +161,12 @@ fn of_routes(
         }
         let is_explicit = http.asking(&old.header_value).any(|explicit| http.rest(explicit) == http.rest(at));
         if !is_explicit {
-            if let Some(between) = behind.find(|later| *later < default) {
+            if let Some(between) = http.between(at, default) {
                 return fault(
                     between,
                     format!(
-                        "takes some of the requests that http[{at}] takes from it for {}; edit it by hand",
+                        "takes some of the requests that {} takes from it for {}; edit it by hand",
+                        http.called(at),
                         new.name
                     ),
                 );
@@ -174,14 +176,8 @@ fn of_routes(
                 return fault(other, format!("takes some of the requests of {} alone; edit it by hand", old.name));
             }
             edits.extend(http.made_like(at, default));
-            let entries = http.routes.get(at).and_then(|route| route.get("match")?.as_array()).into_iter().flatten();
-            for (place, entry) in entries.enumerate() {
-                let headers = entry.get("headers").and_then(|headers| headers.as_object());
-                let key = headers.and_then(|headers| headers.keys().find(|key| key.eq_ignore_ascii_case(found.header)));
-                let Some(key) = key else { continue };
-                let way = ["match".into(), place.into(), "headers".into(), Step::from(&**key), "exact".into()];
-                edits.push(Edit::set([&Http::path(at)[..], &way].concat(), &*old.header_value));
-            }
+            let values = http.values(at, found.header).into_iter();
+            edits.extend(values.map(|value| Edit::set(value, &*old.header_value)));
         }
         edits.extend(http.made_like(default, at));
     }

@@ -1,6 +1,7 @@
 //! Removes a rule and everything that only it needed.
 
-use super::http::{Http, Kind, are_overlapping};
+use super::entry::are_overlapping;
+use super::http::{Http, Kind};
 use super::meant::{Found, Meant, given_once, settled};
 use super::plan::{Plan, Stage, json};
 use super::used::{self, Used};
@@ -61,7 +62,7 @@ pub fn plan(objects: &Objects, meant: &Meant) -> Result<Plan, Refusal> {
     let later = found.plugin.rules.iter().filter(|(place, later)| *place > found.index && found.meets(later));
     notes.extend(later.map(|(_, later)| format!("rule {} may decide its requests from then on", later.name)));
     let mut after: Vec<(&Object, serde_json::Value)> =
-        world.virtual_services.iter().map(|service| (service.object, json(service.object))).collect();
+        world.routings.iter().map(|routing| (routing.object, json(routing.object))).collect();
     let mut left = Vec::new();
     for service in found.services(&world)? {
         let edits = of_routes(&found, &world, &Http::of(service, found.header), &mut notes)?;
@@ -120,7 +121,8 @@ fn of_routes(found: &Found, world: &World, http: &Http, notes: &mut Vec<String>)
                     return fault(
                         later,
                         format!(
-                            "would take the requests of http[{at}] and do something else with them; make it alike first"
+                            "would take the requests of {} and do something else with them; make it alike first",
+                            http.called(at)
                         ),
                     );
                 }
@@ -150,7 +152,7 @@ fn of_routes(found: &Found, world: &World, http: &Http, notes: &mut Vec<String>)
     }
     gone.sort_unstable();
     if let Some(&first) = gone.first().filter(|_| gone.len() == http.routes.len()) {
-        return fault(first, "is the last route, and a VirtualService needs one".to_owned());
+        return fault(first, format!("is the last route, and a {} needs one", http.object().kind));
     }
     let is_left = |at: &usize| !gone.contains(at);
     let has_default = |at: &usize| {
@@ -162,5 +164,5 @@ fn of_routes(found: &Found, world: &World, http: &Http, notes: &mut Vec<String>)
         return fault(at, "takes requests that no default route takes; add one first".to_owned());
     }
     // From the last one backwards, so that the places of the others stay.
-    Ok(gone.into_iter().rev().map(|at| Edit::remove(Http::path(at))).collect())
+    Ok(gone.into_iter().rev().map(|at| Edit::remove(http.path(at))).collect())
 }

@@ -1,4 +1,4 @@
-//! The subsets that VirtualServices use, and the pods behind subsets that are no longer used.
+//! The subsets and Services that routes use, and the pods behind subsets that are no longer used.
 
 use crate::edit::{Edit, Step};
 use crate::input::manifest::Object;
@@ -49,11 +49,20 @@ impl Host {
 }
 
 impl Used {
-    /// All destinations below a value of a VirtualService in this namespace, including those without a weight.
+    /// All destinations below a value of a routing in this namespace, including those without a weight.
     pub fn all(value: &Value, namespace: &str) -> Vec<Used> {
         let mut all = Vec::new();
         collect(value, namespace, &mut all);
         all
+    }
+
+    /// A backend of the Gateway API, if it is a Service.
+    fn of_backend(backend: &Value, namespace: &str) -> Option<Used> {
+        let text = |key: &str| backend.get(key).and_then(Value::as_str);
+        let is_service = text("kind").is_none_or(|kind| kind == "Service");
+        let namespace = text("namespace").unwrap_or(namespace).to_owned();
+        let host = Host::Service { name: text("name").filter(|_| is_service)?.to_owned(), namespace };
+        Some(Used { host, subset: String::new() })
     }
 
     /// Whether a DestinationRule is for its host.
@@ -102,6 +111,12 @@ fn collect(value: &Value, namespace: &str, all: &mut Vec<Used>) {
                     let subset = text("subset").unwrap_or_default().to_owned();
                     all.push(Used { host: Host::of(host, namespace), subset });
                 }
+                let backends = match (name.as_str(), inner) {
+                    ("backendRefs", Value::Array(backends)) => backends.as_slice(),
+                    ("backendRef", backend) => std::slice::from_ref(backend),
+                    _ => &[],
+                };
+                all.extend(backends.iter().filter_map(|backend| Used::of_backend(backend, namespace)));
                 collect(inner, namespace, all);
             }
         }

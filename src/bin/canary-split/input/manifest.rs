@@ -9,10 +9,18 @@ use super::{ours, template};
 use std::ops::Range;
 use std::rc::Rc;
 
+/// The group of the Gateway API.
+pub const GATEWAY_API: &str = "gateway.networking.k8s.io";
+
 /// The kinds that this tool knows, each only in its own API group.
-const KINDS: [(&str, &str); 17] = [
+const KINDS: [(&str, &str); 22] = [
     ("WasmPlugin", "extensions.istio.io"),
     ("TrafficExtension", "extensions.istio.io"),
+    ("EnvoyExtensionPolicy", "gateway.envoyproxy.io"),
+    ("HTTPRoute", GATEWAY_API),
+    ("GRPCRoute", GATEWAY_API),
+    ("Gateway", GATEWAY_API),
+    ("ReferenceGrant", GATEWAY_API),
     ("VirtualService", "networking.istio.io"),
     ("DestinationRule", "networking.istio.io"),
     ("Gateway", "networking.istio.io"),
@@ -42,6 +50,9 @@ const WORKLOADS: [&str; 9] = [
     "Rollout",
 ];
 
+/// Group, kind, namespace and name of an object.
+pub type Identity<'o> = (&'o str, &'o str, &'o str, &'o str);
+
 /// One object.
 #[derive(Clone, Debug)]
 pub struct Object {
@@ -51,6 +62,8 @@ pub struct Object {
     pub node: Node,
     /// One of the known kinds.
     pub kind: &'static str,
+    /// Its API group: a Gateway is one of Istio's, or one of the Gateway API.
+    pub group: &'static str,
     /// `metadata.namespace`; empty if it is not given.
     pub namespace: String,
     /// `metadata.name`.
@@ -64,9 +77,14 @@ impl Object {
         format!("{} {}{slash}{}", self.kind, self.namespace, self.name)
     }
 
-    /// Its kind, namespace and name: two objects of one identity are versions of one.
-    pub fn identity(&self) -> (&str, &str, &str) {
-        (self.kind, &self.namespace, &self.name)
+    /// Its group, kind, namespace and name: two objects of one identity are versions of one.
+    pub fn identity(&self) -> Identity<'_> {
+        (self.group, self.kind, &self.namespace, &self.name)
+    }
+
+    /// Whether it is an object of the Gateway API.
+    pub fn is_of_gateway_api(&self) -> bool {
+        self.group == GATEWAY_API
     }
 
     /// The file and the line at which it begins.
@@ -90,13 +108,41 @@ impl Object {
         self.at(keys).map_or(&[], Node::items)
     }
 
-    /// The module's part of a plugin: in a TrafficExtension, the successor of the WasmPlugin, it is one level deeper.
-    pub fn module(&self) -> Option<&Node> {
+    /// Where it has modules: a WasmPlugin has one, as has a TrafficExtension, its successor; an EnvoyExtensionPolicy has a list.
+    pub fn carriers(&self) -> Vec<Carrier> {
         match self.kind {
-            "WasmPlugin" => self.at(&["spec"]),
-            "TrafficExtension" => self.at(&["spec", "wasm"]),
-            _ => None,
+            "WasmPlugin" => vec![Carrier::WasmPlugin],
+            "TrafficExtension" => vec![Carrier::TrafficExtension],
+            "EnvoyExtensionPolicy" => (0..self.items(&["spec", "wasm"]).len()).map(Carrier::Policy).collect(),
+            _ => Vec::new(),
         }
+    }
+
+    /// The module's part there.
+    pub fn module(&self, carrier: Carrier) -> Option<&Node> {
+        match carrier {
+            Carrier::WasmPlugin => self.at(&["spec"]),
+            Carrier::TrafficExtension => self.at(&["spec", "wasm"]),
+            Carrier::Policy(at) => self.items(&["spec", "wasm"]).get(at),
+        }
+    }
+}
+
+/// Where an object has a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// `spec` of a WasmPlugin.
+    WasmPlugin,
+    /// `spec.wasm` of a TrafficExtension.
+    TrafficExtension,
+    /// `spec.wasm[AT]` of an EnvoyExtensionPolicy.
+    Policy(usize),
+}
+
+impl Carrier {
+    /// The field of the module that has the config.
+    pub fn config_field(self) -> &'static str {
+        if let Carrier::Policy(_) = self { "config" } else { "pluginConfig" }
     }
 }
 
@@ -118,11 +164,11 @@ impl Unknown {
         (text("apiVersion").split_once('/').map_or("", |(group, _)| group), text("kind"))
     }
 
-    /// The same as an object, for code that knows this kind.
+    /// The same as an object, for code that knows this kind of another group.
     pub fn object(&self, kind: &'static str) -> Object {
         let name = self.node.at(&["metadata", "name"]).and_then(Node::text).unwrap_or_default().to_owned();
         let (source, node) = (Rc::clone(&self.source), self.node.clone());
-        Object { source, node, kind, namespace: self.namespace.clone(), name }
+        Object { source, node, kind, group: "", namespace: self.namespace.clone(), name }
     }
 }
 
@@ -135,9 +181,16 @@ pub struct PluginConfig {
     pub source: Rc<Source>,
     /// Its content; `None`: the plugin has none.
     pub node: Option<Node>,
+    /// Where the object has the module.
+    pub carrier: Carrier,
 }
 
 impl PluginConfig {
+    /// The module's part of the object.
+    pub fn module(&self) -> Option<&Node> {
+        self.object.as_ref()?.module(self.carrier)
+    }
+
     /// The config of an object from the API server, if it is a plugin with this filter.
     pub fn living(object: &serde_json::Value) -> Option<PluginConfig> {
         let text = |path: &str| object.pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default();
@@ -239,7 +292,7 @@ impl Objects {
             for item in node.get("items").map_or(&[][..], Node::items) {
                 self.add(source, item.clone());
             }
-        } else if let Some((kind, _)) = KINDS.iter().find(|known| **known == (kind, group)) {
+        } else if let Some((kind, group)) = KINDS.iter().find(|known| **known == (kind, group)) {
             if let Some(span) = template::placeholder(kind, &node) {
                 let place = source.position(span.start);
                 self.unreadable.push(Unreadable::new(&source.name, Some(place), TEMPLATE.to_owned()));
@@ -247,9 +300,10 @@ impl Objects {
             }
             let (namespace, name) =
                 (text(&["metadata", "namespace"]).to_owned(), text(&["metadata", "name"]).to_owned());
-            self.objects.push(Object { source: Rc::clone(source), kind, namespace, name, node });
+            self.objects.push(Object { source: Rc::clone(source), kind, group, namespace, name, node });
         } else if node.get("kind").is_none() && ours::is_config(&node) {
-            self.bare.push(PluginConfig { object: None, source: Rc::clone(source), node: Some(node) });
+            let (source, carrier) = (Rc::clone(source), Carrier::WasmPlugin);
+            self.bare.push(PluginConfig { object: None, source, node: Some(node), carrier });
         } else if !kind.is_empty() {
             if kind == "Secret" {
                 self.secrets.extend(secret::of_secret(&node).into_iter().map(|secret| (Rc::clone(source), secret)));
@@ -261,7 +315,7 @@ impl Objects {
 
     /// Objects that make pods, or may do so.
     pub fn makers(&self) -> impl Iterator<Item = Unknown> {
-        let known = self.workloads().map(|pods| Unknown {
+        let known = self.workloads().chain(self.of_gateway_api("Gateway")).map(|pods| Unknown {
             source: Rc::clone(&pods.source),
             namespace: pods.namespace.clone(),
             node: pods.node.clone(),
@@ -274,35 +328,52 @@ impl Objects {
         self.objects.iter().filter(|object| WORKLOADS.contains(&object.kind))
     }
 
-    /// The objects of a kind.
+    /// The objects of a kind of Kubernetes's or Istio's.
     pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Object> {
-        self.objects.iter().filter(move |object| object.kind == kind)
+        self.objects.iter().filter(move |object| object.kind == kind && !object.is_of_gateway_api())
     }
 
-    /// The plugins with this filter.
+    /// The objects of a kind of the Gateway API.
+    pub fn of_gateway_api(&self, kind: &str) -> impl Iterator<Item = &Object> {
+        self.objects.iter().filter(move |object| object.kind == kind && object.is_of_gateway_api())
+    }
+
+    /// The objects with this filter.
     pub fn plugins(&self) -> impl Iterator<Item = &Object> {
-        self.objects.iter().filter(|object| is_ours(object))
+        self.objects.iter().filter(|object| object.carriers().into_iter().any(|carrier| is_ours(object, carrier)))
     }
 
     /// Plugins that do not count as this filter but look as if they were meant to.
     pub fn almost_ours(&self) -> impl Iterator<Item = &Object> {
         self.objects.iter().filter(|object| {
-            object.module().is_some_and(|module| !ours::is_ours(&object.name, module) && ours::is_almost_ours(module))
+            let is_it = |carrier: &Carrier| {
+                let module = object.module(*carrier);
+                !is_ours(object, *carrier)
+                    && module.is_some_and(|module| ours::is_almost_ours(module, carrier.config_field()))
+            };
+            object.carriers().iter().any(is_it)
         })
     }
 
     /// The configs of all plugins with this filter, then bare ones.
     pub fn configs(&self) -> impl Iterator<Item = PluginConfig> {
-        let plugins = self.plugins().map(|plugin| PluginConfig {
-            object: Some(plugin.clone()),
-            source: Rc::clone(&plugin.source),
-            node: plugin.module().and_then(|module| module.get("pluginConfig")).cloned(),
-        });
-        plugins.chain(self.bare.iter().cloned())
+        let modules = |object: &'_ Object| {
+            let own = object.carriers().into_iter().filter(|carrier| is_ours(object, *carrier));
+            own.map(|carrier| PluginConfig {
+                object: Some(object.clone()),
+                source: Rc::clone(&object.source),
+                node: object.module(carrier).and_then(|module| module.get(carrier.config_field())).cloned(),
+                carrier,
+            })
+            .collect::<Vec<_>>()
+        };
+        self.objects.iter().flat_map(modules).chain(self.bare.iter().cloned())
     }
 }
 
-/// Whether an object is a plugin with this filter.
-fn is_ours(object: &Object) -> bool {
-    object.module().is_some_and(|module| ours::is_ours(&object.name, module))
+/// Whether a module of an object is this filter.
+fn is_ours(object: &Object, carrier: Carrier) -> bool {
+    // A policy may have several modules.
+    let name = if let Carrier::Policy(_) = carrier { "" } else { &*object.name };
+    object.module(carrier).is_some_and(|module| ours::is_ours(name, module, carrier.config_field()))
 }

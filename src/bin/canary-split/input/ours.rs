@@ -2,16 +2,22 @@
 
 use super::yaml::{Node, Value};
 
+/// Where a module says what it is.
+const NAMES: [&[&str]; 6] =
+    [&["pluginName"], &["url"], &["name"], &["rootID"], &["code", "image", "url"], &["code", "http", "url"]];
+
 /// Whether a plugin has this filter: by its name, `pluginName` or `url`, or by the fields of its rules.
-pub fn is_ours(name: &str, module: &Node) -> bool {
+pub fn is_ours(name: &str, module: &Node, config: &str) -> bool {
     let is_named = |text: &str| text.contains("canary-split") || text.contains("canary_split");
-    let names = [module.get("pluginName"), module.get("url")].into_iter().flatten().filter_map(Node::text);
+    let names = NAMES.iter().filter_map(|keys| module.at(keys)).filter_map(Node::text);
     names.chain([name]).any(is_named)
-        || module.at(&["pluginConfig", "rules"]).map_or(&[][..], Node::items).iter().any(decides)
+        || [config, "pluginConfig"]
+            .iter()
+            .any(|field| module.at(&[field, "rules"]).map_or(&[][..], Node::items).iter().any(decides))
 }
 
 /// Whether the config of another plugin looks as if it were meant for this filter, with rules in another place.
-pub fn is_almost_ours(module: &Node) -> bool {
+pub fn is_almost_ours(module: &Node, config: &str) -> bool {
     let is_list_of_rules = |node: &Node| node.items().iter().any(decides) || decides(node);
     let looks_alike = |config: &Node| {
         let is_meant = |name: &str| name.eq_ignore_ascii_case("rules") || name.eq_ignore_ascii_case("rule");
@@ -22,7 +28,7 @@ pub fn is_almost_ours(module: &Node) -> bool {
         })
     };
     module.entries().iter().any(|(key, value)| {
-        key.name.eq_ignore_ascii_case("pluginConfig") && (looks_alike(value) || value.items().iter().any(decides))
+        key.name.eq_ignore_ascii_case(config) && (looks_alike(value) || value.items().iter().any(decides))
     })
 }
 

@@ -4,6 +4,7 @@ use super::text::{Taken, Text};
 use crate::input::yaml::Node;
 use canary_split::rule::condition::{Condition, StringMatch};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// The most prefixes of a path that are looked up.
 const MAX_PATH: usize = 256;
@@ -35,39 +36,64 @@ pub struct Asked<'c> {
     /// Whether it must not hold.
     is_negative: bool,
     ignores_case: bool,
+    /// Its place, if it is one of a route on a header.
+    written: Option<Written<'c>>,
+}
+
+/// Where a route says a condition on a header.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<'c> {
+    /// The header's name.
+    pub name: (&'c Range<usize>, &'c str),
+    /// The condition.
+    pub node: &'c Node,
+    /// The exact value, if one is asked for.
+    pub exact: Option<(&'c Node, &'c str)>,
 }
 
 impl<'c> Asked<'c> {
     /// A header with exactly this value.
     pub fn header(name: &'c str, value: &'c str) -> Asked<'c> {
         let (subject, text) = (Subject::Header(lower(name)), Text::Exact(value));
-        Asked { subject, text, is_negative: false, ignores_case: false }
+        Asked { subject, text, is_negative: false, ignores_case: false, written: None }
     }
 
     /// An absent header.
     pub fn no_header(name: &'c str) -> Asked<'c> {
         let subject = Subject::Header(lower(name));
-        Asked { subject, text: Text::Present, is_negative: true, ignores_case: false }
+        Asked { subject, text: Text::Present, is_negative: true, ignores_case: false, written: None }
     }
 
     /// The host that a request is for.
     pub fn host(host: &'c str) -> Asked<'c> {
-        Asked { subject: Subject::Host, text: Text::Exact(host), is_negative: false, ignores_case: true }
+        Asked { subject: Subject::Host, text: Text::Exact(host), is_negative: false, ignores_case: true, written: None }
     }
 
     /// The path of a request.
     pub fn uri(path: &'c str) -> Asked<'c> {
-        Asked { subject: Subject::Uri, text: Text::Exact(path), is_negative: false, ignores_case: false }
+        Asked { subject: Subject::Uri, text: Text::Exact(path), is_negative: false, ignores_case: false, written: None }
     }
 
     /// The method of a request.
     pub fn method(method: &'c str) -> Asked<'c> {
-        Asked { subject: Subject::Method, text: Text::Exact(method), is_negative: false, ignores_case: false }
+        Asked {
+            subject: Subject::Method,
+            text: Text::Exact(method),
+            is_negative: false,
+            ignores_case: false,
+            written: None,
+        }
     }
 
     /// A query parameter with exactly this value.
     pub fn query_param(name: &'c str, value: &'c str) -> Asked<'c> {
-        Asked { subject: Subject::QueryParam(name), text: Text::Exact(value), is_negative: false, ignores_case: false }
+        Asked {
+            subject: Subject::QueryParam(name),
+            text: Text::Exact(value),
+            is_negative: false,
+            ignores_case: false,
+            written: None,
+        }
     }
 
     /// The absence of its header or query parameter, if it asks for one that is not among the known properties.
@@ -79,6 +105,7 @@ impl<'c> Asked<'c> {
             text: Text::Present,
             is_negative: true,
             ignores_case: false,
+            written: None,
         })
     }
 
@@ -100,7 +127,18 @@ impl<'c> Asked<'c> {
             StringMatch::Regex(regex) => Text::Compiled(regex),
         };
         let is_negative = matches!(condition, Condition::WithoutHeader(..));
-        Some(Asked { subject, text, is_negative, ignores_case: false })
+        Some(Asked { subject, text, is_negative, ignores_case: false, written: None })
+    }
+
+    /// A condition of a route on a header.
+    pub fn of_header(text: Text<'c>, written: Written<'c>) -> Asked<'c> {
+        let subject = Subject::Header(lower(written.name.1));
+        Asked { subject, text, is_negative: false, ignores_case: false, written: Some(written) }
+    }
+
+    /// A condition of a route on anything else.
+    pub fn of_other(subject: Subject<'c>, text: Text<'c>) -> Asked<'c> {
+        Asked { subject, text, is_negative: false, ignores_case: false, written: None }
     }
 
     /// The conditions of an entry of a route's `match` in a VirtualService at this many gateways.
@@ -109,7 +147,7 @@ impl<'c> Asked<'c> {
         let mut all = Vec::new();
         for (key, node) in entry.entries() {
             let mut add = |subject, node, is_negative, ignores_case| {
-                all.push(Asked { subject, text: Text::of(node), is_negative, ignores_case });
+                all.push(Asked { subject, text: Text::of(node), is_negative, ignores_case, written: None });
             };
             match &*key.name {
                 "name" | "statPrefix" | "ignoreUriCase" => {}
@@ -118,8 +156,11 @@ impl<'c> Asked<'c> {
                 "authority" => add(Subject::Host, node, false, true),
                 "method" => add(Subject::Method, node, false, false),
                 "headers" | "withoutHeaders" => {
+                    let is_negative = &*key.name == "withoutHeaders";
                     for (name, node) in node.entries() {
-                        add(Subject::Header(lower(&name.name)), node, &*key.name == "withoutHeaders", false);
+                        let exact = node.get("exact").and_then(|node| Some((node, node.text()?)));
+                        let written = Written { name: (&name.span, &name.name), node, exact };
+                        all.push(Asked { is_negative, ..Asked::of_header(Text::of(node), written) });
                     }
                 }
                 "queryParams" => {
@@ -149,6 +190,19 @@ impl<'c> Asked<'c> {
         self.is_negative
     }
 
+    /// Where a route asks for a value of a header.
+    pub fn value_asked(&self) -> Option<Written<'c>> {
+        self.written.filter(|_| !self.is_negative)
+    }
+
+    /// Whether it surely takes a value that it does not name: by presence, prefix or regex.
+    pub fn takes_unnamed(&self, value: &str) -> bool {
+        match &self.text {
+            Text::Exact(_) | Text::Prefix("") => false,
+            text => text.holds(value, false) == Some(true),
+        }
+    }
+
     /// Whether it is about the host.
     pub fn is_about_host(&self) -> bool {
         self.subject == Subject::Host
@@ -164,7 +218,7 @@ impl<'c> Asked<'c> {
         match &self.text {
             _ if self.is_negative || self.ignores_case || self.is_any() => None,
             Text::Exact(text) => Some((&self.subject, text)),
-            Text::Prefix(text) if self.subject == Subject::Uri => Some((&self.subject, text)),
+            Text::Prefix(text) | Text::Below(text) if self.subject == Subject::Uri => Some((&self.subject, text)),
             _ => None,
         }
     }
@@ -172,7 +226,7 @@ impl<'c> Asked<'c> {
     /// The keys of all conditions that it may imply.
     pub fn implied(&self) -> impl Iterator<Item = (&Subject<'c>, &str)> {
         let text = match &self.text {
-            Text::Exact(text) | Text::Prefix(text) if !self.is_negative => text,
+            Text::Exact(text) | Text::Prefix(text) | Text::Below(text) if !self.is_negative => text,
             _ => "",
         };
         let is_uri = self.subject == Subject::Uri;
@@ -222,7 +276,10 @@ impl<'c> Asked<'c> {
     /// Whether it always holds.
     pub fn is_any(&self) -> bool {
         self.subject == Subject::Uri
-            && matches!(self.text, Text::Prefix("/" | "") | Text::Regex(".*" | "/.*" | "^/.*" | "^/.*$", _))
+            && matches!(
+                self.text,
+                Text::Prefix("/" | "") | Text::Below("") | Text::Regex(".*" | "/.*" | "^/.*" | "^/.*$", _)
+            )
     }
 }
 

@@ -1,20 +1,20 @@
-//! The VirtualServices at a gateway that a plugin may be on.
+//! The routings at a gateway that a plugin may be on.
 
 use super::host_index::HostIndex;
-use super::routing::VirtualService;
+use super::routing::Routing;
 use std::ops::Deref;
 
-/// The VirtualServices, in their order and by their hosts.
+/// The routings, in their order and by their hosts.
 #[derive(Debug)]
 pub struct Beside<'w, 'o> {
-    all: Vec<&'w VirtualService<'o>>,
+    all: Vec<&'w Routing<'o>>,
     hosts: HostIndex,
 }
 
 impl<'w, 'o> Beside<'w, 'o> {
     /// Of these.
-    pub fn new(all: Vec<&'w VirtualService<'o>>) -> Beside<'w, 'o> {
-        let hosts = |(place, service): (usize, &&'w VirtualService<'o>)| {
+    pub fn new(all: Vec<&'w Routing<'o>>) -> Beside<'w, 'o> {
+        let hosts = |(place, service): (usize, &&'w Routing<'o>)| {
             let namespace = &*service.object.namespace;
             let completed = |host: &str| {
                 (!host.contains('.') && host != "*").then(|| format!("{host}.{namespace}.svc.cluster.local"))
@@ -26,24 +26,24 @@ impl<'w, 'o> Beside<'w, 'o> {
         Beside { all, hosts }
     }
 
-    fn at(&self, places: Vec<usize>) -> Vec<&'w VirtualService<'o>> {
+    fn at(&self, places: Vec<usize>) -> Vec<&'w Routing<'o>> {
         places.into_iter().filter_map(|place| self.all.get(place).copied()).collect()
     }
 
-    /// The VirtualServices that may be for a host, as it is written or completed.
-    pub fn near(&self, host: &str) -> Vec<&'w VirtualService<'o>> {
+    /// The routings that may be for a host, as it is written or completed.
+    pub fn near(&self, host: &str) -> Vec<&'w Routing<'o>> {
         self.at(self.hosts.at(host))
     }
 
-    /// The VirtualServices that are for a host.
-    pub fn overlapping(&self, host: &str) -> Vec<&'w VirtualService<'o>> {
+    /// The routings that are for a host.
+    pub fn overlapping(&self, host: &str) -> Vec<&'w Routing<'o>> {
         let mut all = self.near(host);
         all.retain(|service| service.is_for(host));
         all
     }
 
-    /// The VirtualServices with exactly this host.
-    pub fn with(&self, host: &str) -> Vec<&'w VirtualService<'o>> {
+    /// The routings with exactly this host.
+    pub fn with(&self, host: &str) -> Vec<&'w Routing<'o>> {
         let mut all = self.at(self.hosts.of_host(host));
         all.retain(|service| service.hosts.iter().any(|(_, own)| own.eq_ignore_ascii_case(host)));
         all
@@ -51,7 +51,7 @@ impl<'w, 'o> Beside<'w, 'o> {
 }
 
 impl<'w, 'o> Deref for Beside<'w, 'o> {
-    type Target = [&'w VirtualService<'o>];
+    type Target = [&'w Routing<'o>];
 
     fn deref(&self) -> &Self::Target {
         &self.all

@@ -122,13 +122,10 @@ impl<'o> Pick<'o> {
 
     /// Whether it is applied to any of the routes that Istio makes of a route.
     pub fn is_applied_to(&self, step: &Step) -> bool {
-        let does = |key: &str| step.route.node.get(key).is_some();
-        let action = if does("redirect") {
-            "REDIRECT"
-        } else if does("directResponse") {
-            "DIRECT_RESPONSE"
-        } else {
-            "ROUTE"
+        let action = match step.route.answer() {
+            Some("redirect") => "REDIRECT",
+            Some(_) => "DIRECT_RESPONSE",
+            None => "ROUTE",
         };
         let is_named = self.route.is_none_or(|name| step.names().iter().any(|own| own == name));
         !self.adds && is_named && self.action.is_none_or(|own| own == action)
@@ -143,9 +140,4 @@ impl<'o> Pick<'o> {
     pub fn has_route_name(&self) -> bool {
         self.route.is_some()
     }
-}
-
-/// Whether Istio turns a route into weighted clusters: it has several destinations. Those of weight 0 count, except for the last one.
-pub fn is_weighted(node: &Node) -> bool {
-    node.get("route").map_or(&[][..], Node::items).len() > 1
 }

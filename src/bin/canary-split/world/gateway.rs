@@ -3,18 +3,19 @@
 use super::host::overlap;
 use super::labels::Labels;
 use super::namespace::is_same_namespace;
-use super::routing::VirtualService;
+use super::parent::Parent;
+use super::routing::Routing;
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 
-/// A Gateway of Istio's.
+/// A Gateway of Istio's or of the Gateway API.
 #[derive(Debug)]
 pub struct Gateway<'o> {
     /// All of it.
     pub object: &'o Object,
-    /// The labels of its pods.
+    /// The labels of its pods; of one of the Gateway API the label by which Istio and others know them.
     pub selector: Labels<'o>,
-    /// Its servers.
+    /// Its servers, or its listeners.
     pub servers: Vec<Server<'o>>,
 }
 
@@ -23,10 +24,29 @@ pub struct Gateway<'o> {
 pub struct Server<'o> {
     /// All of it.
     pub node: &'o Node,
-    /// `port.number`
+    /// `name` of a listener.
+    pub section: Option<&'o str>,
+    /// `port.number`, or `port` of a listener.
     pub port: Option<u32>,
     /// Whether it speaks HTTP with clients.
     pub protocol: Protocol,
+    /// Its hosts as they are written, `NAMESPACE/` included; of a listener without a hostname its node and `*`.
+    pub hosts: Vec<(&'o Node, &'o str)>,
+    /// The namespaces and kinds of the routes that a listener allows.
+    pub allowed: Allowed<'o>,
+    /// The Secrets of its certificates.
+    pub secrets: Vec<&'o str>,
+}
+
+/// The routes that a server takes.
+#[derive(Clone, Debug)]
+pub enum Allowed<'o> {
+    /// Those of the namespaces that its hosts name.
+    ByHosts,
+    /// Those of its own namespace, of these kinds; none: of every kind.
+    Same(Vec<&'o str>),
+    /// Those of any namespace, or it is unknown of which, of these kinds.
+    Any(Vec<&'o str>),
 }
 
 /// The protocol of a server.
@@ -43,26 +63,61 @@ pub enum Protocol {
 }
 
 impl<'o> Gateway<'o> {
-    /// Reads one; `None` if its selector cannot be read.
+    /// Reads one of Istio's; `None` if its selector cannot be read.
     pub fn of(object: &'o Object) -> Option<Gateway<'o>> {
         let selector = object.at(&["spec", "selector"]).map_or(Some(Labels::default()), Labels::of)?;
         let servers = object.items(&["spec", "servers"]).iter().map(Server::of).collect();
         Some(Gateway { object, selector, servers })
     }
 
-    /// Whether one of its servers serves a host to VirtualServices of this namespace.
-    pub fn serves(&self, host: &str, namespace: &str) -> bool {
-        self.servers.iter().any(|server| self.serves_at(server, host, namespace))
+    /// Whether it is one of the Gateway API.
+    pub fn is_of_api(&self) -> bool {
+        self.object.is_of_gateway_api()
+    }
+
+    /// Whether it is what is named there.
+    pub fn is(&self, parent: &Parent) -> bool {
+        parent.is_of_api == self.is_of_api()
+            && parent.name == self.object.name
+            && is_same_namespace(parent.namespace, &self.object.namespace)
+    }
+
+    /// The servers that a routing names: of one of Istio's all of them.
+    pub fn servers_of(&self, routing: &Routing) -> impl Iterator<Item = &Server<'o>> {
+        let parents: Vec<_> = routing.parents.iter().filter(|parent| self.is(parent)).copied().collect();
+        self.servers.iter().filter(move |server| parents.iter().any(|parent| server.is(parent)))
+    }
+
+    /// Whether one of its servers serves a host to a routing.
+    pub fn serves(&self, host: &str, routing: &Routing) -> bool {
+        self.servers_of(routing).any(|server| self.serves_at(server, host, routing))
+    }
+
+    /// Whether one of its servers would serve a host to a routing that named it.
+    pub fn would_serve(&self, host: &str, routing: &Routing) -> bool {
+        self.servers.iter().any(|server| self.serves_at(server, host, routing))
     }
 
     /// Whether this server does.
-    fn serves_at(&self, server: &Server, host: &str, namespace: &str) -> bool {
-        server.hosts().any(|served| match served.split_once('/') {
-            None => overlap(served, host),
-            Some(("*", served)) => overlap(served, host),
-            Some((".", served)) => overlap(served, host) && is_same_namespace(&self.object.namespace, namespace),
-            Some((from, served)) => overlap(served, host) && is_same_namespace(from, namespace),
-        })
+    pub fn serves_at(&self, server: &Server, host: &str, routing: &Routing) -> bool {
+        let namespace = &*routing.object.namespace;
+        self.allows(server, routing)
+            && server.hosts().any(|served| match served.split_once('/') {
+                None => overlap(served, host),
+                Some(("*", served)) => overlap(served, host),
+                Some((".", served)) => overlap(served, host) && is_same_namespace(&self.object.namespace, namespace),
+                Some((from, served)) => overlap(served, host) && is_same_namespace(from, namespace),
+            })
+    }
+
+    /// Whether a server allows the namespace and the kind of a routing.
+    pub fn allows(&self, server: &Server, routing: &Routing) -> bool {
+        let (is_there, kinds) = match &server.allowed {
+            Allowed::ByHosts => return true,
+            Allowed::Same(kinds) => (is_same_namespace(&self.object.namespace, &routing.object.namespace), kinds),
+            Allowed::Any(kinds) => (true, kinds),
+        };
+        is_there && (kinds.is_empty() || kinds.contains(&routing.object.kind))
     }
 
     /// The ports on which HTTP is spoken.
@@ -71,13 +126,12 @@ impl<'o> Gateway<'o> {
         self.servers.iter().filter(is_http).filter_map(|server| Some((server.port?, server.protocol)))
     }
 
-    /// The ports at which requests for a host of a VirtualService come in and are not just redirected.
-    pub fn ports_for(&self, routing: &VirtualService) -> impl Iterator<Item = u32> {
+    /// The ports at which requests for a host of a routing come in and are not just redirected.
+    pub fn ports_for(&self, routing: &Routing) -> impl Iterator<Item = u32> {
         let is_routed = |server: &&Server| [Protocol::Http, Protocol::Https].contains(&server.protocol);
-        let namespace = &*routing.object.namespace;
         let serves =
-            move |server: &&Server| routing.hosts.iter().any(|(_, host)| self.serves_at(server, host, namespace));
-        self.servers.iter().filter(is_routed).filter(serves).filter_map(|server| server.port)
+            move |server: &&Server| routing.hosts.iter().any(|(_, host)| self.serves_at(server, host, routing));
+        self.servers_of(routing).filter(is_routed).filter(serves).filter_map(|server| server.port)
     }
 }
 
@@ -96,11 +150,25 @@ impl<'o> Server<'o> {
             "HTTPS" if !is_passed_through => Protocol::Https,
             _ => Protocol::Other,
         };
-        Server { node, port: node.at(&["port", "number"]).and_then(Node::number), protocol }
+        let hosts = node.get("hosts").map_or(&[][..], Node::items).iter();
+        Server {
+            node,
+            section: None,
+            port: node.at(&["port", "number"]).and_then(Node::number),
+            protocol,
+            hosts: hosts.filter_map(|host| Some((host, host.text()?))).collect(),
+            allowed: Allowed::ByHosts,
+            secrets: node.at(&["tls", "credentialName"]).and_then(Node::text).into_iter().collect(),
+        }
     }
 
     /// Its hosts as they are written, `NAMESPACE/` included.
     pub fn hosts(&self) -> impl Iterator<Item = &'o str> {
-        self.node.get("hosts").map_or(&[][..], Node::items).iter().filter_map(Node::text)
+        self.hosts.iter().map(|(_, host)| *host)
+    }
+
+    /// Whether it is meant by a parent that means its gateway.
+    pub fn is(&self, parent: &Parent) -> bool {
+        !parent.is_of_api || parent.means(self.section, self.port)
     }
 }

@@ -1,65 +1,57 @@
-//! Gateways of the Gateway API, for plugins that aim at them.
+//! Reads a Gateway of the Gateway API.
 
-use super::host::overlap;
+use super::gateway::{Allowed, Gateway, Protocol, Server};
 use super::labels::Labels;
-use crate::input::manifest::{Objects, Unknown};
+use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 
-/// The group of the Gateway API.
-pub const GATEWAY_API: &str = "gateway.networking.k8s.io";
+/// The label by which Istio and Envoy Gateway know the pods of a Gateway.
+pub const NAME_LABEL: &str = "gateway.networking.k8s.io/gateway-name";
 
-/// The given objects of the Gateway API.
-#[derive(Debug, Default)]
-pub struct GatewayApi<'o> {
-    /// Its Gateways.
-    pub gateways: Vec<ApiGateway<'o>>,
-    /// The hosts of routes for them.
-    hosts: Vec<&'o str>,
+/// Reads one.
+pub fn read(object: &Object) -> Gateway<'_> {
+    let selector = [(NAME_LABEL, &*object.name)].into_iter().collect();
+    Gateway { object, selector, servers: object.items(&["spec", "listeners"]).iter().map(listener).collect() }
 }
 
-/// A Gateway of the Gateway API.
-#[derive(Debug)]
-pub struct ApiGateway<'o> {
-    /// All of it.
-    node: &'o Node,
-    /// `metadata.name`
-    pub name: &'o str,
-    /// Its namespace; empty: the one that everything is applied to.
-    pub namespace: &'o str,
+fn text<'o>(node: &'o Node, keys: &[&str]) -> Option<&'o str> {
+    node.at(keys)?.text().filter(|text| !text.is_empty())
 }
 
-impl<'o> GatewayApi<'o> {
-    /// Reads it.
-    pub fn of(objects: &'o Objects) -> GatewayApi<'o> {
-        let mut found = GatewayApi::default();
-        for Unknown { node, namespace, .. } in &objects.unknown {
-            let text = |keys: &[&str]| node.at(keys).and_then(Node::text).unwrap_or_default();
-            if text(&["apiVersion"]).split('/').next() != Some(GATEWAY_API) {
-                continue;
-            }
-            match text(&["kind"]) {
-                "Gateway" => found.gateways.push(ApiGateway { node, name: text(&["metadata", "name"]), namespace }),
-                "HTTPRoute" | "GRPCRoute" => {
-                    let hosts = node.at(&["spec", "hostnames"]).map_or(&[][..], Node::items);
-                    found.hosts.extend(hosts.iter().filter_map(Node::text));
-                    found.hosts.extend(hosts.is_empty().then_some("*"));
-                }
-                _ => {}
-            }
-        }
-        found
-    }
-
-    /// Whether there is a route for a host.
-    pub fn has_route(&self, host: &str) -> bool {
-        self.hosts.iter().any(|own| overlap(own, host))
+fn listener(node: &Node) -> Server<'_> {
+    let protocol = match text(node, &["protocol"]).unwrap_or_default() {
+        "HTTP" => Protocol::Http,
+        "HTTPS" if text(node, &["tls", "mode"]).is_none_or(|mode| mode == "Terminate") => Protocol::Https,
+        _ => Protocol::Other,
+    };
+    let host = node.get("hostname").and_then(|host| Some((host, host.text().filter(|host| !host.is_empty())?)));
+    let list = |keys: &[&str]| node.at(keys).map_or(&[][..], Node::items).iter();
+    let kinds = list(&["allowedRoutes", "kinds"]).filter_map(|kind| text(kind, &["kind"])).collect();
+    Server {
+        node,
+        section: text(node, &["name"]),
+        port: node.get("port").and_then(Node::number),
+        protocol,
+        hosts: vec![host.unwrap_or((node, "*"))],
+        allowed: match text(node, &["allowedRoutes", "namespaces", "from"]).unwrap_or("Same") {
+            "Same" => Allowed::Same(kinds),
+            // The labels of namespaces are seldom given.
+            _ => Allowed::Any(kinds),
+        },
+        secrets: list(&["tls", "certificateRefs"]).filter_map(|secret| text(secret, &["name"])).collect(),
     }
 }
 
-impl<'o> ApiGateway<'o> {
-    /// The labels that its pods may have.
-    pub fn labels(&self) -> impl Iterator<Item = Labels<'o>> {
-        let places = [&["metadata", "labels"][..], &["spec", "infrastructure", "labels"]];
-        places.into_iter().filter_map(|keys| Labels::of(self.node.at(keys)?))
-    }
+/// The labels that the pods of a Gateway may have besides.
+pub fn labels<'o>(gateway: &Gateway<'o>) -> impl Iterator<Item = Labels<'o>> {
+    let places = [&["metadata", "labels"][..], &["spec", "infrastructure", "labels"]];
+    let object = gateway.object;
+    places.into_iter().filter_map(|keys| Labels::of(object.at(keys)?))
+}
+
+/// Whether it is a waypoint of Istio's ambient mesh, by its class or by its listener.
+pub fn is_waypoint(gateway: &Gateway) -> bool {
+    let class = gateway.object.text(&["spec", "gatewayClassName"]);
+    class == Some("istio-waypoint")
+        || gateway.servers.iter().any(|server| text(server.node, &["protocol"]) == Some("HBONE"))
 }

@@ -4,9 +4,10 @@ use super::gateway::Gateway;
 use super::host::ServiceName;
 use super::host_index::HostIndex;
 use super::labels::Labels;
-use super::routing::{Destination, VirtualService};
+use super::makers::Maker;
+use super::parent::Parent;
+use super::routing::{Destination, Routing};
 use super::service::{DestinationRule, Service, Workload};
-use crate::input::manifest::Unknown;
 use crate::input::yaml::Node;
 use std::collections::HashMap;
 
@@ -18,10 +19,13 @@ pub struct Index<'o> {
     rules: ByName<'o>,
     /// DestinationRules by hosts that do not belong to a Service, and those for many hosts.
     hosts: HostIndex,
+    /// Istio's Gateways.
     gateways: ByName<'o>,
+    /// Gateways of the Gateway API.
+    api_gateways: ByName<'o>,
     /// Gateways by the hosts that they serve.
     served: HostIndex,
-    /// VirtualServices by their hosts.
+    /// Routings by their hosts.
     routed: HostIndex,
     /// VirtualServices without hosts.
     delegates: ByName<'o>,
@@ -41,23 +45,28 @@ struct ByLabel<'o>(HashMap<&'o str, HashMap<(&'o str, &'o str), Vec<usize>>>);
 
 /// The lists to index.
 pub struct Lists<'l, 'o> {
-    pub virtual_services: &'l [VirtualService<'o>],
+    pub routings: &'l [Routing<'o>],
     pub services: &'l [Service<'o>],
     pub rules: &'l [DestinationRule<'o>],
     pub gateways: &'l [Gateway<'o>],
     pub workloads: &'l [Workload<'o>],
-    pub unknown: &'l [&'o Unknown],
+    pub unknown: &'l [Maker<'o>],
 }
 
 impl<'o> Index<'o> {
     /// Of these lists.
     pub fn of(lists: &Lists<'_, 'o>) -> Index<'o> {
+        let gateways = |is_of_api: bool| {
+            let all = lists.gateways.iter();
+            ByName::of(all.map(|gateway| (gateway.is_of_api() == is_of_api).then(|| name(gateway.object))))
+        };
         let mut index = Index {
             services: ByName::of(lists.services.iter().map(|service| Some(service.name()))),
             rules: ByName::of(lists.rules.iter().map(DestinationRule::service)),
-            gateways: ByName::of(lists.gateways.iter().map(|gateway| Some(name(gateway.object)))),
+            gateways: gateways(false),
+            api_gateways: gateways(true),
             delegates: ByName::of(
-                lists.virtual_services.iter().map(|service| service.hosts.is_empty().then(|| name(service.object))),
+                lists.routings.iter().map(|routing| routing.is_delegate().then(|| name(routing.object))),
             ),
             ..Index::default()
         };
@@ -68,14 +77,14 @@ impl<'o> Index<'o> {
             let hosts = gateway.servers.iter().flat_map(|server| server.hosts());
             hosts.for_each(|host| index.served.add(place, host.rsplit('/').next().unwrap_or_default()));
         }
-        for (place, service) in lists.virtual_services.iter().enumerate() {
-            service.hosts.iter().for_each(|(_, host)| index.routed.add(place, host));
+        for (place, routing) in lists.routings.iter().enumerate() {
+            routing.hosts.iter().for_each(|(_, host)| index.routed.add(place, host));
         }
         for (place, pods) in lists.workloads.iter().enumerate() {
             index.workloads.add(place, &pods.object.namespace, &pods.labels);
         }
         for (place, unknown) in lists.unknown.iter().enumerate() {
-            spoken_of(&unknown.node, &mut |labels| index.unknown.add(place, &unknown.namespace, &labels));
+            spoken_of(unknown.node, &mut |labels| index.unknown.add(place, unknown.namespace, &labels));
         }
         index
     }
@@ -85,9 +94,10 @@ impl<'o> Index<'o> {
         self.services.at(name.name, name.namespace)
     }
 
-    /// Gateways of this name.
-    pub fn gateways(&self, namespace: &str, name: &str) -> Vec<usize> {
-        self.gateways.at(name, namespace)
+    /// Gateways that are named so.
+    pub fn gateways(&self, parent: &Parent) -> Vec<usize> {
+        let gateways = if parent.is_of_api { &self.api_gateways } else { &self.gateways };
+        gateways.at(parent.name, parent.namespace)
     }
 
     /// Gateways that may serve a host.
@@ -95,7 +105,7 @@ impl<'o> Index<'o> {
         self.served.at(host)
     }
 
-    /// VirtualServices that are for a host.
+    /// Routings that are for a host.
     pub fn routing(&self, host: &str) -> Vec<usize> {
         self.routed.at(host)
     }

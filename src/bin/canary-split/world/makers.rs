@@ -1,7 +1,7 @@
 //! Which objects make or represent pods, and which do not.
 
 use super::service::Workload;
-use crate::input::manifest::{Object, Objects, Unknown};
+use crate::input::manifest::{GATEWAY_API, Object, Objects};
 use crate::input::yaml::Node;
 use std::collections::HashSet;
 
@@ -85,8 +85,7 @@ fn may_make_pods(node: &Node) -> bool {
     let (version, kind) = (text("apiVersion"), text("kind"));
     // The makers of pods in the core group are known.
     let Some((group, _)) = version.split_once('/') else { return version != "v1" };
-    // The Gateway API makes pods for its Gateways.
-    let is_gateway = (group, kind) == ("gateway.networking.k8s.io", "Gateway");
+    let is_gateway = (group, kind) == (GATEWAY_API, "Gateway");
     is_gateway || !GROUPS.contains(&group) && !KINDS.contains(&(group, kind))
 }
 
@@ -98,8 +97,8 @@ pub fn obscure(objects: &Objects) -> HashSet<&str> {
         let spec = node.get("spec").map_or(&[][..], Node::entries);
         spec.iter().any(|(key, _)| key.name.to_ascii_lowercase().ends_with("template"))
     };
-    let makers = unknown(objects).filter(|unknown| has_template(&unknown.node));
-    without_labels.chain(makers.map(|unknown| &*unknown.namespace)).collect()
+    let makers = unknown(objects).filter(|maker| has_template(maker.node));
+    without_labels.chain(makers.map(|maker| maker.namespace)).collect()
 }
 
 /// Whether an object in a cluster has no pods: an earlier version of a Deployment, or a pod that has ended.
@@ -113,7 +112,19 @@ pub fn is_past(object: &Object) -> bool {
     }
 }
 
-/// Objects of unknown kinds that may make pods.
-pub fn unknown(objects: &Objects) -> impl Iterator<Item = &Unknown> {
-    objects.unknown.iter().filter(|unknown| may_make_pods(&unknown.node))
+/// An object that may make pods with unknown labels.
+#[derive(Clone, Copy, Debug)]
+pub struct Maker<'o> {
+    /// All of it.
+    pub node: &'o Node,
+    /// Its namespace; empty if it is not given.
+    pub namespace: &'o str,
+}
+
+/// Objects of unknown kinds that may make pods, and the Gateways of the Gateway API, for which somebody makes them.
+pub fn unknown(objects: &Objects) -> impl Iterator<Item = Maker<'_>> {
+    let unknown = objects.unknown.iter().filter(|unknown| may_make_pods(&unknown.node));
+    let unknown = unknown.map(|unknown| Maker { node: &unknown.node, namespace: &unknown.namespace });
+    let gateways = objects.of_gateway_api("Gateway");
+    unknown.chain(gateways.map(|gateway| Maker { node: &gateway.node, namespace: &gateway.namespace }))
 }

@@ -1,5 +1,6 @@
 //! All objects that are applied together, as far as the checks need them.
 
+mod api_match;
 pub mod asked;
 pub mod beside;
 pub mod envoy_filter;
@@ -8,10 +9,13 @@ pub mod gateway_api;
 pub mod gateway_name;
 pub mod host;
 pub mod host_index;
+mod http_route;
 mod index;
 pub mod labels;
+pub mod listeners;
 mod makers;
 pub mod namespace;
+pub mod parent;
 pub mod plugin;
 pub mod pods;
 pub mod routing;
@@ -19,30 +23,32 @@ pub mod service;
 pub mod site;
 pub mod table;
 pub mod text;
+pub mod virtual_service;
 
-use crate::input::manifest::{Object, Objects, Unknown};
+use crate::input::manifest::{GATEWAY_API, Object, Objects};
 use crate::input::yaml::{Key, Node};
 use beside::Beside;
 use envoy_filter::Pick;
 use gateway::Gateway;
-use gateway_api::GatewayApi;
 use host::{ServiceName, overlap};
 use index::{Index, Lists};
 use labels::Labels;
-use namespace::ROOT_NAMESPACE;
-use plugin::Plugin;
-use routing::{Destination, Route, VirtualService};
+use makers::Maker;
+use namespace::{ROOT_NAMESPACE, is_same_namespace};
+use parent::Parent;
+use plugin::{Aim, Plugin};
+use routing::{Destination, Route, Routing};
 use service::{DestinationRule, Service, Workload};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// All objects that are applied together.
 #[derive(Debug)]
 pub struct World<'o> {
     /// The plugins with this filter.
     pub plugins: Vec<Plugin>,
-    /// All VirtualServices.
-    pub virtual_services: Vec<VirtualService<'o>>,
-    /// All Gateways.
+    /// All VirtualServices, HTTPRoutes and GRPCRoutes.
+    pub routings: Vec<Routing<'o>>,
+    /// All Gateways, Istio's and those of the Gateway API.
     pub gateways: Vec<Gateway<'o>>,
     /// All DestinationRules.
     pub destination_rules: Vec<DestinationRule<'o>>,
@@ -53,29 +59,31 @@ pub struct World<'o> {
     /// Namespaces with pods whose labels are unknown.
     pub obscure: HashSet<&'o str>,
     /// Objects of unknown kinds that may make or represent pods.
-    pub unknown: Vec<&'o Unknown>,
+    pub unknown: Vec<Maker<'o>>,
     /// The patches that let Envoy pick by a header.
     pub picks: Vec<Pick<'o>>,
     /// cert-manager's.
     pub certificates: Vec<&'o Object>,
     /// The places of these.
     index: Index<'o>,
-    /// The given objects of the Gateway API.
-    pub gateway_api: GatewayApi<'o>,
 }
 
 impl<'o> World<'o> {
     /// Reads it.
     pub fn of(objects: &'o Objects) -> World<'o> {
-        let virtual_services: Vec<_> = objects.of_kind("VirtualService").map(VirtualService::of).collect();
-        let gateways: Vec<_> = objects.of_kind("Gateway").filter_map(Gateway::of).collect();
+        let classic = objects.of_kind("Gateway").filter_map(Gateway::of);
+        let gateways: Vec<_> = classic.chain(objects.of_gateway_api("Gateway").map(gateway_api::read)).collect();
+        let mut routings: Vec<_> = objects.of_kind("VirtualService").map(virtual_service::read).collect();
+        let routes = ["HTTPRoute", "GRPCRoute"].into_iter().flat_map(|kind| objects.of_gateway_api(kind));
+        routings.extend(routes.map(http_route::read));
+        add_hosts(&mut routings, &gateways);
         let destination_rules: Vec<_> = objects.of_kind("DestinationRule").filter_map(DestinationRule::of).collect();
         let services: Vec<_> = objects.of_kind("Service").filter_map(Service::of).collect();
         let workloads: Vec<_> =
             objects.workloads().filter(|object| !makers::is_past(object)).filter_map(Workload::of).collect();
         let unknown: Vec<_> = makers::unknown(objects).collect();
         let index = Index::of(&Lists {
-            virtual_services: &virtual_services,
+            routings: &routings,
             services: &services,
             rules: &destination_rules,
             gateways: &gateways,
@@ -84,7 +92,7 @@ impl<'o> World<'o> {
         });
         World {
             plugins: objects.configs().map(Plugin::new).collect(),
-            virtual_services,
+            routings,
             gateways,
             destination_rules,
             services,
@@ -94,41 +102,55 @@ impl<'o> World<'o> {
             index,
             picks: envoy_filter::picks(objects),
             certificates: objects.of_kind("Certificate").collect(),
-            gateway_api: GatewayApi::of(objects),
         }
     }
 
     /// The kinds of which none is given, so that nothing could be compared with them.
     pub fn missing(&self) -> Vec<&'static str> {
+        let is_of_api = self.routings.iter().any(|routing| !routing.is_virtual_service());
         let kinds = [
             ("WasmPlugin", self.plugins.is_empty()),
-            ("VirtualService", self.virtual_services.is_empty()),
+            ("VirtualService", self.virtual_services().next().is_none() && !is_of_api),
             ("Gateway", self.gateways.is_empty()),
-            ("DestinationRule", self.destination_rules.is_empty()),
+            ("DestinationRule", self.destination_rules.is_empty() && !is_of_api),
             ("Service", self.services.is_empty()),
             ("workload", self.workloads.is_empty()),
         ];
-        if self.plugins.iter().all(|plugin| plugin.rules.is_empty()) && self.virtual_services.is_empty() {
+        if self.plugins.iter().all(|plugin| plugin.rules.is_empty()) && self.routings.is_empty() {
             return Vec::new();
         }
         kinds.into_iter().filter(|(_, is_missing)| *is_missing).map(|(kind, _)| kind).collect()
     }
 
-    /// The given Gateways that a VirtualService names, and whether these are all.
-    pub fn gateways_of(&self, service: &VirtualService) -> (Vec<&Gateway<'o>>, bool) {
-        let mut are_all = true;
+    /// All VirtualServices.
+    pub fn virtual_services(&self) -> impl Iterator<Item = &Routing<'o>> {
+        self.routings.iter().filter(|routing| routing.is_virtual_service())
+    }
+
+    /// The given Gateways that a routing names, and whether these are all.
+    pub fn gateways_of(&self, routing: &Routing) -> (Vec<&Gateway<'o>>, bool) {
+        let mut are_all = !routing.has_other_parents;
         let mut found = Vec::new();
-        for (namespace, name) in service.gateways() {
-            let named = self.index.gateways(namespace, name).into_iter();
-            let before = found.len();
-            found.extend(named.filter_map(|place| self.gateways.get(place)));
-            are_all &= found.len() > before;
+        for parent in &routing.parents {
+            let named = self.gateways_named(parent);
+            // Its listeners may be somewhere else.
+            are_all &= named.iter().any(|(_, gateway)| !gateway.is_of_api() || !gateway.servers.is_empty());
+            found.extend(named.into_iter().map(|(_, gateway)| gateway));
         }
         (found, are_all)
     }
 
+    /// The given Gateways that may be meant, with their places.
+    pub fn gateways_named(&self, parent: &Parent) -> Vec<(usize, &Gateway<'o>)> {
+        let places = self.index.gateways(parent).into_iter();
+        places.filter_map(|place| Some((place, self.gateways.get(place)?))).collect()
+    }
+
     /// The namespaces of a gateway's pods, as far as pods or Services show them.
-    pub fn namespaces_of(&self, gateway: &Gateway) -> BTreeSet<&'o str> {
+    pub fn namespaces_of(&self, gateway: &Gateway<'o>) -> BTreeSet<&'o str> {
+        if gateway.is_of_api() {
+            return [&*gateway.object.namespace].into_iter().filter(|namespace| !namespace.is_empty()).collect();
+        }
         let pods = self.workloads.iter().filter(|pods| gateway.selector.selects(&pods.labels));
         let is_its = |service: &&Service| service.selector.as_ref().is_some_and(|own| gateway.selector.selects(own));
         let services = self.services.iter().filter(is_its).map(|service| &*service.object.namespace);
@@ -142,21 +164,21 @@ impl<'o> World<'o> {
     }
 
     /// Whether a patch is on the pods of a gateway, as far as that is known.
-    pub fn is_on(&self, pick: &Pick, gateway: &Gateway) -> bool {
+    pub fn is_on(&self, pick: &Pick, gateway: &Gateway<'o>) -> bool {
         let pods = self.workloads.iter().map(|pods| &pods.labels).filter(|labels| gateway.selector.selects(labels));
         pick.is_on(gateway, &self.namespaces_of(gateway), pods)
     }
 
-    /// Whether a patch is on a gateway of a VirtualService; where none is given, it may be.
-    pub fn is_at(&self, pick: &Pick, service: &VirtualService) -> bool {
+    /// Whether a patch is on a gateway of a routing; where none is given, it may be.
+    pub fn is_at(&self, pick: &Pick, service: &Routing) -> bool {
         let (gateways, are_all) = self.gateways_of(service);
         !are_all || gateways.iter().any(|gateway| self.is_on(pick, gateway))
     }
 
-    /// The domains of the virtual hosts that Istio makes of a VirtualService's hosts: of a host and that of a Gateway the narrower one.
-    pub fn domains_of(&self, service: &VirtualService) -> Vec<String> {
+    /// The domains of the virtual hosts that Istio makes of a routing's hosts: of a host and that of a Gateway the narrower one.
+    pub fn domains_of(&self, service: &Routing) -> Vec<String> {
         let (gateways, are_all) = self.gateways_of(service);
-        let served = gateways.iter().flat_map(|gateway| &gateway.servers).flat_map(|server| server.hosts());
+        let served = gateways.iter().flat_map(|gateway| gateway.servers_of(service)).flat_map(|server| server.hosts());
         let served: Vec<&str> = served.filter_map(|host| host.rsplit('/').next()).collect();
         let mut domains: Vec<String> = Vec::new();
         let mut add = |domain: &str| {
@@ -178,27 +200,63 @@ impl<'o> World<'o> {
         domains
     }
 
-    /// The VirtualServices at a gateway that a plugin may be on.
+    /// The routings at a gateway that a plugin may be on.
     pub fn beside<'w>(&'w self, plugin: &Plugin) -> Beside<'w, 'o> {
-        let is_beside = |service: &&VirtualService| {
-            let (gateways, are_all) = self.gateways_of(service);
-            !are_all || gateways.iter().any(|gateway| plugin.may_be_on(gateway))
+        let has_routes = |routing: &&Routing| !routing.hosts.is_empty() && !routing.routes.is_empty();
+        let covered = self.covered(plugin);
+        let all = self.routings.iter().filter(has_routes);
+        Beside::new(all.filter(|routing| self.may_decide(plugin, routing, &covered)).collect())
+    }
+
+    /// The gateways of the routes that a policy of Envoy Gateway is on: what it writes there, the others are chosen by too.
+    fn covered(&self, plugin: &Plugin) -> HashSet<(&'o str, &'o str)> {
+        let routings = self.routings.iter().filter(|routing| plugin.is_policy() && !routing.is_virtual_service());
+        let covered = routings.filter(|routing| plugin.covers(routing));
+        covered.flat_map(|routing| routing.gateways()).collect()
+    }
+
+    /// Whether requests for a routing may have been decided by a plugin.
+    fn may_decide(&self, plugin: &Plugin, routing: &Routing, covered: &HashSet<(&str, &str)>) -> bool {
+        if routing.is_virtual_service() {
+            let (gateways, are_all) = self.gateways_of(routing);
+            return !plugin.is_policy() && (!are_all || gateways.iter().any(|gateway| plugin.may_be_on(gateway)));
+        }
+        if plugin.is_policy() {
+            return routing.gateways().any(|gateway| covered.contains(&gateway));
+        }
+        let may_be_at = |parent: &Parent| plugin.may_be_at(parent.namespace, parent.name);
+        routing.has_other_parents || routing.parents.iter().any(may_be_at) || self.is_at_waypoint(plugin, routing)
+    }
+
+    /// Whether a plugin is on a waypoint that has the routes of a routing: it aims at the Service or at the waypoint.
+    fn is_at_waypoint(&self, plugin: &Plugin, routing: &Routing) -> bool {
+        let own = plugin.object().map_or("", |object| &object.namespace);
+        let is_there = |namespace: &str| is_same_namespace(namespace, own);
+        let mut parents = routing.mesh_parents.iter().filter(|parent| is_there(parent.namespace));
+        let is_waypoint = |aim: &Aim| {
+            let named = |gateway: &&Gateway| gateway.is_of_api() && gateway.object.name == aim.name;
+            let mut gateways = self.gateways.iter().filter(named).filter(|gateway| is_there(&gateway.object.namespace));
+            aim.is("Gateway", GATEWAY_API) && gateways.any(gateway_api::is_waypoint)
         };
-        let has_routes = |service: &&VirtualService| !service.hosts.is_empty() && !service.routes.is_empty();
-        Beside::new(self.virtual_services.iter().filter(has_routes).filter(is_beside).collect())
+        let aims: Vec<Aim> = plugin.targets().into_iter().map(Aim::of).collect();
+        parents.any(|parent| {
+            let is_it =
+                |aim: &Aim| ["", "core"].contains(&aim.group) && aim.kind == "Service" && aim.name == parent.name.1;
+            aims.iter().any(|aim| is_it(aim) || is_waypoint(aim))
+        })
     }
 
     /// The VirtualService that a route delegates to, if it is given.
-    pub fn delegate(&self, service: &VirtualService, route: &Route) -> Option<&VirtualService<'o>> {
-        let delegate = route.node.get("delegate")?;
+    pub fn delegate(&self, service: &Routing, route: &Route) -> Option<&Routing<'o>> {
+        let delegate = route.setting("delegate")?;
         let text = |key: &str| delegate.get(key).and_then(Node::text).filter(|text| !text.is_empty());
         let (name, namespace) = (text("name")?, text("namespace").unwrap_or(&service.object.namespace));
         let delegates = self.index.delegates(namespace, name).into_iter();
-        delegates.filter_map(|place| self.virtual_services.get(place)).next()
+        delegates.filter_map(|place| self.routings.get(place)).next()
     }
 
     /// All routes of a VirtualService, including those of its delegates.
-    pub fn routes_of<'w>(&'w self, service: &'w VirtualService<'o>) -> Vec<&'w Route<'o>> {
+    pub fn routes_of<'w>(&'w self, service: &'w Routing<'o>) -> Vec<&'w Route<'o>> {
         let delegates = service.routes.iter().filter_map(|route| self.delegate(service, route));
         service.routes.iter().chain(delegates.flat_map(|delegate| &delegate.routes)).collect()
     }
@@ -219,9 +277,9 @@ impl<'o> World<'o> {
         self.index.services(name).into_iter().filter_map(|place| self.services.get(place)).collect()
     }
 
-    /// The VirtualServices that are for a host.
-    pub fn routing(&self, host: &str) -> impl Iterator<Item = &VirtualService<'o>> {
-        self.index.routing(host).into_iter().filter_map(|place| self.virtual_services.get(place))
+    /// The routings that are for a host.
+    pub fn routing(&self, host: &str) -> impl Iterator<Item = &Routing<'o>> {
+        self.index.routing(host).into_iter().filter_map(|place| self.routings.get(place))
     }
 
     /// The Gateways that may serve a host.
@@ -229,9 +287,9 @@ impl<'o> World<'o> {
         self.index.serving(host).into_iter().filter_map(|place| self.gateways.get(place))
     }
 
-    /// Whether a Gateway of this name is given.
-    pub fn has_gateway(&self, (namespace, name): (&str, &str)) -> bool {
-        !self.index.gateways(namespace, name).is_empty()
+    /// Whether what is named there is given.
+    pub fn has_gateway(&self, parent: &Parent) -> bool {
+        !self.index.gateways(parent).is_empty()
     }
 
     /// The Service of a destination, if it can be only one.
@@ -254,7 +312,7 @@ impl<'o> World<'o> {
     pub fn pods_of(&self, service: &Service, labels: &Labels) -> Option<Vec<&Workload<'o>>> {
         let namespace = &*service.object.namespace;
         let mut unknown = self.index.unknown(namespace, labels).into_iter().filter_map(|place| self.unknown.get(place));
-        let is_obscure = self.has_obscure_pods(service) || unknown.any(|unknown| may_have(&unknown.node, labels));
+        let is_obscure = self.has_obscure_pods(service) || unknown.any(|unknown| may_have(unknown.node, labels));
         let pods = self.pods_behind(service);
         (!is_obscure && !pods.is_empty()).then_some(pods)
     }
@@ -276,13 +334,13 @@ impl<'o> World<'o> {
 
     /// Whether an object of an unknown kind mentions these labels.
     pub fn may_be_unknown(&self, labels: &Labels) -> bool {
-        self.unknown.iter().any(|unknown| may_have(&unknown.node, labels))
+        self.unknown.iter().any(|unknown| may_have(unknown.node, labels))
     }
 
     /// Whether an application lives in a namespace: a Service that routes lead to.
     pub fn is_of_application(&self, namespace: &str) -> bool {
         let destinations =
-            self.virtual_services.iter().flat_map(|service| &service.routes).flat_map(|route| &route.destinations);
+            self.routings.iter().flat_map(|service| &service.routes).flat_map(|route| &route.destinations);
         destinations.filter_map(Destination::service).any(|ServiceName { namespace: other, .. }| other == namespace)
     }
 }
@@ -294,4 +352,29 @@ fn may_have(node: &Node, labels: &Labels) -> bool {
             || may_have(value, labels)
     };
     node.entries().iter().any(is_it) || node.items().iter().any(|item| may_have(item, labels))
+}
+
+/// Gives routes of the Gateway API that name no host those of their listeners.
+fn add_hosts<'o>(routings: &mut [Routing<'o>], gateways: &[Gateway<'o>]) {
+    let of_api = gateways.iter().filter(|gateway| gateway.is_of_api());
+    let mut by_name: HashMap<&str, Vec<&Gateway>> = HashMap::new();
+    of_api.for_each(|gateway| by_name.entry(&gateway.object.name).or_default().push(gateway));
+    let is_open = |routing: &&mut Routing| {
+        !routing.is_virtual_service() && routing.object.items(&["spec", "hostnames"]).is_empty()
+    };
+    for routing in routings.iter_mut().filter(is_open) {
+        let mut hosts = Vec::new();
+        for parent in &routing.parents {
+            let named = by_name.get(parent.name).into_iter().flatten().filter(|gateway| gateway.is(parent));
+            let listeners = named.flat_map(|gateway| &gateway.servers).filter(|server| server.is(parent));
+            let mut known: Vec<_> = listeners.flat_map(|server| server.hosts()).collect();
+            if known.is_empty() {
+                known.push("*");
+            }
+            hosts.extend(known.into_iter().map(|host| (parent.node, host)));
+        }
+        let mut seen = HashSet::new();
+        hosts.retain(|(_, host)| seen.insert(*host));
+        routing.hosts.extend(hosts);
+    }
 }

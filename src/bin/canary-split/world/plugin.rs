@@ -1,8 +1,11 @@
 //! A plugin with this filter, and the good rules of its config.
 
 use super::gateway::Gateway;
+use super::gateway_api::NAME_LABEL;
 use super::labels::Labels;
-use crate::input::manifest::{Object, PluginConfig};
+use super::namespace::{ROOT_NAMESPACE, is_same_namespace};
+use super::routing::Routing;
+use crate::input::manifest::{Carrier, GATEWAY_API, Object, PluginConfig};
 use crate::input::yaml::Node;
 use crate::report::plan::ever_has_weight;
 use canary_split::config::General;
@@ -70,6 +73,16 @@ impl Plugin {
         self.config.object.as_ref()
     }
 
+    /// The module's part of the object.
+    pub fn module(&self) -> Option<&Node> {
+        self.config.module()
+    }
+
+    /// Whether it is a policy of Envoy Gateway, which is on routes and not on pods.
+    pub fn is_policy(&self) -> bool {
+        self.object().is_some() && matches!(self.config.carrier, Carrier::Policy(_))
+    }
+
     /// The labels of the pods that it selects; `None` if it does not select by labels.
     pub fn selector(&self) -> Option<Labels<'_>> {
         Labels::of(self.object()?.at(&["spec", "selector", "matchLabels"])?)
@@ -85,7 +98,51 @@ impl Plugin {
 
     /// Whether it may run on the pods of a gateway.
     pub fn may_be_on(&self, gateway: &Gateway) -> bool {
-        self.selector().is_none_or(|selector| selector.contradiction(&gateway.selector).is_none())
+        if gateway.is_of_api() {
+            return self.may_be_at(&gateway.object.namespace, &gateway.object.name);
+        }
+        !self.is_policy() && self.selector().is_none_or(|selector| selector.contradiction(&gateway.selector).is_none())
+    }
+
+    /// Whether it may run on the pods of a Gateway of the Gateway API.
+    pub fn may_be_at(&self, namespace: &str, name: &str) -> bool {
+        let Some(object) = self.object() else { return true };
+        let is_there = is_same_namespace(&object.namespace, namespace);
+        let targets = self.targets();
+        if self.is_policy() || !targets.is_empty() {
+            let may_be = |target: &&Node| {
+                let target = Aim::of(target);
+                target.is("Gateway", GATEWAY_API)
+                    && target.name == name
+                    && is_same_namespace(target.namespace, namespace)
+                    || self.is_policy() && !target.is("Gateway", GATEWAY_API)
+            };
+            return is_there && (targets.iter().any(may_be) || !self.target_selectors().is_empty());
+        }
+        let labels = self.selector().unwrap_or_default();
+        let is_its = labels.get(NAME_LABEL).is_none_or(|own| own == name);
+        is_its && (is_there || object.namespace == ROOT_NAMESPACE)
+    }
+
+    /// The selectors by which a policy of Envoy Gateway finds its targets.
+    pub fn target_selectors(&self) -> &[Node] {
+        self.object().map_or(&[], |object| object.items(&["spec", "targetSelectors"]))
+    }
+
+    /// Whether a policy of Envoy Gateway is on all routes of an object, by its name or by its gateway's.
+    pub fn covers(&self, routing: &Routing) -> bool {
+        let Some(policy) = self.object() else { return true };
+        let is_there = |namespace: &str| is_same_namespace(namespace, &policy.namespace);
+        let object = routing.object;
+        let is_its = |target: &&Node| {
+            let target = Aim::of(target);
+            let is_route = target.is(object.kind, GATEWAY_API) && target.name == object.name;
+            let mut gateways = routing.parents.iter().filter(|parent| is_there(parent.namespace));
+            is_route && is_there(&object.namespace)
+                || target.is("Gateway", GATEWAY_API) && gateways.any(|parent| parent.name == target.name)
+        };
+        // What a selector finds may be anything.
+        self.targets().iter().any(is_its) || !self.target_selectors().is_empty()
     }
 
     /// The place of a host of a rule.
@@ -123,6 +180,32 @@ impl Plugin {
 
 fn stable(rule: &Rule) -> Option<&str> {
     if let Target::Split(split) = &rule.target { split.subsets.first().map(|subset| &*subset.name) } else { None }
+}
+
+/// What a plugin aims at.
+#[derive(Clone, Copy, Debug)]
+pub struct Aim<'o> {
+    /// `kind`
+    pub kind: &'o str,
+    /// `group`
+    pub group: &'o str,
+    /// `name`
+    pub name: &'o str,
+    /// `namespace`; empty: its own.
+    pub namespace: &'o str,
+}
+
+impl<'o> Aim<'o> {
+    /// Reads an entry of `targetRefs`.
+    pub fn of(target: &'o Node) -> Aim<'o> {
+        let text = |key: &str| target.get(key).and_then(Node::text).unwrap_or_default();
+        Aim { kind: text("kind"), group: text("group"), name: text("name"), namespace: text("namespace") }
+    }
+
+    /// Whether it is of this kind.
+    pub fn is(&self, kind: &str, group: &str) -> bool {
+        (self.kind, self.group) == (kind, group)
+    }
 }
 
 /// The hosts of a rule as a VirtualService would write them.

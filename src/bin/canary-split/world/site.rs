@@ -4,8 +4,9 @@ use super::World;
 use super::asked::Asked;
 use super::beside::Beside;
 use super::host::{is_host_of, overlap};
+use super::listeners;
 use super::plugin::{self, Named, Plugin};
-use super::routing::{Destination, Route, VirtualService};
+use super::routing::{Destination, Route, Routing};
 use super::table::{Met, Step, Table};
 use crate::input::yaml::Node;
 use canary_split::rule::Rule;
@@ -16,7 +17,7 @@ use std::rc::Rc;
 /// The most alternatives and hosts of a rule that are looked at.
 const MAX_CLASSES: usize = 32;
 
-/// A host of a rule, and the VirtualServices whose routes its requests surely meet.
+/// A host of a rule, and the routings whose routes its requests surely meet.
 #[derive(Debug)]
 pub struct Site<'w, 'o> {
     /// The plugin.
@@ -25,9 +26,9 @@ pub struct Site<'w, 'o> {
     pub header: &'w str,
     /// One of its rules.
     pub rule: &'w Rule,
-    /// All VirtualServices that serve the host at the plugin's gateway.
-    pub services: Vec<&'w VirtualService<'o>>,
-    /// Their routes, one table each.
+    /// All routings that serve the host at the plugin's gateway.
+    pub services: Vec<&'w Routing<'o>>,
+    /// Their routes: one table for each VirtualService, and one for each listener of the Gateway API.
     pub tables: Vec<Rc<Table<'w, 'o>>>,
     /// The host as the first of them writes it.
     pub host: (&'o Node, &'o str),
@@ -58,7 +59,7 @@ impl Class<'_> {
 
 impl<'w, 'o> Site<'w, 'o> {
     /// All routes of the host, as they are written.
-    pub fn routes(&self) -> impl Iterator<Item = (&'w VirtualService<'o>, &'w Route<'o>)> {
+    pub fn routes(&self) -> impl Iterator<Item = (&'w Routing<'o>, &'w Route<'o>)> {
         self.services.iter().flat_map(|service| service.routes.iter().map(|route| (*service, route)))
     }
 
@@ -93,7 +94,7 @@ impl<'w, 'o> Site<'w, 'o> {
         let known = class.known();
         let narrowed: Vec<_> = known.iter().chain(&met.entry.asked).copied().collect();
         let is_elsewhere = |other: &Table| !std::ptr::eq(other, table) && other.taker(&narrowed, 0).is_some();
-        table.reaches(met, &known) && !self.tables.iter().any(|other| is_elsewhere(other))
+        table.reaches(met, &known) && (table.is_alone || !self.tables.iter().any(|other| is_elsewhere(other)))
     }
 
     fn classes_with(&self, header: impl Fn() -> Asked<'w>) -> Vec<Class<'w>> {
@@ -148,21 +149,22 @@ fn address(table: &Table) -> usize {
 /// The hosts of all rules, if they have routes. A host that a rule does not name but only covers may belong to another service: it
 /// counts if its routes ask for the plugin's header, or if only they lead to a canary of the rule.
 pub fn sites<'w, 'o>(world: &'w World<'o>) -> Vec<Site<'w, 'o>> {
-    let mut tables = HashMap::new();
+    let mut tables: HashMap<Vec<*const Routing>, Rc<Table>> = HashMap::new();
     let mut sites = Vec::new();
     for plugin in &world.plugins {
         let Some(header) = &plugin.header else { continue };
         let beside = world.beside(plugin);
-        for service in beside.iter() {
-            tables
-                .entry(std::ptr::from_ref(*service))
-                .or_insert_with(|| Rc::new(Table::of(service, |route| world.delegate(service, route))));
-        }
         for (_, rule) in &plugin.rules {
             for mut site in sites_of(world, plugin, header, rule, &beside) {
-                let services = site.services.iter();
-                site.tables =
-                    services.filter_map(|service| tables.get(&std::ptr::from_ref(*service)).cloned()).collect();
+                for service in site.services.iter().copied().filter(|service| service.is_virtual_service()) {
+                    let table = tables.entry(vec![std::ptr::from_ref(service)]);
+                    let read = || Rc::new(Table::of(service, |route| world.delegate(service, route)));
+                    site.tables.push(Rc::clone(table.or_insert_with(read)));
+                }
+                for group in listeners::groups(world, plugin, &site.services, site.host.1) {
+                    let table = tables.entry(group.iter().map(|service| std::ptr::from_ref(*service)).collect());
+                    site.tables.push(Rc::clone(table.or_insert_with(|| Rc::new(Table::of_listener(group)))));
+                }
                 sites.push(site);
             }
         }
@@ -180,7 +182,7 @@ fn sites_of<'w, 'o>(
     let mut sites: Vec<Site> = Vec::new();
     let patterns = plugin::hosts(rule);
     for (number, pattern) in patterns.iter().enumerate() {
-        let is_the_host = |service: &VirtualService, own: &str| is_host_of(own, &service.object.namespace, pattern);
+        let is_the_host = |service: &Routing, own: &str| is_host_of(own, &service.object.namespace, pattern);
         let near = beside.near(pattern);
         let is_named = near.iter().any(|service| service.hosts.iter().any(|(_, own)| is_the_host(service, own)));
         let covered = if pattern.starts_with('*') || !is_named {
@@ -214,7 +216,7 @@ fn sites_of<'w, 'o>(
     sites
 }
 
-/// The VirtualServices that surely serve what a pattern covers, though none of their hosts is the pattern.
+/// The routings that surely serve what a pattern covers, though none of their hosts is the pattern.
 fn covered<'w, 'o>(
     world: &'w World<'o>,
     plugin: &Plugin,
@@ -222,12 +224,12 @@ fn covered<'w, 'o>(
     rule: &Rule,
     pattern: &str,
     beside: &Beside<'w, 'o>,
-) -> Vec<&'w VirtualService<'o>> {
-    let length = |service: &VirtualService| {
+) -> Vec<&'w Routing<'o>> {
+    let length = |service: &Routing| {
         let hosts = service.hosts.iter().filter(|(_, own)| overlap(own, pattern));
         hosts.map(|(_, own)| own.len()).max()
     };
-    let asks = |service: &&'w VirtualService<'o>| {
+    let asks = |service: &&'w Routing<'o>| {
         let mut delegates = service.routes.iter().filter_map(|route| world.delegate(service, route));
         service.asks_for(header) || delegates.any(|delegate| delegate.asks_for(header))
     };
@@ -238,9 +240,9 @@ fn covered<'w, 'o>(
     }
     // The most specific host decides.
     let longest = all.iter().filter_map(|service| length(service)).max();
-    let is_next = |service: &&VirtualService| pattern.starts_with('*') || length(service) == longest;
+    let is_next = |service: &&Routing| pattern.starts_with('*') || length(service) == longest;
     let subsets = plugin.subsets(rule);
-    let leads = |service: &VirtualService, is_any: bool| {
+    let leads = |service: &Routing, is_any: bool| {
         let is_its = |destination: &Destination| {
             let mut subsets = subsets.iter().filter(|named| is_any || !named.is_stable);
             subsets.any(|named| destination.is_subset(&named.subset.name))

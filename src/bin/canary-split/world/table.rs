@@ -1,7 +1,8 @@
-//! The routes of a VirtualService, including those of delegates, in the order in which a request at a gateway meets them.
+//! The routes of a VirtualService, including those of delegates, or of all routes of the Gateway API at a listener, in the order in
+//! which a request at a gateway meets them.
 
-use super::asked::{Asked, Subject};
-use super::routing::{Route, VirtualService};
+use super::asked::{Asked, Subject, Written};
+use super::routing::{Form, Route, Routing};
 use super::text::Taken;
 use crate::input::yaml::Node;
 use std::collections::HashMap;
@@ -11,11 +12,13 @@ const MAX_LOOSE: usize = 64;
 /// The most entries of routes and their delegates that are combined.
 const MAX_COMBINED: usize = 4096;
 
-/// The routes of a VirtualService.
+/// The routes of a VirtualService, or those of a listener.
 #[derive(Debug)]
 pub struct Table<'w, 'o> {
     /// In their order.
     pub steps: Vec<Step<'w, 'o>>,
+    /// Whether no other routes come before them: they are all of a listener's for a host.
+    pub is_alone: bool,
     /// Steps and entries by their first condition.
     index: HashMap<(&'w Subject<'o>, &'w str), Vec<(usize, usize)>>,
     /// The first that takes everything, and others that cannot be looked up.
@@ -25,8 +28,8 @@ pub struct Table<'w, 'o> {
 /// A route.
 #[derive(Debug)]
 pub struct Step<'w, 'o> {
-    /// The VirtualService in which it is written.
-    pub service: &'w VirtualService<'o>,
+    /// The object in which it is written.
+    pub service: &'w Routing<'o>,
     /// The route.
     pub route: &'w Route<'o>,
     /// The route of another VirtualService that delegates to it.
@@ -42,6 +45,8 @@ pub struct Entry<'w, 'o> {
     pub node: &'o Node,
     /// The conditions.
     pub asked: Vec<&'w Asked<'o>>,
+    /// Those of the route itself, without those of one that delegates to it.
+    own: &'w [Asked<'o>],
 }
 
 /// An entry that requests meet.
@@ -61,10 +66,7 @@ pub struct Met<'t, 'w, 'o> {
 
 impl<'w, 'o> Table<'w, 'o> {
     /// Reads one; `delegate` knows the VirtualService that a route delegates to.
-    pub fn of(
-        service: &'w VirtualService<'o>,
-        delegate: impl Fn(&'w Route<'o>) -> Option<&'w VirtualService<'o>>,
-    ) -> Table<'w, 'o> {
+    pub fn of(service: &'w Routing<'o>, delegate: impl Fn(&'w Route<'o>) -> Option<&'w Routing<'o>>) -> Table<'w, 'o> {
         let mut steps: Vec<Step> = Vec::new();
         let mut combined = 0usize;
         for route in &service.routes {
@@ -79,6 +81,22 @@ impl<'w, 'o> Table<'w, 'o> {
                 None => steps.push(Step::of(service, route, None)),
             }
         }
+        Table::new(steps, false)
+    }
+
+    /// All routes of the Gateway API that a listener has for a host: the most specific first, then those of the older object.
+    pub fn of_listener(mut routings: Vec<&'w Routing<'o>>) -> Table<'w, 'o> {
+        routings.sort_by_key(|routing| {
+            let object = routing.object;
+            (object.text(&["metadata", "creationTimestamp"]), &object.namespace, &object.name)
+        });
+        let routes = routings.into_iter().flat_map(|routing| routing.routes.iter().map(move |route| (routing, route)));
+        let mut steps: Vec<Step> = routes.map(|(routing, route)| Step::of(routing, route, None)).collect();
+        steps.sort_by_key(|step| step.route.rank());
+        Table::new(steps, true)
+    }
+
+    fn new(steps: Vec<Step<'w, 'o>>, is_alone: bool) -> Table<'w, 'o> {
         let (mut index, mut loose, mut is_open) = (HashMap::<_, Vec<_>>::new(), Vec::new(), false);
         let entries = |(place, step): (usize, &Step<'w, 'o>)| {
             let entries = step.entries.iter().enumerate();
@@ -99,7 +117,7 @@ impl<'w, 'o> Table<'w, 'o> {
                 None => {}
             }
         }
-        Table { steps, index, loose }
+        Table { steps, is_alone, index, loose }
     }
 
     /// All conditions of its routes.
@@ -150,11 +168,12 @@ impl<'w, 'o> Table<'w, 'o> {
 }
 
 impl<'w, 'o> Step<'w, 'o> {
-    fn of(service: &'w VirtualService<'o>, route: &'w Route<'o>, around: Option<&'w Route<'o>>) -> Step<'w, 'o> {
+    fn of(service: &'w Routing<'o>, route: &'w Route<'o>, around: Option<&'w Route<'o>>) -> Step<'w, 'o> {
         let inner = |outer: &[&'w Asked<'o>]| {
             let entry = |(node, asked): &'w (&'o Node, Vec<Asked<'o>>)| Entry {
                 node,
                 asked: outer.iter().copied().chain(asked).filter(|asked| !asked.is_any()).collect(),
+                own: asked,
             };
             route.asked.iter().map(entry).collect::<Vec<_>>()
         };
@@ -167,18 +186,23 @@ impl<'w, 'o> Step<'w, 'o> {
         Step { service, route, around, entries }
     }
 
-    /// `http[PLACE] of VirtualService NAMESPACE/NAME`
+    /// `http[PLACE] of VirtualService NAMESPACE/NAME`, or `rules[PLACE].matches[PLACE] of HTTPRoute NAMESPACE/NAME`
     pub fn title(&self) -> String {
-        format!("http[{}] of {}", self.place(), self.service.object.title())
+        format!("{} of {}", self.path(), self.service.object.title())
     }
 
-    /// Its place in the VirtualService that it is written in.
-    pub fn place(&self) -> usize {
-        self.service.routes.iter().position(|route| std::ptr::eq(route, self.route)).unwrap_or_default()
+    /// Its place in the object that it is written in, as in `http[0]`.
+    pub fn path(&self) -> Form {
+        self.route.form
     }
 
     /// The names of the routes that Istio makes of it: from its name and those of its entries, each after those of the delegating route.
     pub fn names(&self) -> Vec<String> {
+        if let Form::Rule { rule, .. } = self.route.form {
+            let object = self.service.object;
+            let given = self.route.node.get("name").and_then(Node::text).map(str::to_owned);
+            return vec![given.unwrap_or_else(|| format!("{}.{}.{rule}", object.namespace, object.name))];
+        }
         let own = |node: &Node| node.get("name").and_then(Node::text).unwrap_or_default().to_owned();
         let joined = |outer: &str, inner: &str, between: &str| match (outer.is_empty(), inner.is_empty()) {
             (false, false) => format!("{outer}{between}{inner}"),
@@ -249,14 +273,15 @@ impl<'w, 'o> Step<'w, 'o> {
 
     /// Its conditions on paths.
     pub fn uris(&self) -> Vec<Option<String>> {
-        let mut uris: Vec<_> = self.entries.iter().map(|entry| entry.node.get("uri").map(Node::to_json)).collect();
+        let uri = |entry: &Entry<'_, 'o>| entry.node.get("uri").or(entry.node.get("path")).map(Node::to_json);
+        let mut uris: Vec<_> = self.entries.iter().map(uri).collect();
         uris.sort();
         uris
     }
 
     /// A setting, which may come from the route that delegates to it.
     pub fn setting(&self, key: &str) -> Option<&'o Node> {
-        self.route.node.get(key).or(self.around.and_then(|around| around.node.get(key)))
+        self.route.setting(key).or(self.around.and_then(|around| around.setting(key)))
     }
 }
 
@@ -264,6 +289,12 @@ impl<'o> Entry<'_, 'o> {
     /// Whether it asks for a header.
     pub fn asks_for(&self, header: &str) -> bool {
         self.asked.iter().any(|asked| asked.is_about(header))
+    }
+
+    /// The condition of the route itself on a header that asks for a value.
+    pub fn condition(&self, header: &str) -> Option<(&Asked<'o>, Written<'o>)> {
+        let mut own = self.own.iter().filter(|asked| asked.is_about(header));
+        own.find_map(|asked| Some((asked, asked.value_asked()?)))
     }
 
     /// Whether it asks for a value of a header, and not for its absence.
@@ -277,7 +308,7 @@ impl<'o> Entry<'_, 'o> {
     }
 }
 
-fn combinations(route: &Route, delegate: &VirtualService) -> usize {
+fn combinations(route: &Route, delegate: &Routing) -> usize {
     let inner: usize = delegate.routes.iter().map(|inner| inner.asked.len()).sum();
     route.asked.len().saturating_mul(inner)
 }

@@ -40,6 +40,8 @@ pub enum Text<'c> {
     Exact(&'c str),
     /// It begins with this.
     Prefix(&'c str),
+    /// It is this path, or one below it: `/a` takes `/a/b` and not `/ab`. Without a slash at its end.
+    Below(&'c str),
     /// A regex of a route, which may be unreadable.
     Regex(&'c str, OnceCell<Option<Re2>>),
     /// A regex of a rule.
@@ -88,6 +90,23 @@ impl<'c> Text<'c> {
             (Text::Prefix(own), Text::Exact(wanted) | Text::Prefix(wanted)) => {
                 if begins(wanted, own, ignores_case || other_ignores_case) { Taken::Some } else { Taken::None }
             }
+            (Text::Below(own), Text::Prefix(wanted)) if begins(own, wanted, other_ignores_case) => Taken::All,
+            (Text::Below(own), Text::Prefix(wanted) | Text::Exact(wanted)) => {
+                if is_below(wanted, own, ignores_case || other_ignores_case) { Taken::Some } else { Taken::None }
+            }
+            (Text::Below(own) | Text::Prefix(own), Text::Below(wanted)) => {
+                let is_path = matches!(self, Text::Below(_)) || own.len() > wanted.len();
+                let is_within = is_path && is_below(own, wanted, other_ignores_case);
+                let may_be = match self {
+                    Text::Below(_) => is_below(wanted, own, ignores_case || other_ignores_case),
+                    _ => begins(wanted, own, ignores_case || other_ignores_case),
+                };
+                match (is_within, may_be) {
+                    (true, _) => Taken::All,
+                    (_, true) => Taken::Some,
+                    _ => Taken::None,
+                }
+            }
             (Text::Regex(own, _), Text::Regex(wanted, _)) if own == wanted => Taken::All,
             (Text::Regex(..) | Text::Compiled(_), Text::Exact(wanted)) if !other_ignores_case => {
                 match self.holds(wanted, false) {
@@ -112,6 +131,7 @@ impl<'c> Text<'c> {
             Text::Exact(text) if ignores_case => Some(value.eq_ignore_ascii_case(text)),
             Text::Exact(text) => Some(value == *text),
             Text::Prefix(text) => Some(begins(value, text, ignores_case)),
+            Text::Below(text) => Some(is_below(value, text, ignores_case)),
             Text::Regex(text, compiled) => {
                 compiled.get_or_init(|| Re2::new(text).ok()).as_ref().map(|regex| regex.is_match(value.as_bytes()))
             }
@@ -119,6 +139,12 @@ impl<'c> Text<'c> {
             Text::Unclear(_) => None,
         }
     }
+}
+
+/// Whether a path is another one, or below it.
+fn is_below(path: &str, other: &str, ignores_case: bool) -> bool {
+    let rest = path.get(other.len()..);
+    begins(path, other, ignores_case) && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn begins(text: &str, prefix: &str, ignores_case: bool) -> bool {
@@ -137,7 +163,7 @@ mod tests {
 
     #[test]
     fn what_one_text_implies_for_another() {
-        use Text::{Exact, Prefix, Present};
+        use Text::{Below, Exact, Prefix, Present};
         let table = [
             (Exact("/a"), Exact("/a"), Taken::All),
             (Exact("/a"), Exact("/A"), Taken::None),
@@ -154,6 +180,25 @@ mod tests {
             (Prefix("/a"), Exact("/b"), Taken::None),
             (Prefix("/a"), regex("/a.*"), Taken::Unknown),
             (Present, Exact("x"), Taken::Some),
+            (Below("/a"), Exact("/a"), Taken::Some),
+            (Below("/a"), Exact("/a/b"), Taken::Some),
+            (Below("/a"), Exact("/ab"), Taken::None),
+            (Below("/a"), Below("/a"), Taken::All),
+            (Below("/a/b"), Below("/a"), Taken::All),
+            (Below("/a"), Below("/a/b"), Taken::Some),
+            (Below("/a"), Below("/ab"), Taken::None),
+            (Below("/ab"), Below("/a"), Taken::None),
+            (Below("/a"), Below(""), Taken::All),
+            (Below("/ab"), Prefix("/a"), Taken::All),
+            (Below("/a"), Prefix("/a/"), Taken::Some),
+            (Below("/a"), Prefix("/ab"), Taken::None),
+            (Prefix("/a/"), Below("/a"), Taken::All),
+            (Prefix("/a"), Below("/a"), Taken::Some),
+            (Prefix("/a"), Below("/ab"), Taken::Some),
+            (Prefix("/ab"), Below("/a"), Taken::None),
+            (Exact("/a/b"), Below("/a"), Taken::All),
+            (Exact("/ab"), Below("/a"), Taken::None),
+            (regex("/a.*"), Below("/a"), Taken::Unknown),
             (regex("v."), regex("v."), Taken::All),
             (regex("v."), regex("v.*"), Taken::Unknown),
             (regex("v."), Exact("v2"), Taken::Some),

@@ -94,7 +94,8 @@ fn selector<'o>(site: &Site, world: &World<'o>, notes: &mut Vec<String>) -> Labe
             gateway.object.title()
         ));
     }
-    let only = || if let [only] = world.gateways.as_slice() { Some(only) } else { None };
+    let classic: Vec<_> = world.gateways.iter().filter(|gateway| !gateway.is_of_api()).collect();
+    let only = || if let [only] = classic.as_slice() { Some(*only) } else { None };
     let given = serving.map(|(_, gateway)| gateway).or_else(only).filter(|gateway| !gateway.selector.is_empty());
     given.map_or_else(|| Labels::from_iter([DEFAULT]), |gateway| gateway.selector.clone())
 }

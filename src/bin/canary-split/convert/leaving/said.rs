@@ -9,8 +9,7 @@ use crate::world::routing::VirtualService;
 /// A VirtualService by its name.
 pub fn named<'w, 'o>(world: &'w World<'o>, namespace: &str, name: &str) -> Option<&'w VirtualService<'o>> {
     world
-        .virtual_services
-        .iter()
+        .virtual_services()
         .find(|service| service.object.name == name && is_same_namespace(&service.object.namespace, namespace))
 }
 

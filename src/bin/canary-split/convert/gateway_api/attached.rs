@@ -1,0 +1,227 @@
+//! Where routes are attached: at which listeners a route is met, and which plugin is there.
+
+use super::read::Route;
+use crate::convert::gateway::{Aim, Controller, Home};
+use crate::convert::refusal::Refusal;
+use crate::input::manifest::{GATEWAY_API, Object, Objects};
+use crate::input::yaml::Node;
+use crate::world::host::overlap;
+use crate::world::namespace::is_same_namespace;
+
+/// By what Envoy Gateway is known in a GatewayClass.
+const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io/gatewayclass-controller";
+/// By what Istio is known there.
+const ISTIO: &str = "istio.io/";
+/// By which a Service or its namespace says that a waypoint is before it.
+const USES_WAYPOINT: &str = "istio.io/use-waypoint";
+
+/// What is given of the gateways.
+#[derive(Debug)]
+pub struct Gateways {
+    gateways: Vec<Object>,
+    classes: Vec<Object>,
+    /// Namespaces and Services that may say that they have a waypoint.
+    waypoints: Vec<(String, String)>,
+    wanted: Option<Controller>,
+}
+
+/// Where a route is met.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    /// The kind of the parent, its namespace, its name.
+    parent: (String, String, String),
+    /// The listener; `None`: any.
+    listener: Option<String>,
+    /// The host; `*`: any.
+    pub host: String,
+}
+
+/// Where a route is met, and the plugins there.
+#[derive(Debug, Default)]
+pub struct Attached {
+    /// By which requests come to it.
+    pub points: Vec<Point>,
+    /// Where the plugins are.
+    pub homes: Vec<Home>,
+    /// What else is to be known.
+    pub notes: Vec<String>,
+}
+
+impl Point {
+    /// Whether one request may come by both.
+    pub fn meets(&self, other: &Point) -> bool {
+        let ((kind, namespace, name), (other_kind, other_namespace, other_name)) = (&self.parent, &other.parent);
+        let is_one = kind == other_kind && name == other_name && is_same_namespace(namespace, other_namespace);
+        let are_apart = matches!((&self.listener, &other.listener), (Some(one), Some(other)) if one != other);
+        // A host has a table of its own next to those of wildcards around it.
+        is_one && !are_apart && self.host.eq_ignore_ascii_case(&other.host)
+    }
+}
+
+impl Gateways {
+    /// Reads them.
+    pub fn of(objects: &Objects, wanted: Option<Controller>) -> Gateways {
+        let core = objects.unknown.iter().filter(|one| one.kind().0.is_empty()).map(|one| one.object("Namespace"));
+        let namespaces: Vec<Object> = core.filter(|object| object.text(&["kind"]) == Some("Namespace")).collect();
+        let uses = |object: &&Object| {
+            let waypoint = object.at(&["metadata", "labels"]).and_then(|labels| labels.get(USES_WAYPOINT)?.text());
+            waypoint.is_some_and(|name| name != "none")
+        };
+        let classes = objects.unknown.iter().filter(|one| one.kind() == (GATEWAY_API, "GatewayClass"));
+        let services = objects.of_kind("Service").filter(uses);
+        let services = services.map(|service| (service.namespace.clone(), service.name.clone()));
+        let all = namespaces.iter().filter(uses).map(|namespace| (namespace.name.clone(), String::new()));
+        Gateways {
+            gateways: objects.of_gateway_api("Gateway").cloned().collect(),
+            classes: classes.map(|one| one.object("GatewayClass")).collect(),
+            waypoints: services.chain(all).collect(),
+            wanted,
+        }
+    }
+
+    /// Where a route is met.
+    pub fn attached(&self, route: &Route) -> Result<Attached, Refusal> {
+        let object = route.object;
+        let parents = object.items(&["spec", "parentRefs"]);
+        if parents.is_empty() {
+            return Err(Refusal::at(object, &object.node, "no parentRefs: no gateway has these routes"));
+        }
+        let mut attached = Attached::default();
+        for parent in parents {
+            let text = |key: &str| parent.get(key).and_then(Node::text);
+            let (kind, group) = (text("kind").unwrap_or("Gateway"), text("group").unwrap_or(GATEWAY_API));
+            let name = text("name").unwrap_or_default();
+            let namespace = text("namespace").unwrap_or(&object.namespace);
+            let home = match (kind, group) {
+                ("Gateway", GATEWAY_API) => self.at_gateway(object, parent, (namespace, name), &mut attached)?,
+                ("Service", "" | "core") => self.at_service(object, parent, (namespace, name), &mut attached)?,
+                _ => {
+                    let reason = format!(
+                        "its parent {kind} {name} is no Gateway, so no plugin can be put there; name the Gateway in parentRefs"
+                    );
+                    return Err(Refusal::at(object, parent, reason));
+                }
+            };
+            if !attached.homes.contains(&home) {
+                attached.homes.push(home);
+            }
+        }
+        if attached.points.is_empty() {
+            let node = object.at(&["spec", "parentRefs"]).unwrap_or(&object.node);
+            return Err(Refusal::at(object, node, "no listener of its Gateways is for it, so it has no requests"));
+        }
+        Ok(attached)
+    }
+
+    fn at_gateway(
+        &self,
+        object: &Object,
+        parent: &Node,
+        (namespace, name): (&str, &str),
+        attached: &mut Attached,
+    ) -> Result<Home, Refusal> {
+        let is_it = |gateway: &&Object| gateway.name == name && is_same_namespace(&gateway.namespace, namespace);
+        let given = self.gateways.iter().find(is_it);
+        let section = parent.get("sectionName").and_then(Node::text);
+        let own: Vec<&str> = object.items(&["spec", "hostnames"]).iter().filter_map(Node::text).collect();
+        let key = ("Gateway".to_owned(), namespace.to_owned(), name.to_owned());
+        let mut add = |listener: Option<&str>, host: &str| {
+            let (parent, listener) = (key.clone(), listener.map(str::to_owned));
+            attached.points.push(Point { parent, listener, host: host.to_ascii_lowercase() });
+        };
+        match given {
+            None if own.is_empty() => add(section, "*"),
+            None => own.iter().for_each(|host| add(section, host)),
+            Some(gateway) => {
+                let port = parent.get("port").and_then(Node::number);
+                for listener in gateway.items(&["spec", "listeners"]) {
+                    let text = |key: &str| listener.get(key).and_then(Node::text);
+                    let is_meant = section.is_none_or(|section| text("name") == Some(section))
+                        && port.is_none_or(|port| listener.get("port").and_then(Node::number) == Some(port));
+                    if !is_meant || !text("protocol").is_some_and(|protocol| ["HTTP", "HTTPS"].contains(&protocol)) {
+                        continue;
+                    }
+                    let served = text("hostname").filter(|host| !host.is_empty()).unwrap_or("*");
+                    if own.is_empty() {
+                        add(text("name"), served);
+                    }
+                    for host in own.iter().filter(|host| overlap(host, served)) {
+                        // Of two the longer one is for fewer hosts, and a name without a wildcard for one.
+                        let is_narrower =
+                            host.starts_with('*') && (!served.starts_with('*') || served.len() > host.len());
+                        add(text("name"), if is_narrower { served } else { host });
+                    }
+                }
+            }
+        }
+        let controller = match self.wanted {
+            Some(wanted) => wanted,
+            None => self.controller(object, parent, given, &format!("{namespace}/{name}"), &mut attached.notes)?,
+        };
+        let namespace = given.map_or(namespace, |gateway| &gateway.namespace);
+        Ok(Home::aimed(namespace, Aim { controller, kind: "Gateway", name: name.to_owned() }))
+    }
+
+    /// Who runs a Gateway.
+    fn controller(
+        &self,
+        object: &Object,
+        parent: &Node,
+        gateway: Option<&Object>,
+        title: &str,
+        notes: &mut Vec<String>,
+    ) -> Result<Controller, Refusal> {
+        let class = gateway.and_then(|gateway| gateway.text(&["spec", "gatewayClassName"]));
+        let title = title.trim_start_matches('/');
+        let known = class.and_then(|class| self.classes.iter().find(|known| known.name == class));
+        let by = known.and_then(|known| known.text(&["spec", "controllerName"]));
+        match (by, class) {
+            (Some(ENVOY_GATEWAY), _) => Ok(Controller::EnvoyGateway),
+            (Some(by), _) if by.starts_with(ISTIO) => Ok(Controller::Istio),
+            (Some(by), Some(class)) => {
+                let reason = format!(
+                    "Gateway {title} is of class {class}, which {by} runs: the filter is for Istio and Envoy Gateway; if that is one of them, say so by --for"
+                );
+                Err(Refusal::at(object, parent, reason))
+            }
+            (_, Some(class)) if class == "eg" || class.contains("envoy") => Ok(Controller::EnvoyGateway),
+            (_, Some(class)) if class.contains("istio") => Ok(Controller::Istio),
+            (_, class) => {
+                let why = match class {
+                    Some(class) => format!("GatewayClass {class} of Gateway {title} is not given"),
+                    None => format!("Gateway {title} of {} is not given", object.title()),
+                };
+                notes.push(format!("{why}: the plugin is for Istio; with --for envoy-gateway it is for Envoy Gateway"));
+                Ok(Controller::Istio)
+            }
+        }
+    }
+
+    /// Requests inside the mesh: only a waypoint has the filter.
+    fn at_service(
+        &self,
+        object: &Object,
+        parent: &Node,
+        (namespace, name): (&str, &str),
+        attached: &mut Attached,
+    ) -> Result<Home, Refusal> {
+        let refuse = |reason: String| Err(Refusal::at(object, parent, reason));
+        if namespace != object.namespace {
+            return refuse(format!(
+                "its parent is Service {namespace}/{name}, of another namespace: these are the routes of callers in {} alone, and their sidecars do not have the filter",
+                object.namespace
+            ));
+        }
+        let is_its = |(there, service): &(String, String)| {
+            is_same_namespace(there, namespace) && (service == name || service.is_empty())
+        };
+        if !self.waypoints.iter().any(is_its) {
+            return refuse(format!(
+                "its parent is Service {name}, so these are requests inside the mesh, where only a waypoint has the filter; if Service {name} or its Namespace has the label {USES_WAYPOINT}, give it too"
+            ));
+        }
+        let parent = ("Service".to_owned(), namespace.to_owned(), name.to_owned());
+        attached.points.push(Point { parent, listener: None, host: "*".to_owned() });
+        Ok(Home::aimed(namespace, Aim { controller: Controller::Istio, kind: "Service", name: name.to_owned() }))
+    }
+}

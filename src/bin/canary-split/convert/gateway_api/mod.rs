@@ -1,0 +1,18 @@
+//! Routes of the Gateway API with weights: HTTPRoutes and GRPCRoutes.
+//!
+//! ```text
+//! read (entry: what a match asks for) → attached (where a route is met, and by which plugin) → unit (what a gateway merges)
+//!   → weighted (rules with weights) → order (who takes a request) → plan (rules of the plugin) → edits
+//! ```
+
+pub mod attached;
+mod edits;
+mod entry;
+mod order;
+mod plan;
+pub mod read;
+mod unit;
+mod weighted;
+
+pub use plan::{Planned, plan};
+pub use unit::all;

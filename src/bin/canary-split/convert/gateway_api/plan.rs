@@ -1,0 +1,226 @@
+//! What becomes of a unit: its rules, where the plugin is, and the edits of its routes.
+
+use super::attached::Attached;
+use super::entry::Entry;
+use super::read::Route;
+use super::unit::Unit;
+use super::{edits, order};
+use crate::convert::gateway::{Controller, Home};
+use crate::convert::owner::{self, NOT_ADOPTED};
+use crate::convert::plan::split;
+use crate::convert::refusal::Refusal;
+use crate::convert::rule::{self, Rule, Target, name, path_name, unique};
+use crate::convert::weighted::Weighted;
+use crate::edit::Edit;
+use crate::input::manifest::{Object, Objects};
+use canary_split::config::DEFAULT_HEADER;
+use serde_json::Value;
+
+/// The rules of a unit, and its routes.
+#[derive(Debug)]
+pub struct Planned<'o> {
+    /// Where the plugins are.
+    pub homes: Vec<Home>,
+    /// In their order.
+    pub rules: Vec<Rule>,
+    /// The routes that have weights, with their edits.
+    pub routes: Vec<(&'o Object, Vec<Edit>)>,
+    /// What else is to be known.
+    pub notes: Vec<String>,
+}
+
+/// A match of a rule with weights, and its split.
+struct Part<'u, 'o> {
+    route: &'u Route<'o>,
+    hosts: Vec<String>,
+    weighted: &'u Weighted<'o>,
+    entry: &'u Entry,
+    split: Vec<(String, u32)>,
+}
+
+/// Plans; `None`: there are no weights.
+pub fn plan<'o>(objects: &Objects, unit: &Unit<'o>, stable: Option<&str>) -> Result<Option<Planned<'o>>, Refusal> {
+    let routes = || unit.0.iter().map(|(route, _)| route);
+    let Some(first) = routes().find(|route| !route.weighted.is_empty()) else {
+        let Some((route, node)) = routes().find_map(|route| Some((route, route.to_one?))) else { return Ok(None) };
+        asked(route)?;
+        owned(objects, route.object)?;
+        let reason = "all of the weight is on one backend: there is nothing to convert";
+        return Err(Refusal::at(route.object, node, reason));
+    };
+    for route in routes() {
+        asked(route)?;
+    }
+    for route in routes().filter(|route| !route.weighted.is_empty()) {
+        owned(objects, route.object)?;
+    }
+    let homes = homes(unit);
+    let mut parts: Vec<Part> = Vec::new();
+    let mut stables: Vec<Vec<String>> = Vec::new();
+    let reference = first.weighted.first();
+    let are_alike =
+        routes().flat_map(|route| &route.weighted).all(|own| reference.is_some_and(|first| first.is_alike(own)));
+    let usual = match reference {
+        Some(reference) if are_alike => Some(split(first.object, reference, stable)?),
+        _ => None,
+    };
+    for (route, attached) in &unit.0 {
+        let mut own = Vec::new();
+        for weighted in &route.weighted {
+            let split = match &usual {
+                Some(usual) => usual.clone(),
+                None => split(route.object, weighted, stable)?,
+            };
+            own.push(split.first().map(|(name, _)| name.clone()).unwrap_or_default());
+            let entries = route.rules.get(weighted.at).into_iter().flatten();
+            parts.extend(entries.map(|entry| Part {
+                route,
+                hosts: hosts(attached),
+                weighted,
+                entry,
+                split: split.clone(),
+            }));
+        }
+        stables.push(own);
+    }
+    let by = homes.first().and_then(|home| home.aim.as_ref()).map_or(Controller::Istio, |aim| aim.controller);
+    order::check(unit, &stables, by)?;
+    let mut notes: Vec<String> = unit.0.iter().flat_map(|(_, attached)| attached.notes.clone()).collect();
+    let base = name(&first.object.name);
+    let rules = if are_alike {
+        vec![together(&base, &parts)?]
+    } else {
+        let rules = apart(parts, by)?;
+        notes.push(format!(
+            "{} has other shares on other paths, so it has {} rules: a visitor has a draw, and a cookie, for each of them",
+            first.object.title(),
+            rules.len()
+        ));
+        rules
+    };
+    let mut edited = Vec::new();
+    for ((route, _), stables) in unit.0.iter().zip(&stables).filter(|((route, _), _)| !route.weighted.is_empty()) {
+        edited.push((route.object, edits::of(route.object, &route.weighted, stables)?));
+    }
+    Ok(Some(Planned { homes, rules, routes: edited, notes }))
+}
+
+/// The homes of all routes of a unit.
+fn homes(unit: &Unit) -> Vec<Home> {
+    let mut homes: Vec<Home> = Vec::new();
+    for home in unit.0.iter().filter(|(route, _)| !route.weighted.is_empty()).flat_map(|(_, attached)| &attached.homes)
+    {
+        if !homes.contains(home) {
+            homes.push(home.clone());
+        }
+    }
+    homes
+}
+
+/// The hosts of a rule; none: every host.
+fn hosts(attached: &Attached) -> Vec<String> {
+    let mut hosts: Vec<String> = Vec::new();
+    for point in &attached.points {
+        if !hosts.contains(&point.host) {
+            hosts.push(point.host.clone());
+        }
+    }
+    if hosts.iter().any(|host| host == "*") { Vec::new() } else { hosts }
+}
+
+/// What asks for the filter's header.
+fn asked(route: &Route) -> Result<(), Refusal> {
+    let asks = |entries: &Vec<Entry>| entries.iter().any(|entry| entry.asks_for(DEFAULT_HEADER));
+    match route.rules.iter().position(asks) {
+        None => Ok(()),
+        Some(rule) => Err(Refusal::at(
+            route.object,
+            route.node(rule),
+            format!("a match asks for {DEFAULT_HEADER}: it is converted already"),
+        )),
+    }
+}
+
+/// Whether a controller writes the weights, and will go on to do so.
+fn owned(objects: &Objects, object: &Object) -> Result<(), Refusal> {
+    let Some(owner) = owner::of_route(objects, object) else { return Ok(()) };
+    let node = owner.node.or(object.at(&["metadata"])).unwrap_or(&object.node);
+    let reason = format!(
+        "{name} owns these weights ({by}), and would write them again. Nor can they be adopted as those of a VirtualService: {NOT_ADOPTED}. Remove the {kind} first, or keep {name} and its weights without the filter",
+        name = owner.name,
+        by = owner.by,
+        kind = owner.kind()
+    );
+    Err(Refusal::at(object, node, reason))
+}
+
+/// One rule for all parts: they have one split.
+fn together(base: &str, parts: &[Part]) -> Result<Rule, Refusal> {
+    let Some(first) = parts.first() else {
+        return Ok(Rule {
+            name: base.to_owned(),
+            hosts: Vec::new(),
+            matches: Vec::new(),
+            target: Target::Subset(String::new()),
+        });
+    };
+    let mut hosts: Vec<String> = Vec::new();
+    for host in parts.iter().flat_map(|part| &part.hosts) {
+        if !hosts.contains(host) {
+            hosts.push(host.clone());
+        }
+    }
+    if parts.iter().any(|part| part.hosts.is_empty()) {
+        hosts.clear();
+    }
+    let takes_all = parts.iter().any(|part| part.entry.takes_all());
+    let matches = if takes_all { Vec::new() } else { matches(parts.iter().map(|part| part.entry)) };
+    of_part(base, &hosts, &matches, first)
+}
+
+/// The matches of all entries, each once.
+fn matches<'e>(entries: impl Iterator<Item = &'e Entry>) -> Vec<Value> {
+    let mut all: Vec<Value> = Vec::new();
+    for condition in entries.flat_map(Entry::conditions) {
+        if !all.contains(&condition) {
+            all.push(condition);
+        }
+    }
+    all
+}
+
+fn of_part(name: &str, hosts: &[String], matches: &[Value], part: &Part) -> Result<Rule, Refusal> {
+    let rules = rule::of_route(name, hosts, matches, part.weighted, part.split.clone());
+    let rule = rules.map(|rules| rules.into_iter().next());
+    let refuse = |reason| Refusal::at(part.route.object, part.weighted.node, reason);
+    rule.map_err(refuse)?.ok_or_else(|| refuse("it has no rule".to_owned()))
+}
+
+/// A rule for each of the shares, in the order in which a gateway asks for matches.
+fn apart(mut parts: Vec<Part>, by: Controller) -> Result<Vec<Rule>, Refusal> {
+    parts.sort_by(|one, other| order::compare(other.entry, one.entry, by));
+    let mut groups: Vec<Vec<Part>> = Vec::new();
+    for part in parts {
+        // What asks for more has to stay before it.
+        let may_meet = |group: &Vec<Part>| group.iter().any(|other| other.entry.may_meet(part.entry));
+        let from = groups.iter().rposition(may_meet).unwrap_or(0);
+        let is_its = |group: &&mut Vec<Part>| {
+            let first = group.first();
+            first.is_some_and(|first| first.split == part.split && first.hosts == part.hosts)
+        };
+        match groups.iter_mut().skip(from).find(is_its) {
+            Some(group) => group.push(part),
+            None => groups.push(vec![part]),
+        }
+    }
+    let mut rules: Vec<Rule> = Vec::new();
+    for group in &groups {
+        let Some(first) = group.first() else { continue };
+        let takes_all = group.iter().any(|part| part.entry.takes_all());
+        let matches = if takes_all { Vec::new() } else { matches(group.iter().map(|part| part.entry)) };
+        let own = path_name(&name(&first.route.object.name), &matches);
+        let name = unique(&own, |name| rules.iter().any(|rule| rule.name == name));
+        rules.push(of_part(&name, &first.hosts, &matches, first)?);
+    }
+    Ok(rules)
+}

@@ -1,0 +1,45 @@
+//! The plugin for Envoy Gateway: an EnvoyExtensionPolicy.
+
+use crate::edit::flow;
+use crate::input::manifest::GATEWAY_API;
+use serde_json::json;
+
+/// All of it as YAML. `image`: with the scheme that a WasmPlugin needs; `rules`: as they are written in one.
+pub fn text(name: &str, namespace: &str, (kind, target): (&str, &str), image: &str, rules: &str) -> String {
+    let word = |text: &str| flow(&json!(text), false);
+    let namespace = match namespace {
+        "" => String::new(),
+        namespace => format!("  namespace: {}  # that of the Gateway\n", word(namespace)),
+    };
+    // Two columns deeper than there.
+    let rules: String = rules.lines().map(|line| format!("  {line}\n")).collect();
+    let image = image.strip_prefix("oci://").unwrap_or(image);
+    format!(
+        "\
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyExtensionPolicy
+metadata:
+  name: {name}
+{namespace}  labels: {{app.kubernetes.io/part-of: canary-split}}  # by which it is deleted
+spec:
+  targetRefs:
+  - group: {GATEWAY_API}
+    kind: {kind}
+    name: {target}
+  wasm:
+  - name: {name}
+    rootID: canary-split  # how Envoy's log calls it
+    code:
+      type: Image
+      # The one place for the image: what `make image` prints and you have pushed. Pin the digest; a tag is not pulled again.
+      image:
+        url: {image}
+    # A canary filter is no guard: without it everything goes to stable, while false would refuse all of the gateway's traffic.
+    failOpen: true
+    config:
+      rules:
+{rules}",
+        name = word(name),
+        target = word(target),
+    )
+}

@@ -1,0 +1,302 @@
+//! The commands against an API server that has the Gateway API and Envoy Gateway; `tests/istio/cluster` has a real one.
+
+use crate::{Temporary, ended, tool};
+use canary_split::config::fingerprint;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// The objects of a cluster, and what it was asked to write.
+#[derive(Default)]
+struct State {
+    objects: Vec<Value>,
+    patches: Vec<Value>,
+    asked: Vec<String>,
+}
+
+/// A stand-in for an API server, with the pods behind it.
+struct Server {
+    state: Arc<Mutex<State>>,
+    kubeconfig: Temporary,
+}
+
+impl Server {
+    fn new(objects: Vec<Value>) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let state = Arc::new(Mutex::new(State { objects, ..State::default() }));
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let state = Arc::clone(&shared);
+                thread::spawn(move || answer(&stream, &state));
+            }
+        });
+        let kubeconfig = Temporary::new(&format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{{name: a, context: {{cluster: a, user: a}}}}]\n\
+             users: [{{name: a, user: {{}}}}]\nclusters: [{{name: a, cluster: {{server: 'http://127.0.0.1:{port}'}}}}]\n"
+        ));
+        Server { state, kubeconfig }
+    }
+
+    /// Runs the tool on it.
+    fn tool(&self, arguments: &[&str]) -> (String, String, i32) {
+        let path = self.kubeconfig.0.display().to_string();
+        ended(&tool(&[arguments, &["--kubeconfig", &path]].concat()))
+    }
+
+    fn patches(&self) -> Vec<Value> {
+        self.state.lock().unwrap().patches.clone()
+    }
+}
+
+/// The kinds of the cluster: group, version, plural, kind.
+const KINDS: [(&str, &str, &str, &str); 7] = [
+    ("", "v1", "pods", "Pod"),
+    ("", "v1", "services", "Service"),
+    ("extensions.istio.io", "v1alpha1", "wasmplugins", "WasmPlugin"),
+    ("extensions.istio.io", "v1alpha1", "trafficextensions", "TrafficExtension"),
+    ("gateway.envoyproxy.io", "v1alpha1", "envoyextensionpolicies", "EnvoyExtensionPolicy"),
+    ("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute"),
+    ("gateway.networking.k8s.io", "v1", "gateways", "Gateway"),
+];
+
+fn answer(stream: &TcpStream, state: &Mutex<State>) {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                return;
+            }
+            if line.trim().is_empty() {
+                break;
+            }
+            lines.push(line);
+        }
+        let length = lines
+            .iter()
+            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        reader.read_exact(&mut body).unwrap();
+        let words: Vec<&str> = lines[0].split(' ').collect();
+        let (status, text) = respond(words[0], words[1], &body, &mut state.lock().unwrap());
+        let head =
+            format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", text.len());
+        let mut stream = stream;
+        if stream.write_all([head.as_bytes(), text.as_bytes()].concat().as_slice()).is_err() {
+            return;
+        }
+    }
+}
+
+fn respond(method: &str, target: &str, body: &[u8], state: &mut State) -> (u16, String) {
+    let path = target.split('?').next().unwrap();
+    state.asked.push(format!("{method} {path}"));
+    let missing =
+        || (404, json!({"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404}).to_string());
+    if path == "/apis" {
+        let mut groups = Vec::new();
+        for (group, version, ..) in KINDS.iter().filter(|(group, ..)| !group.is_empty()) {
+            let version = json!({"groupVersion": format!("{group}/{version}"), "version": version});
+            groups.push(json!({"name": group, "versions": [version.clone()], "preferredVersion": version}));
+        }
+        return (200, json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}).to_string());
+    }
+    if let Some((pod, _)) = path.split_once("/proxy/stats/prometheus") {
+        return (200, statistics(pod, &state.objects));
+    }
+    let found = KINDS.iter().find_map(|(group, version, plural, kind)| {
+        let root = if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
+        let rest = path.strip_prefix(&root)?;
+        let (within, name) = rest.split_once(&format!("/{plural}"))?;
+        Some((
+            *kind,
+            *group,
+            within.strip_prefix("/namespaces/").unwrap_or_default(),
+            name.strip_prefix('/').unwrap_or(name),
+        ))
+    });
+    let Some((kind, group, namespace, name)) = found else { return missing() };
+    let is_it = |object: &&mut Value| {
+        object["kind"] == kind
+            && object["apiVersion"].as_str().unwrap().split_once('/').map_or("", |(group, _)| group) == group
+            && (namespace.is_empty() || object["metadata"]["namespace"] == namespace)
+            && (name.is_empty() || object["metadata"]["name"] == name)
+    };
+    if method == "PATCH" {
+        let patch: Value = serde_json::from_slice(body).unwrap();
+        let Some(object) = state.objects.iter_mut().find(is_it) else { return missing() };
+        state.patches.push(patch.clone());
+        if json_patch::patch(object, &serde_json::from_value::<json_patch::Patch>(patch).unwrap()).is_err() {
+            return (422, json!({"kind": "Status", "reason": "Invalid", "code": 422}).to_string());
+        }
+        object["metadata"]["resourceVersion"] = json!("2");
+        return (200, object.to_string());
+    }
+    let items: Vec<Value> = state.objects.iter_mut().filter(is_it).map(|object| object.clone()).collect();
+    (200, json!({"kind": format!("{kind}List"), "metadata": {}, "items": items}).to_string())
+}
+
+/// What a gateway's pod says: it has every plugin in force that it can have, under the name by which its controller calls it.
+fn statistics(pod: &str, objects: &[Value]) -> String {
+    let is_envoy_gateways = pod.ends_with(":19001");
+    assert!(is_envoy_gateways || pod.ends_with(":15090"), "{pod}");
+    let mut text = "canary_config_rules{state=\"active\"} 1\n".to_owned();
+    for object in objects {
+        let metadata = &object["metadata"];
+        let istio = format!("{}.{}", metadata["namespace"].as_str().unwrap(), metadata["name"].as_str().unwrap());
+        let (label, config) = match object["kind"].as_str().unwrap() {
+            "WasmPlugin" => (format!("{istio}~istio-translated-wasmplugin"), &object["spec"]["pluginConfig"]),
+            "TrafficExtension" => (istio, &object["spec"]["wasm"]["pluginConfig"]),
+            "EnvoyExtensionPolicy" => {
+                let module = &object["spec"]["wasm"][0];
+                (module["name"].as_str().unwrap().to_owned(), &module["config"])
+            }
+            _ => continue,
+        };
+        if is_envoy_gateways == (object["kind"] == "EnvoyExtensionPolicy") {
+            let print = fingerprint::of_text(config.to_string().as_bytes());
+            text += &format!("canary_config_fingerprint{{plugin=\"{label}\"}} {print}\n");
+            text += &format!("canary_config_faults{{plugin=\"{label}\"}} 0\n");
+        }
+    }
+    text
+}
+
+fn pod(namespace: &str, name: &str, labels: &Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": namespace, "name": name, "labels": labels},
+        "spec": {"containers": [{"name": "envoy"}]},
+        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}})
+}
+
+fn config(weight: u32) -> Value {
+    json!({"rules": [{"name": "shop", "hosts": ["shop.acme.io"], "split": [
+        {"subset": "v1", "weight": 100 - weight}, {"subset": "v2", "weight": weight}], "sticky": {"cookie": {}}}]})
+}
+
+/// A cluster with the routes of the Gateway API, and the filter as an object of this kind.
+fn cluster(kind: &str, weight: u32) -> Vec<Value> {
+    let target = json!([{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public"}]);
+    let spec = match kind {
+        "WasmPlugin" => json!({"targetRefs": target, "pluginConfig": config(weight)}),
+        "TrafficExtension" => json!({"targetRefs": target, "wasm": {"pluginConfig": config(weight)}}),
+        _ => json!({"targetRefs": target, "wasm": [{"name": "canary-split", "config": config(weight)}]}),
+    };
+    let (group, _, _, _) = KINDS.iter().find(|(.., own)| *own == kind).unwrap();
+    let class = if kind == "EnvoyExtensionPolicy" { "eg" } else { "istio" };
+    let backend = |version: &str| json!([{"name": format!("shop-{version}"), "port": 80}]);
+    let service = |version: &str| {
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": "shop", "name": format!("shop-{version}")},
+            "spec": {"selector": {"app": "shop", "version": version}, "ports": [{"port": 80, "name": "http"}]}})
+    };
+    let header = json!([{"headers": [{"type": "Exact", "name": "x-canary-subset", "value": "v2"}], "path": {"type": "PathPrefix", "value": "/"}}]);
+    vec![
+        json!({"apiVersion": format!("{group}/v1alpha1"), "kind": kind,
+            "metadata": {"namespace": "edge", "name": "canary-split", "resourceVersion": "1"}, "spec": spec}),
+        json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"namespace": "edge", "name": "public"},
+            "spec": {"gatewayClassName": class, "listeners": [
+                {"name": "https", "port": 443, "protocol": "HTTPS", "hostname": "shop.acme.io", "allowedRoutes": {"namespaces": {"from": "All"}}}]}}),
+        json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"namespace": "shop", "name": "shop", "resourceVersion": "1"},
+            "spec": {"parentRefs": [{"name": "public", "namespace": "edge"}], "hostnames": ["shop.acme.io"], "rules": [
+                {"matches": header, "backendRefs": backend("v2")},
+                {"matches": [{"path": {"type": "PathPrefix", "value": "/"}}], "backendRefs": backend("v1")}]}}),
+        service("v1"),
+        service("v2"),
+        pod("shop", "shop-v1", &json!({"app": "shop", "version": "v1"})),
+        pod("shop", "shop-v2", &json!({"app": "shop", "version": "v2"})),
+        pod("edge", "public-istio", &json!({"gateway.networking.k8s.io/gateway-name": "public"})),
+        pod(
+            "envoy-gateway-system",
+            "envoy-edge-public",
+            &json!({
+            "gateway.envoyproxy.io/owning-gateway-name": "public", "gateway.envoyproxy.io/owning-gateway-namespace": "edge"}),
+        ),
+        pod(
+            "envoy-gateway-system",
+            "envoy-other-public",
+            &json!({
+            "gateway.envoyproxy.io/owning-gateway-name": "public", "gateway.envoyproxy.io/owning-gateway-namespace": "other"}),
+        ),
+    ]
+}
+
+/// Each kind of object that has the filter, and where the config is in it.
+const CARRIERS: [(&str, &str); 3] = [
+    ("WasmPlugin", "/spec/pluginConfig"),
+    ("TrafficExtension", "/spec/wasm/pluginConfig"),
+    ("EnvoyExtensionPolicy", "/spec/wasm/0/config"),
+];
+
+#[test]
+fn a_weight_is_set_whatever_has_the_filter() {
+    for (kind, place) in CARRIERS {
+        let server = Server::new(cluster(kind, 20));
+        let (out, error, code) = server.tool(&["set", "shop", "v2=50%", "--yes"]);
+        assert_eq!((code, error.as_str()), (0, ""), "{kind}: {out}");
+        assert!(out.contains(&format!("{kind} edge/canary-split is in force on 1 of 1 gateway pods")), "{kind}: {out}");
+        let rule = format!("{place}/rules/0");
+        let expected = json!([
+            {"op": "test", "path": "/metadata/resourceVersion", "value": "1"},
+            {"op": "test", "path": format!("{rule}/name"), "value": "shop"},
+            {"op": "replace", "path": format!("{rule}/split/0/weight"), "value": 50},
+            {"op": "replace", "path": format!("{rule}/split/1/weight"), "value": 50},
+        ]);
+        let patched = server.patches();
+        let weights = |patch: &Value| {
+            let all = patch.as_array().unwrap().iter();
+            all.map(|op| (op["path"].clone(), op["value"].clone())).collect::<Vec<_>>()
+        };
+        assert_eq!(weights(&patched[0]), weights(&expected), "{kind}");
+        let (out, error, code) = server.tool(&["rollback", "shop", "--yes"]);
+        assert_eq!((code, error.as_str(), server.patches().len()), (0, "", 2), "{kind}: {out}");
+    }
+}
+
+#[test]
+fn a_request_is_followed_through_an_httproute() {
+    for (kind, _) in CARRIERS {
+        let server = Server::new(cluster(kind, 20));
+        let (out, error, code) = server.tool(&["explain", "https://shop.acme.io/a"]);
+        assert_eq!((code, error.as_str()), (0, ""), "{kind}: {out}");
+        let routes = "\
+route     v1  HTTPRoute shop/shop rules[1].matches[0]
+          → shop-v1 port 80: 1 of 1 pods ready
+route     v2  HTTPRoute shop/shop rules[0].matches[0]
+          → shop-v2 port 80: 1 of 1 pods ready
+";
+        assert!(out.contains(routes), "{kind}: {out}");
+    }
+}
+
+#[test]
+fn the_end_of_a_canary_edits_an_httproute() {
+    for (kind, place) in CARRIERS {
+        let server = Server::new(cluster(kind, 100));
+        let (out, error, code) = server.tool(&["promote", "shop", "v2", "--dry-run", "-o", "json"]);
+        assert_eq!((code, error.as_str()), (0, ""), "{kind}: {out}");
+        let said: Value = serde_json::from_str(&out).unwrap();
+        let patches: Vec<&Value> = said["steps"].as_array().unwrap().iter().map(|step| &step["patch"]).collect();
+        let routes = json!([
+            {"op": "add", "path": "/spec/rules/0/backendRefs/0/name", "value": "shop-v1"},
+            {"op": "add", "path": "/spec/rules/0/matches/0/headers/0/value", "value": "v1"},
+            {"op": "add", "path": "/spec/rules/1/backendRefs/0/name", "value": "shop-v2"},
+        ]);
+        assert_eq!((patches.len(), patches[0]), (2, &routes), "{kind}: {out}");
+        assert_eq!(patches[1][0]["path"], format!("{place}/rules/0/split/0/subset"), "{kind}: {out}");
+        let server = Server::new(cluster(kind, 0));
+        let (out, error, code) = server.tool(&["remove", "shop", "--dry-run", "-o", "json"]);
+        assert_eq!((code, error.as_str()), (0, ""), "{kind}: {out}");
+        let said: Value = serde_json::from_str(&out).unwrap();
+        let patches: Vec<&Value> = said["steps"].as_array().unwrap().iter().map(|step| &step["patch"]).collect();
+        let expected = [
+            json!([{"op": "remove", "path": format!("{place}/rules/0")}]),
+            json!([{"op": "remove", "path": "/spec/rules/0"}]),
+        ];
+        assert_eq!(patches, expected.iter().collect::<Vec<_>>(), "{kind}: {out}");
+    }
+}

@@ -10,6 +10,7 @@ mod common;
 mod configs;
 mod convert;
 mod convert_origins;
+mod dashboard;
 mod diff;
 mod documented;
 mod explain;
@@ -25,6 +26,7 @@ mod schema;
 mod screens;
 mod set;
 mod simulate;
+mod standin;
 mod strangers;
 
 use std::ffi::OsStr;

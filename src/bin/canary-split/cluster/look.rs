@@ -9,9 +9,11 @@ use kube::{Client, Error};
 use std::time::Duration;
 
 /// The time limit for a pod's answer.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// The port at which Istio's proxies serve their statistics to Prometheus, and the filter for the answer.
-const STATISTICS: &str = "15090/proxy/stats/prometheus?filter=%5Ewasmcustom%5C.%7Cupdate_rejected";
+pub const PATIENCE: Duration = Duration::from_secs(5);
+/// The port at which Istio's proxies serve their statistics to Prometheus.
+const PORT: u16 = 15090;
+/// The statistics, and the filter for the answer.
+pub const STATISTICS: &str = "/stats/prometheus?filter=%5Ewasmcustom%5C.%7Cupdate_rejected";
 
 /// The answer of a pod.
 #[derive(Debug)]
@@ -81,7 +83,7 @@ async fn at(client: &Client, pod: &Pod, question: Question) -> Result<Look, Sile
 }
 
 async fn statistics(client: &Client, pod: &Pod) -> Result<Statistics, Silence> {
-    let path = format!("/api/v1/namespaces/{}/pods/{}:{STATISTICS}", pod.namespace, pod.name);
+    let path = format!("/api/v1/namespaces/{}/pods/{}:{PORT}/proxy{STATISTICS}", pod.namespace, pod.name);
     let request = Request::get(path).body(Vec::new()).map_err(|error| Silence::Silent(error.to_string()))?;
     match client.request_text(request).await {
         Ok(text) => Ok(Statistics::read(&text)),
@@ -89,7 +91,7 @@ async fn statistics(client: &Client, pod: &Pod) -> Result<Statistics, Silence> {
         Err(Error::Api(status)) if status.code == 404 && status.reason == "NotFound" => Err(Silence::Gone),
         // The pod's own answer is long; its status says enough.
         Err(Error::Api(status)) => {
-            Err(Silence::Silent(format!("statistics at 15090: {} {}", status.code, first_line(&status.message))))
+            Err(Silence::Silent(format!("statistics at {PORT}: {} {}", status.code, first_line(&status.message))))
         }
         Err(error) => Err(Silence::Silent(refusal::innermost(&error))),
     }

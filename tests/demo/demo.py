@@ -26,6 +26,7 @@ from pathlib import Path
 
 import tornado.httpclient
 import tornado.websocket
+import yaml
 from istio import NotUnderstood, config_text, envoy, render, translate
 
 # isort: split
@@ -120,7 +121,8 @@ class Demo:
             raise NotUnderstood(f"{found} hosts in manifests/settings/settings.yaml")
         settings.write_text(text)
         overlays = self.directory / "manifests/overlays"
-        return {path.name: translate(render(path)) for path in sorted(overlays.iterdir())}
+        self.objects = {path.name: render(path) for path in sorted(overlays.iterdir())}
+        return {name: translate(objects) for name, objects in self.objects.items()}
 
     def start_apps(self, stack):
         log = stack.enter_context((self.directory / "apps.log").open("wb"))
@@ -180,8 +182,10 @@ class Demo:
         ]
         apps = {name: self.apps[app] for each in self.manifests.values() for name, app in each.clusters.items()}
         clusters = [envoy.cluster(name, port) for name, port in apps.items()]
+        self.overlay = "weighted"
         self.write_routes(first)
         self.plugin.write(config_text(first.config))
+        self.write_applied(first.config)
         self.gateway = envoy.Envoy(envoy.newest(), envoy.bootstrap(listeners, clusters), concurrency=2)
         stack.enter_context(self.gateway)
 
@@ -206,10 +210,22 @@ class Demo:
         before = self.gateway.stat(stat)
         if self.write_routes(self.manifests[overlay]):
             envoy.until(lambda: self.gateway.stat(stat) > before, self.gateway.explain("the routes"))
+        self.overlay = overlay
         self.configure(self.manifests[overlay].config)
 
     def configure(self, config):
+        self.write_applied(config)
         self.plugin.update(self.gateway, config_text(config))
+
+    def write_applied(self, config):
+        """What a cluster would have now, for the dashboard."""
+        objects = copy.deepcopy(self.objects[self.overlay])
+        (plugin,) = [each for each in objects if each["kind"] == "WasmPlugin"]
+        plugin["spec"]["pluginConfig"] = config
+        self.applied = self.directory / "applied.yaml"
+        part = self.applied.with_suffix(".part")
+        part.write_text(yaml.safe_dump_all(objects, sort_keys=False))
+        part.replace(self.applied)
 
     # Showing and judging.
 

@@ -3,6 +3,7 @@
 use super::history::{History, Point};
 use super::memory::Memory;
 use super::rule;
+use super::visitors::Visitors;
 use crate::cluster::inventory::Inventory;
 use crate::status::print;
 use crate::status::shown::Shown;
@@ -21,7 +22,14 @@ pub struct State {
 
 impl State {
     /// Of a look, which is added to the history.
-    pub fn of(shown: &Shown, inventory: &Inventory, memory: &Memory, history: &mut History, now: Second) -> State {
+    pub fn of(
+        shown: &Shown,
+        inventory: &Inventory,
+        memory: &Memory,
+        history: &mut History,
+        visitors: &mut Visitors,
+        now: Second,
+    ) -> State {
         let world = World::of(&inventory.objects);
         let mut latest = Map::new();
         let mut views = Vec::new();
@@ -31,12 +39,15 @@ impl State {
             history.add(&view.key, point);
             views.push(view);
         }
+        let dots = visitors.read(&world, &shown.reading.plugins, now.0);
         let fields = json!({
             "at": now.0,
             "status": print::json(shown),
             "rules": views,
             "gone": memory.gone(),
             "events": memory.events(),
+            "visitors": dots.as_ref().ok(),
+            "visitorsUnknown": dots.as_ref().err(),
             "lost": null,
         });
         State { fields: fields.as_object().cloned().unwrap_or_default(), latest }
@@ -57,9 +68,9 @@ impl State {
         self.fields.get("lost")?.get("since")?.as_u64().map(Second)
     }
 
-    /// With something that stays the same.
-    pub fn with(mut self, name: &str, value: Value) -> State {
-        self.fields.insert(name.to_owned(), value);
+    /// With what stays the same.
+    pub fn with(mut self, said: &Map<String, Value>) -> State {
+        self.fields.extend(said.clone());
         self
     }
 

@@ -1,7 +1,10 @@
 """The tool's dashboard for Envoys on this machine."""
 
 import json
+import os
+import shutil
 import subprocess
+import sys
 
 from istio import envoy
 from repository import ROOT
@@ -38,6 +41,13 @@ class Dashboard:
             raise envoy.Failed(f"the dashboard did not start: {' '.join(command)}")
         self.url = json.loads(line)["url"]
         return self
+
+    def show(self):
+        """Opens it where a browser can be seen."""
+        is_seen = sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+        opener = shutil.which("open" if sys.platform == "darwin" else "xdg-open")
+        if is_seen and opener:
+            subprocess.Popen([opener, self.url], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def stop(self):
         self.process.kill()

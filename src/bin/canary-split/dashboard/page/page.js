@@ -36,7 +36,7 @@ function show(next, count) {
     }
     const view = rules.get(own.key);
     count(view, own.key);
-    view.show(own, readings.get(own.key), state.at);
+    view.show(own, readings.get(own.key), state);
   }
   for (const [key, view] of rules) {
     if (!seen.has(key)) {
@@ -45,11 +45,13 @@ function show(next, count) {
     }
   }
   showVerdicts();
+  showButtons();
   showFindings();
   showGateways();
   showList("events", state.events.map(({ at, text }) => element("li", {}, element("span", { class: "quiet" }, `${clock(at, state.at)} `), text)), "nothing but requests");
-  place("notes").hidden = state.status.notes.length === 0;
-  place("notes-list").replaceChildren(...state.status.notes.map((note) => element("li", {}, note)));
+  const notes = [...state.status.notes, ...(state.visitorsUnknown ? [`visitors are not shown: ${state.visitorsUnknown}`] : [])];
+  place("notes").hidden = notes.length === 0;
+  place("notes-list").replaceChildren(...notes.map((note) => element("li", {}, note)));
   place("source").textContent = state.source;
   heartbeat();
 }
@@ -66,6 +68,23 @@ function showVerdicts() {
   showList("verdicts", items, "no rule: no WasmPlugin of this filter has any");
   const worst = ["bad", "warning", "good"].map((level) => state.rules.find((rule) => rule.verdict.level === level)).find(Boolean);
   document.title = worst ? `${LEVELS[worst.verdict.level][0]} ${worst.verdict.text}` : "canary-split";
+}
+
+/** Buttons of whoever has started the dashboard. */
+function showButtons() {
+  const labels = state.buttons.join();
+  if (place("buttons").dataset.labels === labels) return;
+  place("buttons").dataset.labels = labels;
+  place("buttons").replaceChildren(...state.buttons.map((label, number) => {
+    const button = element("button", { type: "button" }, label);
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      const answer = await fetch("press", { method: "POST", body: String(number) }).catch((error) => ({ ok: false, text: async () => error.message }));
+      place("pressed").textContent = answer.ok ? `Done: ${label}` : `✗ ${await answer.text()}`;
+      button.disabled = false;
+    });
+    return button;
+  }));
 }
 
 function showFindings() {

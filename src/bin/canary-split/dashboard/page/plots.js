@@ -7,39 +7,83 @@ const [LEFT, RIGHT, TOP, BOTTOM] = [44, 96, 8, 22];
 
 const widthOf = (place) => Math.max(280, Math.floor(place.clientWidth) || 600);
 
-/** Who owns which draws: from the first to the last. `marks` are visitors, `outs` the names of subsets that the guard has removed. */
-export function drawSpace(place, runs, names, marks = [], outs = []) {
+/** How long a dot that has moved is marked, in seconds. */
+const FRESH = 20;
+
+/**
+ * Who owns which draws: from the first to the last. `marks` are visitors by name, `dots` visitors by what answered them last, `outs` the
+ * names of subsets that the guard has removed, `moving` the parts that another subset will have.
+ */
+export function drawSpace(place, runs, names, { marks = [], dots = [], outs = [], moving = [], now = 0 } = {}) {
   const [width, height, top] = [widthOf(place), 48, marks.length ? 22 : 4];
-  const picture = shape("svg", { viewBox: `0 0 ${width} ${height + top + 18}`, height: height + top + 18, role: "img", "aria-label": drawWords(runs, names, outs) });
+  const rows = dots.length ? 56 : 0;
+  const whole = top + height + rows + 18;
+  const picture = shape("svg", { viewBox: `0 0 ${width} ${whole}`, height: whole, role: "img", "aria-label": drawWords(runs, names, outs) });
+  const x = (draw) => (draw / DRAWS) * width;
   let from = 0;
-  for (const [owner, draws] of runs) {
-    const [x, wide] = [(from / DRAWS) * width, (draws / DRAWS) * width];
+  for (const [owner, draws] of merged(runs)) {
+    const wide = x(draws);
     const out = outs.includes(names[owner]) ? " out" : "";
-    picture.append(shape("rect", { class: `run f${colour(owner)}${out}`, "data-subset": names[owner], x, y: top, width: wide, height }));
+    picture.append(shape("rect", { class: `run f${colour(owner)}${out}`, "data-subset": names[owner], x: x(from), y: top, width: wide, height }));
     const label = out ? `${names[owner]} is out` : `${names[owner]} ${percent(draws / DRAWS, 1)}`;
     const fits = [label, names[owner]].find((text) => text.length * 7.5 + 10 < wide);
-    if (fits) picture.append(shape("text", { class: `run-name${out}`, x: x + wide / 2, y: top + height / 2 + 4, "text-anchor": "middle" }, fits));
+    // Not across the border of a part that moves.
+    const [at, anchor] = moving.length ? [x(from) + 8, "start"] : [x(from) + wide / 2, "middle"];
+    if (fits) picture.append(shape("text", { class: `run-name${out}`, x: at, y: top + height / 2 + 4, "text-anchor": anchor }, fits));
     from += draws;
   }
+  for (const [begin, end] of moving) {
+    picture.append(shape("rect", { class: "moving", x: x(begin) + 1, y: top + 1, width: Math.max(1, x(end - begin) - 2), height: height - 2 }));
+  }
+  dots.forEach(({ position, subset, failed, moved }, number) => {
+    const [cx, cy] = [Math.min(width - 5, Math.max(5, x(position))), top + height + 10 + ((number * 7) % 5) * 10];
+    const isMoving = moving.some(([begin, end]) => begin <= position && position < end);
+    const isFresh = isMoving || (moved !== null && now - moved < FRESH);
+    const own = names.indexOf(subset);
+    const data = { "data-subset": subset, "data-position": position, "data-moving": isMoving };
+    if (isFresh) picture.append(shape("circle", { class: "ring", cx, cy, r: 6.5 }));
+    picture.append(failed
+      ? shape("path", { class: `dot cross l${colour(own)}`, ...data, "data-failed": true, d: `M${cx - 4} ${cy - 4}l8 8m0 -8l-8 8` })
+      : shape("circle", { class: `dot f${colour(own)}`, ...data, cx, cy, r: 4 }));
+  });
   for (const { position, name } of marks) {
-    const x = (position / DRAWS) * width;
-    const anchor = x < 60 ? "start" : x > width - 60 ? "end" : "middle";
+    const at = x(position);
+    const anchor = at < 60 ? "start" : at > width - 60 ? "end" : "middle";
     picture.append(
-      shape("path", { class: "mark", "data-position": position, d: `M${x - 6} ${top - 8} h12 l-6 9 z` }),
-      shape("line", { class: "now", x1: x, x2: x, y1: top, y2: top + height }),
-      shape("text", { x, y: top - 11, "text-anchor": anchor }, name),
+      shape("path", { class: "mark", "data-position": position, d: `M${at - 6} ${top - 8} h12 l-6 9 z` }),
+      shape("line", { class: "now", x1: at, x2: at, y1: top, y2: top + height }),
+      shape("text", { x: at, y: top - 11, "text-anchor": anchor }, name),
     );
   }
   picture.append(
-    shape("text", { class: "scale", x: 0, y: top + height + 14 }, "first draw"),
-    shape("text", { class: "scale", x: width, y: top + height + 14, "text-anchor": "end" }, "last draw"),
+    shape("text", { class: "scale", x: 0, y: whole - 4 }, "first draw"),
+    shape("text", { class: "scale", x: width, y: whole - 4, "text-anchor": "end" }, "last draw"),
   );
   place.replaceChildren(picture);
 }
 
+/** Neighbours of one owner are one. */
+function merged(runs) {
+  const all = [];
+  for (const [owner, draws] of runs) {
+    if (all.at(-1)?.[0] === owner) all.at(-1)[1] += draws;
+    else all.push([owner, draws]);
+  }
+  return all;
+}
+
+/** The dots in words. */
+export function dotWords(dots, names, now) {
+  const count = (is) => dots.filter(is).length;
+  const each = names.map((name) => `${count((dot) => dot.subset === name)} got ${name}`).join(", ");
+  const [failed, moved] = [count((dot) => dot.failed), count((dot) => dot.moved !== null)];
+  const fresh = count((dot) => dot.moved !== null && now - dot.moved < FRESH);
+  return `Dots: ${dots.length} visitors by their draws. Last, ${each}; ${failed} met an error (crosses). ${moved} moved since the page was opened, ${fresh} of them lately (rings).`;
+}
+
 /** The same in words. */
 export function drawWords(runs, names, outs = []) {
-  const parts = runs.map(([owner, draws]) => `${names[owner]}${outs.includes(names[owner]) ? " (out)" : ""} ${percent(draws / DRAWS, 1)}`);
+  const parts = merged(runs).map(([owner, draws]) => `${names[owner]}${outs.includes(names[owner]) ? " (out)" : ""} ${percent(draws / DRAWS, 1)}`);
   return `From the first draw to the last: ${parts.join(", then ")}`;
 }
 

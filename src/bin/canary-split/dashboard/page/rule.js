@@ -1,6 +1,7 @@
 // A rule: its verdict, who owns what, what is counted, its ramp, its trips, and its visitors.
 
-import { drawSpace, drawWords, linesOverTime, rampPlan } from "./plots.js";
+import { dotWords, drawSpace, drawWords, linesOverTime, rampPlan } from "./plots.js";
+import { Mover } from "./weights.js";
 import { LEVELS, clock, element, percent, span, subsetName, table } from "./words.js";
 
 /** Points that the page keeps; the server has its own limit, and merges them. */
@@ -22,11 +23,13 @@ export class RuleView {
     this.rampPart = section("Ramp", drawn(figure("ramp")), part("steps"));
     this.failingPart = section("Visitors who began to fail", drawn(figure("failing")));
     this.finder = finder(this);
+    this.mover = new Mover(this);
     this.article = element(
       "article", { class: "rule", id, "aria-labelledby": `${id}-title`, tabindex: "-1" },
       this.title, this.hosts, part("trips"),
       (this.spacePart = section("Who owns what", drawn(figure("space")))),
       section("Subsets", part("subsets")),
+      this.mover.part,
       element(
         "div", { class: "plots" },
         section("Shares of the requests", drawn(figure("shares"))),
@@ -48,8 +51,10 @@ export class RuleView {
   }
 
   /** Shows a state; `reading` is the rule in `status -o json`. */
-  show(view, reading, now) {
+  show(view, reading, state) {
+    const now = state.at;
     [this.view, this.reading, this.now] = [view, reading, now];
+    this.dots = state.visitors?.[this.key] ?? [];
     this.title.textContent = view.rule;
     const whose = reading.hosts.length ? reading.hosts.join(", ") : "every host";
     this.hosts.textContent = `${whose} · WasmPlugin ${view.plugin}`;
@@ -57,6 +62,7 @@ export class RuleView {
     this.trips.replaceChildren(...view.trips.map((trip) => tripOf(trip, now)));
     this.subsets.replaceChildren(this.subsetTable());
     this.finder.offer(view);
+    this.mover.show(state);
     this.draw();
   }
 
@@ -67,8 +73,10 @@ export class RuleView {
     const outs = reading.subsets.filter((subset) => subset.tripped).map((subset) => subset.name);
     this.spacePart.hidden = view.space.length === 0;
     if (view.space.length) {
-      drawSpace(this.space.place, view.space, names, this.marks, outs);
-      this.space.words.textContent = `${drawWords(view.space, names, outs)}. Each visitor has a draw, and keeps it.`;
+      drawSpace(this.space.place, view.space, names, { marks: this.marks, dots: this.dots, outs, now });
+      const dots = this.dots.length ? ` ${dotWords(this.dots, names, now)}` : "";
+      this.space.words.textContent = `${drawWords(view.space, names, outs)}. Each visitor has a draw, and keeps it.${dots}`;
+      this.mover.draw();
     }
     const numbers = (value) => names.map((name) => this.points.map(({ at, subsets }) => [at, value(subsets.find((own) => own.name === name), subsets)]));
     const share = (own, sum) => (own !== undefined && own !== null && sum > 0 ? own / sum : null);

@@ -10,7 +10,7 @@ import threading
 import pytest
 from configs import split_rule
 from dashboard import Dashboard
-from demo import PacedCrowd, envoy, ramp_of, starting
+from demo import Dots, Following, PacedCrowd, envoy, ramp_of, starting
 from playwright.sync_api import Error, expect
 
 PATIENCE = 30_000  # ms: a trip takes some seconds
@@ -71,7 +71,7 @@ def cell(page, subset, column):
 def runs(page):
     """Who owns what: (subset, from, to), as parts of the picture's width."""
     return page.evaluate("""() => {
-      const picture = document.querySelector(".space svg, figure svg");
+      const picture = document.querySelector(".space svg");
       const width = picture.viewBox.baseVal.width;
       return [...picture.querySelectorAll("rect.run")].map((run) =>
         [run.dataset.subset, run.x.baseVal.value / width, (run.x.baseVal.value + run.width.baseVal.value) / width]);
@@ -232,9 +232,11 @@ def test_it_needs_no_mouse(open_, dashboard):
     assert focused().startswith("httpbin: ")
     page.keyboard.press("Enter")
     assert page.url.endswith("#rule-istio-system-canary-split-httpbin")
-    for expected in ("url", None, "value"):
+    reached = []
+    while reached[-1:] != ["value"] and len(reached) < 20:
         page.keyboard.press("Tab")
-        assert expected is None or page.evaluate("document.activeElement.name") == expected
+        reached.append(page.evaluate("document.activeElement.name"))
+    assert reached[-3:] == ["url", "by", "value"]
     page.keyboard.type("1.feedface.1c8cf84")
     # A look in between takes nothing away.
     looked = page.locator("#heartbeat").inner_text()
@@ -281,3 +283,135 @@ def foreign():
     finally:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def moving(stack, put):
+    """The page as it is at the end of the demo: with visitors, a slider and a button."""
+    put(config(80, 20, guard={}))
+    with contextlib.ExitStack() as running:
+        dots = Dots(stack.ports["https"], stack.directory / "visitors")
+        dots.arrive()
+        running.enter_context(dots)
+        running.enter_context(Following(stack))
+        button = f"Let v2 fail, or work again=kill -USR1 {stack.v2.pid}"
+        arguments = ("--write", "--visitors", dots.file, "--button", button)
+        yield running.enter_context(Dashboard(stack.applied, [stack.gateway.admin_address], *arguments))
+        assert not dots.faults
+
+
+def dots(page, where=".space", only=""):
+    """The visitors by their draws, and what they got last."""
+    return dict(page.evaluate(f"""() => [...document.querySelectorAll("{where} .dot{only}")].map((dot) => [dot.dataset.position, dot.dataset.subset])"""))
+
+
+def slide(page, share):
+    page.get_by_label("v2, in percent").fill(str(share))
+
+
+def agree(page):
+    page.get_by_role("button", name="Write it").click()
+    expect(page.locator(".moves")).to_contain_text("✓ Written: in force on 1 of 1 gateways after ")
+
+
+def test_the_slider_moves_exactly_the_visitors_that_it_said(open_, chromium, stack, moving, tmp_path):
+    page = open_(moving)
+    before = dots(page)
+    assert len(before) == 100 and set(before.values()) == {"v1", "v2"}
+    slide(page, 45)
+    expect(page.locator(".moves")).to_have_text("v1 80 → 55, v2 20 → 45. Of the visitors 25.00 % move, the least possible: v1 → v2 25.00 %.")
+    said = dots(page, ".mover", "[data-moving=true]")
+    assert set(said.values()) == {"v1"} and set(said) <= set(before)
+    expect(page.locator(".mover figcaption")).to_contain_text(f"Of the dots, {len(said)} of 100 move")
+    # Nothing has happened yet, and whoever says no changes nothing.
+    applied = stack.applied.read_text()
+    page.get_by_role("button", name="Write …").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Write this to WasmPlugin istio-system/canary-split?")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert stack.applied.read_text() == applied
+    page.get_by_role("button", name="Write …").click()
+    agree(page)
+    expected = before | dict.fromkeys(said, "v2")
+    envoy.until(lambda: dots(page) == expected, lambda: f"{len(said)} who move: {set(dots(page).items()) ^ set(expected.items())}")
+    expect(page.locator("#verdicts")).to_contain_text("✓ Good httpbin: 45 % on v2, the gateway has it")
+    # And nobody later.
+    looked = page.locator("#heartbeat").inner_text()
+    expect(page.locator("#heartbeat")).not_to_have_text(looked)
+    assert dots(page) == expected
+    with chromium(tmp_path / "other") as context:
+        other = open_(moving, context)
+        assert dots(other) == expected
+        expect(other.locator("figcaption").first).to_contain_text(f"{len(said)} moved since the page was opened")
+
+
+def test_the_slider_needs_no_mouse(open_, moving):
+    page = open_(moving)
+    page.get_by_label("Share of v2 in percent").focus()
+    for share in (21, 22):
+        page.keyboard.press("ArrowRight")
+        expect(page.locator(".moves")).to_contain_text(f"v2 20 → {share}")
+    assert page.get_by_label("v2, in percent").input_value() == "22"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    # To say nothing is to say no.
+    assert page.evaluate("document.activeElement.textContent") == "Cancel"
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".moves")).to_contain_text("✓ Written: in force on 1 of 1 gateways")
+
+
+def test_whoever_only_looks_sees_who_would_move_and_moves_nobody(open_, stack, dashboard):
+    page = open_(dashboard, complains=["404"])
+    slide(page, 30)
+    expect(page.locator(".moves")).to_contain_text("Of the visitors 10.00 % move, the least possible")
+    names = page.locator(".mover button").all_inner_texts()
+    assert names == ["Back"]
+    status = "async () => (await fetch('change', {method: 'POST', headers: {'content-type': 'application/json'}, body: '{}'})).status"
+    assert page.evaluate(status) == 404
+    page.get_by_role("button", name="Back").click()
+    assert page.get_by_label("v2, in percent").input_value() == "20"
+
+
+def test_a_change_that_somebody_else_was_faster_with_is_not_written(open_, stack, moving):
+    page = open_(moving, complains=["422"])
+    slide(page, 30)
+    page.get_by_role("button", name="Write …").click()
+    stack.configure(config(90, 10, guard={}))
+    page.get_by_role("button", name="Write it").click()
+    expect(page.locator(".moves")).to_have_text("✗ it was changed by somebody else meanwhile; look again")
+    expect(page.get_by_label("v2, in percent")).to_have_value("10")
+
+
+def test_the_button_lets_v2_fail_the_guard_trips_and_a_rollback_ends_it(open_, moving):
+    page = open_(moving)
+    button = page.get_by_role("button", name="Let v2 fail, or work again")
+    button.click()
+    expect(page.locator(".space .dot[data-failed]").first).to_be_attached()
+    expect(page.locator("#verdicts")).to_contain_text("the guard has removed v2, and v1 gets its share")
+    # Everybody comes again, and is served by v1.
+    envoy.until(lambda: set(dots(page).values()) == {"v1"} and not dots(page, only="[data-failed]"), "everybody on v1")
+    button.click()
+    page.get_by_role("button", name="Roll back …").click()
+    expect(page.get_by_role("dialog")).to_contain_text("This edit ends the trip of v2.")
+    agree(page)
+    expect(page.locator("#verdicts")).to_contain_text("✓ Good httpbin: everybody on v1")
+    expect(page.locator("#events")).to_contain_text("rule httpbin: the trip of v2 ended")
+
+
+def test_a_ramp_is_paused_and_resumed(open_, stack, moving):
+    stack.apply("rollout")
+    stack.configure(starting(stack.manifests["rollout"].config, -datetime.timedelta(hours=4)))
+    page = open_(moving, complains=["422"])
+    expect(page.locator("[aria-label='Ramp']")).to_contain_text("at step 3 of 5")
+    slide(page, 50)
+    expect(page.locator(".moves")).to_contain_text("✗ rule httpbin: its ramp decides the weights")
+    page.get_by_role("button", name="Pause the ramp …").click()
+    agree(page)
+    expect(page.locator("[aria-label='Ramp']")).to_contain_text("paused at step 3 of 5")
+    assert page.locator("[data-mark='paused']").count() == 1
+    page.get_by_role("button", name="Resume the ramp …").click()
+    agree(page)
+    expect(page.locator("[aria-label='Ramp']")).to_contain_text("at step 3 of 5; next v1 50, v2 50")
+    assert page.locator("[data-mark='paused']").count() == 0

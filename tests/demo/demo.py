@@ -36,6 +36,7 @@ import certificates
 from client import Closed, Connection, request_bytes
 from discovery import publish, resource, source
 from repository import ROOT, WASM
+from yaml12 import Yaml
 
 # Browsers and curl know that this is here; the shipped canary.example.com is a placeholder.
 HOST = "canary.localhost"
@@ -228,7 +229,7 @@ class Demo:
             text = self.applied.read_text()
             if text != self.applied_text:
                 self.applied_text = text
-                (plugin,) = [each for each in yaml.safe_load_all(text) if each["kind"] == "WasmPlugin"]
+                (plugin,) = [each for each in yaml.load_all(text, Yaml) if each["kind"] == "WasmPlugin"]
                 self.plugin.update(self.gateway, config_text(plugin["spec"]["pluginConfig"]))
 
     def write_applied(self, config):

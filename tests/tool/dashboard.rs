@@ -1,6 +1,6 @@
 //! The server of the dashboard: who gets in, what it says, and what it remembers.
 
-use crate::standin::{Answer, ApiServer, Counts, Envoy, ask, begin, plugin};
+use crate::standin::{Answer, ApiServer, Counts, Envoy, ask, begin, plugin, send, statistics_of, weighted};
 use crate::{Temporary, ended, tool};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
@@ -134,7 +134,7 @@ fn nobody_gets_in_but_the_page_itself() {
         ] {
             let answer = ask(dashboard.address, "GET", &format!("{base}{path}"), &headers);
             // Without a URL there is nothing to explain.
-            let fine = if *path == "/explain" { 422 } else { 200 };
+            let fine = if ["/explain", "/preview"].contains(path) { 422 } else { 200 };
             assert_eq!(answer.status, expected.unwrap_or(fine), "{what}: {path}\n{}", answer.body);
             assert!(answer.status != 403 || !answer.body.contains(&token[1..]), "{}", answer.body);
             for header in [
@@ -157,6 +157,14 @@ fn nobody_gets_in_but_the_page_itself() {
 fn the_page_changes_nothing() {
     let (envoy, file) = (Envoy::start(), manifest());
     let dashboard = Dashboard::of(&[&envoy], &file);
+    for path in ["/change", "/press"] {
+        let headers = [("host", &*dashboard.host()), ("origin", &format!("http://{}", dashboard.host()))];
+        assert_eq!(
+            send(dashboard.address, &format!("{}{path}", dashboard.token), &headers, "{}").status,
+            404,
+            "{path}"
+        );
+    }
     for path in PARTS {
         for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
             let answer =
@@ -170,7 +178,7 @@ fn the_page_changes_nothing() {
 fn the_page_asks_nobody_else_and_needs_no_exception_from_its_policy() {
     let (envoy, file) = (Envoy::start(), manifest());
     let dashboard = Dashboard::of(&[&envoy], &file);
-    for path in PARTS.iter().filter(|path| !["/state", "/events", "/explain"].contains(*path)) {
+    for path in PARTS.iter().filter(|path| !["/state", "/events", "/explain", "/preview"].contains(*path)) {
         let text = dashboard.get(path).body.replace("http://www.w3.org/2000/svg", "");
         for foreign in ["http:", "https:", "//cdn", "@import", "url(", "eval(", "innerHTML", "style=", "onclick"] {
             assert!(!text.contains(foreign), "{path}: {foreign}");
@@ -346,4 +354,172 @@ fn what_cannot_be_begun_is_an_error() {
         assert_eq!((out.as_str(), code), ("", 2), "{arguments:?}");
         assert!(error.contains(part), "{arguments:?}: {error}");
     }
+}
+
+/// `set shop v2=25%` as the page asks for it.
+fn order(agreed: &Value) -> Value {
+    json!({"plugin": "istio-system/canary-split", "rule": "shop", "what": "set", "weights": ["v2=25%"], "agreed": agreed})
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+}
+
+#[test]
+fn a_preview_is_what_set_would_do() {
+    let api = ApiServer::start(&["gateway-1"]);
+    let dashboard = Dashboard::of_cluster(&api);
+    let config = api.kubeconfig.0.to_str().unwrap();
+    let of = |order: Value| dashboard.get(&format!("/preview?order={}", encoded(&order.to_string())));
+    for (what, weights, arguments) in [
+        ("set", json!(["v2=25%"]), &["set", "shop", "v2=25%"][..]),
+        ("set", json!(["v1=1", "v2=2"]), &["set", "shop", "v1=1", "v2=2"]),
+        ("rollback", json!([]), &["rollback", "shop"]),
+    ] {
+        let order = json!({"plugin": "istio-system/canary-split", "rule": "shop", "what": what, "weights": weights});
+        let shown: Value = serde_json::from_str(&of(order).body).unwrap();
+        let (out, error, code) =
+            ended(&tool(&[arguments, &["--dry-run", "-o", "json", "--kubeconfig", config]].concat()));
+        assert_eq!((error.as_str(), code), ("", 0), "{arguments:?}");
+        let mut expected: Value = serde_json::from_str(&out).unwrap();
+        expected["tookMs"] = json!(0);
+        assert_eq!(shown, expected, "{arguments:?}");
+    }
+    for (order, part) in [
+        (json!({"plugin": "istio-system/canary-split", "rule": "shop", "what": "set", "weights": ["v9=1%"]}), "v9"),
+        (json!({"plugin": "istio-system/canary-split", "rule": "other", "what": "rollback"}), "other"),
+        (json!({"plugin": "istio-system/canary-split", "rule": "shop", "what": "pause"}), "no ramp"),
+        (json!({"plugin": "a/b", "rule": "shop", "what": "rollback"}), "no plugin a/b"),
+        (json!({"plugin": "a/b", "rule": "shop", "what": "delete"}), "delete"),
+        (json!({"plugin": "a/b", "rule": "shop", "what": "set", "file": "/etc/passwd"}), "file"),
+    ] {
+        let answer = of(order.clone());
+        assert!(answer.status == 422 && answer.body.contains(part), "{order}: {} {}", answer.status, answer.body);
+    }
+    assert_eq!(api.server.sent("PATCH"), []);
+}
+
+#[test]
+fn a_change_is_written_to_the_cluster_once_somebody_has_agreed_to_it() {
+    let api = ApiServer::start(&["gateway-1"]);
+    let config = api.kubeconfig.0.to_str().unwrap();
+    let dashboard = Dashboard::start(&["--write", "--kubeconfig", config]);
+    let (host, own) = (dashboard.host(), format!("http://{}", dashboard.host()));
+    let path = format!("{}/change", dashboard.token);
+    let good = [("host", &*host), ("origin", &*own), ("content-type", "application/json")];
+    let agreed = json!({"old": {"v1": 80, "v2": 20}, "new": {"v1": 75, "v2": 25}});
+    for (what, headers, order, status) in [
+        ("another site", vec![good[0], ("origin", "https://evil.example"), good[2]], order(&agreed), 403),
+        ("no origin", vec![good[0], good[2]], order(&agreed), 403),
+        ("a form", vec![good[0], good[1], ("content-type", "text/plain")], order(&agreed), 403),
+        ("nobody has agreed", good.to_vec(), order(&Value::Null), 422),
+        (
+            "to something else",
+            good.to_vec(),
+            order(&json!({"old": {"v1": 90, "v2": 10}, "new": {"v1": 75, "v2": 25}})),
+            422,
+        ),
+        ("no order", good.to_vec(), json!({}), 422),
+    ] {
+        let answer = send(dashboard.address, &path, &headers, &order.to_string());
+        assert_eq!(answer.status, status, "{what}: {}", answer.body);
+    }
+    let wrong = format!("/{}/change", "0".repeat(48));
+    assert_eq!(send(dashboard.address, &wrong, &good, &order(&agreed).to_string()).status, 403);
+    assert_eq!(ask(dashboard.address, "GET", &path, &good[..1]).status, 405);
+    assert_eq!(api.server.sent("PATCH"), []);
+
+    let now = weighted(75, 25);
+    api.server.answer("/apis/extensions.istio.io/v1alpha1/namespaces/istio-system/wasmplugins/canary-split", 200, &now);
+    api.report("gateway-1", &statistics_of(&now, Counts::default()));
+    let answer = send(dashboard.address, &path, &good, &order(&agreed).to_string());
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let done: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((&done["written"], &done["gateways"]), (&json!(true), &json!({"current": 1, "total": 1, "behind": []})));
+    let sent = api.server.sent("PATCH");
+    let patch: Value = serde_json::from_str(&sent[0].1).unwrap();
+    let split = "/spec/pluginConfig/rules/0/split";
+    let expected = json!([
+        {"op": "test", "path": "/metadata/resourceVersion", "value": "1"},
+        {"op": "test", "path": "/spec/pluginConfig/rules/0/name", "value": "shop"},
+        {"op": "add", "path": format!("{split}/0/weight"), "value": 75},
+        {"op": "add", "path": format!("{split}/1/weight"), "value": 25},
+    ]);
+    assert_eq!((sent.len(), patch), (1, expected));
+}
+
+#[test]
+fn a_change_of_a_file_is_awaited_on_every_envoy() {
+    let (envoy, file) = (Envoy::start(), manifest());
+    let admin = envoy.0.address.to_string();
+    let dashboard = Dashboard::start(&["--write", "--admin", &admin, "-f", file.0.to_str().unwrap()]);
+    let (host, own) = (dashboard.host(), format!("http://{}", dashboard.host()));
+    let good = [("host", &*host), ("origin", &*own), ("content-type", "application/json")];
+    let agreed = json!({"old": {"v1": 80, "v2": 20}, "new": {"v1": 75, "v2": 25}});
+    let mut events = dashboard.follow();
+    let done = std::thread::scope(|scope| {
+        let path = format!("{}/change", dashboard.token);
+        let asked = scope.spawn(move || send(dashboard.address, &path, &good, &order(&agreed).to_string()));
+        // The file is written, and Envoy does not have it yet: others are answered meanwhile.
+        let look = events.until(|look| look["state"]["status"]["plugins"][0]["gateways"][0]["current"] == json!(false));
+        assert_eq!(look["state"]["status"]["plugins"][0]["rules"][0]["subsets"][1]["weight"], json!(25));
+        assert!(!asked.is_finished());
+        envoy.0.answer("/stats/prometheus", 200, statistics_of(&weighted(75, 25), Counts::default()));
+        asked.join().unwrap()
+    });
+    assert_eq!(done.status, 200, "{}", done.body);
+    let done: Value = serde_json::from_str(&done.body).unwrap();
+    assert_eq!((&done["written"], &done["gateways"]["current"]), (&json!(true), &json!(1)));
+    assert!(done["tookMs"].as_u64().unwrap() > 0);
+    let text = std::fs::read_to_string(&file.0).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), weighted(75, 25));
+}
+
+#[test]
+fn visitors_are_dots_and_a_button_runs_its_command() {
+    let (envoy, file, pressed) = (Envoy::start(), manifest(), manifest());
+    let visitors = Temporary::new("canary-shop=1.00000000.1c8cf84 v1\ncanary-shop=1.00000001.1c8cf84 v2 failed\n");
+    let (admin, command) = (envoy.0.address.to_string(), format!("Press me=echo pressed >{}", pressed.0.display()));
+    let dashboard = Dashboard::start(&[
+        "--admin",
+        &admin,
+        "-f",
+        file.0.to_str().unwrap(),
+        "--visitors",
+        visitors.0.to_str().unwrap(),
+        "--button",
+        &command,
+    ]);
+    let mut events = dashboard.follow();
+    let look = events.next();
+    let dots = &look["state"]["visitors"]["istio-system/canary-split shop"];
+    assert_eq!(
+        (&dots[0]["subset"], &dots[0]["failed"], &dots[0]["moved"]),
+        (&json!("v1"), &json!(false), &Value::Null)
+    );
+    assert_eq!((&dots[1]["subset"], &dots[1]["failed"]), (&json!("v2"), &json!(true)));
+    // Where explain has them.
+    let found =
+        dashboard.json(&format!("/explain?url=shop.example.com&cookie={}", encoded("canary-shop=1.00000001.1c8cf84")));
+    assert_eq!(found["position"], dots[1]["position"]);
+    std::fs::write(&visitors.0, "canary-shop=1.00000000.1c8cf84 v2\n").unwrap();
+    let moved =
+        events.until(|look| look["state"]["visitors"]["istio-system/canary-split shop"][0]["moved"] != Value::Null);
+    assert_eq!(moved["state"]["visitors"]["istio-system/canary-split shop"][0]["moved"], moved["state"]["at"]);
+    std::fs::remove_file(&visitors.0).unwrap();
+    events.until(|look| look["state"]["visitorsUnknown"].is_string());
+
+    assert_eq!(dashboard.json("/state")["state"]["buttons"], json!(["Press me"]));
+    let (host, own) = (dashboard.host(), format!("http://{}", dashboard.host()));
+    let path = format!("{}/press", dashboard.token);
+    for (headers, body, status) in [
+        (vec![("host", &*host)], "0", 403),
+        (vec![("host", &*host), ("origin", "https://evil.example")], "0", 403),
+        (vec![("host", &*host), ("origin", &*own)], "1", 422),
+        (vec![("host", &*host), ("origin", &*own)], "0", 200),
+    ] {
+        assert_ne!(std::fs::read_to_string(&pressed.0).unwrap(), "pressed\n");
+        assert_eq!(send(dashboard.address, &path, &headers, body).status, status, "{headers:?} {body}");
+    }
+    assert_eq!(std::fs::read_to_string(&pressed.0).unwrap(), "pressed\n");
 }

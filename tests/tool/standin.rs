@@ -12,10 +12,14 @@ use std::thread::{self, JoinHandle};
 
 type Answers = Arc<Mutex<BTreeMap<String, (u16, String)>>>;
 
+/// Method, path with query, body.
+type Received = Arc<Mutex<Vec<(String, String, String)>>>;
+
 /// A server on the loopback that gives fixed answers, by path; anything else is 404.
 pub struct StandIn {
     pub address: SocketAddr,
     answers: Answers,
+    received: Received,
     is_over: Arc<AtomicBool>,
     listening: Option<JoinHandle<()>>,
 }
@@ -26,17 +30,25 @@ impl StandIn {
         let address = listener.local_addr().unwrap();
         let (answers, is_over) = (Answers::default(), Arc::new(AtomicBool::new(false)));
         let (own, over) = (Arc::clone(&answers), Arc::clone(&is_over));
+        let received = Received::default();
+        let all = Arc::clone(&received);
         let listening = thread::spawn(move || {
             for stream in listener.incoming() {
                 if over.load(Ordering::SeqCst) {
                     return;
                 }
-                let answers = Arc::clone(&own);
+                let (answers, received) = (Arc::clone(&own), Arc::clone(&all));
                 // A client that leaves early is none of our business.
-                thread::spawn(move || serve(&stream.unwrap(), &answers));
+                thread::spawn(move || serve(&stream.unwrap(), &answers, &received));
             }
         });
-        StandIn { address, answers, is_over, listening: Some(listening) }
+        StandIn { address, answers, received, is_over, listening: Some(listening) }
+    }
+
+    /// The bodies that were sent with a method, each with its path and query.
+    pub fn sent(&self, method: &str) -> Vec<(String, String)> {
+        let received = self.received.lock().unwrap();
+        received.iter().filter(|(own, ..)| own == method).map(|(_, path, body)| (path.clone(), body.clone())).collect()
     }
 
     /// From now on this is the answer at a path.
@@ -54,15 +66,29 @@ impl Drop for StandIn {
     }
 }
 
-fn serve(stream: &TcpStream, answers: &Answers) -> Option<()> {
-    let mut lines = BufReader::new(stream).lines();
-    let first = lines.next()?.ok()?;
-    for line in lines.by_ref() {
-        if line.ok()?.is_empty() {
+fn serve(stream: &TcpStream, answers: &Answers, received: &Received) -> Option<()> {
+    let mut reader = BufReader::new(stream);
+    let mut line = || {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|length| *length > 0).map(|_| line.trim_end().to_owned())
+    };
+    let first = line()?;
+    let mut length = 0;
+    loop {
+        let header = line()?.to_lowercase();
+        if header.is_empty() {
             break;
         }
+        if let Some(text) = header.strip_prefix("content-length: ") {
+            length = text.parse().ok()?;
+        }
     }
-    let path = first.split(' ').nth(1)?.split('?').next()?;
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let mut words = first.split(' ');
+    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+    received.lock().unwrap().push((method, path.clone(), String::from_utf8(body).ok()?));
+    let path = path.split('?').next()?;
     let missing = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound", "message": "not found"});
     let (status, body) = answers.lock().unwrap().get(path).cloned().unwrap_or_else(|| (404, missing.to_string()));
     let length = body.len();
@@ -85,6 +111,15 @@ pub fn plugin() -> Value {
     })
 }
 
+/// The same with these weights.
+pub fn weighted(v1: u32, v2: u32) -> Value {
+    let mut plugin = plugin();
+    for (at, weight) in [v1, v2].into_iter().enumerate() {
+        plugin["spec"]["pluginConfig"]["rules"][0]["split"][at]["weight"] = weight.into();
+    }
+    plugin
+}
+
 /// What a gateway with the plugin of the tests counts: requests for v1 and v2, 5xx of v2, visitors who failed on v2, whether it is out.
 #[derive(Clone, Copy, Default)]
 pub struct Counts {
@@ -97,8 +132,13 @@ pub struct Counts {
 
 /// Its statistics.
 pub fn statistics(counts: Counts) -> String {
+    statistics_of(&plugin(), counts)
+}
+
+/// Those of a gateway with another version of it.
+pub fn statistics_of(plugin: &Value, counts: Counts) -> String {
     let Counts { v1, v2, failed, failing, is_tripped } = counts;
-    let print = fingerprint::of_text(plugin()["spec"]["pluginConfig"].to_string().as_bytes());
+    let print = fingerprint::of_text(plugin["spec"]["pluginConfig"].to_string().as_bytes());
     let (weight, out) = if is_tripped { ("100", 1) } else { ("80", 0) };
     let rest = if is_tripped { "0" } else { "20" };
     format!(
@@ -176,8 +216,13 @@ impl ApiServer {
     }
 
     pub fn count(&self, gateway: &str, counts: Counts) {
+        self.report(gateway, &statistics(counts));
+    }
+
+    /// What a gateway pod says.
+    pub fn report(&self, gateway: &str, statistics: &str) {
         let pod = format!("/api/v1/namespaces/istio-system/pods/{gateway}");
-        self.server.answer(&format!("{pod}:15090/proxy/stats/prometheus"), 200, statistics(counts));
+        self.server.answer(&format!("{pod}:15090/proxy/stats/prometheus"), 200, statistics);
         let refused =
             json!({"kind": "Status", "apiVersion": "v1", "code": 403, "reason": "Forbidden", "message": "no"});
         self.server.answer(&format!("{pod}/portforward"), 403, refused);
@@ -198,12 +243,23 @@ pub struct Answer {
 
 /// Sends a request with these headers and no others, and reads all of the answer.
 pub fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-    let mut stream = begin(address, method, path, headers);
+    answered(begin(address, method, path, headers))
+}
+
+fn answered(mut stream: TcpStream) -> Answer {
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     Answer { status, head: head.to_lowercase(), body: body.to_owned() }
+}
+
+/// Sends a body, and reads all of the answer.
+pub fn send(address: SocketAddr, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let length = body.len().to_string();
+    let mut stream = begin(address, "POST", path, &[headers, &[("content-length", &length)]].concat());
+    stream.write_all(body.as_bytes()).unwrap();
+    answered(stream)
 }
 
 /// Sends a request whose answer may go on for ever.

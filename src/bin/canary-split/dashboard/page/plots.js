@@ -40,7 +40,7 @@ export function drawSpace(place, runs, names, { marks = [], dots = [], outs = []
     const isMoving = moving.some(([begin, end]) => begin <= position && position < end);
     const isFresh = isMoving || (moved !== null && now - moved < FRESH);
     const own = names.indexOf(subset);
-    const data = { "data-subset": subset, "data-position": position, "data-moving": isMoving };
+    const data = { "data-subset": subset, "data-position": position, "data-moving": String(isMoving) };
     if (isFresh) picture.append(shape("circle", { class: "ring", cx, cy, r: 6.5 }));
     picture.append(failed
       ? shape("path", { class: `dot cross l${colour(own)}`, ...data, "data-failed": true, d: `M${cx - 4} ${cy - 4}l8 8m0 -8l-8 8` })

@@ -17,7 +17,7 @@ export class RuleView {
     const part = (name) => (this[name] = element("div", { class: name }));
     const section = (title, ...children) => element("section", { "aria-label": title }, element("h3", {}, title), ...children);
     const figure = (name) => (this[name] = { place: element("div"), words: element("figcaption") });
-    const drawn = ({ place, words }) => element("figure", {}, place, words);
+    const drawn = ({ place, words }, name) => element("figure", { class: name }, place, words);
     this.title = element("h2", { id: `${id}-title` });
     this.hosts = element("p", { class: "hosts" });
     this.rampPart = section("Ramp", drawn(figure("ramp")), part("steps"));
@@ -27,7 +27,7 @@ export class RuleView {
     this.article = element(
       "article", { class: "rule", id, "aria-labelledby": `${id}-title`, tabindex: "-1" },
       this.title, this.hosts, part("trips"),
-      (this.spacePart = section("Who owns what", drawn(figure("space")))),
+      (this.spacePart = section("Who owns what", drawn(figure("space"), "space"))),
       section("Subsets", part("subsets")),
       this.mover.part,
       element(

@@ -114,10 +114,11 @@ test-manifests: setup build ## the shipped manifests render and mean what we say
 test-operate: setup build ## metrics, rules and dashboard on a real Prometheus; some seconds of the soak
 	$(PYTHON) -m pytest -q tests/operate tests/soak
 
-test-browser: setup build ## a real Chromium against the demo's stack
+test-browser: setup build ## a real Chromium against the demo's stack and the tool's dashboard
+	cargo build --locked --bin canary-split
 	$(PYTHON) -m pytest -q tests/browser
 
-screenshots: setup build ## the pictures of the documents: docs/v1.png, docs/v2.png, docs/demo.svg; docs/status.svg after make test-cluster
+screenshots: setup build ## the pictures of the documents: docs/v1.png, docs/v2.png, docs/dashboard.png, docs/demo.svg; docs/status.svg after make test-cluster
 	$(PYTHON) tests/browser/screenshots.py
 	$(PYTHON) tests/demo/picture.py
 	[ ! -e target/istio/status.ansi ] || $(PYTHON) tests/demo/picture.py status

@@ -205,6 +205,10 @@ fn no_file_of_the_tool_is_in_a_circle_and_commands_use_what_is_shared() {
                 "cluster" => ["input", "report", "world"].contains(&used.as_str()),
                 // It shows what check finds.
                 "status" => ["input", "report", "world", "cluster", "check"].contains(&used.as_str()),
+                // It shows what status shows, what explain says of a visitor, and what a change would do.
+                "dashboard" => {
+                    ["input", "report", "world", "cluster", "status", "explain", "change"].contains(&used.as_str())
+                }
                 // It ends with what check finds in the result, and what explain says of it.
                 "convert" => {
                     ["input", "report", "world", "cluster", "edit", "check", "explain"].contains(&used.as_str())

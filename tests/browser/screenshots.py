@@ -1,9 +1,11 @@
-"""Takes the pictures of v1 and v2 in the documents: docs/v1.png and docs/v2.png."""
+"""Takes the pictures of the documents: v1 and v2, and the dashboard (docs/v1.png, docs/v2.png, docs/dashboard.png)."""
 
 import contextlib
 import tempfile
 
 from chromium import TESTS, Demo, chromium
+from dashboard import Dashboard
+from demo import Dots, guarded
 
 SIZE = {"width": 900, "height": 420}
 
@@ -28,6 +30,27 @@ def main():
                 page.click("button")
                 page.locator("#said li").wait_for()
             page.screenshot(path=folder / f"{version}.png")
+        of_the_dashboard(stack, demo, open_, folder)
+
+
+def of_the_dashboard(stack, demo, open_, folder):
+    """The first rule, while somebody tries another weight."""
+    demo.apply("sticky")
+    demo.configure(guarded(demo.manifests["sticky"].config))
+    dots = Dots(demo.ports["https"], demo.directory / "visitors")
+    dots.arrive()
+    stack.enter_context(dots)
+    arguments = ("--write", "--visitors", dots.file)
+    dashboard = stack.enter_context(Dashboard(demo.applied, [demo.gateway.admin_address], *arguments))
+    profile = stack.enter_context(tempfile.TemporaryDirectory())
+    page = stack.enter_context(open_(profile, viewport={"width": 900, "height": 1000})).new_page()
+    page.goto(dashboard.url)
+    page.get_by_label("v2, in percent").fill("40")
+    page.get_by_text("the least possible").wait_for()
+    # Some points for the lines.
+    page.wait_for_selector("path.decided[data-points='8']", state="attached")
+    page.evaluate("document.activeElement.blur()")
+    page.screenshot(path=folder / "dashboard.png")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from pathlib import Path
 
 import tornado.httpclient
 import tornado.websocket
+import yaml
+from dashboard import Dashboard
 from istio import NotUnderstood, config_text, envoy, render, translate
 
 # isort: split
@@ -34,6 +36,7 @@ import certificates
 from client import Closed, Connection, request_bytes
 from discovery import publish, resource, source
 from repository import ROOT, WASM
+from yaml12 import Yaml
 
 # Browsers and curl know that this is here; the shipped canary.example.com is a placeholder.
 HOST = "canary.localhost"
@@ -50,11 +53,13 @@ def main():
     stay = sys.stdin.isatty() and sys.stdout.isatty() and not os.environ.get("DEMO_EXIT")
     with contextlib.ExitStack() as stack:
         try:
+            # Meanwhile: nobody waits for it who does not stay.
+            build = stack.enter_context(Build()) if stay else None
             demo = Demo(stack)
             demo.show()
             if stay:
                 with contextlib.suppress(KeyboardInterrupt):
-                    demo.stay()
+                    demo.stay(build)
         except KeyboardInterrupt:
             return 130
         except (NotUnderstood, envoy.Failed, Closed, OSError, subprocess.SubprocessError) as error:
@@ -98,6 +103,7 @@ def bars(counts, width=50):
 class Demo:
     def __init__(self, stack):
         self.wrong = 0
+        self.configuring = threading.Lock()
         self.told = []  # errors in the log that have to be there
         self.directory = Path(tempfile.mkdtemp(prefix="canary-demo-"))
         stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
@@ -120,7 +126,8 @@ class Demo:
             raise NotUnderstood(f"{found} hosts in manifests/settings/settings.yaml")
         settings.write_text(text)
         overlays = self.directory / "manifests/overlays"
-        return {path.name: translate(render(path)) for path in sorted(overlays.iterdir())}
+        self.objects = {path.name: render(path) for path in sorted(overlays.iterdir())}
+        return {name: translate(objects) for name, objects in self.objects.items()}
 
     def start_apps(self, stack):
         log = stack.enter_context((self.directory / "apps.log").open("wb"))
@@ -180,8 +187,10 @@ class Demo:
         ]
         apps = {name: self.apps[app] for each in self.manifests.values() for name, app in each.clusters.items()}
         clusters = [envoy.cluster(name, port) for name, port in apps.items()]
+        self.overlay = "weighted"
         self.write_routes(first)
         self.plugin.write(config_text(first.config))
+        self.write_applied(first.config)
         self.gateway = envoy.Envoy(envoy.newest(), envoy.bootstrap(listeners, clusters), concurrency=2)
         stack.enter_context(self.gateway)
 
@@ -206,10 +215,31 @@ class Demo:
         before = self.gateway.stat(stat)
         if self.write_routes(self.manifests[overlay]):
             envoy.until(lambda: self.gateway.stat(stat) > before, self.gateway.explain("the routes"))
+        self.overlay = overlay
         self.configure(self.manifests[overlay].config)
 
     def configure(self, config):
-        self.plugin.update(self.gateway, config_text(config))
+        with self.configuring:
+            self.write_applied(config)
+            self.plugin.update(self.gateway, config_text(config))
+
+    def follow_applied(self):
+        """Brings an edit of the file by somebody else to Envoy, as Istio does with an edit of the WasmPlugin."""
+        with self.configuring:
+            text = self.applied.read_text()
+            if text != self.applied_text:
+                self.applied_text = text
+                (plugin,) = [each for each in yaml.load_all(text, Yaml) if each["kind"] == "WasmPlugin"]
+                self.plugin.update(self.gateway, config_text(plugin["spec"]["pluginConfig"]))
+
+    def write_applied(self, config):
+        """What a cluster would have now, for the dashboard."""
+        objects = copy.deepcopy(self.objects[self.overlay])
+        (plugin,) = [each for each in objects if each["kind"] == "WasmPlugin"]
+        plugin["spec"]["pluginConfig"] = config
+        self.applied = self.directory / "applied.yaml"
+        self.applied_text = yaml.safe_dump_all(objects, sort_keys=False)
+        replace(self.applied, self.applied_text)
 
     # Showing and judging.
 
@@ -465,9 +495,54 @@ class Demo:
 
     # A person may look round.
 
-    def stay(self):
+    def stay(self, build):
         self.apply("sticky")
-        config = self.manifests["sticky"].config
+        config = guarded(self.manifests["sticky"].config)
+        self.configure(config)
+        with contextlib.ExitStack() as stack:
+            dots = Dots(self.ports["https"], self.directory / "visitors")
+            dots.arrive()
+            stack.enter_context(dots)
+            stack.enter_context(Following(self))
+            stack.enter_context(self.page(build, dots))
+            self.ask_for_weights(config)
+
+    @contextlib.contextmanager
+    def page(self, build, dots):
+        """The dashboard with the visitors as dots, as soon as the tool is built."""
+        with contextlib.ExitStack() as stack:
+
+            def open_page():
+                if not build.is_good():
+                    if not build.is_stopped:
+                        say(f"\n  The page is missing, because the tool could not be built:\n{build.told()}")
+                    return
+                button = f"Let v2 fail, or work again=kill -USR1 {self.v2.pid}"
+                arguments = ("--write", "--visitors", dots.file, "--button", button)
+                try:
+                    page = stack.enter_context(Dashboard(self.applied, [self.gateway.admin_address], *arguments))
+                except envoy.Failed as error:
+                    say(f"\n  {error}")
+                    return
+                say(paint(f"\nLook at it, and move it: {page.url}", "bold"))
+                say("  The hundred dots are visitors who click on. Slide the weight of v2, or let it fail.")
+                page.show()
+                # To Linux the thread that starts a process is its parent.
+                is_over.wait()
+
+            is_over = threading.Event()
+            if not build.is_done():
+                say("\n  The page to look at is being built, once for all; it opens by itself.")
+            opening = threading.Thread(target=open_page)
+            opening.start()
+            try:
+                yield
+            finally:
+                build.stop()
+                is_over.set()
+                opening.join()
+
+    def ask_for_weights(self, config):
         say(paint(f"\nIt is running: {self.base}/", "bold"))
         say("  The browser warns of the certificate, which was made for this demo. Delete the cookie to be drawn again.")
         say(f"  In another terminal: export CURL_HOME={self.directory}; curl {self.base}/")
@@ -480,6 +555,13 @@ class Demo:
                 continue
             self.configure(weighted(config, int(weight)))
             say(f"  v1 {100 - int(weight)}, v2 {int(weight)}")
+
+
+def replace(file, text):
+    """Writes a file at once: nobody reads half of it."""
+    part = file.with_suffix(".part")
+    part.write_text(text)
+    part.replace(file)
 
 
 def titles(pages):
@@ -509,6 +591,14 @@ def starting(config, ahead):
     config = copy.deepcopy(config)
     start = datetime.datetime.now(datetime.timezone.utc) + ahead
     ramp_of(config)["start"] = start.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return config
+
+
+def guarded(config):
+    """The same config with a guard."""
+    config = copy.deepcopy(config)
+    (rule,) = [rule for rule in config["rules"] if "split" in rule]
+    rule["guard"] = {}
     return config
 
 
@@ -605,9 +695,11 @@ class PacedCrowd(Crowd):
     """Visitors who click RATE times a second together; it is known who met an error, and when."""
 
     size = 800
+    rate = RATE
 
     def __init__(self, port):
         super().__init__(port)
+        self.failing = set()  # who met an error last
         self.failed = []  # (when, who)
         self.failed_at = 0  # after how many requests somebody last did
 
@@ -617,12 +709,14 @@ class PacedCrowd(Crowd):
         with Connection(self.port, tls=True) as connection:
             for number in itertools.count():
                 # No faster than visitors are, and not in bursts where the machine has been busy.
-                if self.stop.wait(max(0.0, started + number * WORKERS / RATE - time.monotonic())):
+                if self.stop.wait(max(0.0, started + number * WORKERS / self.rate - time.monotonic())):
                     return
                 visitor = own[number % len(own)]
                 try:
                     self.homes[visitor], _ = self.click(connection, visitor)
+                    self.failing.discard(visitor)
                 except NoPage:
+                    self.failing.add(visitor)
                     self.failed.append((time.monotonic(), visitor))
                     self.failed_at = self.requests
                 except Exception as fault:
@@ -637,6 +731,92 @@ class PacedCrowd(Crowd):
         """Waits for this many requests; after some more than the number of visitors, everybody has come."""
         goal = self.requests + times
         envoy.until(lambda: self.requests >= goal, "the visitors", 120)
+
+
+class Dots(PacedCrowd):
+    """A hundred visitors for the dashboard: a file says which version has answered each of them last."""
+
+    size = 100
+    rate = 50
+
+    def __init__(self, port, file):
+        super().__init__(port)
+        self.file = file
+
+    def arrive(self):
+        super().arrive()
+        self.write()
+
+    def __enter__(self):
+        super().__enter__()
+        writing = threading.Thread(target=self.write_on, daemon=True)
+        self.threads.append(writing)
+        writing.start()
+        return self
+
+    def write_on(self):
+        while not self.stop.wait(0.2):
+            self.write()
+
+    def write(self):
+        failing = set(self.failing)
+        lines = (f"{cookie} {home}{' failed' if cookie in failing else ''}\n" for cookie, home in dict(self.homes).items())
+        replace(self.file, "".join(lines))
+
+
+class Following:
+    """Follows the file of what is applied, until the end."""
+
+    def __init__(self, demo):
+        self.demo = demo
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def run(self):
+        while not self.stop.wait(0.1):
+            try:
+                self.demo.follow_applied()
+            except (envoy.Failed, OSError) as error:
+                say(f"  {error}")
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+
+
+class Build:
+    """The tool, built while something else is shown."""
+
+    def __enter__(self):
+        self.is_stopped = False
+        self.log = tempfile.TemporaryFile()
+        command = ["nice", "cargo", "build", "--quiet", "--locked", "--bin", "canary-split", "--manifest-path", ROOT / "Cargo.toml"]
+        self.process = envoy.spawn(command, self.log)
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        self.log.close()
+
+    def stop(self):
+        if not self.is_done():
+            self.is_stopped = True
+            envoy.end(self.process)
+
+    def is_done(self):
+        return self.process.poll() is not None
+
+    def is_good(self):
+        """Waits for it."""
+        return self.process.wait() == 0
+
+    def told(self):
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import fcntl
+import json
 import os
 import pty
 import re
@@ -184,6 +185,17 @@ def test_on_a_terminal_it_stays_up_until_ctrl_c(tmp_path):
             os.write(run.terminal, f"{weight}\n".encode())
             run.until(f"v2 {weight}\r\n")
             assert f"<title>{title}</title>" in page()
+        # At once, if the tool is built already.
+        run.until("The hundred dots are visitors")
+        address, path = re.search(r"Look at it, and move it: http://([^/]+)(/\S+/)", run.text()).groups()
+
+        def is_seen():
+            state = json.loads(istio.envoy.get(address, f"{path}state")[1])["state"]
+            (rule,) = state["rules"]
+            homes = [dot["subset"] for dot in state["visitors"][rule["key"]]]
+            return rule["verdict"]["text"].startswith("httpbin: everybody on v1") and homes == ["v1"] * 100
+
+        istio.envoy.until(is_seen, "everybody on v1")
         os.write(run.terminal, b"\x03")
         code, text = run.wait()
         assert code == 0, text

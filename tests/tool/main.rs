@@ -11,6 +11,7 @@ mod configs;
 mod convert;
 mod convert_httproute;
 mod convert_origins;
+mod dashboard;
 mod diff;
 mod documented;
 mod explain;
@@ -27,6 +28,7 @@ mod schema;
 mod screens;
 mod set;
 mod simulate;
+mod standin;
 mod strangers;
 
 use std::ffi::OsStr;

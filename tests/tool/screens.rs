@@ -29,8 +29,8 @@ fn every_command_is_an_imperative_in_one_line_with_examples_in_its_help() {
     for (name, what) in commands {
         let verb = what.split([' ', ':']).next().unwrap();
         let verbs = [
-            "Show", "Set", "Roll", "Check", "Explain", "Compare", "Simulate", "Print", "Promote", "Remove", "Write",
-            "Convert", "Adopt",
+            "Show", "Look", "Set", "Roll", "Check", "Explain", "Compare", "Simulate", "Print", "Promote", "Remove",
+            "Write", "Convert", "Adopt",
         ];
         assert!(verbs.contains(&verb), "{name}: {what}");
         for flag in ["-h", "--help"] {

@@ -15,6 +15,14 @@ Examples:
   canary-split status shop --watch
   canary-split status -n istio-system -o json";
 
+/// Of `dashboard`.
+pub const DASHBOARD: &str = "\
+Examples:
+  canary-split dashboard
+  canary-split dashboard --port 9000 --no-open
+  canary-split dashboard --write               move weights on the page
+  canary-split dashboard --admin 127.0.0.1:9901 -f wasmplugin.yaml";
+
 /// Of `set`.
 pub const SET: &str = "\
 Examples:

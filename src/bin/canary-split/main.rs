@@ -7,7 +7,8 @@
 //! Commands use `input`, `world` (how objects work together), `cluster` (the living one) and `report`. They do not use one another,
 //! with these exceptions: `set` and `rollback` make a `change`, which shows what `diff` finds; `finish` (`promote`, `remove`) shows
 //! that nobody moves; `status`, `convert` and `adopt` show what `check` finds; `convert` shows what `explain` says; `adopt` makes its
-//! plugin as `convert` does. `tests/layers.rs` checks this.
+//! plugin as `convert` does; `dashboard` shows what `status` and `explain` say, and makes a
+//! `change`. `tests/layers.rs` checks this.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
@@ -16,6 +17,7 @@ mod change;
 mod check;
 mod cluster;
 mod convert;
+mod dashboard;
 mod diff;
 mod edit;
 mod examples;
@@ -65,6 +67,13 @@ enum Command {
     /// cannot be read.
     #[command(after_help = examples::STATUS)]
     Status(status::Options),
+    /// Look at the split in a browser, on this machine alone
+    ///
+    /// It serves a page with what status shows, and with the draws of each subset, the shares since it was opened, the plan of a
+    /// ramp, the trips of a guard, and the answers of explain. It shows who would move; without --write it changes nothing. Its
+    /// address has a token: whoever has that can look. It goes on until it is interrupted, and exits with 2 if it cannot begin.
+    #[command(after_help = examples::DASHBOARD)]
+    Dashboard(dashboard::Options),
     /// Set the weights of a rule, or pause its ramp; show who moves
     ///
     /// Nothing else changes. In the cluster it asks first, and waits until the change is in force on every gateway pod.
@@ -165,6 +174,7 @@ fn run(command: &Command, output: Output, out: &mut Vec<u8>) -> Result<u8, Strin
         Command::Diff(options) => return diff::run(options, output, out),
         Command::Explain(options) => return explain::run(options, output, out),
         Command::Status(options) => return status::run(options, output, out),
+        Command::Dashboard(options) => return dashboard::run(options, output, out),
         Command::Set(options) => return set::run(options, output, out),
         Command::Rollback(options) => return rollback::run(options, output, out),
         Command::Promote(options) => return finish::promote(options, output, out),

@@ -62,6 +62,11 @@ pub struct Edited<'t> {
 }
 
 impl Target {
+    /// For a change that is asked for elsewhere than on the command line, of a file or of the cluster.
+    pub fn elsewhere(access: Access, file: Option<PathBuf>, plugin: String, timeout: Duration) -> Target {
+        Target { access, timeout, file, plugin: Some(plugin), dry_run: false, yes: true, now: None }
+    }
+
     /// Whether a file is meant, and not the cluster.
     pub fn is_file(&self) -> bool {
         self.file.is_some()
@@ -127,12 +132,25 @@ impl Edited<'_> {
         self.is_partial = true;
     }
 
+    fn text(&self) -> String {
+        [self.mark.as_str(), &self.config.source.text].concat()
+    }
+
+    fn has_edits(&self) -> bool {
+        self.done.iter().any(|told| !told.change.edits.is_empty())
+    }
+
+    /// Writes the file, if anything is to be changed.
+    pub fn write(&self) -> Result<(), String> {
+        if self.has_edits() { write::replace(self.path, &self.text()) } else { Ok(()) }
+    }
+
     /// Writes the changes and reports them; the exit code.
     pub fn finish(self, old: &PluginConfig, is_list: bool, output: Output, out: &mut impl Write) -> Result<u8, String> {
         let is_stdin = self.path.as_os_str() == "-";
         let target = self.target;
-        let text = [self.mark.as_str(), &self.config.source.text].concat();
-        let is_written = self.done.iter().any(|told| !told.change.edits.is_empty()) && !target.dry_run;
+        let text = self.text();
+        let is_written = self.has_edits() && !target.dry_run;
         if is_written && !is_stdin {
             write::replace(self.path, &text)?;
         }

@@ -16,7 +16,7 @@ use crate::report::output::{Output, print};
 use canary_split::config::General;
 use canary_split::reload::State;
 use kube::Client;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::io::{self, IsTerminal, Write};
 use std::time::Instant;
 
@@ -33,7 +33,7 @@ pub enum Rules<'n> {
 }
 
 /// A plugin to write.
-struct Plan {
+pub struct Plan {
     object: Object,
     old: PluginConfig,
     new: PluginConfig,
@@ -77,18 +77,11 @@ async fn change(client: Client, target: &Target, rules: Rules<'_>, job: Job<'_>,
             done.push((plan, None));
             continue;
         }
-        match patch::patch(&client, &inventory.versions, &plan.object, &plan.patch()).await {
-            Ok(object) => {
-                let written = PluginConfig::living(&object).unwrap_or_else(|| plan.new.clone());
-                done.push((plan, Some(written)));
-            }
+        match plan.write(&client, &inventory).await {
+            Ok(written) => done.push((plan, Some(written))),
             Err(Refused::Said(why)) if !is_list => return Err(why),
             Err(refused) => {
-                let why = match refused {
-                    Refused::Changed => "it was changed by somebody else meanwhile; look again".to_owned(),
-                    Refused::Said(why) => why,
-                };
-                eprintln!("canary-split: {}: nothing was written: {why}", plan.object.title());
+                eprintln!("canary-split: {}: nothing was written: {}", plan.object.title(), refused.said());
                 is_good = false;
             }
         }
@@ -120,6 +113,12 @@ async fn change(client: Client, target: &Target, rules: Rules<'_>, job: Job<'_>,
         print(format!("{json:#}\n").as_bytes())?;
     }
     Ok(u8::from(!is_good))
+}
+
+/// A change of one rule, for whoever is asked elsewhere than at a terminal.
+pub fn plan(inventory: &Inventory, target: &Target, rule: &str, job: Job) -> Result<Plan, String> {
+    let (plans, _) = plans(inventory, target, Rules::One(Some(rule)), job)??;
+    plans.into_iter().next().ok_or_else(|| format!("no rule {rule}"))
 }
 
 /// The progress, in words.
@@ -253,6 +252,29 @@ impl Plan {
         Ok(Plan { object, old, new, told })
     }
 
+    /// Who moves, and what else would be done.
+    pub fn shown(&self, target: &Target) -> Value {
+        self.to_json(target, false, None, 0).pop().unwrap_or_default()
+    }
+
+    /// Writes it, and waits until every gateway pod has it, or the time is over.
+    pub async fn carry_out(&self, client: &Client, inventory: &Inventory, target: &Target) -> Result<Value, String> {
+        let begun = Instant::now();
+        let written = match self.has_edits() {
+            true => self.write(client, inventory).await.map_err(|refused| refused.said())?,
+            false => self.old.clone(),
+        };
+        let reached = rollout::wait(client, inventory, &written, target.timeout).await;
+        let took_ms = begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+        Ok(self.to_json(target, self.has_edits(), Some(&reached), took_ms).pop().unwrap_or_default())
+    }
+
+    /// Writes it; what the API server has then.
+    async fn write(&self, client: &Client, inventory: &Inventory) -> Result<PluginConfig, Refused> {
+        let object = patch::patch(client, &inventory.versions, &self.object, &self.patch()).await?;
+        Ok(PluginConfig::living(&object).unwrap_or_else(|| self.new.clone()))
+    }
+
     fn has_edits(&self) -> bool {
         self.told.iter().any(|told| !told.change.edits.is_empty())
     }
@@ -303,8 +325,7 @@ impl Plan {
 
     fn to_json(&self, target: &Target, is_written: bool, reached: Option<&Reached>, took_ms: u64) -> Vec<Value> {
         let way = Way { is_dry: target.dry_run, is_written, is_list: true, took_ms };
-        let gateways = reached
-            .map(|reached| json!({"current": reached.current, "total": reached.total, "behind": reached.behind}));
+        let gateways = reached.map(Reached::to_json);
         let place = Place { name: self.object.title(), plugin: Some(self.old.title()), gateways };
         super::print::listed(&place, &self.told, &self.diff(target), &way)
     }

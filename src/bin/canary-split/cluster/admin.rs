@@ -11,6 +11,9 @@ use kube::{Api, Client, Error};
 use serde::Deserialize;
 use std::collections::HashMap;
 
+/// The question what arrived.
+pub const CLUSTERS: &str = "/clusters?format=json";
+
 /// The requests of each cluster since its hosts are known, by the cluster's name.
 pub type Arrived = HashMap<String, u64>;
 
@@ -20,7 +23,7 @@ pub struct Unknown(pub String);
 
 /// What arrived.
 pub async fn arrived(client: &Client, pod: &Pod) -> Result<Arrived, Unknown> {
-    let body = ask(client, pod, "/clusters?format=json").await?;
+    let body = ask(client, pod, CLUSTERS).await?;
     read(&body).map_err(|why| silent(pod, &why))
 }
 
@@ -47,7 +50,11 @@ pub async fn ask(client: &Client, pod: &Pod, path: &str) -> Result<Bytes, Unknow
     Ok(body)
 }
 
-async fn get(stream: TokioIo<tokio::io::DuplexStream>, path: &str) -> Result<Bytes, String> {
+/// What Envoy answers on this stream.
+pub async fn get<S>(stream: S, path: &str) -> Result<Bytes, String>
+where
+    S: hyper::rt::Read + hyper::rt::Write + Unpin,
+{
     let said = |error: hyper::Error| error.to_string();
     let (mut sender, connection) = http1::handshake(stream).await.map_err(said)?;
     let request = hyper::Request::get(path).header("host", "localhost").body(Empty::<Bytes>::new());
@@ -101,7 +108,8 @@ enum Number {
     Number(u64),
 }
 
-fn read(body: &[u8]) -> Result<Arrived, String> {
+/// What arrived, by the answer to `/clusters?format=json`.
+pub fn read(body: &[u8]) -> Result<Arrived, String> {
     let clusters: Clusters = serde_json::from_slice(body).map_err(|error| format!("/clusters: {error}"))?;
     let requests = |stat: &Stat| match &stat.value {
         Some(Number::Text(text)) => text.parse().unwrap_or(0),

@@ -21,6 +21,8 @@ pub struct Inventory {
     pub notes: Vec<String>,
     /// Whether all kinds of all namespaces were read.
     pub is_whole: bool,
+    /// Whether the pods behind the gateways are among the pods.
+    pub knows_workloads: bool,
     /// The versions that the API server prefers.
     pub versions: Versions,
     managers: HashMap<String, Manager>,
@@ -59,6 +61,7 @@ impl Inventory {
             pods: pods.iter().map(Pod::of).collect(),
             notes: Vec::new(),
             is_whole: extent == Extent::All,
+            knows_workloads: true,
             managers: HashMap::new(),
             versions,
         };
@@ -79,13 +82,18 @@ impl Inventory {
         Ok(inventory)
     }
 
+    /// Objects of files, and gateways that are no pods of a cluster.
+    pub fn of_files(objects: Objects, pods: Vec<Pod>) -> Inventory {
+        let (notes, versions, managers) = (Vec::new(), Versions::default(), HashMap::new());
+        Inventory { objects, pods, notes, is_whole: false, knows_workloads: false, versions, managers }
+    }
+
     /// What an API server with these objects has.
     #[cfg(test)]
     pub fn of(objects: Vec<Value>) -> Inventory {
         let pods = objects.iter().filter(|object| object["kind"] == "Pod").map(Pod::of).collect();
-        let (objects_of, notes, versions, managers) =
-            (Objects::default(), Vec::new(), Versions::default(), HashMap::new());
-        let mut inventory = Inventory { objects: objects_of, pods, notes, is_whole: true, versions, managers };
+        let mut inventory =
+            Inventory { is_whole: true, knows_workloads: true, ..Inventory::of_files(Objects::default(), pods) };
         inventory.add(objects);
         inventory
     }

@@ -9,9 +9,9 @@ use kube::{Client, Error};
 use std::time::Duration;
 
 /// The time limit for a pod's answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 /// Where statistics are served to Prometheus, and the filter for the answer.
-const STATISTICS: &str = "proxy/stats/prometheus?filter=%5Ewasmcustom%5C.%7Cupdate_rejected";
+pub const STATISTICS: &str = "/stats/prometheus?filter=%5Ewasmcustom%5C.%7Cupdate_rejected";
 
 /// The answer of a pod.
 #[derive(Debug)]
@@ -81,8 +81,8 @@ async fn at(client: &Client, pod: &Pod, question: Question) -> Result<Look, Sile
 }
 
 async fn statistics(client: &Client, pod: &Pod) -> Result<Statistics, Silence> {
-    let path =
-        format!("/api/v1/namespaces/{}/pods/{}:{}/{STATISTICS}", pod.namespace, pod.name, pod.ports().statistics);
+    let (namespace, name, port) = (&pod.namespace, &pod.name, pod.ports().statistics);
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{name}:{port}/proxy{STATISTICS}");
     let request = Request::get(path).body(Vec::new()).map_err(|error| Silence::Silent(error.to_string()))?;
     match client.request_text(request).await {
         Ok(text) => Ok(Statistics::read(&text)),
@@ -90,7 +90,6 @@ async fn statistics(client: &Client, pod: &Pod) -> Result<Statistics, Silence> {
         Err(Error::Api(status)) if status.code == 404 && status.reason == "NotFound" => Err(Silence::Gone),
         // The pod's own answer is long; its status says enough.
         Err(Error::Api(status)) => {
-            let port = pod.ports().statistics;
             Err(Silence::Silent(format!("statistics at {port}: {} {}", status.code, first_line(&status.message))))
         }
         Err(error) => Err(Silence::Silent(refusal::innermost(&error))),

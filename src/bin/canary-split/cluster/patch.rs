@@ -15,6 +15,16 @@ pub enum Refused {
     Said(String),
 }
 
+impl Refused {
+    /// In words.
+    pub fn said(self) -> String {
+        match self {
+            Refused::Changed => "it was changed by somebody else meanwhile; look again".to_owned(),
+            Refused::Said(why) => why,
+        }
+    }
+}
+
 /// Patches an object and returns it. The patch has to contain the tests that guard it.
 pub async fn patch(client: &Client, versions: &Versions, object: &Object, patch: &Value) -> Result<Value, Refused> {
     let said = |error: String| Refused::Said(error);

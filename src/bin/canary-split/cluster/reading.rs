@@ -135,6 +135,23 @@ pub struct SubsetReading {
     /// Requests between the looks: decided, arrived.
     #[serde(skip)]
     pub counted: (f64, Option<f64>),
+    /// What became of them.
+    #[serde(skip)]
+    pub ended: Ended,
+    /// The gateway pods whose guard has removed it.
+    #[serde(skip)]
+    pub tripped_on: Vec<String>,
+}
+
+/// How the requests of a subset have ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ended {
+    /// Final responses between the looks.
+    pub responses: f64,
+    /// Those of them that were 5xx.
+    pub failed: f64,
+    /// Visitors who have failed, if a guard counts them: between the looks, and since the gateways have started.
+    pub failing: Option<(f64, f64)>,
 }
 
 /// Five digits are enough.
@@ -162,6 +179,10 @@ pub fn read(world: &World, inventory: &Inventory, before: &Looks, looks: &Looks,
         .collect();
     let strangers = expected::undecided(world, &sites);
     count_arrived(&mut plugins, &strangers, before, looks, &mut notes);
+    if !inventory.knows_workloads {
+        let rules = plugins.iter_mut().flat_map(|plugin| &mut plugin.rules);
+        rules.flat_map(|rule| &mut rule.subsets).for_each(|subset| subset.pods = None);
+    }
     let unknown = looks.values().filter_map(|look| look.as_ref().ok()?.unknown.clone());
     notes.extend(unknown.min().map(|why| format!("what arrived is not known: {why}")));
     Reading { plugins, notes }
@@ -330,6 +351,8 @@ impl SubsetReading {
             route: None,
             clusters: Vec::new(),
             counted: (0.0, None),
+            ended: Ended::default(),
+            tripped_on: Vec::new(),
         }
     }
 }
@@ -343,7 +366,14 @@ fn fill(rule: &mut RuleReading, answered: &[(&Pod, &Look)], before: &Looks) {
             if let Some(weight) = statistics.value(&metrics::config_weight(&rule.name, &subset.name)) {
                 subset.in_force_by_gateway.insert(pod.name.clone(), weight as u64);
             }
-            subset.tripped |= statistics.value(&metrics::tripped(&rule.name, &subset.name)) == Some(1.0);
+            if statistics.value(&metrics::tripped(&rule.name, &subset.name)) == Some(1.0) {
+                subset.tripped = true;
+                subset.tripped_on.push(pod.name.clone());
+            }
+            let failing = |look: &Look| look.statistics.value(&metrics::failing_visitors(&rule.name, &subset.name));
+            if let Some(all) = failing(look) {
+                subset.ended.failing.get_or_insert_default().1 += all;
+            }
             let Some(earlier) = before.get(&pod.title()).and_then(|look| look.as_ref().ok()) else { continue };
             let since = |now: f64, then: f64| (now - then).max(0.0);
             let requests = |look: &Look| look.statistics.requests(&rule.name, &subset.name);
@@ -352,7 +382,12 @@ fn fill(rule: &mut RuleReading, answered: &[(&Pod, &Look)], before: &Looks) {
             let (all_then, bad_then) = earlier.statistics.responses(&rule.name, &subset.name);
             responses += since(all, all_then);
             failed += since(bad, bad_then);
+            if let Some((lately, _)) = &mut subset.ended.failing {
+                // A counter begins with its first event.
+                *lately += since(failing(look).unwrap_or_default(), failing(earlier).unwrap_or_default());
+            }
         }
+        (subset.ended.responses, subset.ended.failed) = (responses, failed);
         let mut weights = subset.in_force_by_gateway.values();
         let first = weights.next().copied();
         let says_each = subset.in_force_by_gateway.len() == answered.len();

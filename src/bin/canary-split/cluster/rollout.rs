@@ -2,7 +2,7 @@
 
 use super::admin::Unknown;
 use super::inventory::{Inventory, list_pods};
-use super::look::{self, Question, Silence};
+use super::look::{self, Look, Question, Silence};
 use super::pods::{self, Pod};
 use super::reading::FINGERPRINT;
 use super::routes;
@@ -12,7 +12,7 @@ use canary_split::config::fingerprint;
 use canary_split::metrics;
 use indicatif::{ProgressBar, ProgressStyle};
 use kube::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// The time between two questions: a gateway answers only when it is asked.
@@ -28,6 +28,13 @@ pub struct Reached {
     pub total: usize,
     /// The other pods, each with the reason.
     pub behind: Vec<String>,
+}
+
+impl Reached {
+    /// For programs.
+    pub fn to_json(&self) -> Value {
+        json!({"current": self.current, "total": self.total, "behind": self.behind})
+    }
 }
 
 /// Which canaries of a plugin are tripped on any of its gateways that answer: `(RULE, SUBSET)`.
@@ -112,14 +119,25 @@ pub async fn wait_for_routes(
 
 /// The pods that have it, and whether they may be asked.
 async fn look(client: &Client, plugin: &Plugin, config: &PluginConfig, pods: &[Pod]) -> (Reached, bool) {
+    let looks = look::at_all(client, &pods.iter().collect::<Vec<_>>(), Question::InForce).await;
+    reached(plugin, config, pods.iter().zip(looks))
+}
+
+/// The pods that have a config, by their answers, and whether they may be asked.
+pub fn reached<'p>(
+    plugin: &Plugin,
+    config: &PluginConfig,
+    answers: impl Iterator<Item = (&'p Pod, Result<Look, Silence>)>,
+) -> (Reached, bool) {
     if plugin.object().is_none() {
         return (Reached { current: 0, total: 0, behind: Vec::new() }, true);
     }
     let called = pods::called(plugin);
     let wanted = f64::from(fingerprint::of_text(config.json().as_bytes()));
-    let looks = look::at_all(client, &pods.iter().collect::<Vec<_>>(), Question::InForce).await;
+    let mut total = 0;
     let (mut behind, mut may_ask) = (Vec::new(), true);
-    for (pod, look) in pods.iter().zip(looks) {
+    for (pod, look) in answers {
+        total += 1;
         match look {
             Ok(look) if look.statistics.of_plugin(FINGERPRINT, &called) == Some(wanted) => {}
             Ok(look) if !look.statistics.has_filter() => {
@@ -134,5 +152,5 @@ async fn look(client: &Client, plugin: &Plugin, config: &PluginConfig, pods: &[P
             Err(Silence::Silent(why)) => behind.push(format!("{} does not answer: {why}", pod.title())),
         }
     }
-    (Reached { current: pods.len() - behind.len(), total: pods.len(), behind }, may_ask)
+    (Reached { current: total - behind.len(), total, behind }, may_ask)
 }

@@ -38,8 +38,10 @@ use canary_split::visitor::new_cookie::NewCookie;
 use cookie::Decoded;
 use draw::Chance;
 use explanation::{Explanation, SetCookie, Written};
-use request::{Seen, Spelled};
+use request::Seen;
+pub use request::Spelled;
 use routed::Decided;
+use serde_json::Value;
 use shown::masked;
 use std::cell::Cell;
 use std::io::Write;
@@ -78,15 +80,9 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
     let (written, given, inventory) = configured(options)?;
     let evaluation = State::default().evaluate(written.json().as_bytes());
     let now = time::or_clock(options.now);
-    let (mut explanation, decided) = explain(&evaluation.config, &written, &mut request, options.draw, now);
-    if let Some(inventory) = &inventory {
-        let world = World::of(&inventory.objects);
-        let plugin = Plugin::new(written.clone());
-        explanation.routes = routed::routes(&world, &plugin, &request, &decided, &inventory.pods);
-    }
-    if request.needs_address {
-        return Err("the decision goes by the client's address; give it by --client-ip".to_owned());
-    }
+    let mut explanation =
+        explain_way(&evaluation.config, &written, &mut request, inventory.as_ref(), options.draw, now)
+            .map_err(|Needs::Address| "the decision goes by the client's address; give it by --client-ip".to_owned())?;
     if options.show_secrets {
         secrets::unmask(&mut explanation, &written);
     } else {
@@ -102,6 +98,65 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
     fault::warn(&explanation.faults);
     unreadable::warn(&explanation.unreadable);
     Ok(if explanation.unreadable.is_empty() { u8::from(!explanation.faults.is_empty()) } else { 2 })
+}
+
+/// What is missing for an answer.
+enum Needs {
+    /// The client's address.
+    Address,
+}
+
+/// The decision about a request, the reasons, and where the request goes in the cluster.
+fn explain_way(
+    config: &Config,
+    written: &PluginConfig,
+    request: &mut Seen,
+    inventory: Option<&Inventory>,
+    draw: Option<Draw>,
+    now: Second,
+) -> Result<Explanation, Needs> {
+    let (mut explanation, decided) = explain(config, written, request, draw, now);
+    if let Some(inventory) = inventory {
+        let world = World::of(&inventory.objects);
+        let plugin = Plugin::new(written.clone());
+        explanation.routes = routed::routes(&world, &plugin, request, &decided, &inventory.pods);
+    }
+    if request.needs_address { Err(Needs::Address) } else { Ok(explanation) }
+}
+
+/// The answer to a question of the dashboard.
+pub struct Answered {
+    /// For programs.
+    pub json: Value,
+    /// For people.
+    pub text: String,
+    /// The rule that decides.
+    pub rule: Option<String>,
+    /// The visitor's draw, if it is known.
+    pub draw: Option<Draw>,
+}
+
+/// What a request gets by a config, and where it goes in the cluster; without secrets.
+pub fn answer_about(
+    spelled: &Spelled,
+    written: &PluginConfig,
+    inventory: Option<&Inventory>,
+    now: Second,
+) -> Result<Answered, String> {
+    let mut request = spelled.read()?;
+    let evaluation = State::default().evaluate(written.json().as_bytes());
+    let mut explanation = explain_way(&evaluation.config, written, &mut request, inventory, None, now)
+        .map_err(|Needs::Address| "the decision goes by the client's address; give it too".to_owned())?;
+    secrets::mask(&mut explanation);
+    explanation.faults = FaultAt::all(written, &evaluation.faults);
+    let mut text = Vec::new();
+    print::print(&explanation, &mut text).map_err(|error| error.to_string())?;
+    Ok(Answered {
+        json: serde_json::to_value(&explanation).unwrap_or_default(),
+        text: String::from_utf8_lossy(&text).into_owned(),
+        draw: explanation.draw.as_deref().and_then(|draw| read_draw(draw).ok()),
+        rule: explanation.rule,
+    })
 }
 
 /// The config to ask, the files next to it that could not be read, and the cluster that it is from.

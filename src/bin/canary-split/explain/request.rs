@@ -71,6 +71,17 @@ pub struct Seen {
 }
 
 impl Spelled {
+    /// GET of a URL.
+    pub fn get(url: OsString, headers: Vec<OsString>, cookies: Vec<OsString>, address: Option<IpAddr>) -> Spelled {
+        let method = OsString::from("GET");
+        Spelled { headers, cookies, method, agent: None, client_ip: address, claims: None, url: Some(url) }
+    }
+
+    /// With the claims of a token.
+    pub fn with_claims(self, claims: Option<String>) -> Spelled {
+        Spelled { claims, ..self }
+    }
+
     /// The request as the gateway receives it.
     pub fn read(&self) -> Result<Seen, String> {
         let url = Url::parse(self.url.as_deref().unwrap_or_default().as_encoded_bytes())?;
@@ -160,9 +171,7 @@ fn is_token_byte(byte: u8) -> bool {
 impl Seen {
     /// A first visit to a host, over https.
     pub fn visiting(host: &str) -> Result<Seen, String> {
-        let url = Some(OsString::from(format!("https://{host}/")));
-        let (headers, cookies, method) = (Vec::new(), Vec::new(), OsString::from("GET"));
-        Spelled { headers, cookies, method, agent: None, client_ip: None, claims: None, url }.read()
+        Spelled::get(OsString::from(format!("https://{host}/")), Vec::new(), Vec::new(), None).read()
     }
 
     /// The values of a header, in their order.

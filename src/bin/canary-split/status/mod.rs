@@ -1,7 +1,7 @@
 //! `status`: what is in force on every gateway pod, what was decided, and what arrived.
 
-mod print;
-mod shown;
+pub mod print;
+pub mod shown;
 
 use crate::cluster::access::Access;
 use crate::cluster::inventory::{Extent, Inventory};

@@ -8,6 +8,7 @@ use crate::report::bars;
 use crate::report::finding::Finding;
 use crate::report::output::{Output, width};
 use crate::report::wrap::wrapped;
+use serde_json::Value;
 use std::io::{self, IsTerminal, Write};
 
 /// A picture that is refreshed in place.
@@ -56,12 +57,16 @@ fn cell(text: impl Into<String>) -> Cell {
 /// Cells of a bar.
 const BAR: usize = 40;
 
+/// The state for programs.
+pub fn json(shown: &Shown) -> Value {
+    let findings: Vec<_> = shown.findings.iter().map(Finding::to_json).collect();
+    serde_json::json!({"plugins": shown.reading.plugins, "findings": findings, "notes": shown.notes})
+}
+
 /// Prints the state.
 pub fn print(shown: &Shown, output: Output, out: &mut impl Write) -> io::Result<()> {
     let Output::Text { is_colourful } = output else {
-        let findings: Vec<_> = shown.findings.iter().map(Finding::to_json).collect();
-        let json = serde_json::json!({"plugins": shown.reading.plugins, "findings": findings, "notes": shown.notes});
-        return writeln!(out, "{json:#}");
+        return writeln!(out, "{:#}", json(shown));
     };
     if shown.reading.plugins.is_empty() {
         writeln!(out, "no WasmPlugin of this filter")?;

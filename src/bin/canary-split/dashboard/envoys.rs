@@ -1,0 +1,83 @@
+//! Envoys without a cluster: each is asked at its admin interface, and their config is that of a file.
+
+use crate::cluster::admin::{self, CLUSTERS};
+use crate::cluster::inventory::Inventory;
+use crate::cluster::look::{Look, PATIENCE, STATISTICS, Silence};
+use crate::cluster::looks::Looks;
+use crate::cluster::pods::Pod;
+use crate::cluster::statistics::Statistics;
+use crate::input::choice::{choose, shown};
+use crate::input::manifest::{Objects, PluginConfig};
+use crate::input::sources;
+use crate::input::unreadable::Unreadable;
+use crate::input::yaml::Node;
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use serde_json::{Map, Value, json};
+use std::path::Path;
+use tokio::net::TcpStream;
+
+/// The objects of a file or folder, and each Envoy as a gateway pod that its plugin is on.
+pub fn inventory(addresses: &[String], file: &Path, plugin: Option<&str>) -> Result<Inventory, String> {
+    let input = sources::read_all(&[file.to_owned()]);
+    if let Some(unreadable) = input.unreadable.first() {
+        return Err(unreadable.to_string());
+    }
+    let units = input.units.iter().map(Objects::readable).collect::<Vec<_>>();
+    let mut objects = Objects::together(&units);
+    if let Some(unreadable) = objects.unreadable.first().map(Unreadable::to_string) {
+        return Err(unreadable);
+    }
+    let configs: Vec<PluginConfig> = objects.configs().collect();
+    let chosen = choose(&shown(file), &configs, plugin)?;
+    let Some(object) = chosen.object.clone() else {
+        return Err(format!("{}: a bare pluginConfig; the Envoys name the WasmPlugin, so give that", shown(file)));
+    };
+    // Of several plugins these Envoys have the chosen one.
+    let is_other = |title: &str| configs.iter().any(|config| config.title() == title) && title != chosen.title();
+    objects
+        .objects
+        .retain(|object| !is_other(&format!("{}/{}", object.namespace, object.name)) || object.carriers().is_empty());
+    let pods = addresses.iter().map(|address| pod(address, &object.namespace, &object.node)).collect();
+    Ok(Inventory::of_files(objects, pods))
+}
+
+/// A pod that this plugin is on.
+fn pod(address: &str, namespace: &str, plugin: &Node) -> Pod {
+    let mut labels = Map::new();
+    let selected = plugin.at(&["spec", "selector", "matchLabels"]).map_or(&[][..], Node::entries);
+    labels.extend(selected.iter().filter_map(|(key, value)| Some((key.name.to_string(), value.text()?.into()))));
+    let target = plugin.at(&["spec", "targetRef"]).or_else(|| plugin.at(&["spec", "targetRefs"])?.items().first());
+    if let Some(name) = target.and_then(|target| target.get("name")?.text()) {
+        labels.insert("gateway.networking.k8s.io/gateway-name".to_owned(), name.into());
+    }
+    let labels = Value::from(labels);
+    Pod::of(&json!({
+        "metadata": {"namespace": namespace, "name": address, "labels": labels},
+        "spec": {"containers": [{"args": ["proxy", "router"]}]},
+        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
+    }))
+}
+
+/// Looks at all of them at the same time.
+pub async fn looks(addresses: &[String], inventory: &Inventory) -> Looks {
+    let all = futures::future::join_all(addresses.iter().map(|address| look(address))).await;
+    // There is a pod for each.
+    inventory.pods.iter().zip(all).map(|(pod, look)| (pod.title(), look)).collect()
+}
+
+async fn look(address: &str) -> Result<Look, Silence> {
+    let asked = async { futures::join!(ask(address, STATISTICS), ask(address, CLUSTERS)) };
+    let late = |_| Silence::Silent(format!("no answer within {} s", PATIENCE.as_secs()));
+    let (statistics, clusters) = tokio::time::timeout(PATIENCE, asked).await.map_err(late)?;
+    let statistics = Statistics::read(&String::from_utf8_lossy(&statistics.map_err(Silence::Silent)?));
+    Ok(match clusters.and_then(|body| admin::read(&body)) {
+        Ok(arrived) => Look { statistics, arrived: Some(arrived), unknown: None },
+        Err(why) => Look { statistics, arrived: None, unknown: Some(format!("Envoy at {address}: {why}")) },
+    })
+}
+
+async fn ask(address: &str, path: &str) -> Result<Bytes, String> {
+    let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+    admin::get(TokioIo::new(stream), path).await
+}

@@ -1,0 +1,167 @@
+// The page: reads the state once, then follows each look.
+
+import { RuleView } from "./rule.js";
+import { LEVELS, clock, element, span, table } from "./words.js";
+
+const place = (id) => document.getElementById(id);
+const rules = new Map();
+let state = null;
+let isConnected = false;
+let lastHeard = Date.now();
+
+/** The state and everything counted so far. */
+async function begin() {
+  const answer = await fetch("state");
+  if (!answer.ok) throw new Error(await answer.text());
+  const { state: whole, history } = await answer.json();
+  // A look was faster.
+  if (state && whole.at < state.at) return begin();
+  show(whole, (view, key) => view.begin(history[key] ?? []));
+}
+
+/** Shows a state; `count` tells a rule what was counted. */
+function show(next, count) {
+  state = next;
+  lastHeard = Date.now();
+  const readings = new Map();
+  for (const plugin of state.status.plugins) {
+    for (const rule of plugin.rules) readings.set(`${plugin.namespace}/${plugin.name} ${rule.name}`, rule);
+  }
+  const seen = new Set();
+  for (const own of state.rules) {
+    seen.add(own.key);
+    if (!rules.has(own.key)) {
+      rules.set(own.key, new RuleView(own.key));
+      place("rules").append(rules.get(own.key).article);
+    }
+    const view = rules.get(own.key);
+    count(view, own.key);
+    view.show(own, readings.get(own.key), state);
+  }
+  for (const [key, view] of rules) {
+    if (!seen.has(key)) {
+      view.article.remove();
+      rules.delete(key);
+    }
+  }
+  showVerdicts();
+  showButtons();
+  showFindings();
+  showGateways();
+  showList("events", state.events.map(({ at, text }) => element("li", {}, element("span", { class: "quiet" }, `${clock(at, state.at)} `), text)), "nothing but requests");
+  const notes = [...state.status.notes, ...(state.visitorsUnknown ? [`visitors are not shown: ${state.visitorsUnknown}`] : [])];
+  place("notes").hidden = notes.length === 0;
+  place("notes-list").replaceChildren(...notes.map((note) => element("li", {}, note)));
+  place("source").textContent = state.source;
+  heartbeat();
+}
+
+function showList(id, items, nothing) {
+  place(id).replaceChildren(...(items.length ? items : [element("li", { class: "quiet" }, nothing)]));
+}
+
+function showVerdicts() {
+  const items = state.rules.map((rule) =>
+    element("li", { class: `verdict ${rule.verdict.level}` },
+      element("span", { class: `level ${rule.verdict.level}` }, LEVELS[rule.verdict.level]), " ",
+      element("a", { href: `#${rules.get(rule.key).id}` }, rule.verdict.text)));
+  showList("verdicts", items, "no rule: no WasmPlugin of this filter has any");
+  const worst = ["bad", "warning", "good"].map((level) => state.rules.find((rule) => rule.verdict.level === level)).find(Boolean);
+  document.title = worst ? `${LEVELS[worst.verdict.level][0]} ${worst.verdict.text}` : "canary-split";
+}
+
+/** Buttons of whoever has started the dashboard. */
+function showButtons() {
+  const labels = state.buttons.join();
+  if (place("buttons").dataset.labels === labels) return;
+  place("buttons").dataset.labels = labels;
+  place("buttons").replaceChildren(...state.buttons.map((label, number) => {
+    const button = element("button", { type: "button" }, label);
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      const answer = await fetch("press", { method: "POST", body: String(number) }).catch((error) => ({ ok: false, text: async () => error.message }));
+      place("pressed").textContent = answer.ok ? `Done: ${label}` : `✗ ${await answer.text()}`;
+      button.disabled = false;
+    });
+    return button;
+  }));
+}
+
+function showFindings() {
+  const { findings } = state.status;
+  place("findings").hidden = findings.length === 0;
+  place("findings-list").replaceChildren(...findings.map((found) =>
+    element("div", { class: `finding ${found.severity}` },
+      element("p", {}, element("strong", { class: `level ${found.severity === "error" ? "bad" : "warning"}` }, `${found.severity}[${found.code}]`), ` ${found.message}`),
+      element("p", { class: "quiet" }, `${found.why}. ${found.file}`),
+      element("p", {}, `Fix: ${found.fix}`))));
+}
+
+function showGateways() {
+  const rows = [];
+  const several = state.status.plugins.length > 1;
+  for (const plugin of state.status.plugins) {
+    const title = `${plugin.namespace}/${plugin.name}`;
+    const whose = several ? ` (${title})` : "";
+    for (const gateway of plugin.gateways) {
+      const said = gateway.silent ? `does not answer: ${gateway.silent}`
+        : !gateway.hasFilter ? "does not run the filter"
+        : gateway.current ? "has this config" : "has another config";
+      rows.push([
+        `${gateway.namespace}/${gateway.pod}${whose}`,
+        { text: said, bad: said !== "has this config" },
+        { text: gateway.faults ?? "–", bad: (gateway.faults ?? 0) > 0 },
+        { text: gateway.rejected ?? "–", bad: (gateway.rejected ?? 0) > 0 },
+      ]);
+    }
+    for (const gone of state.gone.filter((gone) => gone.plugin === title)) {
+      rows.push([`${gone.pod}${whose}`, { text: `went away at ${clock(gone.since, state.at)}`, bad: false }, "–", "–"]);
+    }
+    if (plugin.managedBy) rows.push([`WasmPlugin ${title}`, `managed by ${plugin.managedBy}`, "–", "–"]);
+  }
+  place("gateways").replaceChildren(rows.length
+    ? table("Who has the config, and what is wrong with it there.", ["Gateway", "State", "Faults", "Rejected pushes"], rows)
+    : element("p", {}, "No gateway has the filter."));
+}
+
+/** How old this is. */
+function heartbeat() {
+  const silent = (Date.now() - lastHeard) / 1000;
+  const isOld = state && silent > 3 * state.interval + 10;
+  const line = place("heartbeat");
+  let text = state ? `Looked at ${clock(state.at)}, again every ${span(state.interval)}` : "Reading the state …";
+  if (state?.lost) text = `Nothing could be read since ${clock(state.lost.since, state.at)}: ${state.lost.why}. This is the state of before.`;
+  if (!isConnected || isOld) text = `The dashboard does not answer: is it still running? This is the state of ${state ? clock(state.at) : "nothing"}.`;
+  const isBad = Boolean(state?.lost) || !isConnected || isOld;
+  line.classList.toggle("bad", isBad);
+  if (line.textContent !== text) line.textContent = text;
+}
+
+const events = new EventSource("events");
+events.addEventListener("open", () => {
+  isConnected = true;
+  // What happened before is in the state.
+  begin().catch((error) => {
+    place("heartbeat").textContent = error.message;
+  });
+});
+events.addEventListener("error", () => {
+  isConnected = false;
+  heartbeat();
+});
+events.addEventListener("look", ({ data }) => {
+  isConnected = true;
+  const { state: next, latest } = JSON.parse(data);
+  show(next, (view, key) => latest[key] && view.add(latest[key]));
+});
+setInterval(heartbeat, 2000);
+
+let isWaiting = false;
+addEventListener("resize", () => {
+  if (isWaiting) return;
+  isWaiting = true;
+  requestAnimationFrame(() => {
+    isWaiting = false;
+    for (const view of rules.values()) view.draw();
+  });
+});

@@ -1,0 +1,230 @@
+// A rule: its verdict, who owns what, what is counted, its ramp, its trips, and its visitors.
+
+import { dotWords, drawSpace, drawWords, linesOverTime, rampPlan } from "./plots.js";
+import { Mover } from "./weights.js";
+import { LEVELS, clock, element, percent, span, subsetName, table } from "./words.js";
+
+/** Points that the page keeps; the server has its own limit, and merges them. */
+const MOST = 1500;
+
+export class RuleView {
+  constructor(key) {
+    this.key = key;
+    this.points = [];
+    this.marks = [];
+    const id = `rule-${key.replace(/[^a-z0-9]+/gi, "-")}`;
+    this.id = id;
+    const part = (name) => (this[name] = element("div", { class: name }));
+    const section = (title, ...children) => element("section", { "aria-label": title }, element("h3", {}, title), ...children);
+    const figure = (name) => (this[name] = { place: element("div"), words: element("figcaption") });
+    const drawn = ({ place, words }, name) => element("figure", { class: name }, place, words);
+    this.title = element("h2", { id: `${id}-title` });
+    this.hosts = element("p", { class: "hosts" });
+    this.rampPart = section("Ramp", drawn(figure("ramp")), part("steps"));
+    this.failingPart = section("Visitors who began to fail", drawn(figure("failing")));
+    this.finder = finder(this);
+    this.mover = new Mover(this);
+    this.article = element(
+      "article", { class: "rule", id, "aria-labelledby": `${id}-title`, tabindex: "-1" },
+      this.title, this.hosts, part("trips"),
+      (this.spacePart = section("Who owns what", drawn(figure("space"), "space"))),
+      section("Subsets", part("subsets")),
+      this.mover.part,
+      element(
+        "div", { class: "plots" },
+        section("Shares of the requests", drawn(figure("shares"))),
+        section("5xx of the responses", drawn(figure("errors"))),
+        this.failingPart, this.rampPart,
+      ),
+      section("Find a visitor", this.finder.part),
+    );
+  }
+
+  /** What was counted so far. */
+  begin(points) {
+    this.points = points;
+  }
+
+  add(point) {
+    this.points.push(point);
+    if (this.points.length > MOST) this.points.shift();
+  }
+
+  /** Shows a state; `reading` is the rule in `status -o json`. */
+  show(view, reading, state) {
+    const now = state.at;
+    [this.view, this.reading, this.now] = [view, reading, now];
+    this.dots = state.visitors?.[this.key] ?? [];
+    this.title.textContent = view.rule;
+    const whose = reading.hosts.length ? reading.hosts.join(", ") : "every host";
+    this.hosts.textContent = `${whose} · WasmPlugin ${view.plugin}`;
+    this.names = reading.subsets.map((subset) => subset.name);
+    this.trips.replaceChildren(...view.trips.map((trip) => tripOf(trip, now)));
+    this.subsets.replaceChildren(this.subsetTable());
+    this.finder.offer(view);
+    this.mover.show(state);
+    this.draw();
+  }
+
+  /** The pictures, as wide as there is room. */
+  draw() {
+    const { view, reading, names, now } = this;
+    if (!view || !this.article.isConnected) return;
+    const outs = reading.subsets.filter((subset) => subset.tripped).map((subset) => subset.name);
+    this.spacePart.hidden = view.space.length === 0;
+    if (view.space.length) {
+      drawSpace(this.space.place, view.space, names, { marks: this.marks, dots: this.dots, outs, now });
+      const dots = this.dots.length ? ` ${dotWords(this.dots, names, now)}` : "";
+      this.space.words.textContent = `${drawWords(view.space, names, outs)}. Each visitor has a draw, and keeps it.${dots}`;
+      this.mover.draw();
+    }
+    const numbers = (value) => names.map((name) => this.points.map(({ at, subsets }) => [at, value(subsets.find((own) => own.name === name), subsets)]));
+    const share = (own, sum) => (own !== undefined && own !== null && sum > 0 ? own / sum : null);
+    const total = (subsets, what) => subsets.reduce((sum, own) => sum + (own[what] ?? 0), 0);
+    const decided = numbers((own, all) => share(own?.decided, total(all, "decided")));
+    const arrived = numbers((own, all) => share(own?.arrived, total(all, "arrived")));
+    const weights = numbers((own) => own?.inForce ?? null);
+    const failed = numbers((own) => share(own?.failed, own?.responses));
+    const failing = numbers((own) => own?.failing ?? null);
+    const lines = names.flatMap((name, place) => [
+      { points: arrived[place], place, kind: "arrived" },
+      { points: weights[place], place, kind: "weight", isStep: true },
+      { points: decided[place], place, kind: "decided", name },
+    ]);
+    linesOverTime(this.shares.place, lines, "The shares of the requests over time", { highest: 1 });
+    this.shares.words.textContent = `Line: decided. Broad: arrived. Dashed: the weights in force. Last: ${sharesInWords(reading)}.`;
+    linesOverTime(this.errors.place, names.map((name, place) => ({ points: failed[place], place, name })), "The share of 5xx over time");
+    this.errors.words.textContent = `Last: ${reading.subsets.map((own) => `${own.name} ${percent(own.errors)}`).join(", ")} of its responses.`;
+    this.failingPart.hidden = !view.guard;
+    if (view.guard) {
+      linesOverTime(this.failing.place, names.map((name, place) => ({ points: failing[place], place, name })), "Visitors who began to fail, between two looks", { isShare: false });
+      const all = names.map((name, place) => `${view.failing[place] ?? 0} of ${name}`).join(", ");
+      this.failing.words.textContent = `${guardInWords(view.guard)} Since the gateways started: ${all}.`;
+    }
+    this.rampPart.hidden = !view.ramp;
+    if (view.ramp) {
+      rampPlan(this.ramp.place, view.ramp, names, now);
+      this.ramp.words.textContent = `The ramp: ${reading.ramp?.text ?? "it has a plan"}.`;
+      this.steps.replaceChildren(stepsOf(view.ramp, names, now));
+    }
+  }
+
+  subsetTable() {
+    const { reading, view } = this;
+    const heads = ["Subset", "Weight", "In force", "Decided", "Arrived", "5xx", "Failing visitors", "Pods ready", "Route"];
+    const rows = reading.subsets.map((own, place) => {
+      const inForce = own.inForce ?? (Object.entries(own.inForceByGateway).map(([pod, weight]) => `${weight} on ${pod}`).join(", ") || "–");
+      return [
+        subsetName(own.name, place, own.stable ? " (stable)" : own.tripped ? " (out)" : ""),
+        own.weight ?? "–",
+        { text: inForce, bad: own.inForce === null && Object.keys(own.inForceByGateway).length > 1 },
+        percent(own.decided),
+        percent(own.arrived),
+        { text: percent(own.errors, 2), bad: (own.errors ?? 0) >= 0.01 },
+        view.failing[place] ?? "–",
+        own.pods ? { text: `${own.pods.ready} of ${own.pods.total}`, bad: own.pods.ready === 0 } : "–",
+        own.route ?? "–",
+      ];
+    });
+    return table("Shares are of the requests between the last two looks; – is not known, or none.", heads, rows);
+  }
+}
+
+const sharesInWords = (reading) =>
+  reading.subsets.map((own) => `${own.name} ${percent(own.decided)} decided, ${percent(own.arrived)} arrived`).join("; ");
+
+function guardInWords(guard) {
+  const does = guard.onlyObserves ? "says so" : guard.holdFor ? `removes it for ${span(guard.holdFor)}` : "removes it until the rule is edited";
+  return `If a canary fails more than stable by ${percent(guard.margin)}, the guard ${does}.`;
+}
+
+function tripOf(trip, now) {
+  const since = trip.since === null ? "before this page was opened" : `at ${clock(trip.since, now)}`;
+  return element(
+    "div", { class: "trip" },
+    element("p", {}, element("span", { class: "level bad" }, LEVELS.bad), ` The guard of ${trip.pods.join(", ")} removed ${trip.subset} ${since}.`),
+    element("p", {}, `Evidence: ${trip.evidence}.`),
+    trip.log ? element("p", {}, "The gateway's own words: ", element("code", {}, trip.log)) : null,
+  );
+}
+
+function stepsOf(plan, names, now) {
+  const current = plan.pausedAt !== null && plan.pausedAt <= now ? plan.pausedAt : now;
+  const reached = plan.steps.filter((step) => step.at <= current).length;
+  const state = (place) => (place < reached - 1 ? "reached" : place === reached - 1 ? "now" : "ahead");
+  const rows = plan.steps.map((step, place) => [clock(step.at, now), state(place), ...names.map((_, own) => percent(step.shares[own], 2))]);
+  return element("details", {}, element("summary", {}, "Steps"), table("From this time on, in local time.", ["Time", "State", ...names], rows));
+}
+
+/** The form that finds a visitor. */
+function finder(rule) {
+  const url = element("input", { name: "url", required: true, autocomplete: "off", spellcheck: "false" });
+  const by = element("select", { name: "by" });
+  const value = element("input", { name: "value", autocomplete: "off", spellcheck: "false" });
+  const result = element("div", { class: "found", role: "status" });
+  const field = (text, input) => element("label", {}, text, input);
+  const form = element("form", {}, field("URL", url), field("Known by", by), field("Value", value), element("button", { type: "submit" }, "Find"));
+  let offered = "";
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const query = new URLSearchParams([["plugin", rule.view.plugin], ["url", url.value]]);
+    try {
+      addVisitor(query, by.value, value.value);
+    } catch (error) {
+      result.replaceChildren(element("p", { class: "level bad" }, error.message));
+      return;
+    }
+    const answer = await fetch(`explain?${query}`).catch((error) => ({ ok: false, text: async () => error.message }));
+    if (!answer.ok) {
+      result.replaceChildren(element("p", { class: "level bad" }, `✗ ${await answer.text()}`));
+      return;
+    }
+    const { explain, text, position } = await answer.json();
+    rule.marks = position === null || explain.rule !== rule.view.rule ? [] : [{ position, name: value.value || "visitor" }];
+    rule.draw();
+    result.replaceChildren(element("p", { class: "found-verdict" }, verdictOf(explain)), element("pre", {}, text));
+  });
+  return {
+    part: element("div", {}, form, result),
+    /** Offers what the rule knows visitors by. */
+    offer(view) {
+      const options = [];
+      if (view.cookie) options.push(["own-cookie", `cookie ${view.cookie}`, view.cookie]);
+      for (const { kind, name } of view.keys) options.push([`${kind} ${name}`, `${WORDS[kind]} ${name}`.trim(), name]);
+      options.push(["any-header", "another header, as NAME: VALUE", ""], ["nobody", "nothing: a first visit", ""]);
+      const now = JSON.stringify([options, view.url]);
+      if (now === offered) return;
+      if (!url.value) url.value = view.url;
+      offered = now;
+      by.replaceChildren(...options.map(([key, text, name]) => element("option", { value: JSON.stringify([key, name]) }, text)));
+    },
+  };
+}
+
+const WORDS = { header: "header", claim: "claim", queryParam: "query parameter", cookie: "cookie", remoteIp: "client address" };
+
+/** What is known of a visitor, as parameters of the question. */
+function addVisitor(query, chosen, text) {
+  const [key, name] = JSON.parse(chosen);
+  const kind = key.split(" ")[0];
+  const value = text.trim();
+  if (kind === "nobody") return;
+  if (!value) throw new Error("Which value? Or choose a first visit.");
+  if (kind === "own-cookie" || kind === "cookie") query.append("cookie", value.startsWith(`${name}=`) ? value : `${name}=${value}`);
+  else if (kind === "header") query.append("header", `${name}: ${value}`);
+  else if (kind === "any-header") query.append("header", value);
+  else if (kind === "remoteIp") query.append("address", value);
+  else if (kind === "queryParam") {
+    const url = query.get("url");
+    query.set("url", `${url}${url.includes("?") ? "&" : "?"}${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
+  } else if (kind === "claim") query.append("claims", JSON.stringify(name.split(".").reduceRight((inner, step) => ({ [step]: inner }), value)));
+}
+
+/** The answer in a sentence. */
+function verdictOf(explain) {
+  if (!explain.rule) return "No rule decides: the default route takes the request.";
+  const whose = explain.from ? `, by ${explain.from}` : "";
+  if (explain.subset) return `${explain.subset}, by rule ${explain.rule}${whose}.`;
+  const shares = explain.shares.map(({ subset, share }) => `${subset} ${percent(share)}`).join(", ");
+  return shares ? `Chance decides, by rule ${explain.rule}: ${shares}.` : `Rule ${explain.rule} decides${whose}.`;
+}

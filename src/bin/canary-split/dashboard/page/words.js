@@ -1,0 +1,78 @@
+// Numbers and times in words, and the elements that hold them.
+
+const SVG = "http://www.w3.org/2000/svg";
+const SUBSETS = 8;
+
+/** An element with attributes and children; texts stay texts. */
+export function element(name, attributes = {}, ...children) {
+  return fill(document.createElement(name), attributes, children);
+}
+
+/** The same of a picture. */
+export function shape(name, attributes = {}, ...children) {
+  return fill(document.createElementNS(SVG, name), attributes, children);
+}
+
+function fill(made, attributes, children) {
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined && value !== false) made.setAttribute(key, value === true ? "" : value);
+  }
+  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+/** `0.2` is `20.0 %`. */
+export function percent(share, digits = 1) {
+  return share === null || share === undefined ? "–" : `${(share * 100).toFixed(digits)} %`;
+}
+
+/** The time of day; with the day if it is another one. */
+export function clock(second, now = second) {
+  const moment = new Date(second * 1000);
+  const time = moment.toLocaleTimeString([], { hour12: false });
+  const isToday = moment.toDateString() === new Date(now * 1000).toDateString();
+  return isToday ? time : `${moment.toLocaleDateString()} ${time}`;
+}
+
+/** A time on an axis that is so many seconds long. */
+export function tick(second, length) {
+  const isLong = length > 12 * 3600;
+  const form = isLong ? { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" } : { hour: "2-digit", minute: "2-digit", second: "2-digit" };
+  return new Date(second * 1000).toLocaleString([], { ...form, hour12: false });
+}
+
+/** As in `2 min 5 s`. */
+export function span(seconds) {
+  const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+  if (days) return `${days} d ${hours} h`;
+  if (hours) return `${hours} h ${minutes} min`;
+  return minutes ? `${minutes} min ${Math.floor(seconds % 60)} s` : `${Math.floor(seconds)} s`;
+}
+
+/** The number of a subset's colour. */
+export const colour = (place) => place % SUBSETS;
+
+/** How bad something is, in a sign and a word. */
+export const LEVELS = { good: "✓ Good", warning: "! Look", bad: "✗ Bad" };
+
+/** A table whose cells say what they are; a cell is a text, an element, or `{text, bad}`. */
+export function table(caption, heads, rows) {
+  const cell = (value, place) => {
+    const { text, bad } = value !== null && typeof value === "object" && "text" in value ? value : { text: value, bad: false };
+    const shown = text instanceof Node ? text : element("span", {}, String(text));
+    return place === 0
+      ? element("th", { scope: "row" }, shown)
+      : element("td", { "data-label": heads[place], class: bad ? "bad" : null }, shown);
+  };
+  return element(
+    "table", {},
+    element("caption", {}, caption),
+    element("thead", {}, element("tr", {}, heads.map((head) => element("th", { scope: "col" }, head)))),
+    element("tbody", {}, rows.map((row) => element("tr", {}, row.map(cell)))),
+  );
+}
+
+/** The name of a subset next to its colour. */
+export function subsetName(name, place, more = "") {
+  return element("span", {}, element("span", { class: `swatch b${colour(place)}`, "aria-hidden": "true" }), name + more);
+}

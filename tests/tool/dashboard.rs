@@ -1,0 +1,525 @@
+//! The server of the dashboard: who gets in, what it says, and what it remembers.
+
+use crate::standin::{Answer, ApiServer, Counts, Envoy, ask, begin, plugin, send, statistics_of, weighted};
+use crate::{Temporary, ended, tool};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+
+/// A dashboard that runs.
+struct Dashboard {
+    child: Child,
+    address: SocketAddr,
+    /// With the slash before it.
+    token: String,
+}
+
+impl Dashboard {
+    fn start(arguments: &[&str]) -> Dashboard {
+        let child = Command::new(env!("CARGO_BIN_EXE_canary-split"))
+            .args(["dashboard", "--no-open", "--interval", "1s", "-o", "json"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn();
+        let mut child = child.unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let said: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("it did not begin: {line}"));
+        let (address, token) = said["url"].as_str().unwrap()["http://".len()..].split_once('/').unwrap();
+        Dashboard { child, address: address.parse().unwrap(), token: format!("/{}", token.trim_end_matches('/')) }
+    }
+
+    /// For Envoys on their own.
+    fn of(envoys: &[&Envoy], file: &Temporary) -> Dashboard {
+        let addresses: Vec<String> = envoys.iter().map(|envoy| envoy.0.address.to_string()).collect();
+        let mut arguments = vec!["-f", file.0.to_str().unwrap()];
+        addresses.iter().for_each(|address| arguments.extend(["--admin", address]));
+        Dashboard::start(&arguments)
+    }
+
+    /// For a cluster.
+    fn of_cluster(api: &ApiServer) -> Dashboard {
+        Dashboard::start(&["--kubeconfig", api.kubeconfig.0.to_str().unwrap()])
+    }
+
+    fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Asks as the page does, below the token.
+    fn get(&self, path: &str) -> Answer {
+        ask(self.address, "GET", &format!("{}{path}", self.token), &[("host", &self.host())])
+    }
+
+    fn json(&self, path: &str) -> Value {
+        let answer = self.get(path);
+        serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("{}", answer.body))
+    }
+
+    fn follow(&self) -> Events {
+        let headers = [("host", &*self.host())];
+        Events(BufReader::new(begin(self.address, "GET", &format!("{}/events", self.token), &headers)))
+    }
+}
+
+impl Drop for Dashboard {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Server-sent events.
+struct Events(BufReader<TcpStream>);
+
+impl Events {
+    /// The next look.
+    fn next(&mut self) -> Value {
+        loop {
+            let mut line = String::new();
+            assert!(self.0.read_line(&mut line).unwrap() > 0, "the events have ended");
+            if let Some(data) = line.strip_prefix("data: ") {
+                return serde_json::from_str(data).unwrap();
+            }
+        }
+    }
+
+    /// The first look of which this is true.
+    fn until(&mut self, is_it: impl Fn(&Value) -> bool) -> Value {
+        const MOST: usize = 20;
+        let mut last = Value::Null;
+        for _ in 0..MOST {
+            last = self.next();
+            if is_it(&last) {
+                return last;
+            }
+        }
+        panic!("not within {MOST} looks: {last:#}")
+    }
+}
+
+fn manifest() -> Temporary {
+    Temporary::new(&plugin().to_string())
+}
+
+fn verdict(look: &Value) -> (&str, &str) {
+    let verdict = &look["state"]["rules"][0]["verdict"];
+    (verdict["level"].as_str().unwrap(), verdict["text"].as_str().unwrap())
+}
+
+const PARTS: [&str; 10] =
+    ["/", "/style.css", "/icon.svg", "/page.js", "/rule.js", "/plots.js", "/words.js", "/state", "/events", "/explain"];
+
+#[test]
+fn nobody_gets_in_but_the_page_itself() {
+    let (envoy, file) = (Envoy::start(), manifest());
+    let dashboard = Dashboard::of(&[&envoy], &file);
+    let (host, token) = (dashboard.host(), dashboard.token.clone());
+    let own = format!("http://{host}");
+    let other_port = format!("http://127.0.0.1:{}", envoy.0.address.port());
+    let wrong = format!("/{}", "0".repeat(token.len() - 1));
+    for path in PARTS.iter().filter(|path| **path != "/events") {
+        for (what, base, headers, expected) in [
+            ("itself", &token, vec![("host", &*host), ("origin", &*own)], None),
+            ("a forwarded port", &token, vec![("host", "localhost:9"), ("origin", "http://localhost:9")], None),
+            ("no token", &String::new(), vec![("host", &*host)], Some(403)),
+            ("another token", &wrong, vec![("host", &*host)], Some(403)),
+            ("a rebound name", &token, vec![("host", "evil.example")], Some(403)),
+            ("no host", &token, vec![], Some(403)),
+            ("another site", &token, vec![("host", &*host), ("origin", "https://evil.example")], Some(403)),
+            ("another server here", &token, vec![("host", &*host), ("origin", &*other_port)], Some(403)),
+            ("a sandbox", &token, vec![("host", &*host), ("origin", "null")], Some(403)),
+        ] {
+            let answer = ask(dashboard.address, "GET", &format!("{base}{path}"), &headers);
+            // Without a URL there is nothing to explain.
+            let fine = if ["/explain", "/preview"].contains(path) { 422 } else { 200 };
+            assert_eq!(answer.status, expected.unwrap_or(fine), "{what}: {path}\n{}", answer.body);
+            assert!(answer.status != 403 || !answer.body.contains(&token[1..]), "{}", answer.body);
+            for header in [
+                "content-security-policy: default-src 'none'; script-src 'self'",
+                "frame-ancestors 'none'",
+                "referrer-policy: no-referrer",
+                "x-content-type-options: nosniff",
+                "cache-control: no-store",
+                "cross-origin-resource-policy: same-origin",
+            ] {
+                assert!(answer.head.contains(header), "{what}: {path}: {header}\n{}", answer.head);
+            }
+            assert!(!answer.head.contains("access-control-allow"), "{}", answer.head);
+        }
+    }
+    assert_eq!(dashboard.get("/else").status, 404);
+}
+
+#[test]
+fn the_page_changes_nothing() {
+    let (envoy, file) = (Envoy::start(), manifest());
+    let dashboard = Dashboard::of(&[&envoy], &file);
+    for path in ["/change", "/press"] {
+        let headers = [("host", &*dashboard.host()), ("origin", &format!("http://{}", dashboard.host()))];
+        assert_eq!(
+            send(dashboard.address, &format!("{}{path}", dashboard.token), &headers, "{}").status,
+            404,
+            "{path}"
+        );
+    }
+    for path in PARTS {
+        for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+            let answer =
+                ask(dashboard.address, method, &format!("{}{path}", dashboard.token), &[("host", &dashboard.host())]);
+            assert_eq!(answer.status, 405, "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn the_page_asks_nobody_else_and_needs_no_exception_from_its_policy() {
+    let (envoy, file) = (Envoy::start(), manifest());
+    let dashboard = Dashboard::of(&[&envoy], &file);
+    for path in PARTS.iter().filter(|path| !["/state", "/events", "/explain", "/preview"].contains(*path)) {
+        let text = dashboard.get(path).body.replace("http://www.w3.org/2000/svg", "");
+        for foreign in ["http:", "https:", "//cdn", "@import", "url(", "eval(", "innerHTML", "style=", "onclick"] {
+            assert!(!text.contains(foreign), "{path}: {foreign}");
+        }
+        assert!(text.matches("<script").count() == text.matches("<script type=\"module\" src=").count(), "{path}");
+    }
+}
+
+#[test]
+fn the_state_has_what_status_prints() {
+    let api = ApiServer::start(&["gateway-1", "gateway-2"]);
+    let dashboard = Dashboard::of_cluster(&api);
+    let config = api.kubeconfig.0.to_str().unwrap();
+    let (out, error, code) = ended(&tool(&["status", "-o", "json", "--interval", "1s", "--kubeconfig", config]));
+    assert_eq!((error.as_str(), code), ("", 0), "{out}");
+    let status: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(status["plugins"][0]["gateways"].as_array().unwrap().len(), 2);
+    let whole = dashboard.json("/state");
+    assert_eq!(whole["state"]["status"], status);
+    let rule = &whole["state"]["rules"][0];
+    assert_eq!(rule["key"], "istio-system/canary-split shop");
+    // 20 % of 2³², as the filter lays them out.
+    assert_eq!(rule["space"], json!([[1, 858_993_459], [0, 3_435_973_837_u32]]));
+    assert_eq!(
+        (&rule["cookie"], &rule["keys"]),
+        (&json!("canary-shop"), &json!([{"kind": "header", "name": "x-user"}]))
+    );
+    assert_eq!(rule["guard"], json!({"margin": 0.01, "holdFor": null, "onlyObserves": false}));
+}
+
+#[test]
+fn what_is_counted_is_kept_for_a_second_browser() {
+    let (envoy, file) = (Envoy::start(), manifest());
+    let dashboard = Dashboard::of(&[&envoy], &file);
+    let mut events = dashboard.follow();
+    envoy.count(Counts { v1: 75, v2: 25, failed: 1, failing: 1, is_tripped: false });
+    let key = "istio-system/canary-split shop";
+    let counted = events.until(|look| look["latest"][key]["subsets"][1]["decided"] == json!(25.0));
+    let (level, text) = verdict(&counted);
+    assert_eq!((level, text), ("warning", "shop: 20 % on v2, the gateway has it, 1.0 % errors"));
+    let subset = &counted["state"]["status"]["plugins"][0]["rules"][0]["subsets"][1];
+    assert_eq!((&subset["decided"], &subset["errors"]), (&json!(0.25), &json!(0.04)));
+    let point = &counted["latest"][key];
+    let expected = json!({"name": "v2", "inForce": 0.2, "decided": 25.0, "arrived": null, "responses": 25.0, "failed": 1.0, "failing": 1.0});
+    assert_eq!(point["subsets"][1], expected);
+    // Whoever comes later gets all points, and the same events.
+    let history = dashboard.json("/state")["history"][key].clone();
+    assert!(history.as_array().unwrap().contains(point), "{history:#}");
+    let (one, other) = (events.next(), dashboard.follow().next());
+    assert_eq!(
+        (&one["state"]["rules"], &one["state"]["status"]),
+        (&other["state"]["rules"], &other["state"]["status"])
+    );
+}
+
+#[test]
+fn a_gateway_that_goes_away_is_shown() {
+    let (first, second, file) = (Envoy::start(), Envoy::start(), manifest());
+    let dashboard = Dashboard::of(&[&first, &second], &file);
+    let mut events = dashboard.follow();
+    assert_eq!(verdict(&events.next()), ("good", "shop: 20 % on v2, all 2 gateways have it, no requests lately"));
+    let address = second.0.address;
+    drop(second);
+    let look = events.until(|look| verdict(look).0 == "bad");
+    let expected = format!("shop: 20 % on v2, 1 of 2 gateways have it: {address} does not answer, no requests lately");
+    assert_eq!(verdict(&look).1, expected);
+    let gateways = &look["state"]["status"]["plugins"][0]["gateways"];
+    assert!(gateways[1]["silent"].as_str().unwrap().contains("refused"), "{gateways:#}");
+    assert_eq!(look["state"]["status"]["findings"][0]["code"], "gateway-silent");
+    drop(events);
+
+    // A pod that the API server no longer has.
+    let api = ApiServer::start(&["gateway-1", "gateway-2"]);
+    let dashboard = Dashboard::of_cluster(&api);
+    let mut events = dashboard.follow();
+    assert_eq!(events.next()["state"]["gone"], json!([]));
+    api.gateways(&["gateway-1"]);
+    let look = events.until(|look| look["state"]["gone"] != json!([]));
+    assert_eq!(look["state"]["gone"][0]["pod"], "istio-system/gateway-2");
+    assert_eq!(look["state"]["events"][0]["text"], "gateway istio-system/gateway-2 went away");
+    api.gateways(&["gateway-1", "gateway-2"]);
+    let look = events.until(|look| look["state"]["gone"] == json!([]));
+    assert_eq!(look["state"]["events"][0]["text"], "gateway istio-system/gateway-2 is back");
+}
+
+#[test]
+fn a_cluster_that_goes_away_leaves_the_last_state() {
+    let api = ApiServer::start(&["gateway-1"]);
+    let dashboard = Dashboard::of_cluster(&api);
+    let mut events = dashboard.follow();
+    let before = events.next();
+    assert_eq!(before["state"]["lost"], Value::Null);
+    drop(api);
+    let lost = events.until(|look| look["state"]["lost"] != Value::Null);
+    assert!(lost["state"]["lost"]["why"].as_str().unwrap().contains("cannot be reached"), "{lost:#}");
+    assert_eq!(lost["state"]["status"], before["state"]["status"]);
+    let since = lost["state"]["lost"]["since"].clone();
+    assert_eq!(events.next()["state"]["lost"]["since"], since);
+}
+
+#[test]
+fn a_trip_has_its_evidence() {
+    let (envoy, file) = (Envoy::start(), manifest());
+    let dashboard = Dashboard::of(&[&envoy], &file);
+    let mut events = dashboard.follow();
+    assert_eq!(events.next()["state"]["rules"][0]["trips"], json!([]));
+    envoy.count(Counts { v1: 80, v2: 20, failed: 12, failing: 12, is_tripped: true });
+    let look = events.until(|look| look["state"]["rules"][0]["trips"] != json!([]));
+    assert_eq!(
+        verdict(&look).1.split(", the gateway").next(),
+        Some("shop: the guard has removed v2, and v1 gets its share")
+    );
+    let trip = &look["state"]["rules"][0]["trips"][0];
+    let evidence =
+        "since the gateways started, 12 of the 12 visitors that failed on v2 or v1 failed on v2; its weight is 20 %";
+    assert_eq!((&trip["subset"], &trip["evidence"]), (&json!("v2"), &json!(evidence)));
+    assert_eq!((&trip["since"], &trip["pods"]), (&look["state"]["at"], &json!([envoy.0.address.to_string()])));
+    assert_eq!(look["state"]["rules"][0]["failing"], json!([null, 12.0]));
+    let texts: Vec<&str> =
+        look["state"]["events"].as_array().unwrap().iter().map(|event| event["text"].as_str().unwrap()).collect();
+    assert!(texts.contains(&"rule shop: the guard removed v2 from the split"), "{texts:?}");
+}
+
+#[test]
+fn a_visitor_is_explained_as_explain_does() {
+    let (envoy, file) = (Envoy::start(), manifest());
+    let dashboard = Dashboard::of(&[&envoy], &file);
+    let path = file.0.to_str().unwrap();
+    let url = "https://shop.example.com/";
+    for (parameters, arguments, subset, position) in [
+        ("cookie=canary-shop%3D1.00000000.1c8cf84", &["-b", "canary-shop=1.00000000.1c8cf84"][..], "v1", true),
+        ("header=x-user%3A%20alice", &["-H", "x-user: alice"], "v1", true),
+        ("", &[], "", false),
+    ] {
+        let encoded = "https%3A%2F%2Fshop.example.com%2F";
+        let found = dashboard.json(&format!("/explain?url={encoded}&{parameters}"));
+        let (out, error, _) = ended(&tool(&[&["explain", "-o", "json", "-f", path, url], arguments].concat()));
+        assert_eq!(error, "");
+        let explained: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(found["explain"], explained, "{parameters}");
+        assert_eq!(found["explain"]["subset"].as_str().unwrap_or_default(), subset, "{parameters}");
+        let (text, ..) = ended(&tool(&[&["explain", "-f", path, url], arguments].concat()));
+        assert_eq!(found["text"], text);
+        assert_eq!(found["position"].is_u64(), position, "{found:#}");
+    }
+    for (query, part) in [
+        ("url=https%3A%2F%2F", "no host"),
+        ("url=shop.example.com&address=home", "not an IP address"),
+        ("url=shop.example.com&config=/etc/passwd", "unknown parameter config"),
+        ("url=shop.example.com&claims=1", "no object"),
+        ("url=shop.example.com&plugin=other", "other"),
+    ] {
+        let answer = dashboard.get(&format!("/explain?{query}"));
+        assert!(answer.status == 422 && answer.body.contains(part), "{query}: {} {}", answer.status, answer.body);
+    }
+}
+
+#[test]
+fn what_cannot_be_begun_is_an_error() {
+    let (envoy, file) = (Envoy::start(), manifest());
+    let (admin, path) = (envoy.0.address.to_string(), file.0.to_str().unwrap());
+    let bare = Temporary::new(&plugin()["spec"]["pluginConfig"].to_string());
+    let port = admin.split_once(':').unwrap().1;
+    for (arguments, part) in [
+        (&["--admin", &*admin][..], "--config"),
+        (&["-f", path], "--admin"),
+        (&["--admin", &admin, "-f", "none.yaml"], "none.yaml"),
+        (&["--admin", &admin, "-f", bare.0.to_str().unwrap()], "a bare pluginConfig"),
+        (&["--admin", &admin, "-f", path, "--port", port], "in use"),
+        (&["--kubeconfig", "none.yaml"], "none.yaml"),
+    ] {
+        let (out, error, code) = ended(&tool(&[&["dashboard", "--no-open"], arguments].concat()));
+        assert_eq!((out.as_str(), code), ("", 2), "{arguments:?}");
+        assert!(error.contains(part), "{arguments:?}: {error}");
+    }
+}
+
+/// `set shop v2=25%` as the page asks for it.
+fn order(agreed: &Value) -> Value {
+    json!({"plugin": "istio-system/canary-split", "rule": "shop", "what": "set", "weights": ["v2=25%"], "agreed": agreed})
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+}
+
+#[test]
+fn a_preview_is_what_set_would_do() {
+    let api = ApiServer::start(&["gateway-1"]);
+    let dashboard = Dashboard::of_cluster(&api);
+    let config = api.kubeconfig.0.to_str().unwrap();
+    let of = |order: Value| dashboard.get(&format!("/preview?order={}", encoded(&order.to_string())));
+    for (what, weights, arguments) in [
+        ("set", json!(["v2=25%"]), &["set", "shop", "v2=25%"][..]),
+        ("set", json!(["v1=1", "v2=2"]), &["set", "shop", "v1=1", "v2=2"]),
+        ("rollback", json!([]), &["rollback", "shop"]),
+    ] {
+        let order = json!({"plugin": "istio-system/canary-split", "rule": "shop", "what": what, "weights": weights});
+        let shown: Value = serde_json::from_str(&of(order).body).unwrap();
+        let (out, error, code) =
+            ended(&tool(&[arguments, &["--dry-run", "-o", "json", "--kubeconfig", config]].concat()));
+        assert_eq!((error.as_str(), code), ("", 0), "{arguments:?}");
+        let mut expected: Value = serde_json::from_str(&out).unwrap();
+        expected["tookMs"] = json!(0);
+        assert_eq!(shown, expected, "{arguments:?}");
+    }
+    for (order, part) in [
+        (json!({"plugin": "istio-system/canary-split", "rule": "shop", "what": "set", "weights": ["v9=1%"]}), "v9"),
+        (json!({"plugin": "istio-system/canary-split", "rule": "other", "what": "rollback"}), "other"),
+        (json!({"plugin": "istio-system/canary-split", "rule": "shop", "what": "pause"}), "no ramp"),
+        (json!({"plugin": "a/b", "rule": "shop", "what": "rollback"}), "no plugin a/b"),
+        (json!({"plugin": "a/b", "rule": "shop", "what": "delete"}), "delete"),
+        (json!({"plugin": "a/b", "rule": "shop", "what": "set", "file": "/etc/passwd"}), "file"),
+    ] {
+        let answer = of(order.clone());
+        assert!(answer.status == 422 && answer.body.contains(part), "{order}: {} {}", answer.status, answer.body);
+    }
+    assert_eq!(api.server.sent("PATCH"), []);
+}
+
+#[test]
+fn a_change_is_written_to_the_cluster_once_somebody_has_agreed_to_it() {
+    let api = ApiServer::start(&["gateway-1"]);
+    let config = api.kubeconfig.0.to_str().unwrap();
+    let dashboard = Dashboard::start(&["--write", "--kubeconfig", config]);
+    let (host, own) = (dashboard.host(), format!("http://{}", dashboard.host()));
+    let path = format!("{}/change", dashboard.token);
+    let good = [("host", &*host), ("origin", &*own), ("content-type", "application/json")];
+    let agreed = json!({"old": {"v1": 80, "v2": 20}, "new": {"v1": 75, "v2": 25}});
+    for (what, headers, order, status) in [
+        ("another site", vec![good[0], ("origin", "https://evil.example"), good[2]], order(&agreed), 403),
+        ("no origin", vec![good[0], good[2]], order(&agreed), 403),
+        ("a form", vec![good[0], good[1], ("content-type", "text/plain")], order(&agreed), 403),
+        ("nobody has agreed", good.to_vec(), order(&Value::Null), 422),
+        (
+            "to something else",
+            good.to_vec(),
+            order(&json!({"old": {"v1": 90, "v2": 10}, "new": {"v1": 75, "v2": 25}})),
+            422,
+        ),
+        ("no order", good.to_vec(), json!({}), 422),
+    ] {
+        let answer = send(dashboard.address, &path, &headers, &order.to_string());
+        assert_eq!(answer.status, status, "{what}: {}", answer.body);
+    }
+    let wrong = format!("/{}/change", "0".repeat(48));
+    assert_eq!(send(dashboard.address, &wrong, &good, &order(&agreed).to_string()).status, 403);
+    assert_eq!(ask(dashboard.address, "GET", &path, &good[..1]).status, 405);
+    assert_eq!(api.server.sent("PATCH"), []);
+
+    let now = weighted(75, 25);
+    api.server.answer("/apis/extensions.istio.io/v1alpha1/namespaces/istio-system/wasmplugins/canary-split", 200, &now);
+    api.report("gateway-1", &statistics_of(&now, Counts::default()));
+    let answer = send(dashboard.address, &path, &good, &order(&agreed).to_string());
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let done: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((&done["written"], &done["gateways"]), (&json!(true), &json!({"current": 1, "total": 1, "behind": []})));
+    let sent = api.server.sent("PATCH");
+    let patch: Value = serde_json::from_str(&sent[0].1).unwrap();
+    let split = "/spec/pluginConfig/rules/0/split";
+    let expected = json!([
+        {"op": "test", "path": "/metadata/resourceVersion", "value": "1"},
+        {"op": "test", "path": "/spec/pluginConfig/rules/0/name", "value": "shop"},
+        {"op": "add", "path": format!("{split}/0/weight"), "value": 75},
+        {"op": "add", "path": format!("{split}/1/weight"), "value": 25},
+    ]);
+    assert_eq!((sent.len(), patch), (1, expected));
+}
+
+#[test]
+fn a_change_of_a_file_is_awaited_on_every_envoy() {
+    let (envoy, file) = (Envoy::start(), manifest());
+    let admin = envoy.0.address.to_string();
+    let dashboard = Dashboard::start(&["--write", "--admin", &admin, "-f", file.0.to_str().unwrap()]);
+    let (host, own) = (dashboard.host(), format!("http://{}", dashboard.host()));
+    let good = [("host", &*host), ("origin", &*own), ("content-type", "application/json")];
+    let agreed = json!({"old": {"v1": 80, "v2": 20}, "new": {"v1": 75, "v2": 25}});
+    let mut events = dashboard.follow();
+    let done = std::thread::scope(|scope| {
+        let path = format!("{}/change", dashboard.token);
+        let asked = scope.spawn(move || send(dashboard.address, &path, &good, &order(&agreed).to_string()));
+        // The file is written, and Envoy does not have it yet: others are answered meanwhile.
+        let look = events.until(|look| look["state"]["status"]["plugins"][0]["gateways"][0]["current"] == json!(false));
+        assert_eq!(look["state"]["status"]["plugins"][0]["rules"][0]["subsets"][1]["weight"], json!(25));
+        assert!(!asked.is_finished());
+        envoy.0.answer("/stats/prometheus", 200, statistics_of(&weighted(75, 25), Counts::default()));
+        asked.join().unwrap()
+    });
+    assert_eq!(done.status, 200, "{}", done.body);
+    let done: Value = serde_json::from_str(&done.body).unwrap();
+    assert_eq!((&done["written"], &done["gateways"]["current"]), (&json!(true), &json!(1)));
+    assert!(done["tookMs"].as_u64().unwrap() > 0);
+    let text = std::fs::read_to_string(&file.0).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), weighted(75, 25));
+}
+
+#[test]
+fn visitors_are_dots_and_a_button_runs_its_command() {
+    let (envoy, file, pressed) = (Envoy::start(), manifest(), manifest());
+    let visitors = Temporary::new("canary-shop=1.00000000.1c8cf84 v1\ncanary-shop=1.00000001.1c8cf84 v2 failed\n");
+    let (admin, command) = (envoy.0.address.to_string(), format!("Press me=echo pressed >{}", pressed.0.display()));
+    let dashboard = Dashboard::start(&[
+        "--admin",
+        &admin,
+        "-f",
+        file.0.to_str().unwrap(),
+        "--visitors",
+        visitors.0.to_str().unwrap(),
+        "--button",
+        &command,
+    ]);
+    let mut events = dashboard.follow();
+    let look = events.next();
+    let dots = &look["state"]["visitors"]["istio-system/canary-split shop"];
+    assert_eq!(
+        (&dots[0]["subset"], &dots[0]["failed"], &dots[0]["moved"]),
+        (&json!("v1"), &json!(false), &Value::Null)
+    );
+    assert_eq!((&dots[1]["subset"], &dots[1]["failed"]), (&json!("v2"), &json!(true)));
+    // Where explain has them.
+    let found =
+        dashboard.json(&format!("/explain?url=shop.example.com&cookie={}", encoded("canary-shop=1.00000001.1c8cf84")));
+    assert_eq!(found["position"], dots[1]["position"]);
+    std::fs::write(&visitors.0, "canary-shop=1.00000000.1c8cf84 v2\n").unwrap();
+    let moved =
+        events.until(|look| look["state"]["visitors"]["istio-system/canary-split shop"][0]["moved"] != Value::Null);
+    assert_eq!(moved["state"]["visitors"]["istio-system/canary-split shop"][0]["moved"], moved["state"]["at"]);
+    std::fs::remove_file(&visitors.0).unwrap();
+    events.until(|look| look["state"]["visitorsUnknown"].is_string());
+
+    assert_eq!(dashboard.json("/state")["state"]["buttons"], json!(["Press me"]));
+    let (host, own) = (dashboard.host(), format!("http://{}", dashboard.host()));
+    let path = format!("{}/press", dashboard.token);
+    for (headers, body, status) in [
+        (vec![("host", &*host)], "0", 403),
+        (vec![("host", &*host), ("origin", "https://evil.example")], "0", 403),
+        (vec![("host", &*host), ("origin", &*own)], "1", 422),
+        (vec![("host", &*host), ("origin", &*own)], "0", 200),
+    ] {
+        assert_ne!(std::fs::read_to_string(&pressed.0).unwrap(), "pressed\n");
+        assert_eq!(send(dashboard.address, &path, &headers, body).status, status, "{headers:?} {body}");
+    }
+    assert_eq!(std::fs::read_to_string(&pressed.0).unwrap(), "pressed\n");
+}

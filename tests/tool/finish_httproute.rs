@@ -69,6 +69,10 @@ fn each_step_serves_every_request_as_before() {
                     continue;
                 }
                 let said: Value = serde_json::from_str(&out).unwrap();
+                // A later rule then decides, as a note says.
+                if list(&said["notes"]).iter().any(|note| note.as_str().unwrap().contains("may decide its requests")) {
+                    continue;
+                }
                 let before = all_served(&world);
                 for step in list(&said["steps"]) {
                     let own = step["object"].as_str().unwrap();
@@ -92,6 +96,5 @@ fn each_step_serves_every_request_as_before() {
             }
         }
     }
-    assert!(done[&("promote", 2)] > 20 && done[&("remove", 2)] > 20, "{done:?} {refused:?}");
-    eprintln!("{done:?}\n{refused:#?}");
+    assert!(done[&("promote", 2)] > 20 && done[&("remove", 2)] > 20 && refused.len() > 3, "{done:?} {refused:?}");
 }

@@ -68,7 +68,7 @@ fn given(case: &Value) -> String {
 }
 
 /// What a plugin is, where it is, and which rules it has.
-fn read_plugin(plugin: &Value) -> (String, Vec<Value>) {
+pub fn read_plugin(plugin: &Value) -> (String, Vec<Value>) {
     let text = |path: &str| plugin.pointer(path).and_then(Value::as_str).unwrap_or_default();
     let aim = match text("/spec/targetRefs/0/kind") {
         "" => format!("istio: {}", text("/spec/selector/matchLabels/istio")),
@@ -148,7 +148,8 @@ fn each_shape_is_converted_or_refused_with_the_reason() {
                 if !said.contains(notes) {
                     problems.push(format!("no note {notes} in\n{said}"));
                 }
-                let (found, error, code) = ended(&tool(&["check", &out, "--allow", "placeholder"]));
+                let finds = case["finds"].as_str().unwrap_or("placeholder");
+                let (found, error, code) = ended(&tool(&["check", &out, "--allow", "placeholder", "--allow", finds]));
                 if (code, error.as_str()) != (0, "") {
                     problems.push(format!("check: {found}{error}"));
                 }
@@ -161,8 +162,10 @@ fn each_shape_is_converted_or_refused_with_the_reason() {
 
 /// Which gateway orders the matches.
 #[derive(Clone, Copy, PartialEq)]
-enum By {
+pub enum By {
+    /// A method, then headers.
     Istio,
+    /// A method is a header.
     EnvoyGateway,
 }
 
@@ -190,12 +193,18 @@ fn path(entry: &Value) -> (&str, &str) {
 }
 
 /// What a visitor asks for.
-struct Request<'r> {
-    host: &'r str,
-    path: &'r str,
-    method: &'r str,
-    headers: BTreeMap<&'r str, &'r str>,
-    params: BTreeMap<&'r str, &'r str>,
+#[derive(Debug)]
+pub struct Request<'r> {
+    /// Without a port.
+    pub host: &'r str,
+    /// Without the query.
+    pub path: &'r str,
+    /// In capitals.
+    pub method: &'r str,
+    /// By their names.
+    pub headers: BTreeMap<&'r str, &'r str>,
+    /// The same.
+    pub params: BTreeMap<&'r str, &'r str>,
 }
 
 fn takes(entry: &Value, request: &Request) -> bool {
@@ -228,7 +237,7 @@ fn regex(pattern: &str, text: &str) -> bool {
 }
 
 /// Where a request goes, and what is done to it, with the share of each; `None`: it depends on which of two routes is older.
-type Shares = BTreeMap<String, f64>;
+pub type Shares = BTreeMap<String, f64>;
 
 fn routed(routes: &[&Value], request: &Request, by: By) -> Option<Shares> {
     let of_host =
@@ -289,13 +298,16 @@ fn decided<'r>(rules: &'r [Value], request: &Request) -> Vec<(Option<&'r str>, f
             && (rule["match"].is_null() || list(&rule["match"]).iter().any(is_entry))
     };
     let Some(rule) = rules.iter().find(is_it) else { return vec![(None, 1.0)] };
+    if let Some(subset) = rule["subset"].as_str() {
+        return vec![(Some(subset), 1.0)];
+    }
     let parts = list(&rule["split"]);
     let sum: f64 = parts.iter().map(|part| part["weight"].as_f64().unwrap()).sum();
     parts.iter().map(|part| (part["subset"].as_str(), part["weight"].as_f64().unwrap() / sum)).collect()
 }
 
 /// A random route for these hosts.
-fn route(random: &mut Rng, name: &str, hosts: &[&str]) -> Value {
+pub fn route(random: &mut Rng, name: &str, hosts: &[&str]) -> Value {
     let usual = (80, 20);
     let mut rules = Vec::new();
     for _ in 0..random.usize(1..5) {
@@ -354,11 +366,45 @@ fn route(random: &mut Rng, name: &str, hosts: &[&str]) -> Value {
     })
 }
 
+/// Many requests.
+pub fn requests() -> Vec<Request<'static>> {
+    let mut all = Vec::new();
+    for host in ["shop.acme.io", "www.acme.io", "other.acme.com"] {
+        for path in ["/", "/a", "/a/b", "/a/b/c", "/ab", "/b"] {
+            for (tester, q, method) in (0..8).map(|bits| (bits & 1 > 0, bits & 2 > 0, bits & 4 > 0)) {
+                let one = |is: bool, name| is.then_some((name, "1")).into_iter().collect();
+                let method = if method { "POST" } else { "GET" };
+                all.push(Request { host, path, method, headers: one(tester, "x-tester"), params: one(q, "q") });
+            }
+        }
+    }
+    all
+}
+
+/// Where a request goes by what the filter decides; `None`: that cannot be told.
+pub fn served<'r>(rules: &'r [Value], routes: &[&Value], request: &mut Request<'r>, by: By) -> Option<Shares> {
+    let mut shares = Shares::new();
+    for (subset, share) in decided(rules, request).into_iter().filter(|(_, share)| *share > 0.0) {
+        request.headers.remove(HEADER);
+        request.headers.extend(subset.map(|subset| (HEADER, subset)));
+        for (to, part) in routed(routes, request, by)? {
+            *shares.entry(to).or_default() += share * part;
+        }
+    }
+    request.headers.remove(HEADER);
+    Some(shares)
+}
+
+/// Whether two shares are the same.
+pub fn are_same(one: &Shares, other: &Shares) -> bool {
+    one.keys().eq(other.keys()) && one.iter().all(|(to, share)| (share - other[to]).abs() < 1e-9)
+}
+
 #[test]
 fn every_request_has_the_same_chances_before_and_after() {
     let hosts: [(&str, &[&str]); 3] =
         [("shop", &["shop.acme.io", "www.acme.io"]), ("cart", &["shop.acme.io"]), ("other", &["other.acme.com"])];
-    let (mut compared, mut converted, mut refused) = (0, 0, BTreeMap::<&str, usize>::new());
+    let (mut compared, mut converted, mut unmet, mut refused) = (0, 0, 0, BTreeMap::<&str, usize>::new());
     for seed in 0..160 {
         let mut random = Rng::with_seed(seed);
         let (by, option) = if seed % 2 == 0 { (By::Istio, "istio") } else { (By::EnvoyGateway, "envoy-gateway") };
@@ -373,6 +419,17 @@ fn every_request_has_the_same_chances_before_and_after() {
         let out = folder.path("out");
         let (said, error, code) =
             ended(&fed(&["convert", "-", "--for", option, "--write", &out], &text.join("\n---\n")));
+        if error.contains("the result has errors") {
+            // Istio tries patterns last: nobody meets one behind a prefix that takes all.
+            let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("error[")).collect();
+            let is_expected = text.join("").contains("RegularExpression");
+            assert!(
+                is_expected && errors.iter().all(|error| error.starts_with("error[route-order]")),
+                "{seed}: {errors:?}"
+            );
+            unmet += 1;
+            continue;
+        }
         for line in error.lines() {
             let ways = ["move HTTPRoute", "path of its own", "into one route", "nothing to convert", "no HTTPRoute"];
             let way = ways.into_iter().find(|way| line.contains(way));
@@ -392,44 +449,22 @@ fn every_request_has_the_same_chances_before_and_after() {
         }
         converted += edited.iter().zip(&routes).filter(|(new, old)| new != old).count();
         let (before, after): (Vec<&Value>, Vec<&Value>) = (routes.iter().collect(), edited.iter().collect());
-        for host in ["shop.acme.io", "www.acme.io", "other.acme.com"] {
-            for path in ["/", "/a", "/a/b", "/a/b/c", "/ab", "/b"] {
-                for (tester, q, method) in (0..8).map(|bits| (bits & 1 > 0, bits & 2 > 0, bits & 4 > 0)) {
-                    let one = |is: bool, name| is.then_some((name, "1")).into_iter().collect();
-                    let mut request = Request {
-                        host,
-                        path,
-                        method: if method { "POST" } else { "GET" },
-                        headers: one(tester, "x-tester"),
-                        params: one(q, "q"),
-                    };
-                    let Some(old) = routed(&before, &request, by) else { continue };
-                    let mut new = Shares::new();
-                    for (subset, share) in decided(&rules, &request) {
-                        request.headers.remove(HEADER);
-                        request.headers.extend(subset.map(|subset| (HEADER, subset)));
-                        let routed = routed(&after, &request, by);
-                        for (to, part) in routed.unwrap_or_else(|| panic!("{seed}: {host}{path} is doubtful now")) {
-                            *new.entry(to).or_default() += share * part;
-                        }
-                    }
-                    new.retain(|_, share| *share > 0.0);
-                    let is_same =
-                        old.keys().eq(new.keys()) && old.iter().all(|(to, share)| (share - new[to]).abs() < 1e-9);
-                    assert!(
-                        is_same,
-                        "{seed}: {} {host}{path} {:?} {:?}\n{old:#?}\n{new:#?}\n{}\n{}\n{}",
-                        request.method,
-                        request.headers,
-                        request.params,
-                        text.join("\n"),
-                        Value::from(edited.clone()),
-                        Value::from(rules.clone())
-                    );
-                    compared += 1;
-                }
-            }
+        for mut request in requests() {
+            let Some(old) = routed(&before, &request, by) else { continue };
+            let new = served(&rules, &after, &mut request, by)
+                .unwrap_or_else(|| panic!("{seed}: {request:?} is doubtful now"));
+            assert!(
+                are_same(&old, &new),
+                "{seed}: {request:?}\n{old:#?}\n{new:#?}\n{}\n{}\n{}",
+                text.join("\n"),
+                Value::from(edited.clone()),
+                Value::from(rules.clone())
+            );
+            compared += 1;
         }
     }
-    assert!(compared > 5000 && converted > 60 && refused.len() == 5, "{compared} {converted} {refused:?}");
+    assert!(
+        compared > 5000 && converted > 60 && unmet < 40 && refused.len() == 5,
+        "{compared} {converted} {unmet} {refused:?}"
+    );
 }

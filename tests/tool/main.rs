@@ -16,6 +16,7 @@ mod diff;
 mod documented;
 mod explain;
 mod finish;
+mod finish_httproute;
 mod hostile;
 mod linear;
 mod living;

@@ -502,3 +502,138 @@ fn count_arrived(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+    use crate::cluster::inventory::Inventory;
+    use crate::cluster::look::Look;
+    use crate::cluster::looks::Looks;
+    use crate::cluster::statistics::Statistics;
+    use crate::world::World;
+    use canary_split::config::fingerprint;
+    use canary_split::rollout::ramp::Second;
+    use serde_json::{Value, json};
+
+    /// A cluster with an HTTPRoute, in which this has the filter.
+    fn objects(kind: &str, group: &str, spec: &Value) -> Vec<Value> {
+        let api = "gateway.networking.k8s.io/v1";
+        let of = |kind: &str, version: &str, namespace: &str, name: &str, spec: Value| json!({"apiVersion": version, "kind": kind, "metadata": {"namespace": namespace, "name": name}, "spec": spec});
+        let pod = |namespace: &str, name: &str, labels: Value| {
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": namespace, "name": name, "labels": labels},
+                "spec": {"containers": [{"name": "main"}]},
+                "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}})
+        };
+        let backend = |version: &str| json!([{"name": format!("shop-{version}"), "port": 80}]);
+        let service = |version: &str| {
+            let spec = json!({"selector": {"app": "shop", "version": version}, "ports": [{"port": 80}]});
+            of("Service", "v1", "shop", &format!("shop-{version}"), spec)
+        };
+        vec![
+            of(kind, group, "edge", "canary-split", spec.clone()),
+            of(
+                "Gateway",
+                api,
+                "edge",
+                "public",
+                json!({"gatewayClassName": "any", "listeners": [
+                {"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": "All"}}}]}),
+            ),
+            of(
+                "HTTPRoute",
+                api,
+                "shop",
+                "shop",
+                json!({"parentRefs": [{"name": "public", "namespace": "edge"}],
+                "hostnames": ["shop.example.com"], "rules": [
+                {"matches": [{"path": {"value": "/a"}, "headers": [{"name": "x-canary-subset", "value": "v2"}]},
+                    {"headers": [{"name": "x-canary-subset", "value": "v2"}]}], "backendRefs": backend("v2")},
+                {"backendRefs": backend("v1")}]}),
+            ),
+            service("v1"),
+            service("v2"),
+            pod("shop", "shop-v1", json!({"app": "shop", "version": "v1"})),
+            pod("shop", "shop-v2", json!({"app": "shop", "version": "v2"})),
+            pod("edge", "istios", json!({"gateway.networking.k8s.io/gateway-name": "public"})),
+            pod(
+                "envoy-gateway-system",
+                "envoy-gateways",
+                json!({"gateway.envoyproxy.io/owning-gateway-name": "public",
+                "gateway.envoyproxy.io/owning-gateway-namespace": "edge"}),
+            ),
+        ]
+    }
+
+    #[test]
+    fn what_arrived_behind_an_httproute_is_known_by_its_backends_or_by_its_rules() {
+        let config = json!({"rules": [{"name": "shop", "hosts": ["shop.example.com"],
+            "split": [{"subset": "v1", "weight": 80}, {"subset": "v2", "weight": 20}]}]});
+        let target = json!([{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public"}]);
+        let istio = ["outbound|80||shop-v1.shop.svc.cluster.local", "outbound|80||shop-v2.shop.svc.cluster.local"];
+        let envoy_gateway = ["httproute/shop/shop/rule/1", "httproute/shop/shop/rule/0"];
+        for (kind, group, spec, pod, label, clusters) in [
+            (
+                "WasmPlugin",
+                "extensions.istio.io/v1alpha1",
+                json!({"targetRefs": target, "pluginConfig": config}),
+                "edge/istios",
+                "edge.canary-split~istio-translated-wasmplugin",
+                istio,
+            ),
+            (
+                "TrafficExtension",
+                "extensions.istio.io/v1alpha1",
+                json!({"targetRefs": target, "wasm": {"pluginConfig": config}}),
+                "edge/istios",
+                "edge.canary-split",
+                istio,
+            ),
+            (
+                "EnvoyExtensionPolicy",
+                "gateway.envoyproxy.io/v1alpha1",
+                json!({"targetRefs": target, "wasm": [{"name": "canary-split", "config": config}]}),
+                "envoy-gateway-system/envoy-gateways",
+                "canary-split",
+                envoy_gateway,
+            ),
+            (
+                "EnvoyExtensionPolicy",
+                "gateway.envoyproxy.io/v1alpha1",
+                json!({"targetRefs": target, "wasm": [{"rootID": "canary-split", "config": config}]}),
+                "envoy-gateway-system/envoy-gateways",
+                "envoyextensionpolicy/edge/canary-split/wasm/0",
+                envoy_gateway,
+            ),
+        ] {
+            let look = |requests: u64| {
+                let print = fingerprint::of_text(config.to_string().as_bytes());
+                let text = format!(
+                    "canary_config_rules{{state=\"active\"}} 1\ncanary_config_fingerprint{{plugin=\"{label}\"}} {print}\n\
+                     canary_requests_total{{rule=\"shop\",subset=\"v1\",source=\"fresh\"}} {}\n\
+                     canary_requests_total{{rule=\"shop\",subset=\"v2\",source=\"fresh\"}} {}\n",
+                    requests * 8,
+                    requests * 2
+                );
+                let arrived = [(clusters[0].to_owned(), requests * 8), (clusters[1].to_owned(), requests * 2)].into();
+                Looks::from([(
+                    pod.to_owned(),
+                    Ok(Look { statistics: Statistics::read(&text), arrived: Some(arrived), unknown: None }),
+                )])
+            };
+            let inventory = Inventory::of(objects(kind, group, &spec));
+            let world = World::of(&inventory.objects);
+            let reading = read(&world, &inventory, &look(100), &look(300), Second(0));
+            assert_eq!(reading.notes, [] as [String; 0], "{kind}");
+            let plugin = &reading.plugins[0];
+            let gateways: Vec<_> = plugin.gateways.iter().map(|gateway| (&*gateway.pod, gateway.current)).collect();
+            assert_eq!(gateways, [(pod.split_once('/').unwrap().1, true)], "{kind}");
+            let subsets = plugin.rules[0].subsets.iter();
+            let subsets: Vec<_> = subsets
+                .map(|subset| (subset.arrived, subset.route.as_deref(), subset.pods.map(|pods| pods.ready)))
+                .collect();
+            let expected =
+                [(Some(0.8), Some("shop/shop rules[1]"), Some(1)), (Some(0.2), Some("shop/shop rules[0]"), Some(1))];
+            assert_eq!(subsets, expected, "{kind}");
+        }
+    }
+}

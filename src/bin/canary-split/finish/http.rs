@@ -151,6 +151,28 @@ impl<'w, 'o> Http<'w, 'o> {
             .find(|later| self.shared(at, *later).any(|pair| is_before(*later, pair)))
     }
 
+    /// Another rule that asks for this value and has an entry in common: only one of them takes these requests.
+    pub fn twin(&self, at: usize, value: &str) -> Option<usize> {
+        let entries = |at: usize| self.entries.get(at).into_iter().flatten();
+        let is_it = |other: &usize| *other != at && entries(at).any(|own| entries(*other).any(|theirs| own == theirs));
+        self.asking(value).find(is_it)
+    }
+
+    /// A rule that asks for this value, and one of another route that does so for the same path: while one of them is edited and the
+    /// other is not, the one that still asks for the value takes requests of both.
+    pub fn rival(&self, other: &Http, value: &str) -> Option<(usize, usize)> {
+        let is_one_path = |own: &Value, theirs: &Value| {
+            own.get("uri") == theirs.get("uri")
+                && are_overlapping(std::slice::from_ref(own), std::slice::from_ref(theirs))
+        };
+        let entries = |http: &'_ Http, at: usize| http.entries.get(at).cloned().unwrap_or_default();
+        let meet = |(own, theirs): &(usize, usize)| {
+            let theirs = entries(other, *theirs);
+            entries(self, *own).iter().any(|own| theirs.iter().any(|theirs| is_one_path(own, theirs)))
+        };
+        self.asking(value).flat_map(|own| other.asking(value).map(move |theirs| (own, theirs))).find(meet)
+    }
+
     /// Where the exact values of a header are in a route, from the object's root.
     pub fn values(&self, at: usize, header: &str) -> Vec<Vec<Step>> {
         let route = self.routes.get(at);

@@ -56,12 +56,24 @@ pub fn plan(objects: &Objects, meant: &Meant, subset: &str) -> Result<Plan, Refu
         return Err(Refusal::Fault(format!("rule {name}: {moved} of its visitors would move; nothing is done")));
     }
     let services = found.services(&world)?;
+    let mut known: Vec<Http> = Vec::new();
     for service in &services {
         let http = Http::of(service, found.header);
         let Some(new) = split.subsets.get(at) else { continue };
+        for other in known.iter().filter(|other| other.object().is_of_gateway_api()) {
+            if let Some((own, theirs)) = http.rival(other, &new.header_value) {
+                return Err(Refusal::Fault(format!(
+                    "{} is for the same path as {} of {}: between two edits one of them would take requests of both; put them into one route",
+                    http.place(own),
+                    other.called(theirs),
+                    other.object().title()
+                )));
+            }
+        }
         let others = split.subsets.iter().enumerate().filter(|(place, _)| *place != at).map(|(_, subset)| subset);
         let edits = of_routes(&found, &world, &http, new, &others.collect::<Vec<_>>(), &mut notes)?;
         if !edits.is_empty() {
+            known.push(http);
             given_once(objects, service.object)?;
             let said = format!("the default route leads to {subset}");
             stages.push(Stage { object: service.object.clone(), edits, said, why: ROUTES_FIRST });
@@ -127,6 +139,9 @@ fn of_routes(
     for at in http.asking(&new.header_value) {
         if !http.leads_to(at, &new.name) {
             return fault(at, format!("takes the requests of {} and leads elsewhere", new.name));
+        }
+        if let Some(twin) = http.twin(at, &new.header_value) {
+            return fault(at, format!("asks for the same as {}; remove one of them", http.called(twin)));
         }
         let mut behind = http.behind(at);
         let same = |later: &usize| http.rest(*later) == http.rest(at);

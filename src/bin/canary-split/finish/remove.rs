@@ -114,6 +114,9 @@ fn of_routes(found: &Found, world: &World, http: &Http, notes: &mut Vec<String>)
     let is_split = matches!(found.rule.target, Target::Split(_));
     if let Some(stable) = subsets.first().filter(|_| is_split) {
         for at in http.asking(&stable.subset.header_value) {
+            if let Some(twin) = http.twin(at, &stable.subset.header_value) {
+                return fault(at, format!("asks for the same as {}; remove one of them", http.called(twin)));
+            }
             let alike = |later: &usize| http.rest(*later) == http.rest(at);
             match http.behind(at).next() {
                 Some(later) if alike(&later) && http.made_like(at, later).is_empty() => {}

@@ -225,3 +225,35 @@ impl Gateways {
         Ok(Home::aimed(namespace, Aim { controller: Controller::Istio, kind: "Service", name: name.to_owned() }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Gateways;
+    use crate::convert::gateway_api::read::{Route, objects};
+    use crate::input::manifest::Objects;
+    use crate::input::sources::{Source, Unit};
+    use std::rc::Rc;
+
+    #[test]
+    fn requests_inside_the_mesh_are_those_of_a_waypoint() {
+        let service =
+            "kind: Service, metadata: {namespace: shop, name: shop, labels: {istio.io/use-waypoint: waypoint}}";
+        let namespace = "kind: Namespace, metadata: {name: shop, labels: {istio.io/use-waypoint: waypoint}}";
+        let without = "kind: Namespace, metadata: {name: shop, labels: {istio.io/use-waypoint: none}}";
+        let elsewhere = "kind: Namespace, metadata: {name: other, labels: {istio.io/use-waypoint: waypoint}}";
+        for (given, expected) in [(service, true), (namespace, true), (without, false), (elsewhere, false)] {
+            let text = format!(
+                "{{apiVersion: v1, {given}}}\n---\n{{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {{namespace: shop, name: shop}}, \
+                 spec: {{parentRefs: [{{group: '', kind: Service, name: shop}}]}}}}\n"
+            );
+            let sources = vec![Rc::new(Source::new("routes.yaml", text))];
+            let all = Objects::of(&Unit { folder: String::new(), sources }).unwrap();
+            let given_routes = objects(&all);
+            let attached = Gateways::of(&all, None).attached(&Route::of(&given_routes[0]).unwrap());
+            let home = attached.ok().map(|attached| attached.homes[0].clone());
+            let aim = home.and_then(|home| Some((home.namespace.clone(), home.aim?)));
+            let aim = aim.map(|(namespace, aim)| format!("{} {namespace}/{}", aim.kind, aim.name));
+            assert_eq!(aim, expected.then(|| "Service shop/shop".to_owned()), "{given}");
+        }
+    }
+}

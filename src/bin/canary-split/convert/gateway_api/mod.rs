@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! read (entry: what a match asks for) → attached (where a route is met, and by which plugin) → unit (what a gateway merges)
-//!   → weighted (rules with weights) → order (who takes a request) → plan (rules of the plugin) → edits
+//!   → weighted (rules with weights) → order (who takes a request), alone → plan (rules of the plugin) → edits
 //! ```
 
+mod alone;
 pub mod attached;
 mod edits;
 mod entry;

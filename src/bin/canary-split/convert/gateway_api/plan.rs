@@ -4,7 +4,7 @@ use super::attached::Attached;
 use super::entry::Entry;
 use super::read::Route;
 use super::unit::Unit;
-use super::{edits, order};
+use super::{alone, edits, order};
 use crate::convert::gateway::{Controller, Home};
 use crate::convert::owner::{self, NOT_ADOPTED};
 use crate::convert::plan::split;
@@ -88,7 +88,11 @@ pub fn plan<'o>(objects: &Objects, unit: &Unit<'o>, stable: Option<&str>) -> Res
     let mut notes: Vec<String> = unit.0.iter().flat_map(|(_, attached)| attached.notes.clone()).collect();
     let base = name(&first.object.name);
     let rules = if are_alike {
-        vec![together(&base, &parts)?]
+        let rule = together(&base, &parts)?;
+        let stable = usual.iter().flatten().next().map(|(name, _)| name.as_str()).unwrap_or_default();
+        // Where the rule is for some matches, others have none anyway.
+        let alone = if rule.matches.is_empty() { alone::of(unit, &rule, stable, by) } else { None };
+        alone.into_iter().chain([rule]).collect()
     } else {
         let rules = apart(parts, by)?;
         notes.push(format!(

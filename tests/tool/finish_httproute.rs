@@ -1,0 +1,100 @@
+//! `promote` and `remove` of what is routed by HTTPRoutes: no request is served differently on the way.
+
+use crate::convert::{list, objects};
+use crate::convert_httproute::{By, Request, Shares, are_same, requests, route, served};
+use crate::{Temporary, ended, fed, tool};
+use fastrand::Rng;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// What `convert` makes of random HTTPRoutes, if it can.
+fn converted(seed: u64) -> Option<Vec<Value>> {
+    let mut random = Rng::with_seed(seed);
+    let hosts: [(&str, &[&str]); 2] = [("shop", &["shop.acme.io", "www.acme.io"]), ("cart", &["shop.acme.io"])];
+    let count = random.usize(1..3);
+    let routes: Vec<String> =
+        hosts.iter().take(count).map(|(name, hosts)| route(&mut random, name, hosts).to_string()).collect();
+    let (out, _, code) = ended(&fed(&["convert", "-"], &routes.join("\n---\n")));
+    (code == 0).then(|| objects(&out))
+}
+
+fn title(object: &Value) -> String {
+    let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap();
+    format!("{} {}/{}", text("/kind"), text("/metadata/namespace"), text("/metadata/name"))
+}
+
+/// Where each request goes.
+fn all_served(world: &[Value]) -> Vec<(Request<'static>, Option<Shares>)> {
+    let (plugins, routes): (Vec<&Value>, Vec<&Value>) = world.iter().partition(|object| object["kind"] == "WasmPlugin");
+    let rules: Vec<Value> =
+        plugins.iter().flat_map(|plugin| list(&plugin["spec"]["pluginConfig"]["rules"])).cloned().collect();
+    let rules: &'static [Value] = Box::leak(rules.into_boxed_slice());
+    let one = |mut request: Request<'static>| {
+        let shares = served(rules, &routes, &mut request, By::Istio);
+        (request, shares)
+    };
+    requests().into_iter().map(one).collect()
+}
+
+#[test]
+fn each_step_serves_every_request_as_before() {
+    let (mut done, mut refused) = (BTreeMap::<(&str, usize), usize>::new(), BTreeMap::<String, usize>::new());
+    for seed in 0..200 {
+        let Some(world) = converted(seed) else { continue };
+        let plugin = world.iter().position(|object| object["kind"] == "WasmPlugin").unwrap();
+        let rules = list(&world[plugin]["spec"]["pluginConfig"]["rules"]).to_vec();
+        for (at, rule) in rules.iter().enumerate().filter(|(_, rule)| !rule["split"].is_null()) {
+            for (command, chosen) in [("promote", 1), ("remove", 0)] {
+                let mut world = world.clone();
+                for (place, part) in world[plugin]["spec"]["pluginConfig"]["rules"][at]["split"]
+                    .as_array_mut()
+                    .unwrap()
+                    .iter_mut()
+                    .enumerate()
+                {
+                    part["weight"] = json!(if place == chosen { 100 } else { 0 });
+                }
+                let text: Vec<String> = world.iter().map(Value::to_string).collect();
+                let file = Temporary::new(&text.join("\n---\n"));
+                let path = file.0.display().to_string();
+                let name = rule["name"].as_str().unwrap();
+                let subset = rule["split"][chosen]["subset"].as_str().unwrap();
+                let arguments: Vec<&str> =
+                    [command, name].into_iter().chain((command == "promote").then_some(subset)).collect();
+                let (out, error, code) =
+                    ended(&tool(&[&arguments[..], &["--dry-run", "-o", "json", "-f", &path]].concat()));
+                if code != 0 {
+                    let reason = error.split(": ").last().unwrap().replace(char::is_numeric, "0");
+                    *refused.entry(reason).or_default() += 1;
+                    continue;
+                }
+                let said: Value = serde_json::from_str(&out).unwrap();
+                // A later rule then decides, as a note says.
+                if list(&said["notes"]).iter().any(|note| note.as_str().unwrap().contains("may decide its requests")) {
+                    continue;
+                }
+                let before = all_served(&world);
+                for step in list(&said["steps"]) {
+                    let own = step["object"].as_str().unwrap();
+                    let object = world.iter_mut().find(|object| title(object) == own).unwrap();
+                    json_patch::patch(
+                        object,
+                        &serde_json::from_value::<json_patch::Patch>(step["patch"].clone()).unwrap(),
+                    )
+                    .unwrap();
+                    for ((request, old), (_, new)) in before.iter().zip(all_served(&world)) {
+                        if let (Some(old), Some(new)) = (old, new) {
+                            assert!(
+                                are_same(old, &new),
+                                "{seed}: {command} {name}: {own}: {request:?}\n{old:?}\n{new:?}\n{}\n{out}",
+                                text.join("\n")
+                            );
+                        }
+                    }
+                }
+                *done.entry((command, list(&said["steps"]).len())).or_default() += 1;
+            }
+        }
+    }
+    assert!(done[&("promote", 2)] > 20 && done[&("remove", 2)] > 20 && refused.len() > 3, "{done:?} {refused:?}");
+}

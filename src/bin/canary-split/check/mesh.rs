@@ -109,7 +109,7 @@ fn leads_to(service: &Routing, plugin: &Plugin, rule: &Rule) -> bool {
     let mut destinations = service.routes.iter().flat_map(|route| &route.destinations);
     destinations.any(|destination| {
         let mut canaries = subsets.iter().filter(|named| !named.is_stable);
-        canaries.any(|named| destination.is_subset(&named.subset.name))
+        canaries.any(|named| destination.is_version(&named.subset.name))
     })
 }
 

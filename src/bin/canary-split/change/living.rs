@@ -1,6 +1,7 @@
 //! Changes of rules in the cluster: shown, confirmed, written, and awaited on every gateway.
 
 use super::file::Target;
+use super::place;
 use super::print::{Place, Told, Way, say};
 use super::rule::{self, Chosen};
 use super::{Change, Refusal};
@@ -8,7 +9,7 @@ use crate::cluster::inventory::{Extent, Inventory};
 use crate::cluster::patch::{self, Refused};
 use crate::cluster::rollout::{self, Reached};
 use crate::diff::Diff;
-use crate::edit::{self, Step, Test};
+use crate::edit::{self, Test};
 use crate::input::manifest::{Object, PluginConfig};
 use crate::report::fault::{self, FaultAt};
 use crate::report::output::{Output, print};
@@ -242,7 +243,7 @@ impl Plan {
         let object = old.object.clone().ok_or("not a plugin")?;
         let mut json: Value = serde_json::from_str(&object.node.to_json()).map_err(|error| error.to_string())?;
         for change in &changes {
-            let rule = rule_at(&object, change.index);
+            let rule = place::rule(old.carrier, change.index);
             let edits: Vec<_> = change.edits.iter().map(|edit| edit.below(&rule)).collect();
             edit::patch::apply(&mut json, &edits)?;
         }
@@ -277,7 +278,7 @@ impl Plan {
             tests.push(Test { path: edit::fields(["metadata", "resourceVersion"]), value: version.into() });
         }
         for Told { change, .. } in &self.told {
-            let rule = rule_at(&self.object, change.index);
+            let rule = place::rule(self.old.carrier, change.index);
             let name = [&rule[..], &["name".into()]].concat();
             tests.push(Test { path: name, value: change.rule.clone().into() });
             edits.extend(change.edits.iter().map(|edit| edit.below(&rule)));
@@ -307,12 +308,6 @@ impl Plan {
         let place = Place { name: self.object.title(), plugin: Some(self.old.title()), gateways };
         super::print::listed(&place, &self.told, &self.diff(target), &way)
     }
-}
-
-/// Where a plugin has a rule.
-fn rule_at(object: &Object, index: usize) -> Vec<Step> {
-    let module = if object.kind == "TrafficExtension" { &["spec", "wasm"][..] } else { &["spec"] };
-    module.iter().chain(&["pluginConfig", "rules"]).map(|name| Step::from(*name)).chain([index.into()]).collect()
 }
 
 /// Why a config cannot be changed at all.

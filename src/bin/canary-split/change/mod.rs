@@ -7,7 +7,7 @@
 pub mod file;
 pub mod living;
 pub mod pause;
-mod place;
+pub mod place;
 pub mod print;
 pub mod rollback;
 pub mod rule;

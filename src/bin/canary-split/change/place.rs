@@ -1,8 +1,19 @@
 //! Places of a rule: as paths, and as config errors name them.
 
 use crate::edit::Step;
+use crate::input::manifest::Carrier;
 use canary_split::config::ConfigError;
 use serde_json::Value;
+
+/// A rule, from the root of the object that has the module there.
+pub fn rule(carrier: Carrier, index: usize) -> Vec<Step> {
+    let module: Vec<Step> = match carrier {
+        Carrier::WasmPlugin => vec!["spec".into()],
+        Carrier::TrafficExtension => vec!["spec".into(), "wasm".into()],
+        Carrier::Policy(at) => vec!["spec".into(), "wasm".into(), at.into()],
+    };
+    module.into_iter().chain([carrier.config_field().into(), "rules".into(), index.into()]).collect()
+}
 
 /// The weight of a subset.
 pub fn weight(at: usize) -> Vec<Step> {

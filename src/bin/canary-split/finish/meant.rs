@@ -1,7 +1,7 @@
 //! Finds the rule, and the VirtualServices that route its requests.
 
 use crate::change::Refusal;
-use crate::change::rule;
+use crate::change::{place, rule};
 use crate::edit::Step;
 use crate::input::manifest::{Object, Objects};
 use crate::report::plan;
@@ -79,7 +79,7 @@ impl<'w> Found<'w> {
 
     /// The path from its object to the rule.
     pub fn path(&self) -> Vec<Step> {
-        rule_at(self.object, self.index)
+        place::rule(self.plugin.config.carrier, self.index)
     }
 
     /// The VirtualServices at its gateway that are for one of its hosts and ask for its header.
@@ -88,6 +88,14 @@ impl<'w> Found<'w> {
         let own = hosts(self.rule);
         let mut found: Vec<&VirtualService> = Vec::new();
         for service in beside.iter().copied().filter(|service| own.iter().any(|host| service.is_for(host))) {
+            if !service.is_virtual_service() && service.mentions(self.header) {
+                return Err(Refusal::Fault(format!(
+                    "{}: {} asks for {}; routes of the Gateway API have to be edited by hand",
+                    service.object.place(),
+                    service.object.title(),
+                    self.header
+                )));
+            }
             let mut delegates = service.routes.iter().filter_map(|route| world.delegate(service, route));
             if let Some(delegate) = delegates.find(|delegate| delegate.mentions(self.header)) {
                 return Err(Refusal::Fault(format!(
@@ -125,12 +133,6 @@ impl<'w> Found<'w> {
             .map(|(plugin, rule)| (rule, values(plugin, rule)))
             .collect()
     }
-}
-
-/// The place of a rule in a plugin.
-fn rule_at(object: &Object, index: usize) -> Vec<Step> {
-    let module = if object.kind == "TrafficExtension" { &["spec", "wasm"][..] } else { &["spec"] };
-    module.iter().chain(&["pluginConfig", "rules"]).map(|name| Step::from(*name)).chain([index.into()]).collect()
 }
 
 /// The final weights of a split, or why they will change.

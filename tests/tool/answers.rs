@@ -197,6 +197,27 @@ fn trial_31_no_secret_is_in_any_output() {
 }
 
 #[test]
+fn no_secret_of_the_gateway_api_is_in_any_output() {
+    let config = "{seal: geheim-7d1f4c0a9b3e52d8, rules: [{name: a, match: [{headers: {x-key: {exact: geheim-1}}}], subset: v1}]}";
+    let policy = format!(
+        "{{apiVersion: gateway.envoyproxy.io/v1alpha1, kind: EnvoyExtensionPolicy, metadata: {{name: p, namespace: n}}, spec: {{targetRefs: [{{kind: Service, name: a}}], wasm: [{{name: canary-split, failOpen: true, config: {config}, pluginConfig: {config}}}]}}}}"
+    );
+    let header = "{name: x-canary-subset, value: v2.geheim-7d1f4c0a9b3e52d8}, {name: x-tester, value: geheim-2}";
+    let route = format!(
+        "{{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {{name: r, namespace: n}}, spec: {{parentRefs: [{{name: g, sectionName: x}}], hostnames: [a.example.com], rules: [{{matches: [{{headers: [{header}], queryParams: [{{name: k, value: geheim-3}}]}}], filters: [{{type: RequestHeaderModifier, requestHeaderModifier: {{set: [{{name: x-key, value: geheim-4}}]}}}}], backendRefs: [{{name: s-v2, port: 80}}]}}]}}}}"
+    );
+    let misspelt = route.replace(&format!("headers: [{header}]"), "headers: {x-tester: {exact: geheim-5}}");
+    let gateway = "{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: g, namespace: n}, spec: {listeners: [{name: h, port: 80, protocol: HTTP}]}}";
+    for (route, form) in [(&route, "text"), (&route, "json"), (&misspelt, "json")] {
+        let text = format!("{policy}\n---\n{route}\n---\n{gateway}");
+        let (out, error, code) = ended(&fed(&["check", "--output", form, "-"], &text));
+        assert!(code == 1 && !format!("{out}{error}").contains("geheim") && out.contains("***"), "{out}{error}");
+        let said = ended(&fed(&["check", "--show-secrets", "-"], &text)).0;
+        assert!(said.contains("geheim"), "{said}");
+    }
+}
+
+#[test]
 fn trial_31_a_plugin_that_is_not_taken_for_this_filter_may_have_secrets_too() {
     let config = "{seal: geheim, rule: [{name: a, match: [{headers: {x: {exact: geheim}}}], subset: v1}]}";
     let text = format!(

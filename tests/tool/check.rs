@@ -91,10 +91,18 @@ fn spoiled(table: &str) -> Vec<Spoiled> {
     };
     let read = |entry: &Value| {
         let mistake = entry["mistake"].as_str().or(entry["harmless"].as_str()).unwrap().to_owned();
-        let folder = format!("manifests/overlays/{}", entry["overlay"].as_str().unwrap());
+        let folder = entry["overlay"].as_str().map(|overlay| format!("manifests/overlays/{overlay}"));
+        // Small manifests of a table's own, or nothing but what the entry has.
+        let own = entry["manifests"].as_str().map(|name| top().join(format!("tests/tool/{name}.yaml")));
         let is_as_shipped = entry["shipped"].as_bool().unwrap_or_default();
         let fill = |text: &str| if is_as_shipped { text.to_owned() } else { filled(text) };
-        let mut documents: Vec<String> = fill(&as_shipped(&folder)).split("\n---\n").map(str::to_owned).collect();
+        let text = match (folder, own) {
+            (Some(folder), _) => fill(&as_shipped(&folder)),
+            (_, Some(own)) => fs::read_to_string(own).unwrap(),
+            _ => String::new(),
+        };
+        let mut documents: Vec<String> = text.split("\n---\n").map(str::to_owned).collect();
+        documents.retain(|document| !document.is_empty());
         for edit in entry["edits"].as_array().into_iter().flatten() {
             let [object, old, new] = ["object", "old", "new"].map(|key| fill(edit[key].as_str().unwrap()));
             let document = the_one(&mut documents, &object, &mistake);
@@ -131,7 +139,7 @@ fn the_one<'d>(documents: &'d mut [String], object: &str, mistake: &str) -> &'d 
     found.remove(0)
 }
 
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "tests/istio/spoiled.yaml",
     "tests/tool/spoiled.yaml",
     "tests/tool/setup.yaml",
@@ -140,9 +148,10 @@ const TABLES: [&str; 8] = [
     "tests/tool/found.yaml",
     "tests/tool/rollout.yaml",
     "tests/tool/adopted.yaml",
+    "tests/tool/gateway_spoiled.yaml",
 ];
 
-const SILENT: [&str; 7] = [
+const SILENT: [&str; 8] = [
     "tests/tool/silent.yaml",
     "tests/tool/setup-silent.yaml",
     "tests/tool/routes-silent.yaml",
@@ -150,6 +159,7 @@ const SILENT: [&str; 7] = [
     "tests/tool/found-silent.yaml",
     "tests/tool/rollout-silent.yaml",
     "tests/tool/adopted-silent.yaml",
+    "tests/tool/gateway_silent.yaml",
 ];
 
 /// The messages of an answer.

@@ -130,7 +130,70 @@ fn time_grows_with_the_number_of_objects() {
     type Text<'t> = Box<dyn Fn(usize) -> String + 't>;
     let all = |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<String>();
     let named = |prefix: &str, at: usize| format!("{prefix}{at}");
-    let table: [(&str, Text); 8] = [
+    let api = |kind: &str, name: &str, namespace: &str, spec: &str| {
+        object(kind, "gateway.networking.k8s.io/v1", name, namespace, spec)
+    };
+    let api_gateway = |name: &str, namespace: &str, host: &str| {
+        let listener = format!(
+            "{{name: http, port: 80, protocol: HTTP, hostname: '{host}', allowedRoutes: {{namespaces: {{from: All}}}}}}"
+        );
+        api("Gateway", name, namespace, &format!("gatewayClassName: istio, listeners: [{listener}]"))
+    };
+    let api_routes = |at: usize, name: &str, namespace: &str, gateway: &str| {
+        let to = |version: &str| format!("backendRefs: [{{name: s{at}-{version}, port: 80}}]");
+        let header = "matches: [{headers: [{name: x-canary-subset, value: v2}]}]";
+        let rules = format!("rules: [{{{}}}, {{{header}, {}}}]", to("v1"), to("v2"));
+        let parents = format!("parentRefs: [{{name: {gateway}, namespace: edge}}]");
+        api("HTTPRoute", name, namespace, &format!("{parents}, hostnames: [h{at}.example.com], {rules}"))
+    };
+    let policy = |at: usize, target: &str| {
+        let config = format!(
+            "{{rules: [{{name: r, hosts: [h{at}.example.com], split: [{{subset: v1, weight: 9}}, {{subset: v2, weight: 1}}]}}]}}"
+        );
+        let spec = format!(
+            "targetRefs: [{{group: gateway.networking.k8s.io, {target}}}], wasm: [{{name: canary-split, config: {config}}}]"
+        );
+        object("EnvoyExtensionPolicy", "gateway.envoyproxy.io/v1alpha1", &format!("p{at}"), "shop", &spec)
+    };
+    let table: [(&str, Text); 12] = [
+        (
+            "HTTPRoutes at one Gateway of the Gateway API",
+            Box::new(|count| {
+                let one = |at| {
+                    let services = service(&format!("s{at}-v1"), "shop") + &service(&format!("s{at}-v2"), "shop");
+                    services + &api_routes(at, &named("a", at), "shop", "g")
+                };
+                config(count) + &api_gateway("g", "edge", "*.example.com") + &all(count, &one)
+            }),
+        ),
+        (
+            "HTTPRoutes for one host",
+            Box::new(|count| {
+                let one = |at| api_routes(at, &named("a", at), "shop", "g").replace(&format!("[h{at}."), "[h0.");
+                config(1) + &api_gateway("g", "edge", "*.example.com") + &all(count, &one)
+            }),
+        ),
+        (
+            "Gateways of the Gateway API with their HTTPRoutes",
+            Box::new(|count| {
+                let one = |at| {
+                    let name = named("g", at);
+                    api_gateway(&name, "edge", &format!("h{at}.example.com"))
+                        + &api_routes(at, &named("a", at), "shop", &name)
+                };
+                config(count) + &all(count, &one)
+            }),
+        ),
+        (
+            "policies of HTTPRoutes",
+            Box::new(|count| {
+                let one = |at| {
+                    policy(at, &format!("kind: HTTPRoute, name: a{at}"))
+                        + &api_routes(at, &named("a", at), "shop", &named("g", at))
+                };
+                all(count, &one)
+            }),
+        ),
         (
             "Services and routes in one namespace",
             Box::new(|count| {

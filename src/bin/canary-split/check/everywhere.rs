@@ -22,7 +22,7 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
     for plugin in &world.plugins {
         let Some(object) = plugin.object() else { continue };
         let labels = object.at(&["spec", "selector", "matchLabels"]).map_or(&[][..], Node::entries);
-        if !labels.is_empty() || !plugin.targets().is_empty() {
+        if !labels.is_empty() || !plugin.targets().is_empty() || plugin.is_policy() {
             continue;
         }
         let Some(place) = reach(world, plugin, &object.namespace) else { continue };

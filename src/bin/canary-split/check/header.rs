@@ -6,7 +6,7 @@ use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
 use crate::world::asked::{Asked, Written};
 use crate::world::plugin::Named;
-use crate::world::routing::{Destination, Route};
+use crate::world::routing::{Destination, Route, Routing};
 use crate::world::site::{Class, Site};
 use crate::world::table::{Met, Step, Table};
 use crate::world::text::Taken;
@@ -23,7 +23,7 @@ const NO_ROUTE: Code = Code {
     name: "no-header-route",
     severity: Severity::Error,
     why: "the filter cannot see whether there is a route: it counts these requests as the subset's, and the default route takes them",
-    fix: "put a route that matches the header before the default route; values are compared byte by byte",
+    fix: "put a route that matches the header before the default route, or a match of the same path with the header into an HTTPRoute; values are compared byte by byte",
 };
 
 const ELSEWHERE: Code = Code {
@@ -111,8 +111,12 @@ impl<'w> Site<'w, '_> {
     }
 
     fn missing(&self, named: &Named, findings: &mut Vec<Finding>) {
-        let Some(service) = self.services.first() else { return };
-        let (node, host) = self.host;
+        // What only redirects is not where the route is missing.
+        let leads = |service: &&&Routing| {
+            service.is_virtual_service() || service.routes.iter().any(|route| !route.destinations.is_empty())
+        };
+        let Some(service) = self.services.iter().find(leads).or(self.services.first()) else { return };
+        let (node, host) = service.hosts.iter().find(|(_, host)| *host == self.host.1).unwrap_or(&self.host);
         let message = format!(
             "no route of {host} takes {}: {}, which rule {} can choose",
             self.header, named.subset.name, self.rule.name
@@ -124,9 +128,7 @@ impl<'w> Site<'w, '_> {
     /// this rule it is not.
     fn is_stray(&self, named: &Named<'w>, classes: &[Class], is_taken: bool) -> bool {
         let own = &*named.subset.name;
-        let is_other = |destination: &Destination| {
-            destination.subset.is_some_and(|(_, subset)| subset != own && self.is_named(subset))
-        };
+        let is_other = |destination: &Destination| self.other(destination, own).is_some();
         let leads_there = |route: &Route| route.destinations.iter().all(|destination| destination.is_called(own));
         let is_away = |met: &Met| {
             let route = met.step.route;
@@ -161,8 +163,10 @@ impl<'w> Site<'w, '_> {
         is_nowhere || classes.iter().any(is_met)
     }
 
-    fn is_named(&self, subset: &str) -> bool {
-        self.subsets().iter().any(|named| *named.subset.name == *subset)
+    /// The other subset of the rule that a destination is.
+    fn other(&self, destination: &Destination, own: &str) -> Option<&'w str> {
+        let others = self.subsets().into_iter().map(|named| &*named.subset.name).filter(|name| *name != own);
+        others.into_iter().find(|name| destination.is_version(name))
     }
 
     /// Routes for a subset that lead to another one of its rule.
@@ -172,12 +176,15 @@ impl<'w> Site<'w, '_> {
             if !route.exact_values(self.header).any(|(_, exact)| exact == value) {
                 continue;
             }
-            let is_other = |subset: &str| subset != &*named.subset.name && self.is_named(subset);
-            let others: Vec<_> = route.destinations.iter().filter_map(|destination| destination.subset).collect();
-            if others.len() == route.destinations.len() && others.iter().all(|(_, subset)| is_other(subset)) {
-                for (node, subset) in others {
-                    let message =
-                        format!("the route for {}: {} leads to subset {subset}", self.header, named.subset.name);
+            let is_other = |destination: &Destination| self.other(destination, &named.subset.name).is_some();
+            if route.destinations.iter().all(is_other) {
+                for destination in &route.destinations {
+                    let node = destination.subset.map_or(destination.host.0, |(node, _)| node);
+                    let there = match destination.subset {
+                        Some((_, subset)) => format!("subset {subset}"),
+                        None => destination.host.1.to_owned(),
+                    };
+                    let message = format!("the route for {}: {} leads to {there}", self.header, named.subset.name);
                     findings.push(Finding::new(&ELSEWHERE, &service.object.source, &node.span, message));
                 }
             }

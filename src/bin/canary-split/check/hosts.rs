@@ -1,6 +1,6 @@
 //! Whether the rules, the routes and the Gateways speak of the same hosts.
 
-use super::redirect;
+use super::{attached, grants, redirect};
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
 use crate::world::gateway::Gateway;
@@ -20,7 +20,7 @@ const MISSING: Code = Code {
     name: "gateway-missing",
     severity: Severity::Error,
     why: "no gateway has these routes; requests to the host are answered with 404",
-    fix: "name the Gateway as NAMESPACE/NAME in gateways of the VirtualService",
+    fix: "name the Gateway as NAMESPACE/NAME in gateways of the VirtualService, or with its namespace in parentRefs of the HTTPRoute",
 };
 
 /// The codes of this file.
@@ -44,6 +44,8 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
     for service in &concerned {
         at_gateways(world, service, findings);
     }
+    attached::check(world, &concerned, findings);
+    grants::check(world, &concerned, findings);
     redirect::check(world, &concerned, findings);
 }
 
@@ -66,7 +68,7 @@ fn rules(world: &World, plugin: &Plugin, findings: &mut Vec<Finding>) {
                 continue;
             }
             let there: Vec<_> = without.hosts.iter().map(|(_, host)| *host).collect();
-            let message = format!("no VirtualService has {host}, and no rule has {}", there.join(", "));
+            let message = format!("no {} has {host}, and no rule has {}", without.object.kind, there.join(", "));
             findings.push(Finding::new(
                 &NOT_SERVED,
                 &plugin.config.source,
@@ -79,11 +81,13 @@ fn rules(world: &World, plugin: &Plugin, findings: &mut Vec<Finding>) {
 
 fn at_gateways(world: &World, service: &Routing, findings: &mut Vec<Finding>) {
     let (gateways, are_all) = world.gateways_of(service);
-    if are_all && !service.is_for_mesh() {
+    // What no listener takes is another finding.
+    if are_all && !service.is_for_mesh() && attached::refused(world, service).is_empty() {
         for (node, host) in &service.hosts {
             if !gateways.iter().any(|gateway| gateway.serves(host, service)) {
                 let names: Vec<_> = gateways.iter().map(|gateway| gateway.object.title()).collect();
-                let message = format!("{host} is served by no server of {}", names.join(", "));
+                let what = if service.is_virtual_service() { "server" } else { "listener" };
+                let message = format!("{host} is served by no {what} of {}", names.join(", "));
                 findings.push(Finding::new(&NOT_SERVED, &service.object.source, &node.span, message));
             }
         }
@@ -98,7 +102,8 @@ fn missing(world: &World, service: &Routing, findings: &mut Vec<Finding>) {
     let are_none_given = absent.len() == service.parents.len();
     for (_, host) in service.hosts.iter().filter(|_| !absent.is_empty()) {
         let find = |is_meant: &dyn Fn(&Gateway) -> bool| {
-            world.serving(host).find(|gateway| is_meant(gateway) && is_left_alone(world, gateway, host))
+            let mut serving = world.serving(host).filter(|gateway| gateway.is_of_api() != service.is_virtual_service());
+            serving.find(|gateway| is_meant(gateway) && is_left_alone(world, gateway, host))
         };
         let of_name = absent.iter().find_map(|named| {
             let has_name = |gateway: &Gateway| gateway.object.name == named.name;

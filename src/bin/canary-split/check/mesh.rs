@@ -109,7 +109,7 @@ fn leads_to(service: &Routing, plugin: &Plugin, rule: &Rule) -> bool {
     let mut destinations = service.routes.iter().flat_map(|route| &route.destinations);
     destinations.any(|destination| {
         let mut canaries = subsets.iter().filter(|named| !named.is_stable);
-        canaries.any(|named| destination.is_subset(&named.subset.name))
+        canaries.any(|named| destination.is_version(&named.subset.name))
     })
 }
 
@@ -139,7 +139,11 @@ impl<'w, 'o> Mesh<'w, 'o> {
             let mut met = led_to.iter().filter(|destination| destination.is_with(to)).peekable();
             met.peek().is_some() && !met.any(|destination| has_waypoint(world, destination))
         };
-        for service in self.0.get(site.header).into_iter().flatten() {
+        // Where the plugin is on a waypoint, these are the routes of its requests.
+        let is_its_own = |service: &Routing| {
+            !service.is_virtual_service() && site.services.iter().any(|own| std::ptr::eq(*own, service))
+        };
+        for service in self.0.get(site.header).into_iter().flatten().filter(|service| !is_its_own(service)) {
             let is_its = |destination: &&&Destination| {
                 service.hosts.iter().any(|(_, host)| destination.is_at(host, &service.object.namespace))
             };

@@ -2,6 +2,8 @@
 
 mod adopt;
 mod allow;
+mod attached;
+mod by_selector;
 mod codes;
 mod config;
 mod cors;
@@ -10,6 +12,7 @@ mod domain;
 mod duplicates;
 mod everywhere;
 mod first;
+mod grants;
 mod header;
 mod hosts;
 mod image;
@@ -23,6 +26,7 @@ mod paths;
 mod placeholder;
 mod places;
 mod plugin;
+mod policy;
 mod redirect;
 mod rivals;
 mod rollout;
@@ -66,7 +70,7 @@ use std::time::Duration;
 use together::Worlds;
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 32] = [
+pub const CODES: [&[&Code]; 36] = [
     &config::CODES,
     &duplicates::CODES,
     &parts::CODES,
@@ -75,6 +79,8 @@ pub const CODES: [&[&Code]; 32] = [
     &rivals::CODES,
     &everywhere::CODES,
     &targets::CODES,
+    &policy::CODES,
+    &by_selector::CODES,
     &image::CODES,
     &placeholder::CODES,
     &header::CODES,
@@ -94,6 +100,8 @@ pub const CODES: [&[&Code]; 32] = [
     &cors::CODES,
     &settings::CODES,
     &hosts::CODES,
+    &attached::CODES,
+    &grants::CODES,
     &redirect::CODES,
     &domain::CODES,
     &rollout::CODES,
@@ -308,6 +316,8 @@ fn check(objects: &Objects, now: Second) -> Vec<Finding> {
         rivals::check(&world, &mut findings);
         everywhere::check(&world, &mut findings);
         targets::check(&world, &mut findings);
+        by_selector::check(&world, &mut findings);
+        policy::check(objects, &world, &sites, &mut findings);
         image::check(&world, &mut findings);
         placeholder::check(&world, &mut findings);
         header::check(&world, &sites, &mut findings);

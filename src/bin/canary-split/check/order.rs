@@ -11,7 +11,7 @@ const ORDER: Code = Code {
     name: "route-order",
     severity: Severity::Error,
     why: "the first route that matches decides: the earlier one takes every request of this one, and nobody sees the subset",
-    fix: "put the route that matches the header first",
+    fix: "put the route that matches the header first; in an HTTPRoute, where the order of the text does not count, give its match the same path in the same type",
 };
 
 /// The codes of this file.

@@ -57,20 +57,21 @@ fn is_example(plugin: &Plugin) -> bool {
     let hosts: Vec<String> = plugin.rules.iter().flat_map(|(_, rule)| hosts(rule)).collect();
     let is_its = |object: &Object| {
         let labels = object.at(&["metadata", "labels"]).and_then(Labels::of).unwrap_or_default();
-        let is_patch = plugin.module().is_some_and(|module| module.get("url").is_none());
+        let is_patch = plugin.module().is_some() && plugin.url().0.is_none();
         is_patch || labels.get("app.kubernetes.io/part-of") == Some("canary-split")
     };
     plugin.object().is_some_and(is_its) && hosts.iter().all(|host| host == EXAMPLE)
 }
 
 fn check_plugin(plugin: &Plugin, findings: &mut Vec<Finding>) {
-    if let (Some(object), Some(module)) = (plugin.object(), plugin.module()) {
-        if let Some(url) = module.get("url") {
+    if let Some(object) = plugin.object() {
+        let (url, sum) = plugin.url();
+        if let Some(url) = url {
             let digest = url.text().and_then(|text| text.split_once("@sha256:")).map(|(_, digest)| digest);
             check_digest(object, url, digest, findings);
             replaced(object, url, &format!("url of {}", object.title()), findings);
         }
-        if let Some(sum) = module.get("sha256") {
+        if let Some(sum) = sum {
             check_digest(object, sum, written(sum).filter(|digest| !digest.is_empty()), findings);
         }
     }

@@ -5,6 +5,7 @@ use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
 use crate::world::gateway::{Gateway, Protocol};
+use crate::world::gateway_api;
 use crate::world::host_index::HostIndex;
 use crate::world::labels::Labels;
 use crate::world::namespace::{ROOT_NAMESPACE, is_same_namespace};
@@ -51,7 +52,7 @@ pub const CODES: [&Code; 5] = [&NAMESPACE, &SELECTOR, &MODE, &PORTS, &PHASE];
 
 /// Looks at every plugin.
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
-    for plugin in &world.plugins {
+    for plugin in world.plugins.iter().filter(|plugin| !plugin.is_policy()) {
         let Some(object) = plugin.object() else { continue };
         namespace(world, plugin, object, findings);
         selector(world, plugin, object, findings);
@@ -67,7 +68,16 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
 /// that `istioctl install` makes.
 pub fn gateway_namespaces<'w>(world: &'w World, plugin: &Plugin) -> BTreeSet<&'w str> {
     let mut found = BTreeSet::new();
-    for gateway in wanted(world, plugin).into_iter().filter(|gateway| plugin.may_be_on(gateway)) {
+    for gateway in wanted(world, plugin) {
+        if gateway.is_of_api() {
+            // Its pods are next to it.
+            let selector = plugin.selector().filter(|_| plugin.targets().is_empty());
+            let is_its = |selector: Labels| selector.contradiction(&gateway.selector).is_none();
+            found.extend(selector.is_some_and(is_its).then_some(&*gateway.object.namespace));
+        }
+        if gateway.is_of_api() || !plugin.may_be_on(gateway) {
+            continue;
+        }
         let pods = world
             .workloads
             .iter()
@@ -132,7 +142,8 @@ fn selector(world: &World, plugin: &Plugin, object: &Object, findings: &mut Vec<
         return;
     }
     if wanted.iter().any(|gateway| plugin.may_be_on(gateway)) {
-        if are_without(world, &wanted, &selector) {
+        if are_without(world, &wanted, &selector) || wanted.iter().all(|gateway| gateway_api::lacks(gateway, &selector))
+        {
             let title = gateway.object.title();
             let message = format!("{} selects {selector}, which no pod of {title} has", object.title());
             let node = object.at(&["spec", "selector", "matchLabels"]).unwrap_or(&object.node);

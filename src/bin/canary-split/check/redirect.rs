@@ -21,7 +21,7 @@ const NO_REDIRECT: Code = Code {
     name: "no-redirect",
     severity: Severity::Warning,
     why: "pages exist in plain http too, and a cookie that they set has no Secure",
-    fix: "tls: {httpsRedirect: true} in the server for http, or secure: true in the cookie",
+    fix: "tls: {httpsRedirect: true} in the server for http, an HTTPRoute with RequestRedirect for the listener for http, or secure: true in the cookie",
 };
 
 /// The codes of this file.
@@ -76,6 +76,7 @@ fn check_gateway(world: &World, gateway: &Gateway, bound: &[&Routing], findings:
             let is_redirected =
                 || world.routing(host).any(|service| is_bound(&service) && goes_to_https(service, &entrance));
             served.iter().any(|served| overlap(served, host))
+                && gateway.servers_of(service).any(|own| std::ptr::eq(own, server))
                 && is_https(service, host)
                 && bare_cookies.get_or_init(|| hosts_with_bare_cookie(world, gateway)).has(host)
                 && !is_redirected()

@@ -1,12 +1,13 @@
 //! Whether two plugins undo what each other does.
 
-use crate::input::manifest::Object;
+use crate::input::manifest::{GATEWAY_API, Object};
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
+use crate::world::gateway_api::NAME_LABEL;
 use crate::world::labels::Labels;
 use crate::world::namespace::ROOT_NAMESPACE;
-use crate::world::plugin::Plugin;
+use crate::world::plugin::{Aim, Plugin};
 
 const TWO_PLUGINS: Code = Code {
     name: "two-plugins-one-header",
@@ -46,7 +47,20 @@ fn are_together(one: &Plugin, other: &Plugin) -> bool {
     }
     let is_root = |object: &Object| object.namespace == ROOT_NAMESPACE;
     let is_there = first.namespace == second.namespace || is_root(first) || is_root(second);
+    if one.is_policy() != other.is_policy() {
+        return false;
+    }
     let (targets, others) = (one.targets(), other.targets());
+    let names = |plugin: &Plugin| plugin.selector().and_then(|selector| selector.get(NAME_LABEL).map(str::to_owned));
+    let is_named = |targets: &[&Node], name: Option<String>| {
+        let is_it = |name: &str| {
+            targets.iter().map(|target| Aim::of(target)).any(|aim| aim.is("Gateway", GATEWAY_API) && aim.name == name)
+        };
+        name.is_some_and(|name| is_it(&name))
+    };
+    if is_there && (is_named(&targets, names(other)) || is_named(&others, names(one))) {
+        return true;
+    }
     if targets.is_empty() && others.is_empty() {
         let (Some(labels), Some(others)) = (labels(first), labels(second)) else { return false };
         return is_there && (labels.selects(&others) || others.selects(&labels));

@@ -75,6 +75,10 @@ fn none(world: &World, plugin: &Plugin, findings: &mut Vec<Finding>) {
     if !world.writers_of(header).iter().all(is_empty) {
         return;
     }
+    // A policy that has its config elsewhere is another finding.
+    if plugin.is_policy() && plugin.module().is_some_and(|module| module.get("pluginConfig").is_some()) {
+        return;
+    }
     let beside = world.beside(plugin);
     let Some(service) = beside.iter().find(|service| service.asks_for(header)) else { return };
     let field = plugin.config.carrier.config_field();

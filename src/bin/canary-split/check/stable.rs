@@ -53,12 +53,15 @@ pub fn check<'o>(world: &World<'o>, sites: &[Site<'_, 'o>], findings: &mut Vec<F
 impl<'w, 'o> Site<'w, 'o> {
     /// Routes of other subsets that take stable's requests.
     fn taken(&self, table: &Table<'w, 'o>, stable: &Named<'w>, findings: &mut Vec<Finding>) {
+        // Of the Gateway API each entry of a rule is a route of its own.
+        let asking = table.steps.iter().filter(|step| step.asks_for(self.header));
+        let asking: HashSet<_> = asking.map(|step| std::ptr::from_ref(step.route.node)).collect();
         for class in self.classes(&stable.subset.header_value) {
             let known = class.known();
             let rest = table.taker(&known, 0).map(|(_, rest)| rest.route);
             for met in table.met(&known).iter().filter(|met| self.leads_away(met.step.route, stable, rest)) {
                 let entry = met.entry.node;
-                let is_canarys = met.step.asks_for(self.header);
+                let is_canarys = asking.contains(&std::ptr::from_ref(met.step.route.node));
                 let node = match met.entry.condition(self.header) {
                     Some((asked, written)) => {
                         Some(written.node).filter(|_| asked.takes_unnamed(&stable.subset.header_value))
@@ -97,7 +100,7 @@ impl<'w, 'o> Site<'w, 'o> {
     fn leads_away(&self, route: &Route, stable: &Named, rest: Option<&Route>) -> bool {
         let subsets = self.subsets();
         let others = || subsets.iter().filter(|named| named.subset.name != stable.subset.name);
-        let is_named = |destination: &Destination| others().any(|named| destination.is_subset(&named.subset.name));
+        let is_named = |destination: &Destination| others().any(|named| destination.is_version(&named.subset.name));
         let asks = || {
             let mut values = route.exact_values(self.header);
             values.any(|(_, value)| others().any(|named| *named.subset.header_value == *value))

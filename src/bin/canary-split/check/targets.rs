@@ -10,7 +10,9 @@ use crate::world::gateway::Gateway;
 use crate::world::gateway_api;
 use crate::world::labels::Labels;
 use crate::world::namespace::is_same_namespace;
-use crate::world::plugin::{Plugin, hosts};
+use crate::world::plugin::{Aim, Plugin, hosts};
+use std::cell::OnceCell;
+use std::collections::HashMap;
 
 const TARGET: Code = Code {
     name: "plugin-target",
@@ -19,8 +21,19 @@ const TARGET: Code = Code {
     fix: "for a Gateway of networking.istio.io give selector.matchLabels its labels instead; for one of gateway.networking.k8s.io put the plugin into its namespace and name it",
 };
 
+const POLICY: Code = Code {
+    name: "policy-target",
+    severity: Severity::Error,
+    why: "an EnvoyExtensionPolicy reaches Gateways and routes of the Gateway API in its own namespace, and nothing else: the filter is not there, and everybody sees stable",
+    fix: "put the policy into the namespace of the Gateway or of the route, and name that",
+};
+
 /// The codes of this file.
-pub const CODES: [&Code; 1] = [&TARGET];
+pub const CODES: [&Code; 2] = [&TARGET, &POLICY];
+
+/// What a policy of Envoy Gateway may aim at.
+const FOR_POLICIES: [&str; 7] =
+    ["Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "TCPRoute", "UDPRoute", "TLSRoute"];
 
 /// The labels by which Istio knows the pods that it makes for a Gateway of the Gateway API.
 const NAME_LABELS: [&str; 2] = ["gateway.networking.k8s.io/gateway-name", "istio.io/gateway-name"];
@@ -31,8 +44,13 @@ const FOR_WAYPOINTS: [(&str, &str); 4] =
 
 /// Looks at every plugin.
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
+    let given = OnceCell::new();
     for plugin in &world.plugins {
         let Some(object) = plugin.object() else { continue };
+        if plugin.is_policy() {
+            policy(given.get_or_init(|| self::given(world)), object, plugin.targets(), findings);
+            continue;
+        }
         let targets = plugin.targets();
         let kind = |target: &Node| (text(target, "kind").to_owned(), text(target, "group").to_owned());
         let is_gateway = |target: &Node| kind(target) == ("Gateway".to_owned(), GATEWAY_API.to_owned());
@@ -42,7 +60,7 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
             let is_for_waypoints = FOR_WAYPOINTS.contains(&(kind.as_str(), group.as_str()));
             let problem = match kind.as_str() {
                 _ if is_gateway(target) => named(world, plugin, object, target),
-                _ if is_for_waypoints && has_gateway => None,
+                _ if is_for_waypoints && (has_gateway || is_at_waypoint(world, object, target)) => None,
                 "Gateway" => Some(("group", format!("a Gateway of {}", quoted(&group)))),
                 "" => Some(("kind", "something of no kind".to_owned())),
                 _ => Some(("kind", format!("a {kind}"))),
@@ -53,6 +71,59 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
                 findings.push(Finding::new(&TARGET, &object.source, &node.span, message));
             }
         }
+    }
+}
+
+/// Whether routes inside the mesh are for a Service that a plugin aims at.
+fn is_at_waypoint(world: &World, object: &Object, target: &Node) -> bool {
+    let aim = Aim::of(target);
+    let mut services = world.routings.iter().flat_map(|routing| &routing.mesh_parents);
+    aim.kind == "Service"
+        && services.any(|parent| parent.name.1 == aim.name && is_same_namespace(parent.namespace, &object.namespace))
+}
+
+/// The Gateways and routes of the Gateway API, by kind and name.
+fn given<'w>(world: &'w World) -> HashMap<(&'w str, &'w str), Vec<&'w Object>> {
+    let gateways = world.gateways.iter().map(|gateway| gateway.object);
+    let all = gateways.chain(world.routings.iter().map(|routing| routing.object));
+    let mut given: HashMap<_, Vec<_>> = HashMap::new();
+    for object in all.filter(|object| object.is_of_gateway_api()) {
+        given.entry((object.kind, &*object.name)).or_default().push(object);
+        // All of a kind.
+        given.entry((object.kind, "")).or_default().push(object);
+    }
+    given
+}
+
+/// What a policy of Envoy Gateway aims at: Gateways and routes of its own namespace.
+fn policy(
+    given: &HashMap<(&str, &str), Vec<&Object>>,
+    object: &Object,
+    targets: Vec<&Node>,
+    findings: &mut Vec<Finding>,
+) {
+    for target in targets {
+        let aim = Aim::of(target);
+        let named = |name| given.get(&(aim.kind, name)).map_or(&[][..], Vec::as_slice);
+        let is_here = |given: &&Object| is_same_namespace(&given.namespace, &object.namespace);
+        let (key, problem) = if aim.group != GATEWAY_API {
+            ("group", format!("a {} of {}", aim.kind, quoted(aim.group)))
+        } else if !FOR_POLICIES.contains(&aim.kind) {
+            ("kind", format!("a {}", aim.kind))
+        } else if !is_same_namespace(aim.namespace, &object.namespace) {
+            let there = format!("{} {} in {}", aim.kind, aim.name, aim.namespace);
+            ("namespace", format!("{there}, another namespace than its own"))
+        } else {
+            match named(aim.name) {
+                all if all.iter().any(is_here) => continue,
+                [there, ..] => ("name", format!("{}, which is in another namespace", there.title())),
+                // Where none of its namespace is given, it may be there.
+                [] if !named("").iter().any(is_here) => continue,
+                [] => ("name", format!("{} {}, which does not exist in its namespace", aim.kind, aim.name)),
+            }
+        };
+        let message = format!("{} aims at {problem}", object.title());
+        findings.push(Finding::new(&POLICY, &object.source, &target.get(key).unwrap_or(target).span, message));
     }
 }
 

@@ -39,7 +39,9 @@ fn has_values(name: &str) -> bool {
 pub fn of_object(object: &Object, known: &Known, secrets: &mut Vec<Secret>) {
     applied(&object.node, secrets);
     match object.kind {
-        "WasmPlugin" | "TrafficExtension" => plugin(&object.node, secrets),
+        "WasmPlugin" | "TrafficExtension" => plugin(&object.node, "pluginconfig", secrets),
+        "EnvoyExtensionPolicy" => plugin(&object.node, "config", secrets),
+        "HTTPRoute" | "GRPCRoute" => Rules { object, known }.within(&object.node, secrets),
         "VirtualService" => Routes { object, known }.within(&object.node, secrets),
         _ => {}
     }
@@ -47,17 +49,58 @@ pub fn of_object(object: &Object, known: &Known, secrets: &mut Vec<Secret>) {
 }
 
 /// The config, wherever it is.
-fn plugin(node: &Node, secrets: &mut Vec<Secret>) {
+fn plugin(node: &Node, field: &str, secrets: &mut Vec<Secret>) {
     for (key, node) in node.entries() {
         match &*normal(&key.name) {
-            "pluginconfig" => {
+            name if name == "pluginconfig" || name == field => {
                 secrets.push(Secret::behind(key));
                 of_config(node, secrets);
             }
             name if name.starts_with("seal") => value(key, node, secrets),
             "rules" | "forget" => within(node, secrets),
-            _ => plugin(node, secrets),
+            _ => plugin(node, field, secrets),
         }
+    }
+    node.items().iter().for_each(|item| plugin(item, field, secrets));
+}
+
+/// The rules of a route of the Gateway API, which list headers and query parameters with their names.
+struct Rules<'o> {
+    object: &'o Object,
+    known: &'o Known,
+}
+
+impl Rules<'_> {
+    fn within(&self, node: &Node, secrets: &mut Vec<Secret>) {
+        for (key, value) in node.entries() {
+            let name = normal(&key.name);
+            let is_list =
+                VALUES.contains(&&*name) || ["header", "query", "cookie"].iter().any(|word| name.contains(word));
+            // Filters are called after headers, and have lists of them.
+            match (is_list, &value.value) {
+                (true, Value::List(items)) => items.iter().for_each(|item| self.of_item(item, secrets)),
+                (true, Value::String(_) | Value::Number(_)) => self.behind(key, "", value, secrets),
+                // As a VirtualService would have them.
+                (true, Value::Map(_)) if !name.contains("modifier") => values(value, secrets),
+                _ => self.within(value, secrets),
+            }
+        }
+        node.items().iter().for_each(|item| self.within(item, secrets));
+    }
+
+    /// `{type: …, name: …, value: …}`
+    fn of_item(&self, item: &Node, secrets: &mut Vec<Secret>) {
+        let name = item.get("name").and_then(Node::text).unwrap_or_default();
+        let values = item.entries().iter().filter(|(key, _)| !["name", "type"].contains(&&*key.name));
+        values.for_each(|(key, value)| self.behind(key, name, value, secrets));
+        if item.entries().is_empty() {
+            everything(item, secrets);
+        }
+    }
+
+    fn behind(&self, key: &Key, name: &str, value: &Node, secrets: &mut Vec<Secret>) {
+        secrets.push(Secret::behind(key));
+        of_route(self.object, name, value, self.known, secrets);
     }
 }
 
@@ -159,15 +202,22 @@ fn subsets(node: &Node, found: &mut HashSet<String>) {
         match value.text() {
             Some(text) if &*key.name == "subset" => found.extend([text.to_ascii_lowercase()]),
             // A subset's own Service has its name, or a name that ends with it.
-            Some(text) if &*key.name == "host" => {
-                let name = text.split('.').next().unwrap_or_default().to_ascii_lowercase();
-                found.extend(name.rsplit('-').next().map(str::to_owned));
-                found.insert(name);
+            Some(text) if &*key.name == "host" => of_service(text.split('.').next().unwrap_or_default(), found),
+            _ if &*key.name == "backendRefs" => {
+                let names = value.items().iter().filter_map(|backend| backend.get("name")?.text());
+                names.for_each(|name| of_service(name, found));
             }
             _ => subsets(value, found),
         }
     }
     node.items().iter().for_each(|item| subsets(item, found));
+}
+
+/// The names of subsets that the name of a Service may have.
+fn of_service(name: &str, found: &mut HashSet<String>) {
+    let name = name.to_ascii_lowercase();
+    found.extend(name.rsplit('-').next().map(str::to_owned));
+    found.insert(name);
 }
 
 /// The least length of a seal; a header value of this length may be a seal.
@@ -231,7 +281,7 @@ pub fn names(objects: &Objects) -> HashSet<String> {
 fn named(node: &Node, names: &mut HashSet<String>) {
     for (key, value) in node.entries() {
         match &*key.name {
-            "host" | "subset" | "hosts" | "gateways" => {
+            "host" | "subset" | "hosts" | "gateways" | "hostnames" | "hostname" => {
                 let items = value.items().iter().chain([value]);
                 names.extend(items.filter_map(Node::text).map(str::to_owned));
                 named(value, names);

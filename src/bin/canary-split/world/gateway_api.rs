@@ -49,6 +49,18 @@ pub fn labels<'o>(gateway: &Gateway<'o>) -> impl Iterator<Item = Labels<'o>> {
     places.into_iter().filter_map(|keys| Labels::of(object.at(keys)?))
 }
 
+/// Whether the pods that Istio makes for a Gateway have not all of these labels.
+pub fn lacks(gateway: &Gateway, selector: &Labels) -> bool {
+    let text = |keys: &[&str]| gateway.object.at(keys).is_some();
+    let is_made = gateway.is_of_api() && gateway.object.text(&["spec", "gatewayClassName"]) == Some("istio");
+    // Pods of one's own, and what a ConfigMap says of them, may have any.
+    let is_known = !text(&["spec", "addresses"]) && !text(&["spec", "infrastructure", "parametersRef"]);
+    let has = |(name, value): (&str, &str)| {
+        name.contains('/') || labels(gateway).any(|labels| labels.get(name) == Some(value))
+    };
+    is_made && is_known && !selector.pairs().all(has)
+}
+
 /// Whether it is a waypoint of Istio's ambient mesh, by its class or by its listener.
 pub fn is_waypoint(gateway: &Gateway) -> bool {
     let class = gateway.object.text(&["spec", "gatewayClassName"]);

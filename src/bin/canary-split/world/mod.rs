@@ -62,6 +62,10 @@ pub struct World<'o> {
     pub unknown: Vec<Maker<'o>>,
     /// The patches that let Envoy pick by a header.
     pub picks: Vec<Pick<'o>>,
+    /// All policies of Envoy Gateway that are about extensions, with or without this filter.
+    pub policies: Vec<&'o Object>,
+    /// What lets routes of other namespaces lead to Services.
+    pub grants: Vec<&'o Object>,
     /// cert-manager's.
     pub certificates: Vec<&'o Object>,
     /// The places of these.
@@ -101,6 +105,8 @@ impl<'o> World<'o> {
             unknown,
             index,
             picks: envoy_filter::picks(objects),
+            policies: objects.of_kind("EnvoyExtensionPolicy").collect(),
+            grants: objects.of_gateway_api("ReferenceGrant").collect(),
             certificates: objects.of_kind("Certificate").collect(),
         }
     }

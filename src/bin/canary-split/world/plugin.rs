@@ -90,10 +90,7 @@ impl Plugin {
 
     /// The targets that it names instead of selecting pods by labels.
     pub fn targets(&self) -> Vec<&Node> {
-        let Some(object) = self.object() else { return Vec::new() };
-        let one = object.at(&["spec", "targetRef"]).filter(|target| !target.entries().is_empty());
-        let several = object.items(&["spec", "targetRefs"]);
-        if several.is_empty() { one.into_iter().collect() } else { several.iter().collect() }
+        self.object().map_or_else(Vec::new, targets)
     }
 
     /// Whether it may run on the pods of a gateway.
@@ -131,18 +128,33 @@ impl Plugin {
 
     /// Whether a policy of Envoy Gateway is on all routes of an object, by its name or by its gateway's.
     pub fn covers(&self, routing: &Routing) -> bool {
-        let Some(policy) = self.object() else { return true };
-        let is_there = |namespace: &str| is_same_namespace(namespace, &policy.namespace);
-        let object = routing.object;
-        let is_its = |target: &&Node| {
+        let own = self.object().map_or("", |policy| &policy.namespace);
+        let is_gateway = |target: &&Node| {
             let target = Aim::of(target);
-            let is_route = target.is(object.kind, GATEWAY_API) && target.name == object.name;
-            let mut gateways = routing.parents.iter().filter(|parent| is_there(parent.namespace));
-            is_route && is_there(&object.namespace)
-                || target.is("Gateway", GATEWAY_API) && gateways.any(|parent| parent.name == target.name)
+            let mut gateways = routing.parents.iter().filter(|parent| is_same_namespace(parent.namespace, own));
+            target.is("Gateway", GATEWAY_API) && gateways.any(|parent| parent.name == target.name)
         };
-        // What a selector finds may be anything.
-        self.targets().iter().any(is_its) || !self.target_selectors().is_empty()
+        // What a selector finds, and what a set of listeners has, may be anything.
+        let is_unknown = |target: &&Node| Aim::of(target).is("ListenerSet", GATEWAY_API);
+        self.covers_by_name(routing)
+            || !self.target_selectors().is_empty()
+            || self.targets().iter().any(|target| is_gateway(target) || is_unknown(target))
+    }
+
+    /// Whether a policy of Envoy Gateway names a route.
+    pub fn covers_by_name(&self, routing: &Routing) -> bool {
+        self.object()
+            .is_some_and(|policy| targets(policy).into_iter().any(|target| Aim::of(target).names(policy, routing)))
+    }
+
+    /// Where the module is to be fetched, and its digest.
+    pub fn url(&self) -> (Option<&Node>, Option<&Node>) {
+        let module = self.module();
+        let of = |key: &str| {
+            let places = [&[][..], &["code", "image"], &["code", "http"]];
+            places.into_iter().find_map(|place| module?.at(place)?.get(key))
+        };
+        (of("url"), of("sha256"))
     }
 
     /// The place of a host of a rule.
@@ -182,7 +194,14 @@ fn stable(rule: &Rule) -> Option<&str> {
     if let Target::Split(split) = &rule.target { split.subsets.first().map(|subset| &*subset.name) } else { None }
 }
 
-/// What a plugin aims at.
+/// What a plugin or a policy aims at.
+pub fn targets(object: &Object) -> Vec<&Node> {
+    let one = object.at(&["spec", "targetRef"]).filter(|target| !target.entries().is_empty());
+    let several = object.items(&["spec", "targetRefs"]);
+    if several.is_empty() { one.into_iter().collect() } else { several.iter().collect() }
+}
+
+/// One of these.
 #[derive(Clone, Copy, Debug)]
 pub struct Aim<'o> {
     /// `kind`
@@ -205,6 +224,14 @@ impl<'o> Aim<'o> {
     /// Whether it is of this kind.
     pub fn is(&self, kind: &str, group: &str) -> bool {
         (self.kind, self.group) == (kind, group)
+    }
+
+    /// Whether it is a route, for a policy of this name.
+    pub fn names(&self, policy: &Object, routing: &Routing) -> bool {
+        let object = routing.object;
+        self.is(object.kind, GATEWAY_API)
+            && self.name == object.name
+            && is_same_namespace(&policy.namespace, &object.namespace)
     }
 }
 

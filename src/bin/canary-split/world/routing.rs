@@ -392,6 +392,11 @@ impl<'o> Destination<'o> {
         }
     }
 
+    /// Whether it is this subset of a rule and nothing else: by its name, or, where no subsets exist, by that of its Service.
+    pub fn is_version(&self, name: &str) -> bool {
+        self.is_subset(name) || self.is_backend() && self.is_called(name)
+    }
+
     /// Whether it has this subset.
     pub fn is_subset(&self, name: &str) -> bool {
         self.subset.is_some_and(|(_, subset)| subset == name)

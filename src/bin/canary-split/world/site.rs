@@ -245,7 +245,7 @@ fn covered<'w, 'o>(
     let leads = |service: &Routing, is_any: bool| {
         let is_its = |destination: &Destination| {
             let mut subsets = subsets.iter().filter(|named| is_any || !named.is_stable);
-            subsets.any(|named| destination.is_subset(&named.subset.name))
+            subsets.any(|named| destination.is_version(&named.subset.name))
         };
         world.routes_of(service).iter().flat_map(|route| &route.destinations).any(is_its)
     };

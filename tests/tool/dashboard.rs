@@ -201,7 +201,7 @@ fn the_state_has_what_status_prints() {
     let rule = &whole["state"]["rules"][0];
     assert_eq!(rule["key"], "istio-system/canary-split shop");
     // 20 % of 2³², as the filter lays them out.
-    assert_eq!(rule["space"], json!([[1, 858_993_459], [0, 3_435_973_837_u32]]));
+    assert_eq!(rule["space"], json!([[1, V2], [0, (1 << 32) - V2]]));
     assert_eq!(
         (&rule["cookie"], &rule["keys"]),
         (&json!("canary-shop"), &json!([{"kind": "header", "name": "x-user"}]))
@@ -302,6 +302,9 @@ fn a_trip_has_its_evidence() {
     assert!(texts.contains(&"rule shop: the guard removed v2 from the split"), "{texts:?}");
 }
 
+/// The draws that v2 owns, from the first one on.
+const V2: u64 = 858_993_459;
+
 #[test]
 fn a_visitor_is_explained_as_explain_does() {
     let (envoy, file) = (Envoy::start(), manifest());
@@ -311,6 +314,8 @@ fn a_visitor_is_explained_as_explain_does() {
     for (parameters, arguments, subset, position) in [
         ("cookie=canary-shop%3D1.00000000.1c8cf84", &["-b", "canary-shop=1.00000000.1c8cf84"][..], "v1", true),
         ("header=x-user%3A%20alice", &["-H", "x-user: alice"], "v1", true),
+        ("cookie=canary-shop%3D1.00000003.1c8cf84", &["-b", "canary-shop=1.00000003.1c8cf84"], "v2", true),
+        ("header=x-user%3A%20bob", &["-H", "x-user: bob"], "v2", true),
         ("", &[], "", false),
     ] {
         let encoded = "https%3A%2F%2Fshop.example.com%2F";
@@ -323,6 +328,9 @@ fn a_visitor_is_explained_as_explain_does() {
         let (text, ..) = ended(&tool(&[&["explain", "-f", path, url], arguments].concat()));
         assert_eq!(found["text"], text);
         assert_eq!(found["position"].is_u64(), position, "{found:#}");
+        // The part of the picture that it is in, by the subset's place.
+        let at = found["position"].as_u64().map(|position| usize::from(position >= V2));
+        assert!(at.is_none_or(|at| ["v2", "v1"][at] == subset), "{found:#}");
     }
     for (query, part) in [
         ("url=https%3A%2F%2F", "no host"),

@@ -531,3 +531,61 @@ fn visitors_are_dots_and_a_button_runs_its_command() {
     }
     assert_eq!(std::fs::read_to_string(&pressed.0).unwrap(), "pressed\n");
 }
+
+#[test]
+fn the_verdict_names_what_is_wrong() {
+    let names = ["gateway-1", "gateway-2"];
+    let api = ApiServer::start(&names);
+    let dashboard = Dashboard::of_cluster(&api);
+    let mut events = dashboard.follow();
+    let well = statistics_of(&plugin(), Counts::default());
+    let with = |line: &str| format!("{well}{line}\n");
+    let of_v2 = "canary_config_weight{rule=\"shop\",subset=\"v2\"}";
+    for (first, second, level, text) in [
+        (well.clone(), well.clone(), "good", "shop: 20 % on v2, all 2 gateways have it, no requests lately"),
+        (
+            well.clone(),
+            with("canary_rule_fault{rule=\"shop\",state=\"off\"} 1"),
+            "bad",
+            "shop: off, because the config has a fault, all 2 gateways have it, no requests lately",
+        ),
+        (
+            with("canary_rule_fault{rule=\"shop\",state=\"last_good\"} 1"),
+            well.clone(),
+            "bad",
+            "shop: its last good version is in force, because the config has a fault, 20 % on v2, all 2 gateways have it, no requests lately",
+        ),
+        (
+            well.clone(),
+            well.replace(&format!("{of_v2} 20"), &format!("{of_v2} 30")),
+            "bad",
+            "shop: the gateways differ: v2 has 20 at gateway-1 and 30 at gateway-2, all 2 gateways have it, no requests lately",
+        ),
+        (
+            statistics_of(&weighted(70, 30), Counts::default()),
+            String::new(),
+            "bad",
+            "shop: 20 % on v2, 0 of 2 gateways have it: gateway-1 has another config; gateway-2 does not run the filter, no requests lately",
+        ),
+        (
+            well.clone(),
+            statistics_of(&plugin(), Counts { is_tripped: true, ..Counts::default() }),
+            "bad",
+            "shop: the guard has removed v2, and v1 gets its share, all 2 gateways have it, no requests lately",
+        ),
+    ] {
+        api.report(names[0], &first);
+        api.report(names[1], &second);
+        let look = events.until(|look| verdict(look) == (level, text));
+        assert_eq!(look["state"]["rules"][0]["verdict"], json!({"level": level, "text": text}));
+    }
+    api.gateways(&[]);
+    events.until(|look| verdict(look) == ("bad", "shop: 20 % on v2, on no gateway, no requests lately"));
+    for (weights, text) in
+        [((100, 0), "shop: everybody on v1"), ((0, 7), "shop: 100 % on v2"), ((2, 1), "shop: 33.33 % on v2")]
+    {
+        let list = json!({"kind": "List", "metadata": {}, "items": [weighted(weights.0, weights.1)]});
+        api.server.answer("/apis/extensions.istio.io/v1alpha1/wasmplugins", 200, list);
+        events.until(|look| verdict(look).1 == format!("{text}, on no gateway, no requests lately"));
+    }
+}

@@ -201,7 +201,7 @@ fn the_state_has_what_status_prints() {
     let rule = &whole["state"]["rules"][0];
     assert_eq!(rule["key"], "istio-system/canary-split shop");
     // 20 % of 2³², as the filter lays them out.
-    assert_eq!(rule["space"], json!([[1, 858_993_459], [0, 3_435_973_837_u32]]));
+    assert_eq!(rule["space"], json!([[1, V2], [0, (1 << 32) - V2]]));
     assert_eq!(
         (&rule["cookie"], &rule["keys"]),
         (&json!("canary-shop"), &json!([{"kind": "header", "name": "x-user"}]))
@@ -302,6 +302,9 @@ fn a_trip_has_its_evidence() {
     assert!(texts.contains(&"rule shop: the guard removed v2 from the split"), "{texts:?}");
 }
 
+/// The draws that v2 owns, from the first one on.
+const V2: u64 = 858_993_459;
+
 #[test]
 fn a_visitor_is_explained_as_explain_does() {
     let (envoy, file) = (Envoy::start(), manifest());
@@ -311,6 +314,8 @@ fn a_visitor_is_explained_as_explain_does() {
     for (parameters, arguments, subset, position) in [
         ("cookie=canary-shop%3D1.00000000.1c8cf84", &["-b", "canary-shop=1.00000000.1c8cf84"][..], "v1", true),
         ("header=x-user%3A%20alice", &["-H", "x-user: alice"], "v1", true),
+        ("cookie=canary-shop%3D1.00000003.1c8cf84", &["-b", "canary-shop=1.00000003.1c8cf84"], "v2", true),
+        ("header=x-user%3A%20bob", &["-H", "x-user: bob"], "v2", true),
         ("", &[], "", false),
     ] {
         let encoded = "https%3A%2F%2Fshop.example.com%2F";
@@ -323,6 +328,9 @@ fn a_visitor_is_explained_as_explain_does() {
         let (text, ..) = ended(&tool(&[&["explain", "-f", path, url], arguments].concat()));
         assert_eq!(found["text"], text);
         assert_eq!(found["position"].is_u64(), position, "{found:#}");
+        // The part of the picture that it is in, by the subset's place.
+        let at = found["position"].as_u64().map(|position| usize::from(position >= V2));
+        assert!(at.is_none_or(|at| ["v2", "v1"][at] == subset), "{found:#}");
     }
     for (query, part) in [
         ("url=https%3A%2F%2F", "no host"),
@@ -522,4 +530,62 @@ fn visitors_are_dots_and_a_button_runs_its_command() {
         assert_eq!(send(dashboard.address, &path, &headers, body).status, status, "{headers:?} {body}");
     }
     assert_eq!(std::fs::read_to_string(&pressed.0).unwrap(), "pressed\n");
+}
+
+#[test]
+fn the_verdict_names_what_is_wrong() {
+    let names = ["gateway-1", "gateway-2"];
+    let api = ApiServer::start(&names);
+    let dashboard = Dashboard::of_cluster(&api);
+    let mut events = dashboard.follow();
+    let well = statistics_of(&plugin(), Counts::default());
+    let with = |line: &str| format!("{well}{line}\n");
+    let of_v2 = "canary_config_weight{rule=\"shop\",subset=\"v2\"}";
+    for (first, second, level, text) in [
+        (well.clone(), well.clone(), "good", "shop: 20 % on v2, all 2 gateways have it, no requests lately"),
+        (
+            well.clone(),
+            with("canary_rule_fault{rule=\"shop\",state=\"off\"} 1"),
+            "bad",
+            "shop: off, because the config has a fault, all 2 gateways have it, no requests lately",
+        ),
+        (
+            with("canary_rule_fault{rule=\"shop\",state=\"last_good\"} 1"),
+            well.clone(),
+            "bad",
+            "shop: its last good version is in force, because the config has a fault, 20 % on v2, all 2 gateways have it, no requests lately",
+        ),
+        (
+            well.clone(),
+            well.replace(&format!("{of_v2} 20"), &format!("{of_v2} 30")),
+            "bad",
+            "shop: the gateways differ: v2 has 20 at gateway-1 and 30 at gateway-2, all 2 gateways have it, no requests lately",
+        ),
+        (
+            statistics_of(&weighted(70, 30), Counts::default()),
+            String::new(),
+            "bad",
+            "shop: 20 % on v2, 0 of 2 gateways have it: gateway-1 has another config; gateway-2 does not run the filter, no requests lately",
+        ),
+        (
+            well.clone(),
+            statistics_of(&plugin(), Counts { is_tripped: true, ..Counts::default() }),
+            "bad",
+            "shop: the guard has removed v2, and v1 gets its share, all 2 gateways have it, no requests lately",
+        ),
+    ] {
+        api.report(names[0], &first);
+        api.report(names[1], &second);
+        let look = events.until(|look| verdict(look) == (level, text));
+        assert_eq!(look["state"]["rules"][0]["verdict"], json!({"level": level, "text": text}));
+    }
+    api.gateways(&[]);
+    events.until(|look| verdict(look) == ("bad", "shop: 20 % on v2, on no gateway, no requests lately"));
+    for (weights, text) in
+        [((100, 0), "shop: everybody on v1"), ((0, 7), "shop: 100 % on v2"), ((2, 1), "shop: 33.33 % on v2")]
+    {
+        let list = json!({"kind": "List", "metadata": {}, "items": [weighted(weights.0, weights.1)]});
+        api.server.answer("/apis/extensions.istio.io/v1alpha1/wasmplugins", 200, list);
+        events.until(|look| verdict(look).1 == format!("{text}, on no gateway, no requests lately"));
+    }
 }

@@ -31,7 +31,7 @@ func (s *story) tool() {
 	s.noOtherRights()
 	s.everyGatewayCanBeAsked()
 	viewer := s.user.as("viewer")
-	for _, line := range []string{"canary-split check --allow placeholder,plugin-target manifests", "kubectl canary-split check manifests/base"} {
+	for _, line := range []string{"canary-split check manifests", "kubectl canary-split check manifests/base"} {
 		s.user.show(viewer.run(line))
 	}
 	s.living()

@@ -27,6 +27,8 @@ pub const PLACEHOLDER: Code = Code {
 
 /// The host of the example that is shipped: whoever has another one no longer has the example.
 const EXAMPLE: &str = "canary.example.com";
+/// The Service of the example at a waypoint, whose rules are for whatever host its callers use.
+const EXAMPLE_SERVICE: &str = "httpbin";
 
 /// The codes of this file.
 pub const CODES: [&Code; 2] = [&DIGEST, &PLACEHOLDER];
@@ -52,7 +54,7 @@ pub fn note(world: &World) -> Option<String> {
     (!said.is_empty()).then(|| format!("the example as shipped, to be filled in: {} ({help})", said.join(", ")))
 }
 
-/// Whether a plugin, or a patch of it, is that of the example: with its label and with no host but its own.
+/// Whether a plugin, or a patch of it, is that of the example: with its label, and with no host but its own or on its Service.
 fn is_example(plugin: &Plugin) -> bool {
     let hosts: Vec<String> = plugin.rules.iter().flat_map(|(_, rule)| hosts(rule)).collect();
     let is_its = |object: &Object| {
@@ -60,7 +62,13 @@ fn is_example(plugin: &Plugin) -> bool {
         let is_patch = plugin.module().is_some() && plugin.url().0.is_none();
         is_patch || labels.get("app.kubernetes.io/part-of") == Some("canary-split")
     };
-    plugin.object().is_some_and(is_its) && hosts.iter().all(|host| host == EXAMPLE)
+    let is_its_service = |target: &&Node| {
+        let text = |key: &str| target.get(key).and_then(Node::text);
+        text("kind") == Some("Service") && text("name") == Some(EXAMPLE_SERVICE)
+    };
+    let targets = plugin.targets();
+    let is_on_its_service = !targets.is_empty() && targets.iter().all(is_its_service);
+    plugin.object().is_some_and(is_its) && (is_on_its_service || hosts.iter().all(|host| host == EXAMPLE))
 }
 
 fn check_plugin(plugin: &Plugin, findings: &mut Vec<Finding>) {

@@ -67,7 +67,7 @@ impl Known {
     }
 }
 
-/// One entry that demands what both entries demand; `None`: they contradict each other.
+/// Merges two match entries into one that demands both; `None`: they contradict each other.
 pub fn both(one: &Value, other: &Value) -> Option<Value> {
     let (Some(one), Some(other)) = (one.as_object(), other.as_object()) else { return None };
     let mut all = one.clone();

@@ -18,7 +18,9 @@ use crate::world::table::{Step, Table};
 /// The result for all VirtualServices.
 #[derive(Debug, Default)]
 pub struct Adopted {
+    /// One for each gateway.
     pub plugins: Plugins,
+    /// One for each gateway, next to its plugin.
     pub filters: Vec<Filter>,
     /// The VirtualServices that were adopted.
     pub services: Vec<Service>,

@@ -21,6 +21,7 @@ pub struct Home {
 pub struct Aim {
     /// The controller that runs the target.
     pub controller: Controller,
+    /// `Gateway` or `Service`.
     pub kind: &'static str,
     pub name: String,
 }
@@ -44,6 +45,7 @@ impl Home {
 /// The label of the gateway pods that `istioctl install` makes.
 pub const DEFAULT: (&str, &str) = ("istio", "ingressgateway");
 
+/// The places for the plugins of a unit, one for each gateway. Notes say what was assumed.
 pub fn homes(world: &World, unit: &Unit, notes: &mut Vec<String>) -> Vec<Home> {
     let mut homes: Vec<Home> = Vec::new();
     for root in &unit.roots {

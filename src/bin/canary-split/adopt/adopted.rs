@@ -1,4 +1,4 @@
-//! Which routes are adopted, and why others are not.
+//! Adopts the routes that can be adopted, and says why others cannot.
 
 use super::filter::{Filter, Patch};
 use crate::convert::gateway;
@@ -15,35 +15,34 @@ use crate::world::World;
 use crate::world::routing::VirtualService;
 use crate::world::table::{Step, Table};
 
-/// What became of all VirtualServices.
+/// The result for all VirtualServices.
 #[derive(Debug, Default)]
 pub struct Adopted {
-    /// The plugins, one for each gateway.
+    /// One for each gateway.
     pub plugins: Plugins,
-    /// The EnvoyFilters, one for each gateway.
+    /// One for each gateway, next to its plugin.
     pub filters: Vec<Filter>,
-    /// What was adopted.
+    /// The VirtualServices that were adopted.
     pub services: Vec<Service>,
-    /// What was not.
+    /// Objects that could not be adopted, with the reason.
     pub refused: Vec<Refusal>,
-    /// What else is to be known.
+    /// Notes for the user.
     pub notes: Vec<String>,
 }
 
-/// A VirtualService whose weights are adopted.
 #[derive(Debug)]
 pub struct Service {
-    /// Its title.
+    /// The VirtualService's title.
     pub title: String,
-    /// Who writes the weights, if that is known.
+    /// The controller that writes the weights, if known.
     pub owner: Option<&'static str>,
-    /// By which rule it goes now.
+    /// The rule that adopts the weights.
     pub rule: Rule,
-    /// The routes, by their names; without one by their places.
+    /// The adopted routes by name, or by place if they have no name.
     pub routes: Vec<String>,
 }
 
-/// Adopts all that can be adopted.
+/// Adopts every VirtualService that can be adopted.
 pub fn of(objects: &Objects, world: &World, header: &str, sticky: &[Sticky]) -> Adopted {
     let mut adopted = Adopted::default();
     for service in world.virtual_services().filter(|service| !service.hosts.is_empty()) {
@@ -111,7 +110,7 @@ impl Adopted {
             let filter = match self.filters.iter().position(|filter| filter.home == home) {
                 Some(at) => self.filters.get_mut(at),
                 None => {
-                    // As the plugin there is called.
+                    // The name follows that of the plugin on the same gateway.
                     let plugin = self.plugins.0.iter().find(|plugin| plugin.home == home);
                     let name = format!("{}-adopt", plugin.map_or("canary-split", |plugin| &plugin.name));
                     self.filters.push(Filter { name, home, patches: Vec::new() });
@@ -161,7 +160,7 @@ fn count(step: &Step) -> usize {
     step.route.node.get("route").map_or(&[][..], Node::items).len()
 }
 
-/// What has these routes of a host pick by the header, and no route without weights.
+/// The patches that let a host's weighted routes pick by the header, and leave routes without weights alone.
 fn patches_for(
     world: &World,
     weighted: &[&Step],
@@ -171,7 +170,7 @@ fn patches_for(
     notes: &mut Vec<String>,
 ) -> Result<Vec<Patch>, Refusal> {
     let patch = |route: Option<String>| Patch { host: host.to_owned(), route, header: header.to_owned() };
-    // Istio puts the routes of all of them into one virtual host.
+    // Istio puts the routes of all VirtualServices for a host into one virtual host.
     let has_domain = |other: &&VirtualService| world.domains_of(other).iter().any(|domain| domain == host);
     let neighbours: Vec<&VirtualService> = world.virtual_services().filter(has_domain).collect();
     let tables: Vec<Table> =

@@ -1,29 +1,27 @@
-//! The EnvoyFilters: which routes pick by the header.
+//! The EnvoyFilters, which let routes pick a destination by the header.
 
 use crate::convert::gateway::Home;
 use crate::edit::flow;
 use serde_json::json;
 use std::fmt::Write;
 
-/// An EnvoyFilter.
 #[derive(Debug)]
 pub struct Filter {
-    /// Its name.
     pub name: String,
-    /// Where it is.
+    /// The gateway that it is for.
     pub home: Home,
-    /// Which routes it is about.
+    /// The patched routes.
     pub patches: Vec<Patch>,
 }
 
-/// Routes that are to pick by the header.
+/// A patch that lets routes pick by the header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Patch {
-    /// A host of their virtual host.
+    /// A host of the routes' virtual host.
     pub host: String,
-    /// Their name; `None`: all that forward requests.
+    /// The routes' name; `None`: all routes that forward requests.
     pub route: Option<String>,
-    /// The header.
+    /// The header with the position.
     pub header: String,
 }
 
@@ -36,12 +34,12 @@ metadata:
 ";
 
 impl Filter {
-    /// What it is called in a sentence.
+    /// The kind, namespace and name, for messages.
     pub fn title(&self) -> String {
         format!("EnvoyFilter {}/{}", self.home.namespace, self.name)
     }
 
-    /// All of it as YAML.
+    /// The EnvoyFilter as YAML.
     pub fn text(&self) -> String {
         let word = |text: &str| flow(&json!(text), false);
         let mut text = HEAD.to_owned();

@@ -1,7 +1,7 @@
-//! `adopt`: from a VirtualService whose weights somebody else writes to a WasmPlugin and an EnvoyFilter that make them stick.
+//! `adopt`: makes weights sticky that somebody else writes into a VirtualService, by a WasmPlugin and an EnvoyFilter.
 //!
 //! ```text
-//! VirtualServices → adopted (which routes, by which patches; or why not) → plugin of convert, filter → check
+//! VirtualServices → adopted (routes and patches, or refusals) → plugin of convert, filter → check
 //! ```
 
 mod adopted;
@@ -47,10 +47,10 @@ pub struct Options {
     force: bool,
 }
 
-/// What the files are called.
+/// The names of the files.
 const NAMES: [&str; 2] = ["wasmplugin.yaml", "envoyfilter.yaml"];
 
-/// Prints or writes the objects; the exit code.
+/// Prints or writes the objects. Returns the exit code.
 pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
     let objects = options.read()?;
     let world = World::of(&objects);
@@ -97,7 +97,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
 }
 
 impl Options {
-    /// All that is given.
+    /// Reads all input. It must be readable, have routes, and not have this filter yet.
     fn read(&self) -> Result<Objects, String> {
         let Input { units, notes, unreadable, .. } = sources::read_all(&self.paths);
         let all: Vec<Objects> = units.iter().map(Objects::readable).collect();
@@ -121,7 +121,7 @@ impl Options {
     }
 }
 
-/// The plugins, then the EnvoyFilters.
+/// The files of the result: plugins first, then EnvoyFilters.
 fn files(adopted: &Adopted, sticky: &[Sticky], folder: Option<&Path>) -> Result<Vec<File>, String> {
     let mut texts = Vec::new();
     for plugin in &adopted.plugins.0 {
@@ -133,7 +133,7 @@ fn files(adopted: &Adopted, sticky: &[Sticky], folder: Option<&Path>) -> Result<
     Ok(names.into_iter().zip(texts).map(|(name, (_, text))| File { path: path(name), text }).collect())
 }
 
-/// What is wrong with all that is given, together with what was made.
+/// Checks the input together with the new objects.
 fn check(objects: &Objects, files: &[File], notes: &mut Vec<String>) -> Vec<Finding> {
     let made = files.iter().map(|file| Rc::new(Source::new(file.path.display().to_string(), &file.text)));
     let sources = made.chain(objects.sources.iter().cloned()).collect();
@@ -143,7 +143,7 @@ fn check(objects: &Objects, files: &[File], notes: &mut Vec<String>) -> Vec<Find
     findings
 }
 
-/// What to apply, and what to do to go back: each in two steps.
+/// The steps to apply the result, and those to go back: two each.
 fn steps(adopted: &Adopted, files: &[File], folder: Option<&Path>) -> [[Vec<String>; 2]; 2] {
     let (plugins, filters) = (&adopted.plugins.0, &adopted.filters);
     let delete_plugins =

@@ -1,4 +1,4 @@
-//! What was done, in which order it is applied, and what is wrong.
+//! The report of `adopt`: what was done, how to apply it, and the findings.
 
 use super::adopted::{Adopted, Service};
 use crate::convert::print::steps;
@@ -8,24 +8,24 @@ use crate::report::finding::Finding;
 use crate::report::wrap::wrapped;
 use std::io::{self, Write};
 
-/// All that is said besides the objects.
+/// Everything that is printed in addition to the objects.
 pub struct Said<'a> {
-    /// What was adopted, and what was not.
+    /// The result, refusals included.
     pub adopted: &'a Adopted,
-    /// By what it sticks.
+    /// How visitors are recognised.
     pub sticky: &'a [Sticky],
-    /// What check finds in the result.
+    /// The findings of `check` in the result.
     pub findings: &'a [Finding],
-    /// What is applied first and then.
+    /// The two steps to apply the result.
     pub apply: [Vec<String>; 2],
-    /// The same back.
+    /// The two steps to go back.
     pub back: [Vec<String>; 2],
-    /// Whether the result is good, and so is written.
+    /// Whether the result has no errors. Only then is it written.
     pub is_good: bool,
 }
 
 impl Said<'_> {
-    /// For people.
+    /// Prints the report as text.
     pub fn print(&self, out: &mut impl Write, is_colourful: bool) -> io::Result<()> {
         for Service { title, owner, rule, routes } in &self.adopted.services {
             let whose = owner.map(|owner| format!(", whose weights {owner} writes")).unwrap_or_default();

@@ -1,11 +1,13 @@
-//! Paths that only stable has: a rule of their own keeps their visitors from a draw that means nothing there.
+//! A rule for paths that only stable serves: without it, their visitors get a draw that has no effect.
 
 use super::rule::{self, Rule, Target};
 use super::weighted::Weighted;
 use crate::input::yaml::Node;
 use crate::world::routing::{Destination, Route, VirtualService};
 
-/// The rule for the routes before a weighted one that lead to its stable alone, if it can decide before all others.
+/// The rule for routes that lead to stable alone and come before a weighted route.
+///
+/// The rule decides first, so it leaves out routes that may overlap an earlier weighted route.
 pub fn of(
     base: &str,
     hosts: &[String],
@@ -19,7 +21,7 @@ pub fn of(
     let last = routes.last()?.at;
     let mut matches = Vec::new();
     for (at, route) in service.routes.iter().enumerate().take(last) {
-        // One of which more is known is no other's, also if all of its weight is on stable now.
+        // A weighted route has a split rule, even if all of its weight is on stable now.
         if routes.iter().any(|weighted| weighted.at == at) {
             continue;
         }
@@ -40,7 +42,7 @@ pub fn of(
     (!matches.is_empty()).then(|| Rule { name: format!("{base}-stable"), hosts: hosts.to_vec(), matches, target })
 }
 
-/// Where requests for what a rule calls by this name go.
+/// The destination with this name in the rules.
 fn destination<'o>(service: &VirtualService<'o>, route: &Weighted<'o>, name: &str) -> Option<Destination<'o>> {
     let entry = route.node.get("route")?.items().get(route.branch(name)?.at)?;
     Destination::of(entry, &service.object.namespace)
@@ -50,7 +52,7 @@ fn leads_to(route: &Route, stable: &Destination) -> bool {
     matches!(route.destinations.as_slice(), [only] if only.is_same(stable))
 }
 
-/// Whether no path is in both of two entries of a match.
+/// Whether no path can match both entries.
 fn are_apart(one: &Node, other: &Node) -> bool {
     let path = |entry: &'_ Node| {
         let uri = entry.get("uri")?;

@@ -1,73 +1,73 @@
-//! What another tool says of a VirtualService's weights, next to the weights: who goes where whatever they say, who stays, and what comes next.
+//! Settings that another tool adds to the weights of a VirtualService: overrides, stickiness and a ramp.
 
 use super::steps::Steps;
 use crate::input::manifest::Object;
 use serde_json::{Map, Value};
 
-/// What else is known of a route with weights. Destinations are known by their places in the route.
+/// Settings for one weighted route. Destinations are indexes into the route.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Extra {
-    /// Which destination is stable; absent: the one with the largest weight.
+    /// The stable destination; `None`: the one with the largest weight.
     pub stable: Option<usize>,
-    /// Who goes where whatever the weights are; the first that holds counts.
+    /// Requests that bypass the weights; the first match wins.
     pub overrides: Vec<Override>,
-    /// By what visitors stay, whatever is asked for otherwise: keys as a rule has them.
+    /// Sticky keys in the form of a rule; they replace those of `--sticky`.
     pub keys: Vec<Value>,
-    /// What a cookie of the filter has that is no default.
+    /// Options of the filter's cookie that differ from the defaults.
     pub cookie: Map<String, Value>,
-    /// Whether visitors stay where they are whatever the weights become.
+    /// Whether visitors keep their subset when the weights change.
     pub keeps: bool,
-    /// The weights to come.
+    /// The planned weights.
     pub ramp: Option<Steps>,
 }
 
 /// Requests that go to one destination whatever the weights are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Override {
-    /// What its rule is called, behind the name of the split's.
+    /// The end of the rule's name, after the name of the split's rule.
     pub suffix: String,
-    /// Any of these holds.
+    /// Match entries, of which one must hold.
     pub matches: Vec<Value>,
-    /// The place of the destination.
+    /// The destination's index in the route.
     pub to: usize,
 }
 
-/// What is known of one VirtualService.
+/// The settings for one VirtualService.
 #[derive(Debug, Default)]
 pub struct Known {
-    /// Its namespace and name.
+    /// The VirtualService's namespace and name.
     pub service: (String, String),
-    /// The object that says it: what is refused is refused there.
+    /// The Ingress that the VirtualService was made from: refusals point to it.
     pub origin: Option<Object>,
-    /// Of each route that it is about, by its place.
+    /// Settings by the route's index in `http`.
     pub routes: Vec<(usize, Extra)>,
-    /// A host of it that is no visitor's.
+    /// A host that Flagger adds for itself and that no visitor uses.
     pub own_host: Option<String>,
-    /// Whether its owner leaves.
+    /// Whether `--leave` removes the owner of the weights.
     pub is_left: bool,
-    /// How the owner leaves, and how it comes back.
+    /// Two steps: remove the owner, and bring it back.
     pub leaves: Option<[String; 2]>,
 }
 
-/// All that is known.
+/// The settings for all VirtualServices.
 #[derive(Debug, Default)]
 pub struct Extras(pub Vec<Known>);
 
 impl Extras {
-    /// What is known of a VirtualService.
+    /// The settings for a VirtualService.
     pub fn of(&self, service: &Object) -> Option<&Known> {
         self.0.iter().find(|known| known.service.0 == service.namespace && known.service.1 == service.name)
     }
 }
 
 impl Known {
-    /// What is known of a route.
+    /// The settings for a route, by its index in `http`.
     pub fn route(&self, at: usize) -> Option<&Extra> {
         self.routes.iter().find(|(place, _)| *place == at).map(|(_, extra)| extra)
     }
 }
 
-/// Both of two entries of a match; `None`: they ask for one thing twice.
+/// Merges two match entries into one that demands both; `None`: they contradict each other.
 pub fn both(one: &Value, other: &Value) -> Option<Value> {
     let (Some(one), Some(other)) = (one.as_object(), other.as_object()) else { return None };
     let mut all = one.clone();
@@ -91,7 +91,9 @@ pub fn both(one: &Value, other: &Value) -> Option<Value> {
     Some(Value::Object(all))
 }
 
-/// An entry for each pair of two matches of which both hold; an empty match always does. `None`: some pair asks for one thing twice.
+/// One match that holds if both hold: an entry for each pair. An empty match always holds.
+///
+/// `None`: the entries of some pair contradict each other.
 pub fn pairs(one: &[Value], other: &[Value]) -> Option<Vec<Value>> {
     match (one, other) {
         ([], all) | (all, []) => Some(all.to_vec()),

@@ -1,26 +1,25 @@
-//! `--write`: where the result is written to.
+//! `--write`: the files of the result.
 
 use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// A file that is to be written.
+/// A file of the result.
 #[derive(Debug)]
 pub struct File {
-    /// Where.
     pub path: PathBuf,
-    /// All of it.
+    /// The whole content.
     pub text: String,
 }
 
-/// Names in one folder for texts that are called so; of two that would have one name the second gets a number.
+/// File names for texts in one folder, from the names of their sources. A name that is taken gets a number.
 pub fn names<'n>(sources: impl IntoIterator<Item = &'n str>) -> Vec<String> {
     let mut taken = HashSet::new();
     let name = |source: &str| {
         let path = Path::new(source);
         let last = path.file_name().map(|name| name.to_string_lossy().into_owned());
-        // The standard input, or a folder that was rendered.
+        // A source that is not a file is the standard input or a rendered folder.
         let last = last.filter(|_| is_file(source)).unwrap_or_else(|| match source {
             "standard input" => "routes.yaml".to_owned(),
             other => format!(
@@ -35,12 +34,12 @@ pub fn names<'n>(sources: impl IntoIterator<Item = &'n str>) -> Vec<String> {
     sources.into_iter().map(name).collect()
 }
 
-/// Whether a text is called as a file.
+/// Whether the name of a source is that of a file.
 pub fn is_file(source: &str) -> bool {
     Path::new(source).extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known))
 }
 
-/// Writes all of them, or none if one exists.
+/// Writes all files. If one exists already and may not be replaced, none is written.
 pub fn write(folder: &Path, files: &[File], may_replace: bool) -> Result<(), String> {
     let at = |path: &Path, problem: String| format!("{}: {problem}", path.display());
     let existing = files.iter().find(|file| !may_replace && file.path.symlink_metadata().is_ok());

@@ -1,52 +1,51 @@
-//! On which gateway a plugin has to be: the labels of its pods and their namespace, or a Gateway of the Gateway API.
+//! The gateway that a plugin is for: pods by labels and namespace, or a target in the Gateway API.
 
 use super::unit::Unit;
 use crate::world::World;
 use crate::world::labels::Labels;
 use crate::world::namespace::ROOT_NAMESPACE;
 
-/// Where a plugin is.
+/// The place of a plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
-    /// The namespace of the gateway's pods.
+    /// The namespace of the plugin.
     pub namespace: String,
-    /// Their labels.
+    /// The labels of the gateway's pods.
     pub labels: Vec<(String, String)>,
-    /// What the plugin aims at instead of labels.
+    /// The plugin's target in the Gateway API, instead of labels.
     pub aim: Option<Aim>,
 }
 
-/// What a plugin aims at in the Gateway API.
+/// A plugin's target in the Gateway API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Aim {
-    /// Who runs it.
+    /// The controller that runs the target.
     pub controller: Controller,
     /// `Gateway` or `Service`.
     pub kind: &'static str,
-    /// Its name.
     pub name: String,
 }
 
-/// A controller of gateways that runs the filter.
+/// A gateway controller that can run the filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Controller {
-    /// By a WasmPlugin.
+    /// Istio, with a WasmPlugin.
     Istio,
-    /// By an EnvoyExtensionPolicy.
+    /// Envoy Gateway, with an EnvoyExtensionPolicy.
     EnvoyGateway,
 }
 
 impl Home {
-    /// Of a plugin that aims at something in its namespace.
+    /// The place of a plugin whose target is in its own namespace.
     pub fn aimed(namespace: &str, aim: Aim) -> Home {
         Home { namespace: namespace.to_owned(), labels: Vec::new(), aim: Some(aim) }
     }
 }
 
-/// The label of the gateway that `istioctl install` makes.
+/// The label of the gateway pods that `istioctl install` makes.
 pub const DEFAULT: (&str, &str) = ("istio", "ingressgateway");
 
-/// The gateways of a unit.
+/// The places for the plugins of a unit, one for each gateway. Notes say what was assumed.
 pub fn homes(world: &World, unit: &Unit, notes: &mut Vec<String>) -> Vec<Home> {
     let mut homes: Vec<Home> = Vec::new();
     for root in &unit.roots {
@@ -82,7 +81,8 @@ pub fn homes(world: &World, unit: &Unit, notes: &mut Vec<String>) -> Vec<Home> {
     homes
 }
 
-/// The namespace of pods with these labels, if pods or a Service tell it; else the root namespace, whose plugins are on pods anywhere.
+/// The place of a plugin for pods with these labels: their namespace, as far as pods or Services show it.
+/// Otherwise the root namespace, whose plugins reach pods in every namespace.
 fn home(world: &World, labels: &Labels, notes: &mut Vec<String>) -> Home {
     let pods = world.workloads.iter().filter(|pods| labels.selects(&pods.labels)).map(|pods| &*pods.object.namespace);
     let is_its = |own: &Labels| labels.selects(own);

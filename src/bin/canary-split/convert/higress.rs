@@ -1,4 +1,4 @@
-//! Higress' traffic-tag: a plugin that writes a header by conditions and by weights, as this filter does.
+//! Higress's traffic-tag plugin, which writes a header by conditions and weights, as this filter does.
 
 use super::extra::{Extra, pairs};
 use super::gateway::{self, Home};
@@ -13,23 +13,23 @@ use crate::world::namespace::ROOT_NAMESPACE;
 use canary_split::subset::is_label;
 use serde_json::{Value, json};
 
-/// What a request without a tag is called, if nothing else says so.
+/// The subset name for requests that traffic-tag would leave without a tag.
 const REST: &str = "stable";
 
-/// A plugin that tags requests.
+/// A traffic-tag plugin, converted.
 #[derive(Debug)]
 pub struct Tag {
-    /// All of it.
+    /// The WasmPlugin as it was read.
     pub object: Object,
-    /// The header that it writes.
+    /// The header that the plugin writes.
     pub header: String,
-    /// What decides in its place.
+    /// The rules that replace the plugin.
     pub rules: Vec<Rule>,
-    /// What else is to be known.
+    /// Notes for the user.
     pub notes: Vec<String>,
 }
 
-/// The plugins among all objects.
+/// Converts every traffic-tag plugin.
 pub fn of(objects: &Objects) -> Vec<Result<Tag, Refusal>> {
     let higress = objects.unknown.iter().filter(|unknown| unknown.kind() == ("extensions.higress.io", "WasmPlugin"));
     let higress = higress.map(|unknown| unknown.object("WasmPlugin"));
@@ -43,13 +43,13 @@ fn is_one(object: &Object) -> bool {
 }
 
 impl Tag {
-    /// What it is called in a sentence.
+    /// The object's title, with `(traffic-tag)` if the name does not show it.
     pub fn title(&self) -> String {
         let title = self.object.title();
         if title.contains("traffic-tag") { title } else { format!("{title} (traffic-tag)") }
     }
 
-    /// The gateways whose routes ask for its header; else the usual one.
+    /// The gateways whose routes match on the header. Without such routes, Istio's default gateway.
     pub fn homes(&self, world: &World, notes: &mut Vec<String>) -> Vec<Home> {
         let roots: Vec<_> = world.virtual_services().filter(|service| service.asks_for(&self.header)).collect();
         let homes = gateway::homes(world, &Unit { roots, delegates: Vec::new() }, notes);
@@ -64,7 +64,7 @@ impl Tag {
         vec![Home { namespace: ROOT_NAMESPACE.to_owned(), labels, aim: None }]
     }
 
-    /// How it leaves, and how it comes back.
+    /// Two steps: remove the plugin, and bring it back.
     pub fn leaves(&self) -> [String; 2] {
         let Object { namespace, name, .. } = &self.object;
         let group = self.object.text(&["apiVersion"]).and_then(|version| version.split('/').next()).unwrap_or_default();
@@ -73,17 +73,17 @@ impl Tag {
     }
 }
 
-/// What is read of a plugin so far.
+/// The result while a plugin is being read.
 struct Reading {
     header: Option<String>,
     rules: Vec<Rule>,
     notes: Vec<String>,
-    /// What requests without a tag are called.
+    /// The subset name for requests without a tag.
     rest: String,
     is_rest_used: bool,
 }
 
-/// A text at the end of a key, and where.
+/// The text under a key, with its node. Missing or empty text is refused.
 fn text<'n>(object: &Object, node: &'n Node, key: &str) -> Result<(&'n Node, &'n str), Refusal> {
     let found = node.get(key).and_then(|own| Some((own, own.text()?))).filter(|(_, text)| !text.is_empty());
     found.ok_or_else(|| {
@@ -114,7 +114,7 @@ impl Reading {
             let hosts: Vec<String> = hosts.map(str::to_ascii_lowercase).collect();
             let config = entry.get("config").filter(|_| !is_off(entry, "configDisable"));
             let is_total = config.map_or(Ok(false), |config| reading.add(object, config, &hosts))?;
-            // A request that no condition of its own host is about meets no other config.
+            // traffic-tag does not use the default config for a host with its own: this rule takes that host's other requests.
             if !is_total && default.is_some() {
                 let rest = reading.rest();
                 reading.push(object, "rest", &hosts, Vec::new(), Target::Asked(rest));
@@ -148,7 +148,7 @@ impl Reading {
         Ok(Tag { object: object.clone(), header, rules: self.rules, notes })
     }
 
-    /// A name that no tag has.
+    /// Picks a subset name that no tag has.
     fn name_rest(&mut self, spec: &Node) {
         let json = spec.to_json();
         let is_taken = |name: &str| json.contains(&format!("\"headerValue\":\"{name}\""));
@@ -167,7 +167,7 @@ impl Reading {
         self.rules.push(Rule { name, hosts: hosts.to_vec(), matches, target });
     }
 
-    /// The header that an entry writes has to be that of all others.
+    /// Refuses a second header: a plugin of this filter writes only one.
     fn header(&mut self, object: &Object, node: &Node, said: &str) -> Result<(), Refusal> {
         let own = said.to_ascii_lowercase();
         match &self.header {
@@ -185,7 +185,7 @@ impl Reading {
         }
     }
 
-    /// The tag of an entry.
+    /// Reads the tag of an entry, and checks its header.
     fn value(&mut self, object: &Object, entry: &Node) -> Result<String, Refusal> {
         let (node, header) = text(object, entry, "headerName")?;
         self.header(object, node, header)?;
@@ -193,7 +193,7 @@ impl Reading {
         label(object, node, value)
     }
 
-    /// Adds the rules of a config; whether they are about every request.
+    /// Adds the rules of a config. Returns whether they cover every request.
     fn add(&mut self, object: &Object, config: &Node, hosts: &[String]) -> Result<bool, Refusal> {
         let default = match (config.get("defaultTagKey"), config.get("defaultTagVal")) {
             (Some(key), Some(value)) => match (key.text(), value.text()) {
@@ -340,7 +340,7 @@ fn label(object: &Object, node: &Node, value: &str) -> Result<String, Refusal> {
     ))
 }
 
-/// One condition of a group.
+/// One condition of a conditionGroup.
 struct Condition<'n> {
     node: &'n Node,
     /// `header`, `cookie` or `parameter`.
@@ -379,13 +379,13 @@ impl<'n> Condition<'n> {
         value.ok_or_else(|| Refusal::at(object, self.node, "no whole percentage from 0 to 100"))
     }
 
-    /// The key of a rule that visitors are drawn by.
+    /// The rule key that draws are hashed from.
     fn key(&self) -> Value {
         let kind = if self.kind == "parameter" { "queryParam" } else { &self.kind };
         json!({kind: self.name})
     }
 
-    /// Entries of a match, any of which may hold.
+    /// The condition as match entries, of which one must hold.
     fn entries(&self, object: &Object, notes: &mut Vec<String>) -> Result<Vec<Value>, Refusal> {
         let field = match &*self.kind {
             "header" => "headers",
@@ -447,7 +447,7 @@ impl<'n> Condition<'n> {
     }
 }
 
-/// A text as a regex.
+/// Escapes text for a regex.
 fn quoted(text: &str) -> String {
     let special = |c: char| "\\.+*?()|[]{}^$".contains(c);
     text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()

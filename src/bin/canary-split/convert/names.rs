@@ -1,13 +1,13 @@
-//! What a rule calls destinations: by their subsets, or by the names of their Services.
+//! Names of destinations in a rule: from the subset, or from the Service.
 
 use crate::world::routing::Destination;
 use canary_split::subset::is_label;
 
-/// The names of the destinations of one route, in its order.
+/// The names of one route's destinations, in the route's order.
 ///
 /// # Errors
 ///
-/// The place of the destination that cannot be told from the others, and why.
+/// The index of a destination without a valid or unique name, and the reason.
 pub fn of(destinations: &[Destination]) -> Result<Vec<String>, (usize, String)> {
     let services: Vec<Option<&str>> = destinations.iter().map(service).collect();
     let called = called(&services);
@@ -49,19 +49,19 @@ pub fn of(destinations: &[Destination]) -> Result<Vec<String>, (usize, String)> 
     Ok(names)
 }
 
-/// What Services are called: by the versions at the end of their names if all have one, else by their whole names.
+/// The names that Services give: the version at the end if every Service has one, otherwise the whole name.
 pub fn called<'n>(services: &[Option<&'n str>]) -> Vec<Option<&'n str>> {
     let versions: Vec<Option<&str>> = services.iter().map(|name| name.and_then(version)).collect();
     let are_versions = services.iter().zip(&versions).all(|(name, version)| name.is_none() == version.is_none());
     if are_versions { versions } else { services.to_vec() }
 }
 
-/// The Service of a destination without a subset.
+/// The Service of a destination, if it has no subset.
 fn service<'o>(destination: &Destination<'o>) -> Option<&'o str> {
     destination.service().filter(|_| destination.subset.is_none()).map(|service| service.name)
 }
 
-/// `v2` of `reviews-v2`.
+/// The version at the end of a Service's name: `v2` for `reviews-v2`.
 fn version(service: &str) -> Option<&str> {
     let (_, last) = service.rsplit_once('-')?;
     last.strip_prefix('v').filter(|number| number.starts_with(|first: char| first.is_ascii_digit())).map(|_| last)

@@ -1,4 +1,4 @@
-//! What has weights besides VirtualServices, read before these.
+//! Other sources of weights, read before the VirtualServices: Ingresses, traffic-tag plugins, Canaries and Rollouts.
 
 use super::extra::Extras;
 use super::higress::{self, Tag};
@@ -11,22 +11,22 @@ use crate::world::World;
 use canary_split::rollout::ramp::Second;
 use std::rc::Rc;
 
-/// All of it.
+/// The result of reading these sources.
 #[derive(Debug, Default)]
 pub struct Origins {
-    /// Texts with VirtualServices.
+    /// Generated texts with VirtualServices, which replace Ingresses.
     pub made: Vec<Made>,
-    /// What is known of VirtualServices, those in the texts too.
+    /// Settings for VirtualServices, given or generated.
     pub extras: Extras,
-    /// Plugins that tag requests.
+    /// The traffic-tag plugins.
     pub tags: Vec<Tag>,
-    /// What is not converted.
+    /// Objects that could not be converted, with the reason.
     pub refused: Vec<Refusal>,
-    /// What else is to be known.
+    /// Notes for the user.
     pub notes: Vec<String>,
 }
 
-/// Reads it. `leave`: controllers go away, and the ramp begins then.
+/// Reads all sources. Canaries and Rollouts count only if `leave` is set; it holds the start of their ramps, if known.
 pub fn of(objects: &Objects, leave: Option<Option<Second>>) -> Origins {
     let world = World::of(objects);
     let mut origins = Origins::default();
@@ -52,12 +52,12 @@ pub fn of(objects: &Objects, leave: Option<Option<Second>>) -> Origins {
 }
 
 impl Origins {
-    /// Whether there is nothing.
+    /// Whether no such source was found.
     pub fn is_empty(&self) -> bool {
         self.made.is_empty() && self.extras.0.is_empty() && self.tags.is_empty() && self.refused.is_empty()
     }
 
-    /// The texts.
+    /// The generated texts.
     pub fn sources(&self) -> Vec<Rc<Source>> {
         self.made.iter().map(|made| Rc::clone(&made.source)).collect()
     }

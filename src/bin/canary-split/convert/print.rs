@@ -1,4 +1,4 @@
-//! What was done, in which order it is applied, and what is wrong.
+//! The report of `convert`: what was done, how to apply it, and the findings.
 
 use super::result::Converted;
 use super::rule::Target;
@@ -10,57 +10,57 @@ use crate::report::wrap::wrapped;
 use serde_json::Value;
 use std::io::{self, Write};
 
-/// All that is said besides the objects.
+/// Everything that is printed in addition to the objects.
 pub struct Said<'c> {
-    /// What was converted, and what was not.
+    /// The result of the conversion, refusals included.
     pub converted: &'c Converted,
-    /// By what it sticks.
+    /// How visitors are recognised.
     pub sticky: &'c [Sticky],
-    /// What check finds in the result.
+    /// The findings of `check` in the result.
     pub findings: &'c [Finding],
-    /// A URL, and what explain says of a first visit there.
+    /// A URL, and what `explain` says about a first visit to it.
     pub visit: Option<&'c (String, String)>,
-    /// What is done in which order.
+    /// How to apply the result, and how to go back.
     pub steps: Steps,
-    /// Whether the result is good, and so is written.
+    /// Whether the result has no errors. Only then is it written.
     pub is_good: bool,
 }
 
-/// What is done, and what is done to go back: what each step is, or the command for it.
+/// The steps to apply the result, and those to go back: each a sentence or a command.
 #[derive(Debug, Default)]
 pub struct Steps {
-    /// Decides by the weights.
+    /// Apply the plugins.
     pub plugins: Vec<String>,
-    /// Does not write weights any more.
+    /// Stop the old tool: traffic-tag, Flagger or Argo Rollouts.
     pub leave: Vec<String>,
-    /// Follow the plugin.
+    /// Apply the routes that follow the plugins.
     pub routes: Vec<String>,
-    /// Come to another gateway.
+    /// Send visitors to another gateway.
     pub visitors: Vec<String>,
-    /// Each of them back.
+    /// Undo `plugins`.
     pub back_plugins: Vec<String>,
-    /// The same.
+    /// Undo `leave`.
     pub back_leave: Vec<String>,
-    /// The same.
+    /// Undo `routes`.
     pub back_routes: Vec<String>,
-    /// The same.
+    /// Undo `visitors`.
     pub back_visitors: Vec<String>,
 }
 
 impl Steps {
-    /// In their order.
+    /// The groups of steps in order, without empty groups.
     pub fn apply(&self) -> Vec<&[String]> {
         let all: [&[String]; 4] = [&self.plugins, &self.leave, &self.routes, &self.visitors];
         all.into_iter().filter(|steps| !steps.is_empty()).collect()
     }
 
-    /// The way back.
+    /// The groups of steps to go back, in order.
     pub fn back(&self) -> Vec<&[String]> {
         let all: [&[String]; 4] = [&self.back_visitors, &self.back_routes, &self.back_leave, &self.back_plugins];
         all.into_iter().filter(|steps| !steps.is_empty()).collect()
     }
 
-    /// What is said of the order.
+    /// The heading of the steps.
     fn order(&self) -> &'static str {
         if !self.visitors.is_empty() {
             "Apply in this order; visitors come with the last:"
@@ -72,7 +72,7 @@ impl Steps {
     }
 }
 
-/// Numbers steps, with a line behind the first one.
+/// Prints numbered steps, with the line `between` after the first one.
 pub fn steps(out: &mut impl Write, steps: &[impl AsRef<[String]>], between: &str) -> io::Result<()> {
     for (number, step) in steps.iter().enumerate() {
         for line in step.as_ref() {
@@ -85,7 +85,7 @@ pub fn steps(out: &mut impl Write, steps: &[impl AsRef<[String]>], between: &str
     Ok(())
 }
 
-/// Keys that a rule has by itself.
+/// Describes the sticky keys of a rule that has its own.
 fn keys(keys: &[Value]) -> String {
     let one = |key: &Value| {
         let (kind, name) = key.as_object()?.iter().next()?;
@@ -94,7 +94,7 @@ fn keys(keys: &[Value]) -> String {
     keys.iter().filter_map(one).collect::<Vec<_>>().join(", else ")
 }
 
-/// The weights to come.
+/// Describes the ramp, if one exists.
 fn ahead(ramp: Option<&Ramp>) -> String {
     match ramp {
         None => String::new(),
@@ -104,7 +104,7 @@ fn ahead(ramp: Option<&Ramp>) -> String {
 }
 
 impl Said<'_> {
-    /// For people.
+    /// Prints the report as text.
     pub fn print(&self, out: &mut impl Write, is_colourful: bool) -> io::Result<()> {
         for (service, rules) in &self.converted.services {
             for rule in rules {

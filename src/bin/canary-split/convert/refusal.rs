@@ -1,11 +1,11 @@
-//! Why something is not converted, and where.
+//! Refusals: why an object is not converted, and where the problem is.
 
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 use serde::Serialize;
 use std::fmt;
 
-/// Why a VirtualService is not converted, and where.
+/// The reason why an object is not converted, and its position.
 #[derive(Clone, Debug, Serialize)]
 pub struct Refusal {
     file: String,
@@ -16,17 +16,17 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// At a node of an object.
+    /// A refusal at a node of an object.
     pub fn at(object: &Object, node: &Node, reason: impl Into<String>) -> Refusal {
         Refusal::at_byte(object, node.span.start, reason)
     }
 
-    /// The same of the object that this one was made of.
+    /// The same reason, at the object that this one was made from.
     pub fn of(self, origin: &Object) -> Refusal {
         Refusal::at(origin, &origin.node, self.reason)
     }
 
-    /// At a byte of the text that an object is in.
+    /// A refusal at a byte of the object's source text.
     pub fn at_byte(object: &Object, at: usize, reason: impl Into<String>) -> Refusal {
         let (line, column) = object.source.position(at);
         Refusal { file: object.source.name.clone(), line, column, object: object.title(), reason: reason.into() }

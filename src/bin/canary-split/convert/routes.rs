@@ -1,11 +1,11 @@
-//! The edits of a VirtualService: before each route with weights one for each canary, and stable alone in the route itself.
+//! Edits of a VirtualService: each weighted route keeps only stable, and a route for each canary comes before it.
 
 use super::weighted::Weighted;
 use crate::edit::{Edit, Step, fields};
 use canary_split::config::DEFAULT_HEADER;
 use serde_json::{Map, Value, json};
 
-/// All edits of an object, from the last route to the first, so that places stay right.
+/// All edits of an object, from the last route to the first, so that earlier indexes stay valid.
 pub fn edits(routes: &[Weighted], stables: &[String]) -> Vec<Edit> {
     routes.iter().zip(stables).rev().flat_map(|(route, stable)| of(route, stable)).collect()
 }
@@ -21,7 +21,7 @@ fn of(route: &Weighted, stable: &str) -> Vec<Edit> {
     if has_weight {
         edits.push(Edit::remove(below(&["route".into(), 0.into(), "weight".into()])));
     }
-    // The last first: each is put before the ones that are there already.
+    // In reverse order, because each insertion goes before the previous ones.
     for branch in route.branches.iter().rev().filter(|branch| branch.name != stable) {
         edits.push(Edit::insert(here.clone(), canary(route, branch.at, &branch.name)));
     }
@@ -33,7 +33,7 @@ fn weight_of(route: &Weighted, at: usize) -> bool {
     entries.and_then(|entries| entries.get(at)).is_some_and(|entry| entry.get("weight").is_some())
 }
 
-/// The route of a canary: all as it is, but for the header that it asks for, and its one destination.
+/// The route of a canary: a copy that also matches on the filter's header and has one destination.
 fn canary(route: &Weighted, at: usize, name: &str) -> Value {
     let mut entry: Value = serde_json::from_str(&route.node.to_json()).unwrap_or_default();
     let Some(fields) = entry.as_object_mut() else { return entry };
@@ -55,7 +55,7 @@ fn canary(route: &Weighted, at: usize, name: &str) -> Value {
     entry
 }
 
-/// Asks for the header in addition.
+/// Adds the filter's header to a match entry.
 fn ask(entry: &mut Value, name: &str) {
     if !entry.is_object() {
         *entry = Value::Object(Map::new());

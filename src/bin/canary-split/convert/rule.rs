@@ -1,4 +1,4 @@
-//! Rules that take the place of weights.
+//! Rules that replace weights.
 
 use super::extra::{Extra, pairs};
 use super::refusal::Refusal;
@@ -7,48 +7,46 @@ use crate::input::manifest::Object;
 use crate::input::yaml::Node;
 use serde_json::{Map, Value};
 
-/// A rule for requests that met a route with weights.
+/// A rule for the requests of a weighted route.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
-    /// Its name.
     pub name: String,
-    /// Its hosts; none: every host.
+    /// The hosts; empty: every host.
     pub hosts: Vec<String>,
-    /// Its match; none: every request.
+    /// The match entries; empty: every request.
     pub matches: Vec<Value>,
-    /// What it decides.
     pub target: Target,
 }
 
-/// What a rule decides.
+/// The decision of a rule.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Target {
-    /// By these weights, stable first.
+    /// Split by weights.
     Split(Split),
-    /// Always this: it is alone on these paths.
+    /// Always this subset: the paths have no other.
     Subset(String),
-    /// Always this: it is asked for.
+    /// Always this subset: the request's own header, cookie or parameter selects it, or a default does.
     Asked(String),
-    /// By the weights of the route, whose owner is somebody else; the header carries positions.
+    /// Write the visitor's position into this header; the weights stay in the route, with their owner.
     Adopted(String),
 }
 
-/// Weights, and what belongs to them.
+/// A split with its settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Split {
-    /// Stable first.
+    /// Weights by subset, stable first.
     pub weights: Vec<(String, u32)>,
-    /// The same names, in the order of the route.
+    /// The subsets in the order of the route's destinations.
     pub names: Vec<String>,
-    /// What else is known.
+    /// Settings from another tool.
     pub extra: Extra,
 }
 
-/// The rules of a route: first those for who goes where whatever the weights are, then that of the weights.
+/// The rules of a route: first the overrides, then the split.
 ///
 /// # Errors
 ///
-/// What the route asks for and somebody who goes elsewhere asks for otherwise.
+/// An override contradicts the match of the route.
 pub fn of_route(
     name: &str,
     hosts: &[String],
@@ -71,10 +69,10 @@ pub fn of_route(
     Ok(rules)
 }
 
-/// What a rule can ask for as a route does.
+/// The match fields that a rule has too.
 const CONDITIONS: [&str; 5] = ["uri", "method", "headers", "withoutHeaders", "queryParams"];
 
-/// The match of a route with these shares as that of a rule.
+/// The match of a route as the match of a rule. `shares` is only for the reason of a refusal.
 pub fn conditions(object: &Object, entries: &[Node], shares: &str) -> Result<Vec<Value>, Refusal> {
     let reason = |what: &str| {
         format!(
@@ -90,7 +88,7 @@ pub fn conditions(object: &Object, entries: &[Node], shares: &str) -> Result<Vec
             if !CONDITIONS.contains(&&*key.name) {
                 return Err(Refusal::at_byte(object, key.span.start, reason(&key.name)));
             }
-            // Istio's own names, for claims for example, are no headers.
+            // Names with `@` or `:` are Istio's own (claims, for example), not headers.
             let names = value.entries().iter().map(|(name, _)| name).filter(|_| key.name.ends_with("eaders"));
             if let Some(name) = names.into_iter().find(|name| name.name.starts_with(['@', ':'])) {
                 return Err(Refusal::at_byte(object, name.span.start, reason(&name.name)));
@@ -102,7 +100,7 @@ pub fn conditions(object: &Object, entries: &[Node], shares: &str) -> Result<Vec
     entries.iter().map(of_entry).collect()
 }
 
-/// A name for a rule: letters, digits and `-`.
+/// Makes a valid rule name from text: lower-case letters, digits and `-`.
 pub fn name(text: &str) -> String {
     let text: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
@@ -111,13 +109,13 @@ pub fn name(text: &str) -> String {
     if text.is_empty() { "canary".to_owned() } else { text.to_owned() }
 }
 
-/// A name that nobody has.
+/// The name itself if it is free, otherwise the name with a number.
 pub fn unique(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let others = (2..).map(|number: usize| format!("{name}-{number}"));
     [name.to_owned()].into_iter().chain(others).find(|name| !is_taken(name)).unwrap_or_default()
 }
 
-/// A name by the first path of a match.
+/// The base with the first path of a match, so that the name shows what the rule is for.
 pub fn path_name(base: &str, matches: &[Value]) -> String {
     let paths = matches.iter().filter_map(|entry| entry.get("uri")?.as_object()?.values().next()?.as_str());
     let path = paths.map(|path| path.trim_matches(|c: char| !c.is_ascii_alphanumeric())).find(|path| !path.is_empty());

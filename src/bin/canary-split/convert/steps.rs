@@ -1,23 +1,23 @@
-//! Weights to come, as a controller has them in its steps, and as a ramp has them.
+//! Planned weights, read from a controller's steps and written as a ramp.
 
 use crate::edit::flow;
 use crate::report::time::{span, utc};
 use canary_split::rollout::ramp::Second;
 use serde_json::json;
 
-/// Weights over time.
+/// Planned weights over time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Steps {
-    /// When they begin.
+    /// The start of the plan.
     pub start: Second,
-    /// Whether they wait for somebody to resume them.
+    /// Whether the plan waits for `set --resume`.
     pub is_paused: bool,
-    /// After so many seconds these weights, in the order of the route's destinations.
+    /// Seconds after the start, and the weights from then on, in the order of the route's destinations.
     pub steps: Vec<(u64, Vec<u32>)>,
 }
 
 impl Steps {
-    /// The ramp of a rule, whose destinations have these names; in each step they are in another order, stable first.
+    /// The lines of a rule's ramp. `names` are the destinations in the order of the steps; `order` has stable first.
     pub fn lines(&self, names: &[String], order: &[(String, u32)]) -> Vec<String> {
         let start = utc(self.start);
         let mut lines = vec![format!("start: {start}")];

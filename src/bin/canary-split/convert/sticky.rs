@@ -1,15 +1,15 @@
-//! `--sticky`: by what visitors stay with their subset.
+//! `--sticky`: how visitors stay with their subset.
 
 use std::str::FromStr;
 
-/// One way to know a visitor again.
+/// One way to recognise a visitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sticky {
-    /// By the filter's own cookie.
+    /// The filter's own cookie.
     Cookie,
-    /// By a header of the request.
+    /// A request header.
     Header(String),
-    /// By a claim of a token that the gateway has verified.
+    /// A claim of a token that the gateway has verified.
     Claim(String),
 }
 
@@ -27,7 +27,7 @@ impl FromStr for Sticky {
 }
 
 impl Sticky {
-    /// The key of a rule that it is.
+    /// The kind and name of the rule's key; `None` for the cookie.
     pub fn key(&self) -> Option<(&'static str, &str)> {
         match self {
             Sticky::Cookie => None,
@@ -37,18 +37,18 @@ impl Sticky {
     }
 }
 
-/// By what visitors are known again.
+/// Describes how visitors are recognised, in the order in which the rule tries it.
 pub fn kept(all: &[Sticky]) -> String {
     let one = |sticky: &Sticky| match sticky.key() {
         None => "cookie".to_owned(),
         Some((kind, name)) => format!("{kind} {name}"),
     };
-    // The rule asks for keys first.
+    // A rule tries its keys before the cookie.
     let (keys, cookie): (Vec<_>, Vec<_>) = all.iter().partition(|sticky| sticky.key().is_some());
     keys.into_iter().chain(cookie).map(one).collect::<Vec<_>>().join(", else ")
 }
 
-/// What is to be known of these.
+/// Notes for the user on the chosen ways.
 pub fn notes(all: &[Sticky]) -> Vec<String> {
     let mut notes = Vec::new();
     let keys: Vec<_> = all.iter().filter_map(Sticky::key).map(|(kind, name)| format!("{kind} {name}")).collect();

@@ -1,4 +1,4 @@
-//! The texts that routes are written in, before and after.
+//! The source texts of routes, before and after the edits.
 
 use super::extra::{Extras, Known};
 use super::ingress::Made;
@@ -13,29 +13,29 @@ use crate::input::yaml::Node;
 use crate::world::routing::VirtualService;
 use std::rc::Rc;
 
-/// All texts, with what was edited in them.
+/// All source texts with their edits.
 #[derive(Clone, Debug)]
 pub struct Texts(pub Vec<Text>);
 
-/// A text.
+/// A source text with its edits.
 #[derive(Clone, Debug)]
 pub struct Text {
-    /// As it was read.
+    /// The text before the edits.
     pub old: Rc<Source>,
-    /// As it is now.
+    /// The text with all edits so far.
     pub new: String,
-    /// What was edited in it.
+    /// Titles of the edited objects.
     pub edited: Vec<String>,
-    /// What it takes the place of; nothing: it was given as it is.
+    /// Titles of the Ingresses that a generated text replaces; empty for a given text.
     pub instead_of: Vec<String>,
-    /// The hosts of visitors who come to it from elsewhere.
+    /// Hosts that have to move from the old gateway to this one; empty for a given text.
     pub hosts: Vec<String>,
-    /// What of it the owner writes again if it comes back.
+    /// Titles of the objects that a returning owner writes again by itself.
     pub owned: Vec<String>,
 }
 
 impl Texts {
-    /// As they were read, or made.
+    /// All source texts, given or generated, without edits.
     pub fn of(objects: &Objects, made: &[Made]) -> Texts {
         let text = |source: &Rc<Source>| {
             let made = made.iter().find(|made| Rc::ptr_eq(&made.source, source));
@@ -51,12 +51,12 @@ impl Texts {
         Texts(objects.sources.iter().map(text).collect())
     }
 
-    /// Those that were edited.
+    /// The texts with at least one edited object.
     pub fn edited(&self) -> impl Iterator<Item = &Text> {
         self.0.iter().filter(|text| !text.edited.is_empty())
     }
 
-    /// Edits what a plan is about: all of it, or nothing.
+    /// Applies the edits of a plan: all of them, or none if one fails.
     pub fn convert(&mut self, objects: &Objects, plan: &Plan, extras: &Extras) -> Result<(), Refusal> {
         let mut all = self.clone();
         for ((service, routes), stables) in plan.routes.iter().zip(&plan.stables) {
@@ -72,13 +72,13 @@ impl Texts {
         Ok(())
     }
 
-    /// Edits an object where it is written.
+    /// Edits an object in its source text.
     pub fn edit(&mut self, objects: &Objects, object: &Object, edits: &[Edit]) -> Result<&mut Text, Refusal> {
         let lost = || Refusal::at(object, &object.node, "it cannot be found again in its text");
         let own = nodes(objects).filter(|(source, _)| Rc::ptr_eq(source, &object.source));
         let number = own.into_iter().position(|(_, node)| node.span == object.node.span).ok_or_else(lost)?;
         let text = self.0.iter_mut().find(|text| Rc::ptr_eq(&text.old, &object.source)).ok_or_else(lost)?;
-        // Another one in the same text may have been edited before.
+        // An earlier edit may have moved the object, so look for it in the current text.
         let now = read(&text.old.name, &text.new).map_err(|_| lost())?;
         let span = nodes(&now).nth(number).map(|(_, node)| node.span.clone()).ok_or_else(lost)?;
         text.new = edited(&text.new, &span, edits).map_err(|refused| refusal(object, edits, &refused))?.text;
@@ -87,16 +87,16 @@ impl Texts {
     }
 }
 
-/// All objects of whatever kind.
+/// All objects, of known and unknown kinds.
 fn nodes(objects: &Objects) -> impl Iterator<Item = (&Rc<Source>, &Node)> {
     let unknown = objects.unknown.iter().map(|unknown| (&unknown.source, &unknown.node));
     objects.objects.iter().map(|object| (&object.source, &object.node)).chain(unknown)
 }
 
-/// What a VirtualService has for its owner's sake, removed.
+/// Edits that remove what a VirtualService has only because of its owner.
 fn without_owner(service: &VirtualService, known: &Known) -> Vec<Edit> {
     let mut edits = Vec::new();
-    // With an owner that does not exist any more, the cluster would delete it.
+    // The cluster would delete the VirtualService together with the owner that it names.
     if known.is_left && service.object.at(&["metadata", "ownerReferences"]).is_some() {
         edits.push(Edit::remove(fields(["metadata", "ownerReferences"])));
     }
@@ -108,7 +108,7 @@ fn without_owner(service: &VirtualService, known: &Known) -> Vec<Edit> {
     edits
 }
 
-/// The objects of a text.
+/// Reads the objects of a text.
 pub fn read(name: &str, text: &str) -> Result<Objects, String> {
     let source = Rc::new(Source::new(name, text));
     Objects::of(&Unit { folder: String::new(), sources: vec![source] })

@@ -1,19 +1,19 @@
-//! Which VirtualServices are converted together: one at a gateway, what it delegates to, and who else delegates to these.
+//! Groups of VirtualServices that are converted together: one with hosts, its delegates, and others that share these.
 
 use crate::world::World;
 use crate::world::routing::VirtualService;
 
-/// VirtualServices that are one to the visitors.
+/// VirtualServices that are converted together.
 #[derive(Debug, Default)]
 pub struct Unit<'w, 'o> {
-    /// Those with hosts.
+    /// VirtualServices with hosts.
     pub roots: Vec<&'w VirtualService<'o>>,
-    /// Those that they delegate to.
+    /// VirtualServices that the roots delegate to.
     pub delegates: Vec<&'w VirtualService<'o>>,
 }
 
 impl<'w, 'o> Unit<'w, 'o> {
-    /// All of them.
+    /// Roots and delegates.
     pub fn members(&self) -> impl Iterator<Item = &'w VirtualService<'o>> {
         self.roots.iter().chain(&self.delegates).copied()
     }
@@ -32,7 +32,7 @@ impl<'w, 'o> Unit<'w, 'o> {
     }
 }
 
-/// All units, and the VirtualServices without hosts to which nobody delegates who is given.
+/// All units, and the orphans: VirtualServices without hosts that no given VirtualService delegates to.
 pub fn all<'w, 'o>(world: &'w World<'o>) -> (Vec<Unit<'w, 'o>>, Vec<&'w VirtualService<'o>>) {
     let mut units: Vec<Unit> = Vec::new();
     for root in world.virtual_services().filter(|service| !service.hosts.is_empty()) {

@@ -1,4 +1,4 @@
-//! The routes of a VirtualService that have weights.
+//! The weighted routes of a VirtualService.
 
 use super::extra::{Extra, Known};
 use super::names;
@@ -7,40 +7,39 @@ use crate::input::manifest::Object;
 use crate::input::yaml::{Node, Value};
 use crate::world::routing::Destination;
 
-/// A route whose requests go to several destinations.
+/// A route that splits its requests between destinations.
 #[derive(Debug)]
 pub struct Weighted<'o> {
-    /// Its place in `http`.
+    /// The route's index in `http`.
     pub at: usize,
-    /// All of it.
+    /// The whole route.
     pub node: &'o Node,
-    /// Its destinations, in their order.
+    /// The destinations in the route's order.
     pub branches: Vec<Branch>,
-    /// What else is known of it.
+    /// Settings from another tool.
     pub extra: Extra,
 }
 
-/// One of the destinations.
+/// A destination of a weighted route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Branch {
-    /// Its place in `route`.
+    /// The destination's index in `route`.
     pub at: usize,
-    /// What the rule calls it.
+    /// The subset's name in the rule.
     pub name: String,
-    /// Its weight.
     pub weight: u32,
 }
 
-/// What a VirtualService has of weights.
+/// The weights that were found in a VirtualService.
 #[derive(Debug, Default)]
 pub struct Found<'o> {
-    /// The routes by which requests go to several destinations.
+    /// The routes with several destinations in use.
     pub routes: Vec<Weighted<'o>>,
-    /// A route with a weight by which all requests go to one.
+    /// A route whose weights send every request to one destination.
     pub to_one: Option<&'o Node>,
 }
 
-/// Reads a VirtualService, of which something may be known from elsewhere.
+/// Reads the weighted routes of a VirtualService. `known`: settings from another tool.
 pub fn of<'o>(object: &'o Object, known: Option<&Known>) -> Result<Found<'o>, Refusal> {
     for kind in ["tcp", "tls"] {
         let routes = object.items(&["spec", kind]).iter().filter_map(|route| route.get("route"));
@@ -53,7 +52,7 @@ pub fn of<'o>(object: &'o Object, known: Option<&Known>) -> Result<Found<'o>, Re
     }
     let mut found = Found::default();
     let all = object.items(&["spec", "http"]);
-    // Nobody meets what is behind a route that takes all requests.
+    // No request reaches a route after one that takes all requests.
     let met = all.iter().position(takes_all).map_or(all.len(), |last| last + 1);
     for (at, node) in all.iter().enumerate().take(met) {
         let Some(route) = node.get("route").filter(|route| has_weight(route)) else { continue };
@@ -82,17 +81,17 @@ pub fn of<'o>(object: &'o Object, known: Option<&Known>) -> Result<Found<'o>, Re
 }
 
 impl Weighted<'_> {
-    /// What a rule calls its destinations, in their order.
+    /// The destinations' names in the rule, in the route's order.
     pub fn names(&self) -> Vec<String> {
         self.branches.iter().map(|branch| branch.name.clone()).collect()
     }
 
-    /// The destination that a rule calls by this name.
+    /// The destination with this name in the rule.
     pub fn branch(&self, name: &str) -> Option<&Branch> {
         self.branches.iter().find(|branch| branch.name == name)
     }
 
-    /// Whether another one has the same shares of the same names, and whatever else belongs to a rule.
+    /// Whether one rule fits both routes: the same names, shares and settings.
     pub fn is_alike(&self, other: &Weighted) -> bool {
         let sum = |route: &Weighted| route.branches.iter().map(|branch| u128::from(branch.weight)).sum::<u128>();
         let is_there = |own: &Branch| {
@@ -102,14 +101,13 @@ impl Weighted<'_> {
         self.branches.len() == other.branches.len() && self.branches.iter().all(is_there) && self.extra == other.extra
     }
 
-    /// `v1 80, v2 20`
+    /// The weights for a message: `v1 80, v2 20`.
     pub fn shown(&self) -> String {
         let shown: Vec<_> = self.branches.iter().map(|branch| format!("{} {}", branch.name, branch.weight)).collect();
         shown.join(", ")
     }
 }
 
-/// Whether a route takes every request.
 pub fn takes_all(route: &Node) -> bool {
     let entries = route.get("match").map_or(&[][..], Node::items);
     let is_all = |entry: &Node| {

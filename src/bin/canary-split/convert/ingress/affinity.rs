@@ -1,4 +1,4 @@
-//! Who stays: with a version, by the filter's cookie, and with a pod, by a DestinationRule.
+//! Session affinity: the filter's cookie keeps visitors with a version, and a DestinationRule keeps them with a pod.
 
 use super::super::extra::Extra;
 use super::super::refusal::Refusal;
@@ -8,39 +8,39 @@ use crate::world::World;
 use crate::world::host::ServiceName;
 use serde_json::{Value, json};
 
-/// Browsers keep no cookie for longer.
+/// The longest lifetime of a cookie that browsers accept, in seconds.
 const LONGEST: u64 = 400 * 86_400;
 
-/// What ingress-nginx calls its cookie.
+/// The default name of ingress-nginx's cookie.
 const DEFAULT_COOKIE: &str = "INGRESSCOOKIE";
 
-/// A DestinationRule that keeps visitors with a pod.
+/// The content of a DestinationRule that keeps visitors with a pod.
 #[derive(Debug)]
 pub struct Pods {
-    /// The Service.
+    /// The Service whose pods are meant.
     pub backend: Backend,
-    /// The cookie.
+    /// The value of `httpCookie`.
     pub cookie: Value,
 }
 
-/// Whether visitors stay with a pod.
+/// Whether an Ingress keeps visitors with a pod.
 fn is_kept(ingress: &Ingress) -> bool {
     ingress.get("affinity").is_some_and(|said| said.text == "cookie")
 }
 
-/// Whether who is with a canary stays there.
+/// Whether a visitor of the canary stays with it.
 fn keeps(main: &Ingress, canary: &Ingress) -> bool {
     is_kept(main) && canary.get("affinity-canary-behavior").is_none_or(|said| said.text != "legacy")
 }
 
-/// How long a cookie lives, in seconds; 0: as long as the browser is open.
+/// The lifetime of the cookie in seconds; 0: until the browser closes.
 fn lives(ingress: &Ingress) -> Result<u64, Refusal> {
     let said = ingress.get("session-cookie-max-age").or_else(|| ingress.get("session-cookie-expires"));
     let seconds = said.map(|said| said.text.parse::<u64>().map_err(|_| ingress.refuse(&said, "no number of seconds")));
     Ok(seconds.transpose()?.unwrap_or(0).min(LONGEST))
 }
 
-/// What the affinity of the main Ingress is to the rule of its canary.
+/// Adds the affinity of the main Ingress to the settings of its canary's rule.
 pub fn of(main: &Ingress, canary: &Canary, extra: &mut Extra, notes: &mut Vec<String>) -> Result<(), Refusal> {
     if !keeps(main, canary.ingress) {
         return Ok(());
@@ -69,7 +69,7 @@ pub fn of(main: &Ingress, canary: &Canary, extra: &mut Extra, notes: &mut Vec<St
     Ok(())
 }
 
-/// A DestinationRule for each Service whose visitors stay with a pod.
+/// A DestinationRule for each Service whose visitors stay with a pod, unless one is given.
 pub fn destination_rules(site: &Site, world: &World, notes: &mut Vec<String>) -> Vec<Pods> {
     let mut all: Vec<Pods> = Vec::new();
     for location in site.locations.iter().filter(|location| is_kept(location.ingress)) {

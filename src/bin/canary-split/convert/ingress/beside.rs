@@ -1,16 +1,16 @@
-//! What the annotations of a main Ingress say besides its canary, and what becomes of that.
+//! The annotations of a main Ingress that are not about its canary, and how each is handled.
 
 use super::super::refusal::Refusal;
 use super::paths::Site;
 use super::read::Said;
 
-/// What becomes of an annotation.
+/// How an annotation is handled.
 enum Becomes {
-    /// It is in the result.
+    /// The result does what it says.
     Written,
-    /// It is not, and that is said.
+    /// The result does not, and a note says so.
     Lost(&'static str),
-    /// Nothing may be converted.
+    /// The result would be wrong or unsafe without it, so the Ingress is refused.
     Refused(&'static str),
 }
 
@@ -20,10 +20,10 @@ const ACCESS: &str = "it says who may come in, and the result would let everybod
 const SNIPPET: &str = "nginx's own directives, which may say who may come in; put what they do into Istio's objects, remove it here, and convert again";
 const REDIRECTS: &str = "all of its requests are redirected, and none meets a canary";
 
-/// By the name without the prefix.
+/// Looks up an annotation by its name without the prefix.
 fn becomes(said: &Said) -> Becomes {
     match said.name {
-        // Of the pair, or converted elsewhere.
+        // Other files of this folder convert these.
         name if name.starts_with("canary") => Written,
         "affinity"
         | "affinity-canary-behavior"
@@ -88,10 +88,10 @@ fn becomes(said: &Said) -> Becomes {
     }
 }
 
-/// Notes what is lost, and refuses what must not be.
+/// Notes the annotations that are lost, and refuses those that must not be.
 pub fn check(site: &Site, notes: &mut Vec<String>) -> Result<(), Refusal> {
     for ingress in site.ingresses() {
-        // Of a canary all else is the main Ingress' to say.
+        // ingress-nginx reads all other settings from the main Ingress, so those of a canary do not count.
         for said in ingress.annotations().filter(|_| !ingress.is_canary) {
             match becomes(&said) {
                 Written => {}

@@ -1,4 +1,4 @@
-//! Who goes to a canary: by a header, else by a cookie, else by the weight.
+//! Which requests go to a canary: by header, otherwise by cookie, otherwise by weight.
 
 use super::super::extra::{Extra, Override};
 use super::super::refusal::Refusal;
@@ -7,16 +7,16 @@ use super::pattern::anywhere;
 use super::read::{Ingress, Said};
 use serde_json::{Value, json};
 
-/// The places of both in a route.
+/// The indexes of stable and canary in a route.
 const STABLE: usize = 0;
 const CANARY: usize = 1;
 
-/// The weights of stable and the canary, and who goes where whatever they are.
+/// The weights of stable and the canary, and the requests that bypass them.
 pub fn of(canary: &Canary, notes: &mut Vec<String>) -> Result<([u32; 2], Extra), Refusal> {
     let ingress = canary.ingress;
     let header = header(ingress)?;
     let (mut always, mut never): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
-    // A cookie counts where the header says nothing.
+    // The cookie counts only if the header decides nothing.
     let mut unless = None;
     if let Some(Header { name, to_canary, is_word }) = &header {
         always.push(json!({"headers": {name: to_canary}}));
@@ -43,12 +43,12 @@ pub fn of(canary: &Canary, notes: &mut Vec<String>) -> Result<([u32; 2], Extra),
     Ok((weights(ingress, notes)?, extra))
 }
 
-/// A header that says who goes to the canary.
+/// A header that sends requests to the canary.
 struct Header {
     name: String,
-    /// What it has to be.
+    /// The condition on its value.
     to_canary: Value,
-    /// Whether it also says who does not.
+    /// Whether the value `never` keeps a request on stable.
     is_word: bool,
 }
 
@@ -67,12 +67,12 @@ fn header(ingress: &Ingress) -> Result<Option<Header>, Refusal> {
     Ok(Some(Header { name, to_canary: json!({"exact": "always"}), is_word: true }))
 }
 
-/// nginx knows headers by names with `_`, and so finds those with `-`.
+/// nginx's variables spell `-` in header names as `_`, so an annotation with `_` means the header with `-`.
 fn name(said: &str) -> String {
     said.to_ascii_lowercase().replace('_', "-")
 }
 
-/// The header and the value that another plugin writes, if the canary goes by them.
+/// The header and value that traffic-tag writes for this canary; `None` if the canary does not depend on them.
 pub fn tag(canary: &Canary, tag_headers: &[String]) -> Result<Option<(String, String)>, Refusal> {
     let ingress = canary.ingress;
     let Some(said) = ingress.get("canary-by-header").filter(|said| tag_headers.contains(&name(said.text))) else {
@@ -98,7 +98,7 @@ pub fn tag(canary: &Canary, tag_headers: &[String]) -> Result<Option<(String, St
     Ok(Some((name(said.text), value.text.to_owned())))
 }
 
-/// ingress-nginx divides by 100, and by more only if it is told so.
+/// The weights of stable and the canary. Their sum is 100, as in ingress-nginx, or a larger canary-weight-total.
 fn weights(ingress: &Ingress, notes: &mut Vec<String>) -> Result<[u32; 2], Refusal> {
     let number = |said: Said| said.text.parse::<u32>().map_err(|_| ingress.refuse(&said, "no number from 0 on"));
     let weight = ingress.get("canary-weight").map_or(Ok(0), number)?;

@@ -1,12 +1,12 @@
-//! Ingresses of ingress-nginx with a canary next to them, and those of Higress, which are written alike.
+//! Ingresses with a canary, for ingress-nginx or Higress, which use the same annotations.
 //!
 //! ```text
-//! Ingresses → read (annotations, hosts, paths) → paths (whom a request meets: locations, as nginx orders them)
-//!           → canary (who goes where), affinity (who stays), beside (what else is said, and what becomes of it)
-//!           → text: Gateway, VirtualService with weights, DestinationRules
+//! Ingresses → read (annotations, hosts, paths) → paths (locations, in the order of nginx)
+//!           → canary (header, cookie, weight), affinity (cookies), beside (all other annotations)
+//!           → tls (servers) → text: Gateway, VirtualService with weights, DestinationRules
 //! ```
 //!
-//! The VirtualService is then converted as any other.
+//! The VirtualService is then converted like any other.
 
 mod affinity;
 mod beside;
@@ -32,31 +32,31 @@ use read::Ingress;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-/// A text that takes the place of objects.
+/// A generated text that replaces Ingresses.
 #[derive(Debug)]
 pub struct Made {
-    /// The text.
+    /// The Gateway, VirtualService and DestinationRules.
     pub source: Rc<Source>,
-    /// What those objects are called.
+    /// The titles of the replaced Ingresses.
     pub instead_of: Vec<String>,
-    /// The hosts of the visitors.
+    /// The hosts that have to move to the new gateway.
     pub hosts: Vec<String>,
 }
 
-/// What becomes of the Ingresses.
+/// The result for all Ingresses.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// The texts.
+    /// The generated texts.
     pub made: Vec<Made>,
-    /// What is known of the VirtualServices in them.
+    /// Settings for the VirtualServices in these texts.
     pub extras: Extras,
-    /// What is not converted.
+    /// Objects that could not be converted, with the reason.
     pub refused: Vec<Refusal>,
-    /// What else is to be known.
+    /// Notes for the user.
     pub notes: Vec<String>,
 }
 
-/// The Ingresses among objects of unknown kinds.
+/// All Ingresses.
 pub fn objects(objects: &Objects) -> Vec<Object> {
     let known = objects.unknown.iter().filter(|unknown| {
         let (group, kind) = unknown.kind();
@@ -65,7 +65,7 @@ pub fn objects(objects: &Objects) -> Vec<Object> {
     known.map(|unknown| unknown.object("Ingress")).collect()
 }
 
-/// Reads those that have a canary, with all others for the same hosts.
+/// Reads the Ingresses with a canary, and all others for the same hosts.
 pub fn of(all: &[Object], world: &World, tag_headers: &[String]) -> Found {
     let mut found = Found::default();
     let ingresses: Vec<Ingress> = all.iter().map(Ingress::of).collect();
@@ -85,7 +85,7 @@ pub fn of(all: &[Object], world: &World, tag_headers: &[String]) -> Found {
     found
 }
 
-/// The labels of the gateway's pods: those of a Gateway that is given, or else of the one that `istioctl install` makes.
+/// The labels of the gateway's pods: from a given Gateway, otherwise those of `istioctl install`.
 fn selector<'o>(site: &Site, world: &World<'o>, notes: &mut Vec<String>) -> Labels<'o> {
     let serving = site.hosts.iter().find_map(|host| Some((host, world.serving(host).next()?)));
     if let Some((host, gateway)) = serving {

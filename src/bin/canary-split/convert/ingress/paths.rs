@@ -1,4 +1,4 @@
-//! Whom a request meets: the locations of a host, in the order in which nginx tries them.
+//! The locations of a host, in the order in which nginx tries them.
 
 use super::super::refusal::Refusal;
 use super::read::Ingress;
@@ -7,71 +7,70 @@ use crate::world::World;
 use crate::world::host::ServiceName;
 use serde_json::{Value, json};
 
-/// Hosts with the same locations.
+/// Hosts that share their locations, and so a VirtualService.
 #[derive(Debug)]
 pub struct Site<'i, 'o> {
-    /// Their names; `*` is every host.
+    /// The names; `*` is every host.
     pub hosts: Vec<String>,
-    /// In the order in which they are tried.
+    /// The locations in the order in which nginx tries them.
     pub locations: Vec<Location<'i, 'o>>,
 }
 
-/// What an Ingress says of a path.
+/// A path of an Ingress, and where its requests go.
 #[derive(Clone, Debug)]
 pub struct Location<'i, 'o> {
-    /// The Ingress that it is from.
+    /// The Ingress with this path.
     pub ingress: &'i Ingress<'o>,
-    /// Where it says so.
+    /// The entry of the Ingress.
     pub node: &'o Node,
-    /// The path as it is written.
+    /// The path as written.
     pub path: String,
-    /// How it is compared.
+    /// How the path is compared.
     pub kind: Kind,
-    /// Where its requests go.
+    /// The destination of its requests.
     pub backend: Backend,
-    /// The canary next to it.
+    /// The canary for the same path.
     pub canary: Option<Canary<'i, 'o>>,
-    /// What becomes of the path, if all of it is rewritten.
+    /// The path that replaces the whole request path, from rewrite-target.
     pub rewrite: Option<String>,
-    /// Whether paths of this host are regexes, as they are if any of them is rewritten.
+    /// Whether ingress-nginx reads the host's paths as regexes, as it does if one of them is rewritten.
     pub is_loose: bool,
-    /// Whether another location has the same path alone.
+    /// Whether another location has the same path as Exact.
     pub has_exact: bool,
 }
 
-/// A canary next to a location.
+/// The canary of a location.
 #[derive(Clone, Debug)]
 pub struct Canary<'i, 'o> {
-    /// The Ingress that it is from.
+    /// The canary's Ingress.
     pub ingress: &'i Ingress<'o>,
-    /// Where its requests go.
+    /// The destination of its requests.
     pub backend: Backend,
 }
 
-/// `pathType`
+/// The `pathType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// All of the path.
+    /// The whole path is the same.
     Exact,
-    /// Its first elements.
+    /// The path begins with these elements.
     Prefix,
-    /// Its first letters, for ingress-nginx.
+    /// The path begins with these characters: ingress-nginx's ImplementationSpecific.
     Loose,
 }
 
-/// A Service and its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backend {
-    /// Its namespace.
+    /// The Service's namespace.
     pub namespace: String,
-    /// Its name.
+    /// The Service's name.
     pub name: String,
-    /// The number of its port.
+    /// The number of the port.
     pub port: u32,
 }
 
 impl<'i, 'o> Site<'i, 'o> {
-    /// The Ingresses that it is from.
+    /// The Ingresses with these locations, canaries included.
     pub fn ingresses(&self) -> Vec<&'i Ingress<'o>> {
         let mut all: Vec<&Ingress> = Vec::new();
         let of = |location: &Location<'i, 'o>| {
@@ -87,7 +86,7 @@ impl<'i, 'o> Site<'i, 'o> {
 }
 
 impl Location<'_, '_> {
-    /// The same as a match of a VirtualService.
+    /// The location as match entries of a VirtualService.
     pub fn matches(&self) -> Vec<Value> {
         let trimmed = self.path.trim_end_matches('/');
         if self.is_loose && self.path != "/" {
@@ -103,12 +102,12 @@ impl Location<'_, '_> {
         }
     }
 
-    /// Whether it takes all that is left.
+    /// Whether the location takes every path.
     pub fn takes_all(&self) -> bool {
         self.path == "/" && self.kind != Kind::Exact
     }
 
-    /// Whether an Ingress says the same of another host.
+    /// Whether both locations are the same except for the host.
     fn is_same(&self, other: &Location) -> bool {
         let canary = match (&self.canary, &other.canary) {
             (None, None) => true,
@@ -122,7 +121,7 @@ impl Location<'_, '_> {
             && self.ingress.object.identity() == other.ingress.object.identity()
     }
 
-    /// Locations with more of this are tried later.
+    /// The sort key: nginx tries exact paths first, then longer ones before shorter ones.
     fn rank(&self) -> (bool, usize) {
         let is_exact = self.kind == Kind::Exact && !self.is_loose;
         let slash = usize::from(self.kind == Kind::Prefix && !self.path.ends_with('/'));
@@ -130,7 +129,7 @@ impl Location<'_, '_> {
     }
 }
 
-/// What the Ingresses of a unit say of their hosts.
+/// The sites of a unit of Ingresses.
 pub fn sites<'i, 'o>(
     unit: &[&'i Ingress<'o>],
     world: &World,
@@ -181,7 +180,7 @@ pub fn sites<'i, 'o>(
     Ok(sites)
 }
 
-/// Puts the paths of a canary next to those of the main Ingress.
+/// Adds a canary to the locations of its main Ingress.
 fn pair<'i, 'o>(
     ingress: &'i Ingress<'o>,
     hosts: &mut [(String, Vec<Location<'i, 'o>>)],
@@ -216,7 +215,7 @@ fn pair<'i, 'o>(
     Ok(())
 }
 
-/// Hosts with the same locations have one VirtualService.
+/// Groups hosts with the same locations, so that they share a VirtualService.
 fn together<'i, 'o>(hosts: Vec<(String, Vec<Location<'i, 'o>>)>, notes: &mut Vec<String>) -> Vec<Site<'i, 'o>> {
     let mut sites: Vec<Site> = Vec::new();
     for (host, locations) in hosts {
@@ -233,7 +232,7 @@ fn together<'i, 'o>(hosts: Vec<(String, Vec<Location<'i, 'o>>)>, notes: &mut Vec
     sites
 }
 
-/// A canary is next to a Service, so that ingress-nginx sends requests of its other paths there too.
+/// Notes paths that lose a canary: ingress-nginx applies a canary to all paths of the same Service.
 fn wide(host: &str, locations: &[Location], notes: &mut Vec<String>) {
     for location in locations.iter().filter(|location| location.canary.is_none()) {
         let other = locations.iter().find(|other| other.canary.is_some() && other.backend == location.backend);
@@ -246,7 +245,6 @@ fn wide(host: &str, locations: &[Location], notes: &mut Vec<String>) {
     }
 }
 
-/// All locations of one Ingress, with their hosts.
 fn locations<'i, 'o>(ingress: &'i Ingress<'o>, world: &World) -> Result<Vec<(String, Location<'i, 'o>)>, Refusal> {
     let mut all = Vec::new();
     let location = |node: &'o Node, path: &str, kind, backend| Location {
@@ -284,7 +282,7 @@ fn locations<'i, 'o>(ingress: &'i Ingress<'o>, world: &World) -> Result<Vec<(Str
     Ok(all)
 }
 
-/// Further hosts with the same paths.
+/// Further hosts with the same paths, from server-alias.
 fn aliases(ingress: &Ingress) -> Result<Vec<String>, Refusal> {
     let Some(said) = ingress.get("server-alias") else { return Ok(Vec::new()) };
     let names = said.text.split(',').map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty());
@@ -328,7 +326,9 @@ fn backend(ingress: &Ingress, at: &Node, backend: Option<&Node>, world: &World) 
     }
 }
 
-/// Where one path of a host is rewritten, ingress-nginx reads all of them as the beginning of a regex, in any case of letters.
+/// Reads rewrite-target, and marks the host's paths as regexes if one of them is rewritten.
+///
+/// ingress-nginx then reads all of them as case-insensitive regexes for the beginning of the path.
 fn loosen(locations: &mut [Location]) -> Result<(), Refusal> {
     for location in locations.iter_mut() {
         let Some(said) = location.ingress.get("rewrite-target") else { continue };

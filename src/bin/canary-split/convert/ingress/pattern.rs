@@ -1,16 +1,16 @@
-//! A regex that may hold anywhere in a value, as one that all of the value has to fit.
+//! Turns a regex that may match anywhere in a value into one that matches the whole value.
 
 use canary_split::rule::re2::Re2;
 
-/// The same for a rule, whose regexes are for the whole value.
+/// The same regex for a rule, which always compares the whole value.
 ///
 /// # Errors
 ///
-/// Why the filter cannot have it.
+/// Why the filter cannot have the regex.
 pub fn anywhere(pattern: &str) -> Result<String, String> {
     let inner = pattern.strip_prefix('^');
     let has_end = pattern.ends_with('$') && !pattern.ends_with("\\$");
-    // An alternative may have an anchor of its own.
+    // With `|`, an anchor may belong to one alternative only, so such a pattern is wrapped as it is.
     let whole = match inner {
         Some(inner) if !pattern.contains('|') => {
             if has_end {
@@ -22,7 +22,7 @@ pub fn anywhere(pattern: &str) -> Result<String, String> {
         None if has_end && !pattern.contains('|') => format!(".*{}", pattern.strip_suffix('$').unwrap_or(pattern)),
         _ => format!(".*(?:{pattern}).*"),
     };
-    // What is wrong is said of what was written.
+    // The original is checked first, so that an error is about what the user wrote.
     Re2::new(pattern)?;
     Re2::new(&whole)?;
     Ok(whole)

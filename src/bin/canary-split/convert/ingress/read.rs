@@ -1,48 +1,47 @@
-//! One Ingress, and which of them belong together.
+//! Reads one Ingress, and groups those that belong together.
 
 use super::super::owner;
 use super::super::refusal::Refusal;
 use crate::input::manifest::Object;
 use crate::input::yaml::{Key, Node};
 
-/// What annotations begin with: those of ingress-nginx, which Higress reads too, and Higress' own.
+/// The prefixes of annotations: ingress-nginx's, which Higress reads too, and Higress's own.
 const PREFIXES: [&str; 2] = ["nginx.ingress.kubernetes.io/", "higress.io/"];
 
-/// Of a value no more characters are shown.
+/// The most characters of a value that a message shows.
 const LONGEST: usize = 60;
 
-/// An Ingress.
 #[derive(Debug)]
 pub struct Ingress<'o> {
-    /// All of it.
+    /// The Ingress as it was read.
     pub object: &'o Object,
-    /// Whether it is the canary of another one.
+    /// Whether it is the canary of another Ingress.
     pub is_canary: bool,
 }
 
-/// What an annotation says.
+/// An annotation.
 #[derive(Clone, Copy, Debug)]
 pub struct Said<'o> {
-    /// All of its name.
+    /// The full name.
     pub key: &'o Key,
-    /// Its name without the prefix.
+    /// The name without the prefix.
     pub name: &'o str,
-    /// Its value.
+    /// The value.
     pub node: &'o Node,
-    /// The same as text; empty for what is none.
+    /// The value as text; empty if it is not text.
     pub text: &'o str,
 }
 
 impl Said<'_> {
-    /// Whether it says yes.
+    /// Whether the value means true.
     pub fn is_true(&self) -> bool {
         ["true", "True", "TRUE", "1", "t", "T"].contains(&self.text)
     }
 
-    /// Its name and its value, if that is short and no secret.
+    /// The name and value for a message. The value is cut if it is long, and left out if it may be secret.
     fn shown(&self) -> String {
         let name = &self.key.name;
-        // Directives can have a password in them, and so can what a header is compared with.
+        // Snippets may contain passwords, and so may the values that headers are compared with.
         if name.ends_with("-snippet") || name.ends_with("-pattern") || name.ends_with("-value") {
             return name.to_string();
         }
@@ -51,30 +50,30 @@ impl Said<'_> {
         format!("{name} {:?}", format!("{text}{end}"))
     }
 
-    /// Whether it says no.
+    /// Whether the value means false.
     pub fn is_false(&self) -> bool {
         ["false", "False", "FALSE", "0", "f", "F"].contains(&self.text)
     }
 }
 
 impl<'o> Ingress<'o> {
-    /// Reads one.
+    /// Reads an Ingress.
     pub fn of(object: &'o Object) -> Ingress<'o> {
         let is_canary = said(object).find(|said| said.name == "canary").is_some_and(|said| said.is_true());
         Ingress { object, is_canary }
     }
 
-    /// All annotations that are the controller's.
+    /// All annotations for the ingress controller.
     pub fn annotations(&self) -> impl Iterator<Item = Said<'o>> + use<'o> {
         said(self.object)
     }
 
-    /// One of them, if it says something.
+    /// The annotation with this name, if its value is not empty.
     pub fn get(&self, name: &str) -> Option<Said<'o>> {
         self.annotations().find(|said| said.name == name && !said.text.is_empty())
     }
 
-    /// Refuses it for what an annotation says.
+    /// Refuses the Ingress because of an annotation.
     pub fn refuse(&self, said: &Said, reason: &str) -> Refusal {
         let reason = format!("{}: {reason}", said.shown());
         Refusal::at_byte(self.object, said.key.span.start, reason)
@@ -87,7 +86,7 @@ impl<'o> Ingress<'o> {
         format!("{file}:{line}: {title}: {} {says}", said.shown())
     }
 
-    /// Its hosts, with the entry of each in `spec.rules`; `*` is every host.
+    /// Hosts with their entries in `spec.rules`; `*` is every host.
     pub fn rules(&self) -> Vec<(String, &'o Node)> {
         let rules = self.object.items(&["spec", "rules"]).iter();
         let host = |rule: &Node| {
@@ -96,7 +95,7 @@ impl<'o> Ingress<'o> {
         rules.map(|rule| (host(rule), rule)).collect()
     }
 
-    /// Its hosts, `*` too if it answers what no rule is about.
+    /// All hosts. An Ingress with only a default backend has the host `*`.
     pub fn hosts(&self) -> Vec<String> {
         let mut hosts: Vec<String> = self.rules().into_iter().map(|(host, _)| host).collect();
         if hosts.is_empty() && self.object.at(&["spec", "defaultBackend"]).is_some() {
@@ -114,7 +113,7 @@ fn said(object: &Object) -> impl Iterator<Item = Said<'_>> + use<'_> {
     })
 }
 
-/// Ingresses of which each shares a host with another one, as far as there is a canary among them.
+/// Groups of Ingresses that share hosts. Groups without a canary are left out.
 pub fn units<'i, 'o>(all: &'i [Ingress<'o>]) -> Vec<Vec<&'i Ingress<'o>>> {
     let mut units: Vec<Vec<&Ingress>> = Vec::new();
     for ingress in all {
@@ -131,7 +130,7 @@ pub fn units<'i, 'o>(all: &'i [Ingress<'o>]) -> Vec<Vec<&'i Ingress<'o>>> {
     units
 }
 
-/// Whether what belongs together can be read at all.
+/// Refuses old API versions, canaries that a controller owns, and annotations that are not text.
 pub fn checked(unit: &[&Ingress]) -> Result<(), Refusal> {
     for ingress in unit {
         let object = ingress.object;

@@ -1,4 +1,4 @@
-//! The objects that take the place of Ingresses, as people write them.
+//! Writes the objects that replace Ingresses, in the YAML style of people.
 
 use super::affinity::Pods;
 use super::paths::{Backend, Canary, Location, Site};
@@ -8,18 +8,18 @@ use crate::world::labels::Labels;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// A route, and what is next to it.
+/// A route with its canary.
 #[derive(Debug)]
 pub struct Route<'s, 'i, 'o> {
-    /// Its path, and where its requests go.
+    /// The path, and where its requests go.
     pub location: &'s Location<'i, 'o>,
-    /// A canary by weights: stable's and its own.
+    /// A canary by weights: stable's weight and its own.
     pub canary: Option<(&'s Canary<'i, 'o>, [u32; 2])>,
-    /// A canary by a header and a value that another plugin writes.
+    /// A canary by the header and value that traffic-tag writes.
     pub tag: Option<(&'s Canary<'i, 'o>, (String, String))>,
 }
 
-/// Lines of a text.
+/// The lines written so far.
 struct Lines(String);
 
 impl Lines {
@@ -43,7 +43,7 @@ fn one(value: &Value) -> String {
     flow(value, false)
 }
 
-/// All of it.
+/// The Gateway, the VirtualService and the DestinationRules of a site.
 pub fn written(
     site: &Site,
     name: &str,
@@ -60,7 +60,7 @@ pub fn written(
     lines.add(format!("  selector: {}", one(&selector)));
     lines.add("  servers:");
     for (at, server) in servers.iter().enumerate() {
-        // Each needs a name of its own.
+        // Port names must be unique.
         let number = servers.iter().take(at).filter(|other| is_https(other) == is_https(server)).count();
         let number = if number == 0 { String::new() } else { format!("-{}", number + 1) };
         let port = match &server.does {
@@ -126,12 +126,12 @@ impl Lines {
         }
     }
 
-    /// All but the match; it comes first if there is none.
+    /// Writes everything except the match. `is_first`: the route has no match, so this begins its list item.
     fn rest(&mut self, route: &Route, to: &[(&Backend, Option<u32>)], namespace: &str, is_first: bool) {
         let mut dash = if is_first { "  - " } else { "    " };
         let mut rewrite = Vec::new();
         if let Some(target) = &route.location.rewrite {
-            // nginx puts it in the place of all of the path.
+            // nginx replaces the whole path.
             rewrite.push(format!("uriRegexRewrite: {{match: /.*, rewrite: {}}}", one(&json!(target))));
         }
         if let Some(host) = route.location.ingress.get("upstream-vhost") {

@@ -1,31 +1,27 @@
-//! The servers of a Gateway: http, and https with the certificates that the Ingresses name.
+//! The servers of a Gateway: http, and https with the Ingresses' certificates.
 
 use super::super::refusal::Refusal;
 use super::paths::Site;
 use super::read::Ingress;
 use crate::input::yaml::Node;
 
-/// A server of a Gateway.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Server {
-    /// Its hosts.
     pub hosts: Vec<String>,
-    /// What it does.
     pub does: Does,
 }
 
-/// What a server does.
+/// The task of a server.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Does {
-    /// It answers http.
+    /// Answers http.
     Http,
-    /// It sends http to https.
+    /// Redirects http to https.
     Redirect,
-    /// It answers https with the certificate in this Secret.
+    /// Answers https with the certificate in this Secret.
     Https(String),
 }
 
-/// The servers for a site.
 pub fn servers(site: &Site, notes: &mut Vec<String>) -> Result<Vec<Server>, Refusal> {
     let mut servers: Vec<Server> = Vec::new();
     let mut add = |host: &str, does: Does| match servers.iter_mut().find(|server| server.does == does) {
@@ -57,7 +53,6 @@ pub fn servers(site: &Site, notes: &mut Vec<String>) -> Result<Vec<Server>, Refu
     Ok(servers)
 }
 
-/// The Secret with the certificate for a host.
 fn certificate(ingress: &Ingress, host: &str, notes: &mut Vec<String>) -> Result<Option<String>, Refusal> {
     for entry in ingress.object.items(&["spec", "tls"]) {
         let hosts = entry.get("hosts").map_or(&[][..], Node::items);
@@ -103,7 +98,7 @@ fn covers(own: &str, host: &str) -> bool {
     own == host || below.is_some_and(|label| !label.is_empty() && !label.contains('.'))
 }
 
-/// Whether an Ingress sends http to https: by itself where it has a certificate.
+/// Whether an Ingress redirects http to https, as it does by default. Without a certificate, the caller ignores it.
 fn redirects(ingress: &Ingress, has_certificate: bool, notes: &mut Vec<String>) -> bool {
     if let Some(forced) = ingress.get("force-ssl-redirect").filter(|said| said.is_true()) {
         if !has_certificate {

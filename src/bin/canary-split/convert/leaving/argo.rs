@@ -1,4 +1,4 @@
-//! Argo's Rollout.
+//! Argo Rollouts: reads a Rollout, so that the filter takes over from it.
 
 use super::super::extra::{Extra, Known, Override};
 use super::super::refusal::Refusal;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 const YOURS: &str = "replicas are yours now";
 
-/// What no rule does.
+/// Fields of the canary strategy that a rule has no counterpart for, with a note for each.
 const LOST: [(&str, &str); 6] = [
     (
         "analysis",
@@ -29,7 +29,7 @@ const LOST: [(&str, &str); 6] = [
     ("pingPong", "the weights are of the two destinations as they are"),
 ];
 
-/// The same of a step.
+/// Fields of a step that a rule has no counterpart for, with a note for each.
 const STEPS_LOST: [(&str, &str); 6] = [
     ("setCanaryScale", YOURS),
     ("setMirrorRoute", "write mirror into the route"),
@@ -39,7 +39,7 @@ const STEPS_LOST: [(&str, &str); 6] = [
     ("replicaProgressThreshold", YOURS),
 ];
 
-/// What a Rollout says of its VirtualServices.
+/// Reads the settings that a Rollout has for its VirtualServices.
 pub fn of(
     rollout: &Object,
     world: &World,
@@ -92,15 +92,15 @@ pub fn of(
     Ok(all)
 }
 
-/// What its steps say.
+/// The steps of a Rollout.
 #[derive(Default)]
 struct Steps {
     plan: Plan,
-    /// Names of rules, and whom they are for.
+    /// Rules from setHeaderRoute: the end of the name, and the match entries.
     asked: Vec<(String, Vec<Value>)>,
 }
 
-/// A VirtualService of a Rollout.
+/// A VirtualService that a Rollout names, with everything needed to read it.
 struct Place<'p, 'o> {
     rollout: &'p Object,
     canary: &'p Node,
@@ -224,7 +224,7 @@ fn steps(rollout: &Object, canary: &Node, notes: &mut Vec<String>) -> Result<Ste
     Ok(read)
 }
 
-/// Who goes to the canary by a header.
+/// Reads a setHeaderRoute, which sends requests with a header to the canary.
 fn header_route(rollout: &Object, route: &Node, read: &mut Steps, notes: &mut Vec<String>) -> Result<(), Refusal> {
     let said = route.get("name").and_then(Node::text).unwrap_or("header");
     let suffix = name(said);

@@ -1,4 +1,4 @@
-//! Flagger's Canary.
+//! Flagger: reads a Canary, so that the filter takes over from it.
 
 use super::super::extra::{Extra, Known};
 use super::super::refusal::Refusal;
@@ -12,7 +12,7 @@ use canary_split::config::seconds;
 use canary_split::rollout::ramp::Second;
 use serde_json::{Map, json};
 
-/// What no rule does.
+/// Fields of the analysis that a rule has no counterpart for, with a note for each.
 const LOST: [(&str, &str); 8] = [
     (
         "metrics",
@@ -27,7 +27,7 @@ const LOST: [(&str, &str); 8] = [
     ("stepWeightPromotion", "the last step of the ramp is all at once"),
 ];
 
-/// The field by which a visitor's cookie is known to Flagger, and to a rule.
+/// Fields of the cookie: Flagger's name, and that in a rule.
 const COOKIE: [(&str, &str); 7] = [
     ("cookieName", "name"),
     ("domain", "domain"),
@@ -38,7 +38,7 @@ const COOKIE: [(&str, &str); 7] = [
     ("partitioned", "partitioned"),
 ];
 
-/// What a Canary says of its VirtualService.
+/// Reads the settings that a Canary has for its VirtualService.
 pub fn of(canary: &Object, world: &World, start: Option<Second>, notes: &mut Vec<String>) -> Result<Known, Refusal> {
     let refuse = |node: &Node, reason: String| Err(Refusal::at(canary, node, reason));
     let spec = canary.at(&["spec"]).unwrap_or(&canary.node);
@@ -125,7 +125,7 @@ pub fn of(canary: &Object, world: &World, start: Option<Second>, notes: &mut Vec
     })
 }
 
-/// The cookie of who is with the canary.
+/// Reads sessionAffinity as options of the filter's cookie.
 fn cookie(
     canary: &Object,
     affinity: &Node,
@@ -147,7 +147,7 @@ fn cookie(
     Ok(cookie)
 }
 
-/// Steps of one interval each.
+/// Reads the analysis as a plan, in which each weight lasts one interval.
 fn plan(canary: &Object, analysis: &Node) -> Result<Plan, Refusal> {
     let wrong = |node: &Node, what: &str| Err(Refusal::at(canary, node, format!("{} is no {what}", node.to_json())));
     let interval = match analysis.get("interval") {

@@ -1,4 +1,4 @@
-//! `--leave`: Flagger or Argo Rollouts goes away, and the filter does what its Canary or Rollout said of weights.
+//! `--leave`: the filter takes over from Flagger or Argo Rollouts, as the Canary or Rollout says.
 
 mod argo;
 mod flagger;
@@ -11,18 +11,18 @@ use crate::input::manifest::Objects;
 use crate::world::World;
 use canary_split::rollout::ramp::Second;
 
-/// What is left.
+/// The result for all Canaries and Rollouts.
 #[derive(Debug, Default)]
 pub struct Left {
-    /// What is known of their VirtualServices.
+    /// Settings for their VirtualServices.
     pub extras: Extras,
-    /// What is not converted.
+    /// Objects that could not be converted, with the reason.
     pub refused: Vec<Refusal>,
-    /// What else is to be known.
+    /// Notes for the user.
     pub notes: Vec<String>,
 }
 
-/// Reads all Canaries and Rollouts; `start`: when their plans begin.
+/// Reads all Canaries and Rollouts. `start`: the start of their ramps; `None`: the ramps wait for `set --resume`.
 pub fn of(objects: &Objects, world: &World, start: Option<Second>) -> Left {
     let mut left = Left::default();
     let canaries = objects.unknown.iter().filter(|unknown| unknown.kind() == ("flagger.app", "Canary"));

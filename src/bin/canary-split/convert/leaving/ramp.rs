@@ -1,21 +1,21 @@
-//! The plan of a controller as a ramp: weights by the clock, and all of it on the canary in the end.
+//! The plan of a controller as a ramp: weights by the clock, with the canary at 100 in the end.
 
 use super::super::steps::Steps;
 use canary_split::rollout::ramp::Second;
 
-/// Weights of the canary in percent, each after so many seconds.
+/// The plan of a controller.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// In their order.
+    /// Seconds after the start, and the canary's weight in percent from then on.
     pub steps: Vec<(u64, u32)>,
-    /// How long it takes.
+    /// The length of the plan in seconds.
     pub length: u64,
-    /// Whether it waits for somebody at the end.
+    /// Whether the plan ends with a pause without an end.
     pub waits: bool,
 }
 
 impl Plan {
-    /// A weight from now on.
+    /// Sets the weight from the present end of the plan on.
     pub fn set(&mut self, weight: u32) {
         match self.steps.last_mut().filter(|(after, _)| *after == self.length) {
             Some((_, known)) => *known = weight,
@@ -23,13 +23,13 @@ impl Plan {
         }
     }
 
-    /// The same for a route, whose canary has this weight already; `None`: nothing is ahead.
+    /// The ramp for a route whose canary has the weight `now`; `None`: no step is left.
     pub fn ramp(&self, now: u32, stable: usize, count: usize, start: Option<Second>, clock: Second) -> Option<Steps> {
         let mut steps = self.steps.clone();
         if !self.waits && !steps.is_empty() && steps.last().is_some_and(|(_, weight)| *weight < 100) {
             steps.push((self.length, 100));
         }
-        // What is reached is no step any more.
+        // Steps up to the weight that the canary has already are dropped.
         let done = steps.iter().position(|(_, weight)| *weight > now)?;
         let begin = if done == 0 { 0 } else { steps.get(done - 1).map_or(0, |(after, _)| *after) };
         let is_paused = start.is_none();
@@ -39,7 +39,7 @@ impl Plan {
             .skip(done)
             .map(|(after, weight)| (after.saturating_sub(begin), weights((*weight).min(100))))
             .collect();
-        // While it waits, the weights of the split hold.
+        // A paused ramp is at second 0, where the weights of the split must still hold.
         if let Some((after, _)) = steps.first_mut().filter(|_| is_paused) {
             *after = (*after).max(1);
         }

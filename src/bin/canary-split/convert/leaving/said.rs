@@ -1,4 +1,4 @@
-//! What both controllers' objects say in the same way, and how it is noted.
+//! Helpers to read the objects of both controllers, and to write notes about them.
 
 use crate::input::manifest::Object;
 use crate::input::yaml::{Key, Node};
@@ -6,20 +6,20 @@ use crate::world::World;
 use crate::world::namespace::is_same_namespace;
 use crate::world::routing::VirtualService;
 
-/// A VirtualService by its name.
+/// Finds a VirtualService by namespace and name.
 pub fn named<'w, 'o>(world: &'w World<'o>, namespace: &str, name: &str) -> Option<&'w VirtualService<'o>> {
     world
         .virtual_services()
         .find(|service| service.object.name == name && is_same_namespace(&service.object.namespace, namespace))
 }
 
-/// `FILE:LINE: OBJECT: WHAT SAYS`
+/// The text of a note: `FILE:LINE: OBJECT: SAYS`.
 pub fn note(object: &Object, at: usize, says: &str) -> String {
     let (line, _) = object.source.position(at);
     format!("{}:{line}: {}: {says}", object.source.name, object.title())
 }
 
-/// Notes what these fields say and nothing will do.
+/// Adds a note for each of these fields that the node has.
 pub fn lost(object: &Object, node: &Node, table: &[(&str, &str)], notes: &mut Vec<String>) {
     let said = |name: &str| node.entries().iter().find(|(key, _)| *key.name == *name);
     for (name, says) in table {
@@ -28,7 +28,7 @@ pub fn lost(object: &Object, node: &Node, table: &[(&str, &str)], notes: &mut Ve
     }
 }
 
-/// A number, also one that is written as text.
+/// A whole number, also if it is written as text.
 pub fn whole(node: &Node) -> Option<u32> {
     node.number().or_else(|| node.text()?.parse().ok())
 }

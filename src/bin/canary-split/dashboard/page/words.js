@@ -59,7 +59,8 @@ export const LEVELS = { good: "✓ Good", warning: "! Look", bad: "✗ Bad" };
 export function table(caption, heads, rows) {
   const cell = (value, place) => {
     const { text, bad } = value !== null && typeof value === "object" && "text" in value ? value : { text: value, bad: false };
-    const shown = text instanceof Node ? text : element("span", {}, String(text));
+    const isShort = !(text instanceof Node) && String(text).length < 12;
+    const shown = text instanceof Node ? text : element("span", { class: isShort ? "short" : null }, String(text));
     return place === 0
       ? element("th", { scope: "row" }, shown)
       : element("td", { "data-label": heads[place], class: bad ? "bad" : null }, shown);

@@ -82,7 +82,7 @@ fn check_entry(
                 if of_path(&theirs.path, by) != of_path(&entry.path, by) || !theirs.may_meet(entry) {
                     continue;
                 }
-                let is_first = (other_place == place).then(|| rule < at);
+                let is_first = (other_place == place).then_some(rule < at);
                 let wins = |more: usize| match of_rest(theirs, 0, by).cmp(&of_rest(entry, more, by)) {
                     Ordering::Greater => Some(true),
                     Ordering::Less => Some(false),

@@ -5,7 +5,7 @@ import tempfile
 
 from chromium import TESTS, Demo, chromium
 from dashboard import Dashboard
-from demo import Dots, guarded
+from demo import Dots, envoy, guarded
 
 SIZE = {"width": 900, "height": 420}
 
@@ -48,7 +48,8 @@ def of_the_dashboard(stack, demo, open_, folder):
     page.get_by_label("v2, in percent").fill("40")
     page.get_by_text("the least possible").wait_for()
     # Some points for the lines.
-    page.wait_for_selector("path.decided[data-points='8']", state="attached")
+    points = "Number(document.querySelector('path.decided').dataset.points)"
+    envoy.until(lambda: page.evaluate(points) >= 8, "the lines")
     page.evaluate("document.activeElement.blur()")
     # Where the demo's files are is nobody's business.
     page.evaluate("document.querySelector('header').remove()")

@@ -1,5 +1,6 @@
 //! `promote` and `remove`: their effects; no request is served differently on the way.
 
+use crate::check::top;
 use crate::{Temporary, ended, tool};
 use canary_split::config::Config;
 use canary_split::decide::decide;
@@ -319,4 +320,93 @@ fn several_files_are_edited_and_only_those_that_change() {
     let (_, error, code) = ended(&tool(&["promote", "httpbin", "v2", "-f", folder]));
     assert_eq!(code, 2);
     assert!(error.contains("a kustomization; what is rendered cannot be edited, name its files"), "{error}");
+}
+
+/// The small manifests of a Gateway of the Gateway API with other rules in the HTTPRoute, and other weights.
+fn of_gateway_api(manifests: &str, rules: &str) -> String {
+    let text = fs::read_to_string(top().join(format!("tests/tool/{manifests}.yaml"))).unwrap();
+    let old = "  - matches: [{path: {type: PathPrefix, value: /}}]\n    backendRefs: [{name: httpbin-v1, port: 8000}]\n  - matches: [{path: {type: PathPrefix, value: /}, headers: [{name: x-canary-subset, value: v2}]}]\n    backendRefs: [{name: httpbin-v2, port: 8001}]\n";
+    assert_eq!(text.matches(old).count(), 1, "{text}");
+    text.replace(old, &indented(&of_rules(rules), 2))
+}
+
+fn of_rules(text: &str) -> String {
+    let text = text.replace("$v1", "backendRefs: [{name: httpbin-v1, port: 8000}]");
+    let text = text.replace("$v2", "backendRefs: [{name: httpbin-v2, port: 8001}]");
+    text.replace("$hdr1", "headers: [{name: x-canary-subset, value: v1}]")
+        .replace("$hdr2", "headers: [{name: X-Canary-Subset, value: v2}]")
+}
+
+#[test]
+fn routes_of_the_gateway_api_are_promoted_and_removed_too() {
+    let table = [
+        ("promote", "- {$v1}\n- {matches: [{$hdr2}], $v2}", "- {$v2}\n- {matches: [{$hdr1}], $v1}"),
+        (
+            "promote",
+            "- {matches: [{$hdr2}, {path: {value: /b}, $hdr2}], $v2}\n- {matches: [{path: {type: PathPrefix, value: /}}, {path: {value: /b}}], $v1}",
+            "- {matches: [{$hdr1}, {path: {value: /b}, $hdr1}], $v1}\n- {matches: [{path: {type: PathPrefix, value: /}}, {path: {value: /b}}], $v2}",
+        ),
+        // The order of the text does not count: for /api the first two come before the others.
+        (
+            "promote",
+            "- {$v1}\n- {matches: [{$hdr2}], $v2}\n- {matches: [{path: {value: /api}}], $v1}\n- {matches: [{path: {value: /api}, $hdr2}], $v2}",
+            "- {$v2}\n- {matches: [{$hdr1}], $v1}\n- {matches: [{path: {value: /api}}], $v2}\n- {matches: [{path: {value: /api}, $hdr1}], $v1}",
+        ),
+        ("remove", "- {$v1}\n- {matches: [{$hdr2}], $v2}", "- {$v1}"),
+        (
+            "remove",
+            "- {matches: [{path: {value: /api}, $hdr2}], $v2}\n- {matches: [{path: {value: /static}}], $v1}\n- {$v1}",
+            "- {matches: [{path: {value: /static}}], $v1}\n- {$v1}",
+        ),
+        (
+            "promote",
+            "- {$v1}\n- {matches: [{headers: [{type: RegularExpression, name: x-canary-subset, value: v2}]}], $v2}",
+            "rules[1] of HTTPRoute canary/httpbin asks for x-canary-subset otherwise than by one exact value; edit it by hand",
+        ),
+        (
+            "promote",
+            "- {matches: [{path: {value: /api}, $hdr2}], $v2}\n- {$v1}",
+            "takes some of the requests of rules[0], and not all; edit it by hand",
+        ),
+        (
+            "remove",
+            "- {matches: [{path: {value: /api}, $hdr2}], $v2}\n- {matches: [{path: {value: /apis}}], $v1}",
+            "rules[0] of HTTPRoute canary/httpbin takes requests that no default route takes; add one first",
+        ),
+    ];
+    for manifests in ["gateway_api", "envoy_gateway"] {
+        for (command, before, after) in table {
+            let text = of_gateway_api(manifests, before);
+            let own = if command == "promote" { (0, 100) } else { (100, 0) };
+            let weights = format!("weight: {}}}, {{subset: v2, weight: {}}}", own.0, own.1);
+            let text = text.replace("weight: 80}, {subset: v2, weight: 20}", &weights);
+            let file = Temporary::new(&text);
+            let path = file.0.display().to_string();
+            let mut arguments = vec![command, "httpbin"];
+            arguments.extend((command == "promote").then_some("v2"));
+            let (out, error, code) = ended(&tool(&[&arguments[..], &["-f", path.as_str()]].concat()));
+            let text = fs::read_to_string(&path).unwrap();
+            if !after.starts_with('-') {
+                assert!(
+                    error.contains(after) && code == 1 && text.contains(&weights),
+                    "{command} {before}: {out}{error}"
+                );
+                continue;
+            }
+            assert_eq!((error.as_str(), code), ("", 0), "{command} {before}: {out}");
+            let documents = text.split("\n---\n").map(|text| serde_saphyr::from_str::<Value>(text).unwrap());
+            let is_it = |object: &Value| object["kind"] == "HTTPRoute" && object["metadata"]["name"] == "httpbin";
+            let route = documents.into_iter().find(is_it).unwrap();
+            let expected: Value = serde_saphyr::from_str(&of_rules(after)).unwrap();
+            assert_eq!(
+                route["spec"]["rules"].to_string().to_lowercase(),
+                expected.to_string().to_lowercase(),
+                "{command} {before}"
+            );
+            let stable = "split: [{subset: v2, weight: 100}, {subset: v1, weight: 0}]";
+            assert_eq!(text.contains(stable), command == "promote", "{text}");
+            let (out, _, code) = ended(&tool(&["check", path.as_str()]));
+            assert_eq!(code, 0, "{command} {before}: {out}");
+        }
+    }
 }

@@ -394,3 +394,29 @@ fn what_no_rollback_can_do_is_said() {
     assert_eq!((after, code), (expected, 1), "{told}");
     assert!(told.contains("rule web has a fault that") && told.contains("rule api: v1 0 → 7, v2 7 → 0\n"), "{told}");
 }
+
+#[test]
+fn a_policy_and_a_traffic_extension_are_edited_where_their_config_is() {
+    let text = include_str!("envoy_gateway.yaml");
+    let plugin = include_str!("gateway_api.yaml").replace("kind: WasmPlugin", "kind: TrafficExtension");
+    let (head, spec) = plugin.split_once("  url: oci").unwrap();
+    let deeper: String = format!("  url: oci{spec}").lines().map(|line| format!("  {line}\n")).collect();
+    let extension = format!("{head}  wasm:\n{deeper}");
+    let folder = Folder::new("carriers");
+    for (name, text) in [("policy.yaml", text), ("extension.yaml", &extension)] {
+        let file = folder.file(name, text);
+        let old = "split: [{subset: v1, weight: 80}, {subset: v2, weight: 20}]";
+        let weights = |v1: u32, v2: u32| old.replace("80", &v1.to_string()).replace("20", &v2.to_string());
+        for (command, expected) in
+            [(&["set", "httpbin", "v2=30%"][..], weights(70, 30)), (&["rollback", "httpbin"], weights(70, 0))]
+        {
+            let (out, error, code) = ended(&tool(&[command, &["-f", file.as_str()]].concat()));
+            assert_eq!((error.as_str(), code), ("", 0), "{out}");
+            assert_eq!(fs::read_to_string(&file).unwrap(), text.replace(old, &expected), "{name}");
+        }
+        let before = folder.file("before.yaml", text);
+        let (out, error, code) = ended(&tool(&["diff", &before, &file]));
+        assert_eq!((error.as_str(), code), ("", 1), "{out}");
+        assert!(out.contains("20 % move, the least possible"), "{out}");
+    }
+}

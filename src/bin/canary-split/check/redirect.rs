@@ -3,6 +3,7 @@
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
+use crate::world::api_match::Precedence;
 use crate::world::asked::Asked;
 use crate::world::gateway::{Gateway, Protocol};
 use crate::world::gateway_name::resolved;
@@ -133,7 +134,8 @@ fn last_of_api<'s, 'o>(service: &'s Routing<'o>, entrance: &Entrance) -> Option<
     };
     let takes_all = |route: &&Route| route.asked.iter().any(|(_, asked)| asked.iter().all(Asked::is_any));
     let mut routes: Vec<&Route> = service.routes.iter().filter(takes_all).collect();
-    routes.sort_by_key(|route| route.rank());
+    // Who orders them makes no difference between routes that take everything.
+    routes.sort_by_key(|route| route.specificity(Precedence::Istio));
     routes.first().copied().filter(|_| service.parents.iter().any(means))
 }
 

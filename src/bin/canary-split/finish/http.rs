@@ -4,6 +4,7 @@ use super::entry::{self, are_overlapping};
 use crate::edit::{Edit, Step};
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
+use crate::world::api_match::Precedence;
 use crate::world::routing::{Form, Route, Routing};
 use serde_json::{Map, Value};
 
@@ -86,8 +87,7 @@ impl<'w, 'o> Http<'w, 'o> {
     /// When an entry of a rule is asked: the smallest first.
     fn turn(&self, at: usize, entry: usize) -> Option<impl Ord + Copy> {
         let route = self.of_place(at).nth(entry)?;
-        let Form::Rule { rank, .. } = route.form else { return None };
-        Some((rank, at, entry))
+        Some((route.specificity(Precedence::Istio)?, at, entry))
     }
 
     /// The routes that ask for exactly this value.

@@ -6,10 +6,36 @@ use crate::input::yaml::Node;
 use std::cell::OnceCell;
 use std::cmp::Reverse;
 
-/// What comes first, whatever the order in the text: an exact path, then the longer path, then a method, then more headers, then
-/// more query parameters. Which regex of a path comes first is not said anywhere; Istio tries it last, as is done here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rank(Reverse<(u8, usize, bool, usize, usize)>);
+/// How specific an entry is, to each of the two who order entries by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rank {
+    istio: Specificity,
+    envoy_gateway: Specificity,
+}
+
+/// The most specific comes first, whatever the order in the text.
+pub type Specificity = Reverse<[usize; 6]>;
+
+/// Who orders entries. The Gateway API says: an exact path, then the longer path, then a method, then more headers, then more query
+/// parameters. What it leaves open differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Precedence {
+    /// A regex of a path comes last (pilot/pkg/config/kube/gateway/conversion.go).
+    Istio,
+    /// A regex of a path comes before prefixes, a method is a header, and of as many headers the exact ones count more
+    /// (internal/gatewayapi/sort.go).
+    EnvoyGateway,
+}
+
+impl Rank {
+    /// As one of them reads it.
+    pub fn by(self, precedence: Precedence) -> Specificity {
+        match precedence {
+            Precedence::Istio => self.istio,
+            Precedence::EnvoyGateway => self.envoy_gateway,
+        }
+    }
+}
 
 /// The conditions of an entry; without one, those of every request.
 pub fn read<'o>(kind: &str, entry: Option<&'o Node>) -> (Vec<Asked<'o>>, Rank) {
@@ -17,7 +43,19 @@ pub fn read<'o>(kind: &str, entry: Option<&'o Node>) -> (Vec<Asked<'o>>, Rank) {
     let method = entry.filter(|_| kind != "GRPCRoute").and_then(|entry| text(entry, "method"));
     let list = |key: &str| entry.and_then(|entry| entry.get(key)).map_or(&[][..], Node::items);
     let (headers, params) = (list("headers"), list("queryParams"));
-    let rank = (path.0, path.1, method.is_some(), headers.len(), params.len());
+    let exact = |list: &[Node]| list.iter().filter(|node| matches!(value(node), Text::Exact(_))).count();
+    let method_count = usize::from(method.is_some());
+    let rank = Rank {
+        istio: Reverse([path.0.istio(), path.1, method_count, headers.len(), params.len(), 0]),
+        envoy_gateway: Reverse([
+            path.0.envoy_gateway(),
+            path.1,
+            headers.len() + method_count,
+            exact(headers) + method_count,
+            params.len(),
+            exact(params),
+        ]),
+    };
     let mut all: Vec<Asked> = path.2.into_iter().map(|text| Asked::of_other(Subject::Uri, text)).collect();
     all.extend(method.map(|method| Asked::of_other(Subject::Method, Text::Exact(method))));
     all.extend(headers.iter().filter_map(header));
@@ -30,41 +68,67 @@ pub fn read<'o>(kind: &str, entry: Option<&'o Node>) -> (Vec<Asked<'o>>, Rank) {
     let others = entry.map_or(&[][..], Node::entries).iter();
     let others = others.filter(|(key, _)| !["path", "method", "headers", "queryParams"].contains(&&*key.name));
     all.extend(others.map(|(key, node)| Asked::of_other(Subject::Other(&key.name), Text::Unclear(node))));
-    (all, Rank(Reverse(rank)))
+    (all, rank)
 }
 
 fn text<'o>(node: &'o Node, key: &str) -> Option<&'o str> {
     node.get(key)?.text()
 }
 
-/// The rank of a path, its length, and the condition on it.
-fn path(entry: Option<&Node>) -> (u8, usize, Option<Text<'_>>) {
-    let Some(node) = entry.and_then(|entry| entry.get("path")) else { return (2, 1, None) };
+/// How a path is compared.
+#[derive(Clone, Copy)]
+enum PathKind {
+    Regex,
+    Prefix,
+    Exact,
+}
+
+impl PathKind {
+    fn istio(self) -> usize {
+        match self {
+            PathKind::Exact => 2,
+            PathKind::Prefix => 1,
+            PathKind::Regex => 0,
+        }
+    }
+
+    fn envoy_gateway(self) -> usize {
+        match self {
+            PathKind::Exact => 2,
+            PathKind::Regex => 1,
+            PathKind::Prefix => 0,
+        }
+    }
+}
+
+/// How a path is compared, its length, and the condition on it.
+fn path(entry: Option<&Node>) -> (PathKind, usize, Option<Text<'_>>) {
+    let Some(node) = entry.and_then(|entry| entry.get("path")) else { return (PathKind::Prefix, 1, None) };
     let value = text(node, "value").unwrap_or("/");
     match text(node, "type").unwrap_or("PathPrefix") {
-        "Exact" => (3, value.len(), Some(Text::Exact(value))),
+        "Exact" => (PathKind::Exact, value.len(), Some(Text::Exact(value))),
         // The slash at the end makes no difference.
         "PathPrefix" => {
             let below = value.strip_suffix('/').unwrap_or(value);
-            (2, below.len().max(1), Some(Text::Below(below)))
+            (PathKind::Prefix, below.len().max(1), Some(Text::Below(below)))
         }
-        "RegularExpression" => (1, value.len(), Some(Text::Regex(value, OnceCell::new()))),
-        _ => (1, value.len(), Some(Text::Unclear(node))),
+        "RegularExpression" => (PathKind::Regex, value.len(), Some(Text::Regex(value, OnceCell::new()))),
+        _ => (PathKind::Regex, value.len(), Some(Text::Unclear(node))),
     }
 }
 
 /// The same of a gRPC method, `/SERVICE/METHOD`.
-fn grpc(entry: Option<&Node>) -> (u8, usize, Option<Text<'_>>) {
-    let Some(node) = entry.and_then(|entry| entry.get("method")) else { return (2, 1, None) };
+fn grpc(entry: Option<&Node>) -> (PathKind, usize, Option<Text<'_>>) {
+    let Some(node) = entry.and_then(|entry| entry.get("method")) else { return (PathKind::Prefix, 1, None) };
     let lengths = ["service", "method"].map(|key| text(node, key).map_or(0, str::len));
     let [service, method] = lengths;
     let is_exact = text(node, "type").is_none_or(|kind| kind == "Exact");
     let kind = match (service, method) {
-        (0, 0) => return (2, 1, None),
-        (0, _) => 1,
-        (_, 0) if is_exact => 2,
-        _ if is_exact => 3,
-        _ => 1,
+        (0, 0) => return (PathKind::Prefix, 1, None),
+        (0, _) => PathKind::Regex,
+        (_, 0) if is_exact => PathKind::Prefix,
+        _ if is_exact => PathKind::Exact,
+        _ => PathKind::Regex,
     };
     (kind, service + method + 2, Some(Text::Unclear(node)))
 }
@@ -89,7 +153,7 @@ fn value(node: &Node) -> Text<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::{Precedence, read};
     use crate::input::yaml::Node;
 
     fn entry(text: &str) -> Node {
@@ -112,9 +176,29 @@ mod tests {
             "{path: {type: RegularExpression, value: /.*}}",
         ];
         let nodes = entries.map(entry);
-        let ranks: Vec<_> = nodes.iter().map(|node| read("HTTPRoute", Some(node)).1).collect();
+        let ranks: Vec<_> = nodes.iter().map(|node| read("HTTPRoute", Some(node)).1.by(Precedence::Istio)).collect();
         assert!(ranks.is_sorted() && ranks.windows(2).all(|two| two[0] != two[1]), "{ranks:?}");
-        assert_eq!(read("HTTPRoute", None).1, ranks[9]);
+        assert_eq!(read("HTTPRoute", None).1.by(Precedence::Istio), ranks[9]);
+    }
+
+    #[test]
+    fn to_envoy_gateway_a_method_is_a_header_and_a_regex_comes_before_prefixes() {
+        let entries = [
+            "{path: {type: Exact, value: /a}}",
+            "{path: {type: RegularExpression, value: /.*}}",
+            "{path: {value: /a/b}}",
+            "{path: {value: /a}, headers: [{name: x, value: '1'}, {name: y, value: '1'}]}",
+            "{path: {value: /a}, headers: [{name: x, value: '1'}, {name: y, type: RegularExpression, value: '1'}]}",
+            "{path: {value: /a}, method: GET}",
+            "{path: {value: /a}, headers: [{name: x, type: RegularExpression, value: '1'}]}",
+            "{path: {value: /a}, queryParams: [{name: q, value: '1'}]}",
+            "{path: {value: /a}, queryParams: [{name: q, type: RegularExpression, value: '1'}]}",
+            "{path: {value: /a}}",
+        ];
+        let nodes = entries.map(entry);
+        let rank = |node| read("HTTPRoute", Some(node)).1.by(Precedence::EnvoyGateway);
+        let ranks: Vec<_> = nodes.iter().map(rank).collect();
+        assert!(ranks.is_sorted() && ranks.windows(2).all(|two| two[0] != two[1]), "{ranks:?}");
     }
 
     #[test]
@@ -122,7 +206,7 @@ mod tests {
         let entries =
             ["{method: {service: a.B, method: C}}", "{method: {service: a.B}}", "{}", "{method: {method: C}}"];
         let nodes = entries.map(entry);
-        let ranks: Vec<_> = nodes.iter().map(|node| read("GRPCRoute", Some(node)).1).collect();
+        let ranks: Vec<_> = nodes.iter().map(|node| read("GRPCRoute", Some(node)).1.by(Precedence::Istio)).collect();
         assert!(ranks.is_sorted() && ranks.windows(2).all(|two| two[0] != two[1]), "{ranks:?}");
     }
 }

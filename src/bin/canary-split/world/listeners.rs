@@ -29,7 +29,8 @@ pub fn tables<'w, 'o>(
 ) -> Vec<Table<'w, 'o>> {
     let classic = routings.iter().filter(|routing| routing.is_virtual_service());
     let classic = classic.map(|service| Table::of(service, |route| world.delegate(service, route)));
-    classic.chain(groups(world, plugin, routings, host).into_iter().map(Table::of_listener)).collect()
+    let groups = groups(world, plugin, routings, host).into_iter();
+    classic.chain(groups.map(|group| Table::of_listener(group, plugin.precedence()))).collect()
 }
 
 /// The routings for a host that are of the Gateway API, as a listener that a plugin may be on has them together. Listeners that some

@@ -1,6 +1,6 @@
 //! All objects that are applied together, as far as the checks need them.
 
-mod api_match;
+pub mod api_match;
 pub mod asked;
 pub mod beside;
 pub mod envoy_filter;

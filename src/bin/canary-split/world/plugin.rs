@@ -1,5 +1,6 @@
 //! A plugin with this filter, and the good rules of its config.
 
+use super::api_match::Precedence;
 use super::gateway::Gateway;
 use super::gateway_api::NAME_LABEL;
 use super::labels::Labels;
@@ -81,6 +82,11 @@ impl Plugin {
     /// Whether it is a policy of Envoy Gateway, which is on routes and not on pods.
     pub fn is_policy(&self) -> bool {
         self.object().is_some() && matches!(self.config.carrier, Carrier::Policy(_))
+    }
+
+    /// Who orders the routes of the Gateway API that it is on.
+    pub fn precedence(&self) -> Precedence {
+        if self.is_policy() { Precedence::EnvoyGateway } else { Precedence::Istio }
     }
 
     /// The labels of the pods that it selects; `None` if it does not select by labels.

@@ -1,6 +1,6 @@
 //! Which requests go where: VirtualServices, and the routes of the Gateway API.
 
-use super::api_match::Rank;
+use super::api_match::{Precedence, Rank, Specificity};
 use super::asked::{Asked, Written};
 use super::host::{ServiceName, overlap};
 use super::parent::{MeshParent, Parent};
@@ -272,8 +272,8 @@ impl<'o> Route<'o> {
     }
 
     /// How specific it is, if that decides about its order.
-    pub fn rank(&self) -> Option<Rank> {
-        if let Form::Rule { rank, .. } = self.form { Some(rank) } else { None }
+    pub fn specificity(&self, precedence: Precedence) -> Option<Specificity> {
+        if let Form::Rule { rank, .. } = self.form { Some(rank.by(precedence)) } else { None }
     }
 }
 

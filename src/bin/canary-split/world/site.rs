@@ -1,6 +1,7 @@
 //! The routing of a rule's requests.
 
 use super::World;
+use super::api_match::Precedence;
 use super::asked::Asked;
 use super::beside::Beside;
 use super::host::{is_host_of, overlap};
@@ -149,7 +150,7 @@ fn address(table: &Table) -> usize {
 /// The hosts of all rules, if they have routes. A host that a rule does not name but only covers may belong to another service: it
 /// counts if its routes ask for the plugin's header, or if only they lead to a canary of the rule.
 pub fn sites<'w, 'o>(world: &'w World<'o>) -> Vec<Site<'w, 'o>> {
-    let mut tables: HashMap<Vec<*const Routing>, Rc<Table>> = HashMap::new();
+    let mut tables: HashMap<(Vec<*const Routing>, Precedence), Rc<Table>> = HashMap::new();
     let mut sites = Vec::new();
     for plugin in &world.plugins {
         let Some(header) = &plugin.header else { continue };
@@ -157,13 +158,16 @@ pub fn sites<'w, 'o>(world: &'w World<'o>) -> Vec<Site<'w, 'o>> {
         for (_, rule) in &plugin.rules {
             for mut site in sites_of(world, plugin, header, rule, &beside) {
                 for service in site.services.iter().copied().filter(|service| service.is_virtual_service()) {
-                    let table = tables.entry(vec![std::ptr::from_ref(service)]);
+                    let table = tables.entry((vec![std::ptr::from_ref(service)], Precedence::Istio));
                     let read = || Rc::new(Table::of(service, |route| world.delegate(service, route)));
                     site.tables.push(Rc::clone(table.or_insert_with(read)));
                 }
                 for group in listeners::groups(world, plugin, &site.services, site.host.1) {
-                    let table = tables.entry(group.iter().map(|service| std::ptr::from_ref(*service)).collect());
-                    site.tables.push(Rc::clone(table.or_insert_with(|| Rc::new(Table::of_listener(group)))));
+                    let (key, precedence) =
+                        (group.iter().map(|service| std::ptr::from_ref(*service)), plugin.precedence());
+                    let table = tables.entry((key.collect(), precedence));
+                    let read = || Rc::new(Table::of_listener(group, precedence));
+                    site.tables.push(Rc::clone(table.or_insert_with(read)));
                 }
                 sites.push(site);
             }

@@ -1,6 +1,7 @@
 //! The routes of a VirtualService, including those of delegates, or of all routes of the Gateway API at a listener, in the order in
 //! which a request at a gateway meets them.
 
+use super::api_match::Precedence;
 use super::asked::{Asked, Subject, Written};
 use super::routing::{Form, Route, Routing};
 use super::text::Taken;
@@ -85,14 +86,14 @@ impl<'w, 'o> Table<'w, 'o> {
     }
 
     /// All routes of the Gateway API that a listener has for a host: the most specific first, then those of the older object.
-    pub fn of_listener(mut routings: Vec<&'w Routing<'o>>) -> Table<'w, 'o> {
+    pub fn of_listener(mut routings: Vec<&'w Routing<'o>>, precedence: Precedence) -> Table<'w, 'o> {
         routings.sort_by_key(|routing| {
             let object = routing.object;
             (object.text(&["metadata", "creationTimestamp"]), &object.namespace, &object.name)
         });
         let routes = routings.into_iter().flat_map(|routing| routing.routes.iter().map(move |route| (routing, route)));
         let mut steps: Vec<Step> = routes.map(|(routing, route)| Step::of(routing, route, None)).collect();
-        steps.sort_by_key(|step| step.route.rank());
+        steps.sort_by_key(|step| step.route.specificity(precedence));
         Table::new(steps, true)
     }
 

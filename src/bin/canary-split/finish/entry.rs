@@ -58,6 +58,21 @@ pub fn are_overlapping(one: &[Value], other: &[Value]) -> bool {
     one.iter().any(|one| other.iter().any(|other| !are_disjoint(one, other)))
 }
 
+/// Whether all requests that meet an entry meet another one; unknown counts as no.
+pub fn is_within(one: &Value, other: &Value) -> bool {
+    let ignores = |entry: &Value| entry.get("ignoreUriCase").is_some();
+    let is_of_path = other.as_object().is_some_and(|fields| fields.keys().all(|key| key == "uri"));
+    if !is_of_path || other.get("uri").is_none() {
+        return is_of_path;
+    }
+    let (Some(own), Some(around)) = (uri(one).filter(|_| !ignores(one)), uri(other)) else { return false };
+    match (own, around) {
+        (Uri::Prefix(_) | Uri::Below(_), Uri::Exact(_)) => false,
+        (Uri::Prefix(prefix), Uri::Below(base)) => prefix.strip_prefix(base).is_some_and(|rest| rest.starts_with('/')),
+        _ => may_meet(own, around),
+    }
+}
+
 /// A condition on a path.
 #[derive(Clone, Copy)]
 enum Uri<'v> {
@@ -94,7 +109,7 @@ fn may_meet(one: Uri, other: Uri) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::are_overlapping;
+    use super::{are_overlapping, is_within};
     use serde_json::json;
 
     #[test]
@@ -116,6 +131,32 @@ mod tests {
         ] {
             assert_eq!(are_overlapping(&one, &other), expected, "{one:?} {other:?}");
             assert_eq!(are_overlapping(&other, &one), expected, "{other:?} {one:?}");
+        }
+    }
+
+    #[test]
+    fn an_entry_is_within_one_that_takes_all_its_paths() {
+        let uri = |kind: &str, path: &str| json!({"uri": {kind: path}});
+        for (one, other, expected) in [
+            (uri("exact", "/a/b"), uri("below", "/a"), true),
+            (uri("exact", "/ab"), uri("below", "/a"), false),
+            (uri("exact", "/ab"), uri("prefix", "/a"), true),
+            (uri("prefix", "/a"), uri("exact", "/a"), false),
+            (uri("below", "/a"), uri("exact", "/a"), false),
+            (uri("prefix", "/a/"), uri("below", "/a"), true),
+            (uri("prefix", "/a"), uri("below", "/a"), false),
+            (uri("below", "/a/b"), uri("below", "/a"), true),
+            (uri("below", "/a"), uri("below", "/a/b"), false),
+            (uri("below", "/a"), uri("prefix", "/a/"), false),
+            (uri("below", "/a"), json!({}), true),
+            (json!({}), uri("below", "/a"), false),
+            (uri("regex", "/a"), uri("below", "/a"), false),
+            (uri("exact", "/a"), uri("regex", "/a"), false),
+            (uri("exact", "/a"), json!({"uri": {"exact": "/a"}, "method": {"exact": "GET"}}), false),
+            (json!({"uri": {"exact": "/a"}, "method": {"exact": "GET"}}), uri("exact", "/a"), true),
+            (json!({"uri": {"exact": "/a"}, "ignoreUriCase": true}), uri("exact", "/a"), false),
+        ] {
+            assert_eq!(is_within(&one, &other), expected, "{one} {other}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The HTTP routes of a VirtualService, or the rules of a route of the Gateway API, by their conditions on the filter's header.
 
-use super::entry::{self, are_overlapping};
+use super::entry::{self, are_overlapping, is_within};
 use crate::edit::{Edit, Step};
 use crate::input::manifest::Object;
 use crate::input::yaml::Node;
@@ -102,6 +102,47 @@ impl<'w, 'o> Http<'w, 'o> {
             Some(Kind::Plain(rest) | Kind::ByHeader(_, rest)) => rest,
             _ => &[],
         }
+    }
+
+    /// The same in the order of the text, where that counts.
+    pub fn conditions(&self, at: usize) -> &[Value] {
+        if self.service.is_virtual_service() { self.rest(at) } else { self.entries.get(at).map_or(&[], Vec::as_slice) }
+    }
+
+    /// Whether an earlier route takes all requests of a path that meet an entry.
+    pub fn is_taken_before(&self, at: usize, entry: usize, path: &Value) -> bool {
+        let takes = |earlier: &usize| match (self.kinds.get(*earlier), self.kinds.get(at)) {
+            (Some(Kind::Plain(_)), _) => true,
+            (Some(Kind::ByHeader(one, _)), Some(Kind::ByHeader(other, _))) => one == other,
+            _ => false,
+        };
+        let is_before = |earlier: usize, place: usize| {
+            if self.service.is_virtual_service() {
+                return earlier < at;
+            }
+            self.turn(earlier, place) < self.turn(at, entry)
+        };
+        let own = self.conditions(at).get(entry);
+        let has_all = |theirs: &Value| is_within(path, theirs) || own.is_some_and(|own| is_within(own, theirs));
+        (0..self.routes.len()).filter(|earlier| *earlier != at).filter(takes).any(|earlier| {
+            let mut entries = self.conditions(earlier).iter().enumerate();
+            entries.any(|(place, theirs)| is_before(earlier, place) && has_all(theirs))
+        })
+    }
+
+    /// The first route of another object that takes some requests of a route after it and sends them anywhere.
+    pub fn first_behind(&self, at: usize, other: &Http, is_it: impl Fn(usize) -> bool) -> Option<usize> {
+        let rank = self.of_place(at).filter_map(Route::rank).min();
+        let is_behind = |later: usize| {
+            let mut all = other.of_place(later);
+            self.service.is_virtual_service() || all.any(|route| route.rank() > rank)
+        };
+        let takes = |later: &usize| {
+            matches!(other.kinds.get(*later), Some(Kind::Plain(_)))
+                && are_overlapping(self.rest(at), other.rest(*later))
+                && other.of_place(*later).any(|route| !route.destinations.is_empty())
+        };
+        (0..other.routes.len()).filter(takes).find(|later| is_behind(*later) && is_it(*later))
     }
 
     /// The later routes that take some of its requests if these have no header, in their order.

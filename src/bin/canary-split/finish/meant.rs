@@ -7,6 +7,7 @@ use crate::input::manifest::{Object, Objects};
 use crate::report::plan;
 use crate::world::World;
 use crate::world::host::overlap;
+use crate::world::parent::Parent;
 use crate::world::plugin::{Plugin, hosts};
 use crate::world::routing::VirtualService;
 use canary_split::rollout::ramp::Second;
@@ -105,13 +106,30 @@ impl<'w> Found<'w> {
         Ok(found)
     }
 
+    /// The other routings of the same hosts at the same gateways: a request meets the routes of all of them.
+    pub fn merged<'o>(&self, world: &'w World<'o>, service: &VirtualService<'o>) -> Vec<&'w VirtualService<'o>> {
+        let is_same = |one: &Parent, other: &Parent| {
+            (one.namespace, one.name) == (other.namespace, other.name)
+                && (one.section.is_none() || other.section.is_none() || one.section == other.section)
+                && (one.port.is_none() || other.port.is_none() || one.port == other.port)
+        };
+        let mut all = world.beside(self.plugin).to_vec();
+        all.retain(|other| {
+            !std::ptr::eq(other.object, service.object)
+                && other.is_virtual_service() == service.is_virtual_service()
+                && service.hosts.iter().any(|(_, host)| other.is_for(host))
+                && service.parents.iter().any(|own| other.parents.iter().any(|other| is_same(own, other)))
+        });
+        all
+    }
+
     /// Whether another rule is for one of its hosts.
     pub fn meets(&self, other: &Rule) -> bool {
         hosts(self.rule).iter().any(|own| hosts(other).iter().any(|other| overlap(own, other)))
     }
 
     /// The values that other rules write into its header for requests that a VirtualService may route, with their names.
-    pub fn others(&self, world: &'w World, service: &VirtualService) -> Vec<(&'w Rule, HashSet<String>)> {
+    pub fn others(&self, world: &'w World, service: &VirtualService) -> Vec<(&'w Plugin, &'w Rule, HashSet<String>)> {
         let writers = world.writers_of(self.header).into_iter();
         let rules = writers.flat_map(|plugin| plugin.rules.iter().map(move |(_, rule)| (plugin, rule)));
         let is_other = |rule: &Rule| !std::ptr::eq(rule, self.rule);
@@ -122,7 +140,7 @@ impl<'w> Found<'w> {
         };
         rules
             .filter(|(_, rule)| is_other(rule) && meets(rule))
-            .map(|(plugin, rule)| (rule, values(plugin, rule)))
+            .map(|(plugin, rule)| (plugin, rule, values(plugin, rule)))
             .collect()
     }
 }

@@ -1,7 +1,7 @@
 //! `promote` and `remove`: the end of a canary, as edits in an order that lets no request fail.
 //!
 //! ```text
-//! objects, rule → promote or remove (meant, http, used) → plan → files or living
+//! objects, rule → promote or remove (meant, http, reach, used) → plan → files or living
 //! ```
 
 mod entry;
@@ -12,6 +12,7 @@ mod meant;
 mod plan;
 mod print;
 mod promote;
+mod reach;
 mod remove;
 mod target;
 mod used;

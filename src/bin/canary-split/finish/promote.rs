@@ -4,6 +4,7 @@ use super::entry::are_overlapping;
 use super::http::{Http, Kind};
 use super::meant::{Found, Meant, given_once, settled};
 use super::plan::{Plan, Stage, moved};
+use super::reach::reaches;
 use crate::change::Refusal;
 use crate::edit::{Edit, Step};
 use crate::input::manifest::Objects;
@@ -136,7 +137,8 @@ fn of_routes(
     if let Some(at) = http.kinds.iter().position(|kind| *kind == Kind::Mixed) {
         return fault(at, format!("asks for {} otherwise than by one exact value; edit it by hand", found.header));
     }
-    for at in http.asking(&new.header_value) {
+    let is_own = |at: &usize| reaches(found.plugin, found.rule, http, *at, None);
+    for at in http.asking(&new.header_value).filter(is_own) {
         if !http.leads_to(at, &new.name) {
             return fault(at, format!("takes the requests of {} and leads elsewhere", new.name));
         }
@@ -155,6 +157,15 @@ fn of_routes(
                     );
                 }
                 None => {
+                    if let Some(default) = default_elsewhere(found, world, http, at, new) {
+                        return fault(
+                            at,
+                            format!(
+                                "has no default route of its own: that is {default}; put both into one {}",
+                                http.object().kind
+                            ),
+                        );
+                    }
                     notes.push(format!("{}: no default route is behind it", http.place(at)));
                     continue;
                 }
@@ -166,9 +177,10 @@ fn of_routes(
         let Some(old) = others.iter().find(|old| http.leads_to(default, &old.name)) else {
             return fault(default, format!("leads to none of the subsets of rule {}", found.rule.name));
         };
-        for (rule, _) in found.others(world, http.service) {
+        for (plugin, rule, _) in found.others(world, http.service) {
             if let Target::Split(split) = &rule.target
                 && split.subsets.first().is_some_and(|stable| stable.name == old.name)
+                && reaches(plugin, rule, http, default, None)
             {
                 let why = format!("is the default route of rule {} too, whose stable is {}", rule.name, old.name);
                 return fault(default, why);
@@ -186,7 +198,7 @@ fn of_routes(
                     ),
                 );
             }
-            let mut explicit = http.asking(&old.header_value);
+            let mut explicit = http.asking(&old.header_value).filter(is_own);
             if let Some(other) = explicit.find(|other| are_overlapping(http.rest(*other), http.rest(at))) {
                 return fault(other, format!("takes some of the requests of {} alone; edit it by hand", old.name));
             }
@@ -197,4 +209,14 @@ fn of_routes(
         edits.extend(http.made_like(default, at));
     }
     Ok(edits)
+}
+
+/// The default route of a route by header, if another object has it and it does not lead to the new stable yet.
+fn default_elsewhere(found: &Found, world: &World, http: &Http, at: usize, new: &Subset) -> Option<String> {
+    found.merged(world, http.service).into_iter().find_map(|service| {
+        let other = Http::of(service, found.header);
+        let is_it = |later| !other.leads_to(later, &new.name) && reaches(found.plugin, found.rule, &other, later, None);
+        let default = http.first_behind(at, &other, is_it)?;
+        Some(format!("{} of {}", other.called(default), other.object().title()))
+    })
 }

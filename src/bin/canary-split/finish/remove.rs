@@ -4,12 +4,14 @@ use super::entry::are_overlapping;
 use super::http::{Http, Kind};
 use super::meant::{Found, Meant, given_once, settled};
 use super::plan::{Plan, Stage, json};
+use super::reach::reaches;
 use super::used::{self, Used};
 use crate::change::Refusal;
 use crate::edit::{Edit, patch};
 use crate::input::manifest::{Object, Objects};
 use crate::world::World;
-use canary_split::rule::Target;
+use crate::world::plugin::Plugin;
+use canary_split::rule::{Rule, Target};
 use std::collections::HashSet;
 
 const RULE_FIRST: &str = "its requests lose the header and take the default route, which leads to the same pods; nothing needs the routes by header then";
@@ -112,8 +114,9 @@ fn of_routes(found: &Found, world: &World, http: &Http, notes: &mut Vec<String>)
     }
     let subsets = found.plugin.subsets(found.rule);
     let is_split = matches!(found.rule.target, Target::Split(_));
+    let is_own = |at: &usize| reaches(found.plugin, found.rule, http, *at, None);
     if let Some(stable) = subsets.first().filter(|_| is_split) {
-        for at in http.asking(&stable.subset.header_value) {
+        for at in http.asking(&stable.subset.header_value).filter(is_own) {
             if let Some(twin) = http.twin(at, &stable.subset.header_value) {
                 return fault(at, format!("asks for the same as {}; remove one of them", http.called(twin)));
             }
@@ -139,18 +142,25 @@ fn of_routes(found: &Found, world: &World, http: &Http, notes: &mut Vec<String>)
     let mut gone = Vec::new();
     for named in &subsets {
         let value = &*named.subset.header_value;
-        let mut routes = http.asking(value).peekable();
-        match others.iter().find(|(_, values)| values.contains(value)) {
-            Some((rule, _)) if routes.peek().is_some() => {
-                notes.push(format!(
-                    "{}: the route for {} stays, rule {} needs it",
-                    http.object().title(),
-                    named.subset.name,
-                    rule.name
-                ));
+        let mut needed_by = None;
+        for at in http.asking(value) {
+            // The rule's own requests meet the later rules from then on.
+            let needs = |(plugin, rule, values): &&(&Plugin, &Rule, HashSet<String>)| {
+                values.contains(value) && reaches(plugin, rule, http, at, Some(found.rule))
+            };
+            match others.iter().find(needs) {
+                Some((_, rule, _)) if is_own(&at) => needed_by = needed_by.or(Some(rule)),
+                Some(_) => {}
+                None => gone.push(at),
             }
-            Some(_) => {}
-            None => gone.extend(routes),
+        }
+        if let Some(rule) = needed_by {
+            notes.push(format!(
+                "{}: the route for {} stays, rule {} needs it",
+                http.object().title(),
+                named.subset.name,
+                rule.name
+            ));
         }
     }
     gone.sort_unstable();

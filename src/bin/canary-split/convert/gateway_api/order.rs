@@ -72,41 +72,49 @@ fn check_entry(
             if other_place == place && rule == at {
                 continue;
             }
+            let is_first = if other_place == place { Some(rule < at) } else { other.is_older(route) };
+            let refuse = |reason: String| Err(Refusal::at(route.object, route.node(at), reason));
+            let title = other.title(rule);
+            let met = || {
+                entries
+                    .iter()
+                    .filter(|theirs| of_path(&theirs.path, by) == of_path(&entry.path, by) && theirs.may_meet(entry))
+            };
+            if is_first.is_none() && met().any(|theirs| of_rest(theirs, 0, by) == of_rest(entry, 0, by)) {
+                return refuse(format!(
+                    "{title} asks for as much, so the older route takes these requests, and which one that is cannot be told; put both into one route"
+                ));
+            }
             // It gets a rule for the same canary, which again asks for as much more.
             let own = other.weighted.iter().zip(stables.get(other_place).into_iter().flatten());
             let follows = own.filter(|(weighted, _)| weighted.at == rule);
             if follows.into_iter().any(|(weighted, stable)| stable != canary && weighted.branch(canary).is_some()) {
                 continue;
             }
-            for theirs in entries {
-                if of_path(&theirs.path, by) != of_path(&entry.path, by) || !theirs.may_meet(entry) {
-                    continue;
-                }
-                let is_first = (other_place == place).then_some(rule < at);
+            for theirs in met() {
                 let wins = |more: usize| match of_rest(theirs, 0, by).cmp(&of_rest(entry, more, by)) {
                     Ordering::Greater => Some(true),
                     Ordering::Less => Some(false),
                     Ordering::Equal => is_first,
                 };
-                let refuse = |reason: String| Err(Refusal::at(route.object, route.node(at), reason));
-                let title = other.title(rule);
                 match (wins(0), wins(1)) {
-                    (Some(false), _) | (Some(true), Some(true)) => {}
-                    (None, _) => {
-                        return refuse(format!(
-                            "{title} asks for as much, so the older route takes these requests, and which one that is cannot be told; put both into one route"
-                        ));
-                    }
+                    (Some(false) | None, _) | (Some(true), Some(true)) => {}
                     (Some(true), wins) => {
+                        let why = match of_rest(theirs, 0, by) == of_rest(entry, 0, by) {
+                            true if other_place == place => "it is the first of two that ask for as much",
+                            true => "it is older",
+                            false => "it asks for more",
+                        };
                         let way_out = match wins {
                             None => "put both into one route".to_owned(),
-                            Some(_) if of_rest(theirs, 0, by) == of_rest(entry, 1, by) => {
-                                format!("move {title} before this one")
+                            Some(_) if of_rest(theirs, 0, by) != of_rest(entry, 1, by) => {
+                                "give it a path of its own".to_owned()
                             }
-                            Some(_) => "give it a path of its own".to_owned(),
+                            Some(_) if other_place == place => format!("move {title} before this one"),
+                            Some(_) => "put both into one route".to_owned(),
                         };
                         return refuse(format!(
-                            "{title} takes some of these requests, since it asks for more; the rule for {canary} would ask for {DEFAULT_HEADER} too, and take them; {way_out}"
+                            "{title} takes some of these requests, since {why}; the rule for {canary} would ask for {DEFAULT_HEADER} too, and take them; {way_out}"
                         ));
                     }
                 }

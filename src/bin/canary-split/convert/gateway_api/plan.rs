@@ -202,7 +202,11 @@ fn of_part(name: &str, hosts: &[String], matches: &[Value], part: &Part) -> Resu
 
 /// A rule for each of the shares, in the order in which a gateway asks for matches.
 fn apart(mut parts: Vec<Part>, by: Controller) -> Result<Vec<Rule>, Refusal> {
-    parts.sort_by(|one, other| order::compare(other.entry, one.entry, by));
+    // Of those that ask for as much, a gateway takes the one of the older route.
+    let created = |part: &Part| part.route.created();
+    parts.sort_by(|one, other| {
+        order::compare(other.entry, one.entry, by).then_with(|| created(one).cmp(&created(other)))
+    });
     let mut groups: Vec<Vec<Part>> = Vec::new();
     for part in parts {
         // What asks for more has to stay before it.

@@ -276,9 +276,11 @@ pub fn without_open_digest(findings: &mut Vec<Finding>, notes: &mut Vec<String>)
             fields.push(field);
         }
     }
-    notes.extend(fields.iter().map(|field| {
-        format!("{field} of the plugin is still to be filled in: make image prints it, with the digest")
-    }));
+    notes.extend(
+        fields.iter().map(|field| {
+            format!("{field} of the plugin is still to be filled in: make image prints it, with the digest")
+        }),
+    );
     findings.retain(|finding| !is_open(finding));
 }
 

@@ -10,12 +10,12 @@ use canary_split::config::DEFAULT_HEADER;
 use std::cmp::Ordering;
 
 /// The kind and the length of a path.
-fn of_path(path: &Path, by: Controller) -> (u8, usize) {
+fn of_path(entry: &Entry, by: Controller) -> (u8, usize) {
     // Istio takes prefixes before patterns, Envoy Gateway the other way round.
-    let (prefix, regex) = if by == Controller::Istio { (1, 0) } else { (0, 1) };
-    match path {
+    let (prefix, regex, slashes) = if by == Controller::Istio { (1, 0, 0) } else { (0, 1, entry.slashes) };
+    match &entry.path {
         Path::Exact(path) => (2, path.len()),
-        Path::Prefix(path) => (prefix, path.len()),
+        Path::Prefix(path) => (prefix, path.len() + slashes),
         Path::Regex(pattern) => (regex, pattern.len()),
     }
 }
@@ -36,7 +36,7 @@ fn of_rest(entry: &Entry, more: usize, by: Controller) -> [usize; 4] {
 
 /// Which of two entries asks for more.
 pub fn compare(one: &Entry, other: &Entry, by: Controller) -> Ordering {
-    let rank = |entry: &Entry| (of_path(&entry.path, by), of_rest(entry, 0, by));
+    let rank = |entry: &Entry| (of_path(entry, by), of_rest(entry, 0, by));
     rank(one).cmp(&rank(other))
 }
 
@@ -75,15 +75,19 @@ fn check_entry(
             let is_first = if other_place == place { Some(rule < at) } else { other.is_older(route) };
             let refuse = |reason: String| Err(Refusal::at(route.object, route.node(at), reason));
             let title = other.title(rule);
-            let met = || {
-                entries
-                    .iter()
-                    .filter(|theirs| of_path(&theirs.path, by) == of_path(&entry.path, by) && theirs.may_meet(entry))
-            };
+            let met =
+                || entries.iter().filter(|theirs| of_path(theirs, by) == of_path(entry, by) && theirs.may_meet(entry));
             if is_first.is_none() && met().any(|theirs| of_rest(theirs, 0, by) == of_rest(entry, 0, by)) {
-                return refuse(format!(
-                    "{title} asks for as much, so the older route takes these requests, and which one that is cannot be told; put both into one route"
-                ));
+                let created = other.created();
+                return refuse(if created.is_some() && created == route.created() {
+                    format!(
+                        "{title} asks for as much, and both routes are of the same second, so which one takes these requests cannot be told; put both into one route"
+                    )
+                } else {
+                    format!(
+                        "{title} asks for as much, so the older route takes these requests, and which one that is cannot be told; put both into one route, or give both with their creationTimestamp, as kubectl get -o yaml prints it"
+                    )
+                });
             }
             // It gets a rule for the same canary, which again asks for as much more.
             let own = other.weighted.iter().zip(stables.get(other_place).into_iter().flatten());
@@ -100,10 +104,12 @@ fn check_entry(
                 match (wins(0), wins(1)) {
                     (Some(false) | None, _) | (Some(true), Some(true)) => {}
                     (Some(true), wins) => {
-                        let why = match of_rest(theirs, 0, by) == of_rest(entry, 0, by) {
-                            true if other_place == place => "it is the first of two that ask for as much",
-                            true => "it is older",
-                            false => "it asks for more",
+                        let why = if of_rest(theirs, 0, by) != of_rest(entry, 0, by) {
+                            "it asks for more"
+                        } else if other_place == place {
+                            "it is the first of two that ask for as much"
+                        } else {
+                            "it is older"
                         };
                         let way_out = match wins {
                             None => "put both into one route".to_owned(),

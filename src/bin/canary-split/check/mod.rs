@@ -269,10 +269,19 @@ pub fn of_objects(objects: &Objects, now: Second, notes: &mut Vec<String>) -> Ve
 /// note says so.
 pub fn without_open_digest(findings: &mut Vec<Finding>, notes: &mut Vec<String>) {
     let is_open = |finding: &Finding| finding.code.name == "placeholder" && finding.message.contains("digest");
-    if findings.iter().any(is_open) {
-        findings.retain(|finding| !is_open(finding));
-        notes.push("spec.url of the plugin is still to be filled in: make image prints it, with the digest".to_owned());
+    let mut fields: Vec<&str> = Vec::new();
+    for finding in findings.iter().filter(|finding| is_open(finding)) {
+        let field = finding.place.as_ref().map_or("spec.url", |place| &place.path);
+        if !fields.contains(&field) {
+            fields.push(field);
+        }
     }
+    notes.extend(
+        fields.iter().map(|field| {
+            format!("{field} of the plugin is still to be filled in: make image prints it, with the digest")
+        }),
+    );
+    findings.retain(|finding| !is_open(finding));
 }
 
 /// Leaves out what is allowed, and puts the rest in order.

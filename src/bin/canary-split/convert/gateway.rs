@@ -24,6 +24,8 @@ pub struct Aim {
     /// `Gateway` or `Service`.
     pub kind: &'static str,
     pub name: String,
+    /// The listeners of a Gateway that all routes name; empty: all of them.
+    pub listeners: Vec<String>,
 }
 
 /// A gateway controller that can run the filter.
@@ -39,6 +41,34 @@ impl Home {
     /// The place of a plugin whose target is in its own namespace.
     pub fn aimed(namespace: &str, aim: Aim) -> Home {
         Home { namespace: namespace.to_owned(), labels: Vec::new(), aim: Some(aim) }
+    }
+
+    /// Whether one plugin is for both, whichever listeners they are about.
+    pub fn is_of(&self, other: &Home) -> bool {
+        let target = |home: &Home| home.aim.as_ref().map(|aim| (aim.controller, aim.kind, aim.name.clone()));
+        self.namespace == other.namespace && self.labels == other.labels && target(self) == target(other)
+    }
+
+    /// Takes the listeners of another one in.
+    pub fn widen(&mut self, other: &Home) {
+        let (Some(own), Some(theirs)) = (&mut self.aim, &other.aim) else { return };
+        if own.listeners.is_empty() || theirs.listeners.is_empty() {
+            own.listeners.clear();
+            return;
+        }
+        for listener in &theirs.listeners {
+            if !own.listeners.contains(listener) {
+                own.listeners.push(listener.clone());
+            }
+        }
+    }
+
+    /// Adds it to others, or to the one of them that is the same.
+    pub fn join(&self, homes: &mut Vec<Home>) {
+        match homes.iter_mut().find(|home| home.is_of(self)) {
+            Some(home) => home.widen(self),
+            None => homes.push(self.clone()),
+        }
     }
 }
 

@@ -196,6 +196,22 @@ struct Checked {
     visit: Option<(String, String)>,
 }
 
+/// A path of a host about which a rule is: `/`, if that is one.
+fn path<'c>(converted: &'c Converted, host: &str) -> &'c str {
+    let rules = converted.services.iter().flat_map(|(_, rules)| rules);
+    let rules = || rules.clone().filter(|rule| rule.hosts.is_empty() || rule.hosts.iter().any(|own| own == host));
+    if rules().any(|rule| rule.matches.is_empty()) {
+        return "/";
+    }
+    let entries = || rules().flat_map(|rule| &rule.matches);
+    let of_uri = |entry: &'c Value| match entry.get("uri") {
+        None => Some("/"),
+        Some(uri) => ["exact", "prefix"].into_iter().find_map(|kind| uri.get(kind)?.as_str()),
+    };
+    let paths = || entries().filter_map(of_uri).filter(|path| path.starts_with('/'));
+    paths().find(|path| *path == "/").or_else(|| paths().next()).unwrap_or("/")
+}
+
 /// The files of a result.
 struct Made {
     /// Those of the plugins first.
@@ -248,7 +264,9 @@ impl Made {
         let host = rules.flat_map(|rule| &rule.hosts).find(|host| !host.starts_with('*'));
         let visit = host.and_then(|host| {
             let config = all.configs().find(|config| config.json().contains(&**host))?;
-            Some((format!("https://{host}/"), explain::of_first_visit(&all, &config, host)?))
+            let url = format!("https://{host}{}", path(converted, host));
+            let text = explain::of_first_visit(&all, &config, &url)?;
+            Some((url, text))
         });
         Checked { findings, notes, visit }
     }

@@ -51,7 +51,7 @@ impl Plugins {
         }
         let mut places = Vec::new();
         for home in homes {
-            let plugin = self.0.iter().position(|plugin| plugin.home == *home && plugin.header.is_none());
+            let plugin = self.0.iter().position(|plugin| plugin.home.is_of(home) && plugin.header.is_none());
             let known = plugin.and_then(|at| self.0.get(at)).map_or(&[][..], |plugin| &plugin.rules);
             places.push((plugin, home, rules.first().map_or(Ok(0), |rule| place(known, rule))?));
         }
@@ -64,6 +64,7 @@ impl Plugins {
                 }
             };
             if let Some(plugin) = self.0.get_mut(plugin) {
+                plugin.home.widen(home);
                 plugin.rules.splice(at..at, rules.clone());
             }
         }
@@ -162,9 +163,9 @@ impl Plugin {
         let root = documents.first().ok_or_else(|| wrong("document"))?;
         let rules: String = self.rules.iter().map(|rule| written(rule, sticky)).collect();
         let header = self.header.as_ref().map(|header| format!("    header: {}\n", flow(&json!(header), false)));
-        if let Some(Aim { controller: Controller::EnvoyGateway, kind, name }) = &self.home.aim {
+        if let Some(aim @ Aim { controller: Controller::EnvoyGateway, .. }) = &self.home.aim {
             let image = root.at(&["spec", "url"]).and_then(Node::text).ok_or_else(|| wrong("url"))?;
-            return Ok(policy::text(&self.name, &self.home.namespace, (*kind, &**name), image, &rules));
+            return Ok(policy::text(&self.name, &self.home.namespace, aim, image, &rules));
         }
         let mut edits = vec![Edit::set(fields(["metadata", "name"]), &*self.name)];
         edits.push(match &*self.home.namespace {

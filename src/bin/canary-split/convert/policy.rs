@@ -1,15 +1,26 @@
 //! The plugin for Envoy Gateway: an EnvoyExtensionPolicy.
 
+use super::gateway::Aim;
 use crate::edit::flow;
 use crate::input::manifest::GATEWAY_API;
 use serde_json::json;
 
 /// All of it as YAML. `image`: with the scheme that a WasmPlugin needs; `rules`: as they are written in one.
-pub fn text(name: &str, namespace: &str, (kind, target): (&str, &str), image: &str, rules: &str) -> String {
+pub fn text(name: &str, namespace: &str, aim: &Aim, image: &str, rules: &str) -> String {
     let word = |text: &str| flow(&json!(text), false);
     let namespace = match namespace {
         "" => String::new(),
         namespace => format!("  namespace: {}  # that of the Gateway\n", word(namespace)),
+    };
+    let target = |listener: Option<&String>| {
+        let (kind, name) = (aim.kind, word(&aim.name));
+        let listener = listener.map_or_else(String::new, |name| format!("    sectionName: {}\n", word(name)));
+        format!("  - group: {GATEWAY_API}\n    kind: {kind}\n    name: {name}\n{listener}")
+    };
+    let targets: String = match &*aim.listeners {
+        [] => target(None),
+        // An edit drains the connections of these listeners alone.
+        listeners => listeners.iter().map(|listener| target(Some(listener))).collect(),
     };
     // Two columns deeper than there.
     let rules: String = rules.lines().map(|line| format!("  {line}\n")).collect();
@@ -23,10 +34,7 @@ metadata:
 {namespace}  labels: {{app.kubernetes.io/part-of: canary-split}}  # by which it is deleted
 spec:
   targetRefs:
-  - group: {GATEWAY_API}
-    kind: {kind}
-    name: {target}
-  wasm:
+{targets}  wasm:
   - name: {name}
     rootID: canary-split  # how Envoy's log calls it
     code:
@@ -40,6 +48,5 @@ spec:
       rules:
 {rules}",
         name = word(name),
-        target = word(target),
     )
 }

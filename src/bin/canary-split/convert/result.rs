@@ -1,8 +1,8 @@
 //! All that was converted, and what was not.
 
 use super::extra::Extras;
-use super::gateway::{self, Controller};
-use super::gateway_api::{self, Planned, attached::Gateways, read};
+use super::gateway::{self, Controller, Home};
+use super::gateway_api::{self, Edited, Planned, attached::Gateways, read};
 use super::higress::Tag;
 use super::origins::Origins;
 use super::plan::{self, Plan};
@@ -75,7 +75,7 @@ pub fn of(
             }),
         }
     }
-    done.add_routes(objects, stable, controller);
+    done.add_routes(objects, stable, sticky, controller);
     done.keep_whole(origins);
     for tag in &origins.tags {
         done.add_tag(tag, &world, origins.made.is_empty());
@@ -117,7 +117,13 @@ impl Converted {
     }
 
     /// The routes of the Gateway API.
-    fn add_routes(&mut self, objects: &Objects, stable: Option<&str>, controller: Option<Controller>) {
+    fn add_routes(
+        &mut self,
+        objects: &Objects,
+        stable: Option<&str>,
+        sticky: &[Sticky],
+        controller: Option<Controller>,
+    ) {
         let given = read::objects(objects);
         let mut routes = Vec::new();
         for (at, object) in given.iter().enumerate() {
@@ -130,15 +136,16 @@ impl Converted {
         self.refused.extend(refused);
         for unit in units {
             let planned = gateway_api::plan(objects, &unit, stable);
-            let done = planned.and_then(|planned| planned.map_or(Ok(()), |planned| self.add_planned(objects, planned)));
+            let done = planned
+                .and_then(|planned| planned.map_or(Ok(()), |planned| self.add_planned(objects, planned, sticky)));
             self.refused.extend(done.err());
         }
     }
 
-    fn add_planned(&mut self, objects: &Objects, planned: Planned) -> Result<(), Refusal> {
-        let Some((first, _)) = planned.routes.first() else { return Ok(()) };
+    fn add_planned(&mut self, objects: &Objects, planned: Planned, sticky: &[Sticky]) -> Result<(), Refusal> {
+        let Some(Edited { object: first, .. }) = planned.routes.first() else { return Ok(()) };
         let mut texts = self.texts.clone();
-        for (object, edits) in &planned.routes {
+        for Edited { object, edits, .. } in &planned.routes {
             texts.edit(objects, object, edits)?;
         }
         let rules = self.plugins.add(&planned.homes, planned.rules, &first.namespace);
@@ -146,9 +153,16 @@ impl Converted {
         let rules = rules.map_err(|reason| Refusal::at(first, hosts, reason))?;
         self.texts = texts;
         let mut notes = planned.notes;
-        for (object, _) in &planned.routes {
-            self.services.push((object.title(), rules.clone()));
+        for Edited { object, rules: own, .. } in &planned.routes {
+            let own = own.iter().filter_map(|at| rules.get(*at).cloned());
+            self.services.push((object.title(), own.collect()));
             notes.extend(managed(object));
+        }
+        let is_in_mesh = |home: &Home| home.aim.as_ref().is_some_and(|aim| aim.kind == "Service");
+        if planned.homes.iter().any(is_in_mesh) {
+            notes.extend(sticky::without_cookies(sticky, "callers inside the mesh"));
+        } else if planned.routes.iter().any(|route| route.object.kind == "GRPCRoute") {
+            notes.extend(sticky::without_cookies(sticky, "gRPC clients"));
         }
         self.note(notes);
         Ok(())

@@ -64,6 +64,16 @@ pub fn notes(all: &[Sticky]) -> Vec<String> {
     notes
 }
 
+/// A note for callers that keep no cookies, if nothing else recognises them.
+pub fn without_cookies(all: &[Sticky], callers: &str) -> Option<String> {
+    let has_key = all.iter().any(|sticky| sticky.key().is_some());
+    (!has_key).then(|| {
+        format!(
+            "{callers} keep no cookies, so each of their requests is drawn afresh; convert with a key that they send, as in --sticky header:x-user-id"
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::Sticky;

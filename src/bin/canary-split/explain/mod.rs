@@ -201,10 +201,10 @@ fn decode(cookies: &[cookie::Given], options: &Options, output: Output, out: &mu
     Ok(if given.unreadable.is_empty() { u8::from(!faults.is_empty() || !is_all_read) } else { 2 })
 }
 
-/// What a visitor who comes to a host for the first time gets by these objects, and where the request goes, as people read it; `None`:
+/// What a visitor who comes to a URL for the first time gets by these objects, and where the request goes, as people read it; `None`:
 /// it depends on more than that.
-pub fn of_first_visit(objects: &Objects, config: &PluginConfig, host: &str) -> Option<String> {
-    let mut request = Seen::visiting(host).ok()?;
+pub fn of_first_visit(objects: &Objects, config: &PluginConfig, url: &str) -> Option<String> {
+    let mut request = Seen::visiting(url).ok()?;
     let evaluation = State::default().evaluate(config.json().as_bytes());
     let now = time::or_clock(None);
     let (mut explanation, decided) = explain(&evaluation.config, config, &mut request, None, now);

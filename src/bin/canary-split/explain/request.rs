@@ -169,9 +169,9 @@ fn is_token_byte(byte: u8) -> bool {
 }
 
 impl Seen {
-    /// A first visit to a host, over https.
-    pub fn visiting(host: &str) -> Result<Seen, String> {
-        Spelled::get(OsString::from(format!("https://{host}/")), Vec::new(), Vec::new(), None).read()
+    /// A first visit to a URL.
+    pub fn visiting(url: &str) -> Result<Seen, String> {
+        Spelled::get(OsString::from(url), Vec::new(), Vec::new(), None).read()
     }
 
     /// The values of a header, in their order.

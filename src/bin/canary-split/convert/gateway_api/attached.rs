@@ -102,9 +102,7 @@ impl Gateways {
                     return Err(Refusal::at(object, parent, reason));
                 }
             };
-            if !attached.homes.contains(&home) {
-                attached.homes.push(home);
-            }
+            home.join(&mut attached.homes);
         }
         if attached.points.is_empty() {
             let node = object.at(&["spec", "parentRefs"]).unwrap_or(&object.node);
@@ -159,7 +157,8 @@ impl Gateways {
             None => self.controller(object, parent, given, &format!("{namespace}/{name}"), &mut attached.notes)?,
         };
         let namespace = given.map_or(namespace, |gateway| &gateway.namespace);
-        Ok(Home::aimed(namespace, Aim { controller, kind: "Gateway", name: name.to_owned() }))
+        let listeners = section.map(str::to_owned).into_iter().collect();
+        Ok(Home::aimed(namespace, Aim { controller, kind: "Gateway", name: name.to_owned(), listeners }))
     }
 
     /// Who runs a Gateway.
@@ -222,7 +221,8 @@ impl Gateways {
         }
         let parent = ("Service".to_owned(), namespace.to_owned(), name.to_owned());
         attached.points.push(Point { parent, listener: None, host: "*".to_owned() });
-        Ok(Home::aimed(namespace, Aim { controller: Controller::Istio, kind: "Service", name: name.to_owned() }))
+        let (controller, listeners) = (Controller::Istio, Vec::new());
+        Ok(Home::aimed(namespace, Aim { controller, kind: "Service", name: name.to_owned(), listeners }))
     }
 }
 

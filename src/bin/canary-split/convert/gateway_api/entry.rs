@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 pub struct Entry {
     /// The path.
     pub path: Path,
+    /// How many slashes are left out at the end of a prefix: to match they mean nothing, but Envoy Gateway counts them.
+    pub slashes: usize,
     /// The method.
     pub method: Option<String>,
     /// Headers, by their names in lower case.
@@ -40,7 +42,7 @@ pub enum Text {
 impl Entry {
     /// A match that takes every request.
     pub fn all() -> Entry {
-        Entry { path: Path::Prefix(String::new()), method: None, headers: Vec::new(), params: Vec::new() }
+        Entry { path: Path::Prefix(String::new()), slashes: 0, method: None, headers: Vec::new(), params: Vec::new() }
     }
 
     /// Reads one.
@@ -53,7 +55,14 @@ impl Entry {
         for (key, value) in node.entries() {
             let unknown = || (value, format!("a match asks for {}, of which nothing is known here", key.name));
             match &*key.name {
-                "path" => entry.path = path(value).ok_or_else(unknown)?,
+                "path" => {
+                    entry.path = path(value).ok_or_else(unknown)?;
+                    let written = value.get("value").and_then(Node::text).unwrap_or_default();
+                    entry.slashes = match &entry.path {
+                        Path::Prefix(path) if !path.is_empty() => written.len() - path.len(),
+                        _ => 0,
+                    };
+                }
                 "method" if object.kind == "GRPCRoute" => entry.path = service(value).ok_or_else(unknown)?,
                 "method" => entry.method = Some(value.text().ok_or_else(unknown)?.to_owned()),
                 "headers" => entry.headers = texts(value, true).ok_or_else(unknown)?,

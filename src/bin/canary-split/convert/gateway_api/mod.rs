@@ -15,5 +15,5 @@ pub mod read;
 mod unit;
 mod weighted;
 
-pub use plan::{Planned, plan};
+pub use plan::{Edited, Planned, plan};
 pub use unit::all;

@@ -10,12 +10,12 @@ use canary_split::config::DEFAULT_HEADER;
 use std::cmp::Ordering;
 
 /// The kind and the length of a path.
-fn of_path(path: &Path, by: Controller) -> (u8, usize) {
+fn of_path(entry: &Entry, by: Controller) -> (u8, usize) {
     // Istio takes prefixes before patterns, Envoy Gateway the other way round.
-    let (prefix, regex) = if by == Controller::Istio { (1, 0) } else { (0, 1) };
-    match path {
+    let (prefix, regex, slashes) = if by == Controller::Istio { (1, 0, 0) } else { (0, 1, entry.slashes) };
+    match &entry.path {
         Path::Exact(path) => (2, path.len()),
-        Path::Prefix(path) => (prefix, path.len()),
+        Path::Prefix(path) => (prefix, path.len() + slashes),
         Path::Regex(pattern) => (regex, pattern.len()),
     }
 }
@@ -36,7 +36,7 @@ fn of_rest(entry: &Entry, more: usize, by: Controller) -> [usize; 4] {
 
 /// Which of two entries asks for more.
 pub fn compare(one: &Entry, other: &Entry, by: Controller) -> Ordering {
-    let rank = |entry: &Entry| (of_path(&entry.path, by), of_rest(entry, 0, by));
+    let rank = |entry: &Entry| (of_path(entry, by), of_rest(entry, 0, by));
     rank(one).cmp(&rank(other))
 }
 
@@ -72,41 +72,55 @@ fn check_entry(
             if other_place == place && rule == at {
                 continue;
             }
+            let is_first = if other_place == place { Some(rule < at) } else { other.is_older(route) };
+            let refuse = |reason: String| Err(Refusal::at(route.object, route.node(at), reason));
+            let title = other.title(rule);
+            let met =
+                || entries.iter().filter(|theirs| of_path(theirs, by) == of_path(entry, by) && theirs.may_meet(entry));
+            if is_first.is_none() && met().any(|theirs| of_rest(theirs, 0, by) == of_rest(entry, 0, by)) {
+                let created = other.created();
+                return refuse(if created.is_some() && created == route.created() {
+                    format!(
+                        "{title} asks for as much, and both routes are of the same second, so which one takes these requests cannot be told; put both into one route"
+                    )
+                } else {
+                    format!(
+                        "{title} asks for as much, so the older route takes these requests, and which one that is cannot be told; put both into one route, or give both with their creationTimestamp, as kubectl get -o yaml prints it"
+                    )
+                });
+            }
             // It gets a rule for the same canary, which again asks for as much more.
             let own = other.weighted.iter().zip(stables.get(other_place).into_iter().flatten());
             let follows = own.filter(|(weighted, _)| weighted.at == rule);
             if follows.into_iter().any(|(weighted, stable)| stable != canary && weighted.branch(canary).is_some()) {
                 continue;
             }
-            for theirs in entries {
-                if of_path(&theirs.path, by) != of_path(&entry.path, by) || !theirs.may_meet(entry) {
-                    continue;
-                }
-                let is_first = (other_place == place).then_some(rule < at);
+            for theirs in met() {
                 let wins = |more: usize| match of_rest(theirs, 0, by).cmp(&of_rest(entry, more, by)) {
                     Ordering::Greater => Some(true),
                     Ordering::Less => Some(false),
                     Ordering::Equal => is_first,
                 };
-                let refuse = |reason: String| Err(Refusal::at(route.object, route.node(at), reason));
-                let title = other.title(rule);
                 match (wins(0), wins(1)) {
-                    (Some(false), _) | (Some(true), Some(true)) => {}
-                    (None, _) => {
-                        return refuse(format!(
-                            "{title} asks for as much, so the older route takes these requests, and which one that is cannot be told; put both into one route"
-                        ));
-                    }
+                    (Some(false) | None, _) | (Some(true), Some(true)) => {}
                     (Some(true), wins) => {
+                        let why = if of_rest(theirs, 0, by) != of_rest(entry, 0, by) {
+                            "it asks for more"
+                        } else if other_place == place {
+                            "it is the first of two that ask for as much"
+                        } else {
+                            "it is older"
+                        };
                         let way_out = match wins {
                             None => "put both into one route".to_owned(),
-                            Some(_) if of_rest(theirs, 0, by) == of_rest(entry, 1, by) => {
-                                format!("move {title} before this one")
+                            Some(_) if of_rest(theirs, 0, by) != of_rest(entry, 1, by) => {
+                                "give it a path of its own".to_owned()
                             }
-                            Some(_) => "give it a path of its own".to_owned(),
+                            Some(_) if other_place == place => format!("move {title} before this one"),
+                            Some(_) => "put both into one route".to_owned(),
                         };
                         return refuse(format!(
-                            "{title} takes some of these requests, since it asks for more; the rule for {canary} would ask for {DEFAULT_HEADER} too, and take them; {way_out}"
+                            "{title} takes some of these requests, since {why}; the rule for {canary} would ask for {DEFAULT_HEADER} too, and take them; {way_out}"
                         ));
                     }
                 }

@@ -24,9 +24,20 @@ pub struct Planned<'o> {
     /// In their order.
     pub rules: Vec<Rule>,
     /// The routes that have weights, with their edits.
-    pub routes: Vec<(&'o Object, Vec<Edit>)>,
+    pub routes: Vec<Edited<'o>>,
     /// What else is to be known.
     pub notes: Vec<String>,
+}
+
+/// A route that has weights.
+#[derive(Debug)]
+pub struct Edited<'o> {
+    /// As it is.
+    pub object: &'o Object,
+    /// What becomes of it.
+    pub edits: Vec<Edit>,
+    /// Which of the rules are for its requests.
+    pub rules: Vec<usize>,
 }
 
 /// A match of a rule with weights, and its split.
@@ -87,24 +98,31 @@ pub fn plan<'o>(objects: &Objects, unit: &Unit<'o>, stable: Option<&str>) -> Res
     order::check(unit, &stables, by)?;
     let mut notes: Vec<String> = unit.0.iter().flat_map(|(_, attached)| attached.notes.clone()).collect();
     let base = name(&first.object.name);
-    let rules = if are_alike {
+    let (rules, owners): (Vec<Rule>, Vec<Vec<&Object>>) = if are_alike {
         let rule = together(&base, &parts)?;
         let stable = usual.iter().flatten().next().map(|(name, _)| name.as_str()).unwrap_or_default();
         // Where the rule is for some matches, others have none anyway.
         let alone = if rule.matches.is_empty() { alone::of(unit, &rule, stable, by) } else { None };
-        alone.into_iter().chain([rule]).collect()
+        let all: Vec<&Object> = parts.iter().map(|part| part.route.object).collect();
+        alone.into_iter().chain([rule]).map(|rule| (rule, all.clone())).unzip()
     } else {
-        let rules = apart(parts, by)?;
+        let titles: Vec<String> =
+            routes().filter(|route| !route.weighted.is_empty()).map(|route| route.object.title()).collect();
+        let (rules, owners) = apart(parts, by)?;
+        let (have, they) = if titles.len() > 1 { ("have", "they have") } else { ("has", "it has") };
         notes.push(format!(
-            "{} has other shares on other paths, so it has {} rules: a visitor has a draw, and a cookie, for each of them",
-            first.object.title(),
+            "{} {have} other shares on other paths, so {they} {} rules: a visitor has a draw, and a cookie, for each of them",
+            titles.join(" and "),
             rules.len()
         ));
-        rules
+        (rules, owners)
     };
     let mut edited = Vec::new();
     for ((route, _), stables) in unit.0.iter().zip(&stables).filter(|((route, _), _)| !route.weighted.is_empty()) {
-        edited.push((route.object, edits::of(route.object, &route.weighted, stables)?));
+        let object = route.object;
+        let is_its = |owners: &Vec<&Object>| owners.iter().any(|owner| std::ptr::eq(*owner, object));
+        let own = owners.iter().enumerate().filter(|(_, owners)| is_its(owners)).map(|(at, _)| at).collect();
+        edited.push(Edited { object, edits: edits::of(object, &route.weighted, stables)?, rules: own });
     }
     Ok(Some(Planned { homes, rules, routes: edited, notes }))
 }
@@ -114,9 +132,7 @@ fn homes(unit: &Unit) -> Vec<Home> {
     let mut homes: Vec<Home> = Vec::new();
     for home in unit.0.iter().filter(|(route, _)| !route.weighted.is_empty()).flat_map(|(_, attached)| &attached.homes)
     {
-        if !homes.contains(home) {
-            homes.push(home.clone());
-        }
+        home.join(&mut homes);
     }
     homes
 }
@@ -200,9 +216,13 @@ fn of_part(name: &str, hosts: &[String], matches: &[Value], part: &Part) -> Resu
     rule.map_err(refuse)?.ok_or_else(|| refuse("it has no rule".to_owned()))
 }
 
-/// A rule for each of the shares, in the order in which a gateway asks for matches.
-fn apart(mut parts: Vec<Part>, by: Controller) -> Result<Vec<Rule>, Refusal> {
-    parts.sort_by(|one, other| order::compare(other.entry, one.entry, by));
+/// A rule for each of the shares, in the order in which a gateway asks for matches; and the routes that each is for.
+fn apart<'o>(mut parts: Vec<Part<'_, 'o>>, by: Controller) -> Result<(Vec<Rule>, Vec<Vec<&'o Object>>), Refusal> {
+    // Of those that ask for as much, a gateway takes the one of the older route.
+    let created = |part: &Part| part.route.created();
+    parts.sort_by(|one, other| {
+        order::compare(other.entry, one.entry, by).then_with(|| created(one).cmp(&created(other)))
+    });
     let mut groups: Vec<Vec<Part>> = Vec::new();
     for part in parts {
         // What asks for more has to stay before it.
@@ -217,7 +237,7 @@ fn apart(mut parts: Vec<Part>, by: Controller) -> Result<Vec<Rule>, Refusal> {
             None => groups.push(vec![part]),
         }
     }
-    let mut rules: Vec<Rule> = Vec::new();
+    let (mut rules, mut owners): (Vec<Rule>, Vec<Vec<&Object>>) = (Vec::new(), Vec::new());
     for group in &groups {
         let Some(first) = group.first() else { continue };
         let takes_all = group.iter().any(|part| part.entry.takes_all());
@@ -225,6 +245,7 @@ fn apart(mut parts: Vec<Part>, by: Controller) -> Result<Vec<Rule>, Refusal> {
         let own = path_name(&name(&first.route.object.name), &matches);
         let name = unique(&own, |name| rules.iter().any(|rule| rule.name == name));
         rules.push(of_part(&name, &first.hosts, &matches, first)?);
+        owners.push(group.iter().map(|part| part.route.object).collect());
     }
-    Ok(rules)
+    Ok((rules, owners))
 }

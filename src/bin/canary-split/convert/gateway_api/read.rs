@@ -5,7 +5,9 @@ use super::weighted;
 use crate::convert::refusal::Refusal;
 use crate::convert::weighted::Weighted;
 use crate::input::manifest::{Object, Objects};
+use crate::input::time;
 use crate::input::yaml::Node;
+use canary_split::rollout::ramp::Second;
 
 /// An HTTPRoute or a GRPCRoute.
 #[derive(Debug)]
@@ -37,6 +39,17 @@ impl<'o> Route<'o> {
         }
         let (weighted, to_one) = weighted::of(object)?;
         Ok(Route { object, rules, weighted, to_one })
+    }
+
+    /// When it was made, if a cluster has said so.
+    pub fn created(&self) -> Option<Second> {
+        time::read(self.object.text(&["metadata", "creationTimestamp"])?).ok()
+    }
+
+    /// Whether it is older than another one; `None`: that cannot be told, or both are of the same second, for which gateways differ.
+    pub fn is_older(&self, other: &Route) -> Option<bool> {
+        let (own, theirs) = (self.created()?, other.created()?);
+        (own != theirs).then_some(own < theirs)
     }
 
     /// `HTTPRoute shop/shop rules[1]`

@@ -9,6 +9,7 @@ use crate::world::World;
 use crate::world::gateway::Gateway;
 use crate::world::host::ServiceName;
 use crate::world::labels::Labels;
+use crate::world::namespace::is_same_namespace;
 use crate::world::routing::{Destination, Routing};
 use crate::world::service::{Service, Workload};
 use std::collections::HashSet;
@@ -24,7 +25,7 @@ const WITHOUT_PODS: Code = Code {
     name: "subset-without-pods",
     severity: Severity::Error,
     why: "Envoy answers 503 to every request that is routed there",
-    fix: "give the subset the labels of the pods that it means (spec.template.metadata.labels of a Deployment)",
+    fix: "give the subset, or the selector of its Service, the labels of the pods that it means (spec.template.metadata.labels of a Deployment)",
 };
 
 const WITHOUT_PORT: Code = Code {
@@ -66,6 +67,9 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
         let ports = ports_of(world, service);
         let mut seen = HashSet::new();
         for route in &service.routes {
+            for destination in &route.destinations {
+                selector(world, destination, findings);
+            }
             for destination in route.destinations.iter().chain(&route.mirrors) {
                 half_host(world, service.object, destination.host.0, findings);
                 subset(world, service, destination, findings);
@@ -120,6 +124,33 @@ fn subset(world: &World, service: &Routing, destination: &Destination, findings:
         let node = subset.get("labels").unwrap_or(subset);
         findings.push(Finding::new(&WITHOUT_PODS, &rule.object.source, &node.span, message));
     }
+}
+
+/// A Service of a version that selects no pod, while given pods that are behind no Service have its labels with other values.
+fn selector(world: &World, destination: &Destination, findings: &mut Vec<Finding>) {
+    let Some(service) = world.service_of(destination).filter(|_| destination.is_backend()) else { return };
+    let Some((selector, node)) = service.selector.as_ref().zip(service.object.at(&["spec", "selector"])) else {
+        return;
+    };
+    if selector.are_generated() || world.has_obscure_pods(service) || world.may_be_unknown(selector) {
+        return;
+    }
+    let is_near = |pods: &&Workload| {
+        is_same_namespace(&pods.object.namespace, &service.object.namespace)
+            && pods.is_serving()
+            && selector.pairs().all(|(name, _)| pods.labels.get(name).is_some())
+            && selector.pairs().any(|(name, value)| pods.labels.get(name) == Some(value))
+            && !world.services.iter().any(|other| pods.is_behind(other))
+    };
+    if !world.pods_behind(service).is_empty() {
+        return;
+    }
+    let Some(near) = world.workloads.iter().find(is_near) else { return };
+    let Some((name, _, there)) = selector.contradiction(&near.labels) else { return };
+    let (title, pods) = (service.object.title(), near.object.title());
+    let message =
+        format!("{title}: no pod has {selector}, and those of {pods}, behind no Service, have {name}: {there}");
+    findings.push(Finding::new(&WITHOUT_PODS, &service.object.source, &node.span, message));
 }
 
 /// What makes the pods behind a destination, all subsets together; `None` if that is not known of pods with these labels.

@@ -1,6 +1,6 @@
 //! Whether the rules, the routes and the Gateways speak of the same hosts.
 
-use super::{attached, grants, redirect};
+use super::{attached, grants, redirect, redirected};
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
 use crate::world::gateway::Gateway;
@@ -47,6 +47,7 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
     attached::check(world, &concerned, findings);
     grants::check(world, &concerned, findings);
     redirect::check(world, &concerned, findings);
+    redirected::check(world, &concerned, findings);
 }
 
 /// A rule's host that nobody serves, while there are routes for the plugin's header at a host that no rule has.
@@ -101,18 +102,22 @@ fn missing(world: &World, service: &Routing, findings: &mut Vec<Finding>) {
     let absent: Vec<_> = service.parents.iter().filter(|named| !world.has_gateway(named)).copied().collect();
     let are_none_given = absent.len() == service.parents.len();
     for (_, host) in service.hosts.iter().filter(|_| !absent.is_empty()) {
-        let find = |is_meant: &dyn Fn(&Gateway) -> bool| {
+        let find = |is_meant: &dyn Fn(&Gateway) -> bool, counts: &dyn Fn(&Routing) -> bool| {
             let mut serving = world.serving(host).filter(|gateway| gateway.is_of_api() != service.is_virtual_service());
-            serving.find(|gateway| is_meant(gateway) && is_left_alone(world, gateway, host))
+            serving.find(|gateway| is_meant(gateway) && is_left_alone(world, gateway, host, counts))
+        };
+        // What only redirects is no reason to look for the application elsewhere.
+        let leads = |other: &Routing| {
+            other.is_virtual_service() || other.routes.iter().any(|route| route.setting("redirect").is_none())
         };
         let of_name = absent.iter().find_map(|named| {
             let has_name = |gateway: &Gateway| gateway.object.name == named.name;
-            Some((vec![*named], find(&|gateway| has_name(gateway) && gateway.would_serve(host, service))?))
+            Some((vec![*named], find(&|gateway| has_name(gateway) && gateway.would_serve(host, service), &leads)?))
         });
         let of_host = || {
             let is_host = |served: &str| served.rsplit('/').next().is_some_and(|own| own.eq_ignore_ascii_case(host));
             let has_host = |gateway: &Gateway| gateway.servers.iter().flat_map(|server| server.hosts()).any(is_host);
-            Some((absent.clone(), find(&|gateway| are_none_given && has_host(gateway))?))
+            Some((absent.clone(), find(&|gateway| are_none_given && has_host(gateway), &|_| true)?))
         };
         if let Some((named, gateway)) = of_name.or_else(of_host) {
             let names: Vec<_> = named.iter().map(|named| format!("{}/{}", named.namespace, named.name)).collect();
@@ -125,11 +130,11 @@ fn missing(world: &World, service: &Routing, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whether nobody has routes for a host at a Gateway.
-fn is_left_alone(world: &World, gateway: &Gateway, host: &str) -> bool {
+/// Whether nobody has routes for a host at a Gateway that count.
+fn is_left_alone(world: &World, gateway: &Gateway, host: &str, counts: &dyn Fn(&Routing) -> bool) -> bool {
     let is_bound = |other: &Routing| {
         let (gateways, _) = world.gateways_of(other);
         gateways.iter().any(|known| std::ptr::eq(*known, gateway))
     };
-    !world.routing(host).any(is_bound)
+    !world.routing(host).any(|other| counts(other) && is_bound(other))
 }

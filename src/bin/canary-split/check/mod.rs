@@ -2,6 +2,7 @@
 
 mod adopt;
 mod allow;
+mod astray;
 mod attached;
 mod by_selector;
 mod codes;
@@ -28,6 +29,7 @@ mod places;
 mod plugin;
 mod policy;
 mod redirect;
+mod redirected;
 mod rivals;
 mod rollout;
 mod rules;
@@ -70,7 +72,7 @@ use std::time::Duration;
 use together::Worlds;
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 36] = [
+pub const CODES: [&[&Code]; 37] = [
     &config::CODES,
     &duplicates::CODES,
     &parts::CODES,
@@ -103,6 +105,7 @@ pub const CODES: [&[&Code]; 36] = [
     &attached::CODES,
     &grants::CODES,
     &redirect::CODES,
+    &redirected::CODES,
     &domain::CODES,
     &rollout::CODES,
     &adopt::CODES,
@@ -325,6 +328,7 @@ fn check(objects: &Objects, now: Second) -> Vec<Finding> {
         rivals::check(&world, &mut findings);
         everywhere::check(&world, &mut findings);
         targets::check(&world, &mut findings);
+        astray::check(&world, &mut findings);
         by_selector::check(&world, &mut findings);
         policy::check(objects, &world, &sites, &mut findings);
         image::check(&world, &mut findings);

@@ -1,6 +1,7 @@
 //! The canary's routes, and what stable gets in their place.
 
 use super::same::setting;
+use crate::world::asked::Asked;
 use crate::world::plugin::Named;
 use crate::world::routing::Destination;
 use crate::world::site::Site;
@@ -16,7 +17,7 @@ impl<'w, 'o> Site<'w, 'o> {
             subsets.iter().map(|named| &*named.subset.header_value).filter(|value| *value != own).collect();
         let classes = self.classes(own);
         let mut pairs = Vec::new();
-        for step in &table.steps {
+        for (place, step) in table.steps.iter().enumerate() {
             let is_canarys = others.iter().any(|value| step.takes(self.header, value));
             for entry in step.entries.iter().filter(|entry| is_canarys && entry.asks_for(self.header)) {
                 for class in &classes {
@@ -25,12 +26,28 @@ impl<'w, 'o> Site<'w, 'o> {
                         continue;
                     }
                     let narrowed: Vec<_> = known.into_iter().chain(entry.without(self.header)).collect();
+                    let without = class.without_header();
+                    let rest: Vec<_> = without.into_iter().chain(entry.without(self.header)).collect();
+                    if self.is_anothers(table, (place, step), &others, &rest) {
+                        continue;
+                    }
                     let taker = table.taker(&narrowed, 0).filter(|(_, taker)| !std::ptr::eq(*taker, step));
                     pairs.extend(taker.map(|(_, taker)| (step, taker)));
                 }
             }
         }
         pairs
+    }
+
+    /// Whether an earlier route for the same subsets, one for more specific paths, takes all requests with these properties.
+    fn is_anothers(&self, table: &Table, (place, step): (usize, &Step), values: &[&str], rest: &[&Asked]) -> bool {
+        let mut own = values.iter().filter(|value| step.takes(self.header, value)).peekable();
+        let is_taken = |value: &&str| {
+            let header = Asked::header(self.header, value);
+            let known: Vec<_> = rest.iter().copied().chain([&header]).collect();
+            table.taker(&known, 0).is_some_and(|(earlier, taker)| earlier < place && taker.asks_for(self.header))
+        };
+        own.peek().is_some() && own.all(is_taken)
     }
 
     /// Where stable's requests go instead of to a canary, each place once.

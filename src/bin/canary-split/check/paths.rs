@@ -98,15 +98,25 @@ impl<'w, 'o> Site<'w, 'o> {
     /// Whether an earlier rule decides all that an entry takes, and always for stable.
     fn is_decided(&self, met: &Met, stable: &Named, known: &[&Asked]) -> bool {
         let known: Vec<_> = known.iter().chain(&met.entry.asked).copied().collect();
-        let holds = |rule: &Rule| {
-            let mut all = rule.matches.iter();
-            rule.forget.is_empty()
-                && all.any(|one| {
-                    let mut conditions = one.conditions.iter().map(Asked::of_rule);
-                    conditions.all(|asked| {
-                        asked.is_some_and(|asked| !asked.is_about(self.header) && asked.taken_of(&known) == Taken::All)
-                    })
+        let takes = |rule: &Rule, known: &[&Asked]| {
+            rule.matches.iter().any(|one| {
+                let mut conditions = one.conditions.iter().map(Asked::of_rule);
+                conditions.all(|asked| {
+                    asked.is_some_and(|asked| !asked.is_about(self.header) && asked.taken_of(known) == Taken::All)
                 })
+            })
+        };
+        let paths = known.iter().filter_map(|asked| asked.below()).max_by_key(|path| path.len());
+        let holds = |rule: &Rule| {
+            // A rule says in two entries what PathPrefix is: the path, and all below it.
+            let in_two = |path: &str| {
+                let below = format!("{path}/");
+                [Asked::uri(path), Asked::uri_prefix(&below)].iter().all(|half| {
+                    let rest = known.iter().copied().filter(|asked| asked.below() != Some(path));
+                    takes(rule, &rest.chain([half]).collect::<Vec<_>>())
+                })
+            };
+            rule.forget.is_empty() && (takes(rule, &known) || paths.is_some_and(in_two))
         };
         let is_stables = |rule: &Rule| {
             let subsets = self.plugin.subsets(rule);

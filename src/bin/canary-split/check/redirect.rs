@@ -99,7 +99,7 @@ fn hosts_with_bare_cookie(world: &World, gateway: &Gateway) -> HostIndex {
 }
 
 /// Whether all requests that come in there are sent to https by the routes.
-fn goes_to_https(service: &Routing, entrance: &Entrance) -> bool {
+pub fn goes_to_https(service: &Routing, entrance: &Entrance) -> bool {
     let scheme = |route: &Route| route.setting("redirect")?.get("scheme").and_then(Node::text).map(str::to_owned);
     let is_https = |route: &Route| scheme(route).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
     service.is_for(entrance.host) && last_of(service, entrance).is_some_and(is_https)
@@ -111,7 +111,7 @@ pub fn is_ended(service: &Routing, entrance: &Entrance) -> bool {
 }
 
 /// The first route that takes whatever comes in there.
-fn last_of<'s, 'o>(service: &'s Routing<'o>, entrance: &Entrance) -> Option<&'s Route<'o>> {
+pub fn last_of<'s, 'o>(service: &'s Routing<'o>, entrance: &Entrance) -> Option<&'s Route<'o>> {
     if !service.is_virtual_service() {
         return last_of_api(service, entrance);
     }

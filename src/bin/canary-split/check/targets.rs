@@ -14,14 +14,16 @@ use crate::world::plugin::{Aim, Plugin, hosts};
 use std::cell::OnceCell;
 use std::collections::HashMap;
 
-const TARGET: Code = Code {
+/// A plugin is where its requests are not.
+pub const TARGET: Code = Code {
     name: "plugin-target",
     severity: Severity::Error,
     why: "targetRefs reach the pods of a Gateway of the Gateway API in the plugin's own namespace, and no other gateway: this one does not get the plugin, and everybody sees stable",
     fix: "for a Gateway of networking.istio.io give selector.matchLabels its labels instead; for one of gateway.networking.k8s.io put the plugin into its namespace and name it",
 };
 
-const POLICY: Code = Code {
+/// The same of a policy of Envoy Gateway.
+pub const POLICY: Code = Code {
     name: "policy-target",
     severity: Severity::Error,
     why: "an EnvoyExtensionPolicy reaches Gateways and routes of the Gateway API in its own namespace, and nothing else: the filter is not there, and everybody sees stable",

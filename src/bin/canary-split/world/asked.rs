@@ -74,6 +74,11 @@ impl<'c> Asked<'c> {
         Asked { subject: Subject::Uri, text: Text::Exact(path), is_negative: false, ignores_case: false, written: None }
     }
 
+    /// The beginning of a request's path.
+    pub fn uri_prefix(begin: &'c str) -> Asked<'c> {
+        Asked::of_other(Subject::Uri, Text::Prefix(begin))
+    }
+
     /// The method of a request.
     pub fn method(method: &'c str) -> Asked<'c> {
         Asked {
@@ -206,6 +211,19 @@ impl<'c> Asked<'c> {
     /// Whether it is about the host.
     pub fn is_about_host(&self) -> bool {
         self.subject == Subject::Host
+    }
+
+    /// Whether it is about the path.
+    pub fn is_about_path(&self) -> bool {
+        self.subject == Subject::Uri
+    }
+
+    /// The path that it takes with all below it, if it is such a condition.
+    pub fn below(&self) -> Option<&str> {
+        match self.text {
+            Text::Below(path) if self.is_about_path() && !self.is_negative && !self.ignores_case => Some(path),
+            _ => None,
+        }
     }
 
     /// Whether it is about something that a visitor can send.

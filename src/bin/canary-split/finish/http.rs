@@ -132,10 +132,10 @@ impl<'w, 'o> Http<'w, 'o> {
 
     /// The first route of another object that takes some requests of a route after it and sends them anywhere.
     pub fn first_behind(&self, at: usize, other: &Http, is_it: impl Fn(usize) -> bool) -> Option<usize> {
-        let rank = self.of_place(at).filter_map(Route::rank).min();
+        let rank = self.of_place(at).filter_map(|route| route.specificity(Precedence::Istio)).min();
         let is_behind = |later: usize| {
             let mut all = other.of_place(later);
-            self.service.is_virtual_service() || all.any(|route| route.rank() > rank)
+            self.service.is_virtual_service() || all.any(|route| route.specificity(Precedence::Istio) > rank)
         };
         let takes = |later: &usize| {
             matches!(other.kinds.get(*later), Some(Kind::Plain(_)))

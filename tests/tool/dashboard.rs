@@ -3,9 +3,10 @@
 use crate::standin::{Answer, ApiServer, Counts, Envoy, ask, begin, plugin, send, statistics_of, weighted};
 use crate::{Temporary, ended, tool};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// A dashboard that runs.
 struct Dashboard {
@@ -276,7 +277,12 @@ fn a_cluster_that_goes_away_leaves_the_last_state() {
     assert!(lost["state"]["lost"]["why"].as_str().unwrap().contains("cannot be reached"), "{lost:#}");
     assert_eq!(lost["state"]["status"], before["state"]["status"]);
     let since = lost["state"]["lost"]["since"].clone();
-    assert_eq!(events.next()["state"]["lost"]["since"], since);
+    // Nobody knows how the rule is now.
+    let old =
+        ("bad", "shop: nothing can be read now; the last was: 20 % on v2, the gateway has it, no requests lately");
+    assert_eq!((verdict(&before).0, verdict(&lost)), ("good", old));
+    let later = events.next();
+    assert_eq!((&later["state"]["lost"]["since"], verdict(&later)), (&since, old));
 }
 
 #[test]
@@ -588,4 +594,196 @@ fn the_verdict_names_what_is_wrong() {
         api.server.answer("/apis/extensions.istio.io/v1alpha1/wasmplugins", 200, list);
         events.until(|look| verdict(look).1 == format!("{text}, on no gateway, no requests lately"));
     }
+}
+
+#[test]
+fn odd_numbers_of_a_gateway_are_not_known_and_never_good() {
+    let (envoy, file) = (Envoy::start(), manifest());
+    let dashboard = Dashboard::of(&[&envoy], &file);
+    let mut events = dashboard.follow();
+    let well = statistics_of(&plugin(), Counts::default());
+    let not_known = "shop: the weight of v1 in force is not known at";
+    for odd in ["inf", "NaN", "1e30", "18446744073709551615", "4294967296", "-1", "0.5"] {
+        envoy.0.answer("/stats/prometheus", 200, &well);
+        events.until(|look| verdict(look).0 == "good");
+        let weights = well.replace("\"} 80\n", &format!("\"}} {odd}\n")).replace("\"} 20\n", &format!("\"}} {odd}\n"));
+        envoy.0.answer("/stats/prometheus", 200, weights);
+        let look = events.until(|look| verdict(look).0 == "bad");
+        assert!(verdict(&look).1.starts_with(not_known), "{odd}: {look:#}");
+        let subset = &look["state"]["status"]["plugins"][0]["rules"][0]["subsets"][1];
+        assert_eq!(subset["inForce"], Value::Null, "{odd}");
+    }
+    // The same of whatever else is counted.
+    for odd in ["NaN", "1e308", "18446744073709551615"] {
+        let all = well.lines().map(|line| match line.rsplit_once(' ') {
+            Some((name, _)) if !line.contains("canary_config_rules") => format!("{name} {odd}\n"),
+            _ => format!("{line}\n"),
+        });
+        let all: String = all.collect();
+        envoy.0.answer("/stats/prometheus", 200, &well);
+        events.until(|look| verdict(look).0 == "good");
+        envoy.0.answer("/stats/prometheus", 200, all);
+        let huge = r#"{"name": "rq_total", "value": "18446744073709551615"}"#;
+        let clusters = format!(
+            r#"{{"cluster_statuses": [{{"name": "a", "host_statuses": [{{"stats": [{huge}, {huge}]}}]}}, {{"name": "a", "host_statuses": [{{"stats": [{huge}]}}]}}]}}"#
+        );
+        envoy.0.answer("/clusters", 200, clusters);
+        events.until(|look| verdict(look).0 == "bad");
+    }
+}
+
+#[test]
+fn an_envoy_that_answers_with_an_error_or_without_end_does_not_answer() {
+    let (envoy, file) = (Envoy::start(), manifest());
+    let dashboard = Dashboard::of(&[&envoy], &file);
+    let mut events = dashboard.follow();
+    let silent = |look: &Value| look["state"]["status"]["plugins"][0]["gateways"][0]["silent"].clone();
+    let well = statistics_of(&plugin(), Counts::default());
+    for (status, body, why) in [
+        (503, String::new(), "503 Service Unavailable"),
+        (403, String::new(), "403 Forbidden"),
+        (500, well.clone(), "500 Internal Server Error"),
+        (200, format!("{well}{}", "#".repeat(65 << 20)), "an answer of more than 64 MiB"),
+    ] {
+        envoy.0.answer("/stats/prometheus", status, body);
+        let look = events.until(|look| silent(look) == json!(why));
+        let text = verdict(&look).1;
+        assert!(text.contains("does not answer") && verdict(&look).0 == "bad", "{text}");
+        envoy.0.answer("/stats/prometheus", 200, &well);
+        events.until(|look| silent(look) == Value::Null);
+    }
+    envoy.0.answer("/clusters", 503, "");
+    let look = events.until(|look| look["state"]["status"]["notes"] != json!([]));
+    assert!(look["state"]["status"]["notes"][0].as_str().unwrap().contains("503 Service Unavailable"), "{look:#}");
+}
+
+#[test]
+fn a_config_that_is_no_file_is_an_error_and_stops_nothing() {
+    let envoy = Envoy::start();
+    let admin = envoy.0.address.to_string();
+    let (out, error, code) = ended(&tool(&["dashboard", "--no-open", "--admin", &admin, "-f", "/dev/null"]));
+    assert_eq!((out.as_str(), code), ("", 2));
+    assert!(error.contains("/dev/null: not a regular file"), "{error}");
+
+    let file = manifest();
+    let dashboard = Dashboard::of(&[&envoy], &file);
+    let mut events = dashboard.follow();
+    let lost = |look: &Value| look["state"]["lost"]["why"].as_str().unwrap_or_default().to_owned();
+    // Somebody puts something else in its place.
+    std::fs::remove_file(&file.0).unwrap();
+    assert!(Command::new("mkfifo").arg(&file.0).status().unwrap().success());
+    events.until(|look| lost(look).contains("not a regular file"));
+    std::fs::remove_file(&file.0).unwrap();
+    std::fs::File::create(&file.0).unwrap().set_len(65 << 20).unwrap();
+    events.until(|look| lost(look).contains("larger than 64 MiB"));
+}
+
+#[test]
+fn connections_without_a_request_keep_nobody_out() {
+    let (envoy, file) = (Envoy::start(), manifest());
+    let dashboard = Dashboard::of(&[&envoy], &file);
+    let mut events = dashboard.follow();
+    let mut first = TcpStream::connect(dashboard.address).unwrap();
+    let mut idle = Vec::new();
+    for _ in 0..400 {
+        idle.push(TcpStream::connect(dashboard.address).unwrap());
+    }
+    // The oldest ones have to go at once, and whoever has the token stays.
+    first.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let closed = first.read(&mut [0]);
+    let is_closed = match &closed {
+        Ok(length) => *length == 0,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    };
+    assert!(is_closed, "{closed:?}");
+    let open = std::fs::read_dir(format!("/proc/{}/fd", dashboard.child.id())).unwrap().count();
+    assert!(open < 320, "{open} open files");
+    assert_eq!(dashboard.get("/state").status, 200);
+    events.next();
+    // The rest has ten seconds for its headers.
+    let mut last = idle.pop().unwrap();
+    last.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    last.write_all(b"GET / HTTP/1.1\r\nhost: ").unwrap();
+    let mut said = Vec::new();
+    last.read_to_end(&mut said).unwrap();
+    assert!(said.is_empty() || said.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&said));
+}
+
+#[test]
+fn a_request_that_says_two_things_is_refused() {
+    let (envoy, file) = (Envoy::start(), manifest());
+    let dashboard = Dashboard::of(&[&envoy], &file);
+    let (host, token) = (dashboard.host(), &dashboard.token);
+    let own = format!("http://{host}");
+    let path = format!("{token}/state");
+    for (what, path, headers) in [
+        ("two hosts", path.clone(), vec![("host", &*host), ("host", "evil.example")]),
+        ("the same host twice", path.clone(), vec![("host", &*host), ("host", &*host)]),
+        ("two origins", path.clone(), vec![("host", &*host), ("origin", &*own), ("origin", "http://evil.example")]),
+        ("a port that is no number", path.clone(), vec![("host", "127.0.0.1:evil")]),
+        ("an empty port", path.clone(), vec![("host", "127.0.0.1:")]),
+        ("two ports", path.clone(), vec![("host", "127.0.0.1:1:2")]),
+        ("a port after a name in brackets", path.clone(), vec![("host", "[::1]evil")]),
+        ("a whole URL", format!("http://evil.example{path}"), vec![("host", &*host)]),
+        ("its own URL", format!("{own}{path}"), vec![("host", &*host)]),
+    ] {
+        let answer = ask(dashboard.address, "GET", &path, &headers);
+        assert_eq!(answer.status, 403, "{what}: {}", answer.body);
+    }
+}
+
+#[test]
+fn a_browser_is_not_told_the_token_where_others_can_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let (envoy, file, opener) = (Envoy::start(), manifest(), manifest());
+    let (folder, runtime) = (opener.0.with_extension("bin"), opener.0.with_extension("run"));
+    [&folder, &runtime].into_iter().for_each(|folder| std::fs::create_dir_all(folder).unwrap());
+    // In place of xdg-open: what it was given, and what it can see there.
+    let program = folder.join("xdg-open");
+    let note = folder.join("note");
+    let script = format!(
+        "#!/bin/sh\n{{ echo \"$*\"; stat -c %a \"$1\"; stat -c %a \"$(dirname \"$1\")\"; cat \"$1\"; }} >{0}.new\nmv {0}.new {0}\n",
+        note.display()
+    );
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let command = format!(
+        "{} dashboard --interval 1s -o json --admin {} -f {}",
+        env!("CARGO_BIN_EXE_canary-split"),
+        envoy.0.address,
+        file.0.display()
+    );
+    // A browser is opened at a terminal alone.
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let mut child = Command::new("script")
+        .args(["-qec", &command, "/dev/null"])
+        .env("PATH", path)
+        .env("XDG_RUNTIME_DIR", &runtime)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let said: Value = serde_json::from_str(line.trim()).unwrap_or_else(|_| panic!("it did not begin: {line}"));
+    let url = said["url"].as_str().unwrap();
+    let (address, path) = url["http://".len()..].split_once('/').unwrap();
+    while !note.exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let noted = std::fs::read_to_string(&note).unwrap();
+    let mut lines = noted.lines();
+    let given = lines.next().unwrap();
+    assert!(!given.contains(path.trim_end_matches('/')) && given.starts_with(runtime.to_str().unwrap()), "{given}");
+    assert_eq!((lines.next(), lines.next()), (Some("600"), Some("700")));
+    assert!(noted.contains(&format!("url={url}\"")), "{noted}");
+    // Once the page is there, the file is not.
+    assert!(std::path::Path::new(given).exists());
+    assert_eq!(ask(address.parse().unwrap(), "GET", &format!("/{path}"), &[("host", address)]).status, 200);
+    while std::fs::read_dir(&runtime).unwrap().count() > 0 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    [&folder, &runtime].into_iter().for_each(|folder| std::fs::remove_dir_all(folder).unwrap());
 }

@@ -2,7 +2,8 @@
 
 use super::pods::Pod;
 use super::refusal;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -13,6 +14,9 @@ use std::collections::HashMap;
 
 /// The question what arrived.
 pub const CLUSTERS: &str = "/clusters?format=json";
+
+/// No answer of an Envoy is longer.
+const LONGEST: usize = 64 << 20;
 
 /// The requests of each cluster since its hosts are known, by the cluster's name.
 pub type Arrived = HashMap<String, u64>;
@@ -61,7 +65,17 @@ where
     let request = request.map_err(|error| error.to_string())?;
     let answered = async {
         let response = sender.send_request(request).await.map_err(said)?;
-        Ok(response.into_body().collect().await.map_err(said)?.to_bytes())
+        if response.status() != StatusCode::OK {
+            return Err(response.status().to_string());
+        }
+        let body = Limited::new(response.into_body(), LONGEST).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                format!("an answer of more than {} MiB", LONGEST >> 20)
+            } else {
+                error.to_string()
+            }
+        })?;
+        Ok(body.to_bytes())
     };
     // The connection must be driven until the answer arrives.
     tokio::pin!(answered);
@@ -118,12 +132,13 @@ pub fn read(body: &[u8]) -> Result<Arrived, String> {
     };
     let sum = |cluster: &Cluster| {
         let stats = cluster.host_statuses.iter().flat_map(|host| &host.stats);
-        stats.filter(|stat| stat.name == "rq_total").map(requests).sum::<u64>()
+        stats.filter(|stat| stat.name == "rq_total").map(requests).fold(0, u64::saturating_add)
     };
     let mut arrived = Arrived::new();
     for cluster in clusters.cluster_statuses {
         let sum = sum(&cluster);
-        *arrived.entry(cluster.name).or_default() += sum;
+        let all = arrived.entry(cluster.name).or_default();
+        *all = all.saturating_add(sum);
     }
     Ok(arrived)
 }

@@ -363,8 +363,8 @@ fn fill(rule: &mut RuleReading, answered: &[(&Pod, &Look)], before: &Looks) {
         let (mut responses, mut failed) = (0.0, 0.0);
         for (pod, look) in answered {
             let statistics = &look.statistics;
-            if let Some(weight) = statistics.value(&metrics::config_weight(&rule.name, &subset.name)) {
-                subset.in_force_by_gateway.insert(pod.name.clone(), weight as u64);
+            if let Some(weight) = statistics.weight(&rule.name, &subset.name) {
+                subset.in_force_by_gateway.insert(pod.name.clone(), weight.into());
             }
             if statistics.value(&metrics::tripped(&rule.name, &subset.name)) == Some(1.0) {
                 subset.tripped = true;

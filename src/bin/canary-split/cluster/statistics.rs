@@ -38,6 +38,12 @@ impl Statistics {
         self.0.iter().find(is_it).map(|sample| sample.value)
     }
 
+    /// The weight in force of a subset; `None` also for what no filter says.
+    pub fn weight(&self, rule: &str, subset: &str) -> Option<u32> {
+        let weight = self.value(&metrics::config_weight(rule, subset))?;
+        (weight <= f64::from(u32::MAX)).then_some(weight as u32)
+    }
+
     /// The sum of the requests of a subset, from all sources.
     pub fn requests(&self, rule: &str, subset: &str) -> f64 {
         use canary_split::decide::Source::{Cookie, Fixed, Fresh, Kept, Key, Remembered};
@@ -94,7 +100,10 @@ impl Sample {
                 (name, Vec::new(), rest)
             }
         };
-        let value = rest.split_whitespace().next()?.parse().ok()?;
+        let value: f64 = rest.split_whitespace().next()?.parse().ok()?;
+        // Envoy counts in whole numbers of 64 bits; NaN and what is infinite are none either.
+        let is_count = value.fract() == 0.0 && (0.0..=u64::MAX as f64).contains(&value);
+        is_count.then_some(())?;
         Some(Sample { name: name.to_owned(), labels, value })
     }
 
@@ -204,7 +213,21 @@ plugin___istio_system_canary_split_2___canary_config_fingerprint{} 7
 
     #[test]
     fn what_is_no_sample_is_left_out() {
-        for text in ["", "# HELP x", "x", "x{", "x{a=\"b} 1", "x{a=\"b\"} y", "<html>", "upstream connect error"] {
+        for text in [
+            "",
+            "# HELP x",
+            "x",
+            "x{",
+            "x{a=\"b} 1",
+            "x{a=\"b\"} y",
+            "<html>",
+            "upstream connect error",
+            "x NaN",
+            "x -1",
+            "x 0.5",
+            "x +Inf",
+            "x 1e308",
+        ] {
             assert!(Statistics::read(text).0.is_empty(), "{text}");
         }
     }

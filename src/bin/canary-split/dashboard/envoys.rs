@@ -17,8 +17,12 @@ use serde_json::{Map, Value, json};
 use std::path::Path;
 use tokio::net::TcpStream;
 
+/// No file is larger, in bytes.
+const LARGEST: u64 = 64 << 20;
+
 /// The objects of a file or folder, and each Envoy as a gateway pod that its plugin is on.
 pub fn inventory(addresses: &[String], file: &Path, plugin: Option<&str>) -> Result<Inventory, String> {
+    small(file)?;
     let input = sources::read_all(&[file.to_owned()]);
     if let Some(unreadable) = input.unreadable.first() {
         return Err(unreadable.to_string());
@@ -40,6 +44,18 @@ pub fn inventory(addresses: &[String], file: &Path, plugin: Option<&str>) -> Res
         .retain(|object| !is_other(&format!("{}/{}", object.namespace, object.name)) || object.carriers().is_empty());
     let pods = addresses.iter().map(|address| pod(address, &object.namespace, &object.node)).collect();
     Ok(Inventory::of_files(objects, pods))
+}
+
+/// Nothing that has no end, as a pipe, is read again and again: everybody else would wait.
+pub fn small(file: &Path) -> Result<(), String> {
+    match std::fs::metadata(file) {
+        Ok(about) if about.is_file() && about.len() > LARGEST => {
+            Err(format!("{}: larger than {} MiB", shown(file), LARGEST >> 20))
+        }
+        Ok(about) if !about.is_file() && !about.is_dir() => Err(format!("{}: not a regular file", shown(file))),
+        // What is missing is said by whoever reads it.
+        _ => Ok(()),
+    }
 }
 
 /// A pod that this plugin is on.

@@ -30,6 +30,14 @@ impl Gate {
 
     /// Why a request is refused.
     pub fn refuses(&self, uri: &Uri, headers: &HeaderMap) -> Option<&'static str> {
+        // Only a proxy is asked for a whole URL.
+        if uri.scheme().is_some() || uri.authority().is_some() {
+            return Some("a whole URL in place of a path");
+        }
+        let several = |name| headers.get_all(name).iter().nth(1).is_some();
+        if several(header::HOST) || several(header::ORIGIN) {
+            return Some("more than one host or origin");
+        }
         let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else {
             return Some("a request without a host");
         };
@@ -48,11 +56,13 @@ impl Gate {
 
 /// Whether a host names this machine; any port, because it may be forwarded (`ssh -L`).
 fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next(),
-        None => host.split(':').next(),
+    let (name, rest) = match host.strip_prefix("[::1]") {
+        Some(rest) => ("[::1]", rest),
+        None => host.split_at(host.find(':').unwrap_or(host.len())),
     };
-    name.is_some_and(|name| ["127.0.0.1", "::1"].contains(&name) || name.eq_ignore_ascii_case("localhost"))
+    let is_number = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    let is_port = rest.is_empty() || rest.strip_prefix(':').is_some_and(is_number);
+    is_port && (["127.0.0.1", "[::1]"].contains(&name) || name.eq_ignore_ascii_case("localhost"))
 }
 
 #[cfg(test)]
@@ -76,6 +86,15 @@ mod tests {
             (path, &[("host", "localhost.evil.example")], Some("foreign host")),
             (path, &[("host", "[::1.evil.example]")], Some("foreign host")),
             (path, &[("host", "192.168.0.7:4000")], Some("foreign host")),
+            (path, &[("host", "::1")], Some("foreign host")),
+            (path, &[("host", "[::1]4000")], Some("foreign host")),
+            (path, &[("host", "localhost:")], Some("foreign host")),
+            (path, &[("host", "localhost:+80")], Some("foreign host")),
+            (path, &[("host", "localhost:65536")], Some("foreign host")),
+            (path, &[("host", "me@localhost:4000")], Some("foreign host")),
+            ("http://127.0.0.1:4000/5ec7e7/state", &[("host", "127.0.0.1:4000")], Some("whole URL")),
+            (path, &[("host", "127.0.0.1:4000"), ("host", "127.0.0.1:4000")], Some("more than one")),
+            (path, &[("host", "127.0.0.1"), ("origin", "http://127.0.0.1"), ("origin", "null")], Some("more than one")),
             (path, &[("host", "127.0.0.1:4000"), ("origin", "http://evil.example")], Some("foreign origin")),
             (path, &[("host", "127.0.0.1:4000"), ("origin", "http://127.0.0.1:4001")], Some("foreign origin")),
             (path, &[("host", "127.0.0.1:4000"), ("origin", "https://127.0.0.1:4000")], Some("foreign origin")),
@@ -88,7 +107,9 @@ mod tests {
         ] {
             let headers =
                 headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-            let headers: HeaderMap = headers.collect();
+            let mut map = HeaderMap::new();
+            headers.for_each(|(name, value)| _ = map.append(name, value));
+            let headers = map;
             let refused = gate.refuses(&Uri::from_static(path), &headers);
             let is_expected = match expected {
                 None => refused.is_none(),

@@ -5,6 +5,8 @@
 //! ```
 
 mod buttons;
+mod doors;
+mod doorstep;
 mod envoys;
 mod find;
 mod gate;
@@ -23,16 +25,24 @@ use crate::cluster::access::Access;
 use crate::input::time;
 use crate::report::output::{Output, print};
 use buttons::Button;
+use doorstep::Doorstep;
 use gate::Gate;
 use server::Server;
 use source::Source;
 use std::io::{IsTerminal, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use visitors::Visitors;
 use watch::{Settings, Watch};
+
+/// How long a browser may take to begin.
+const ON_THE_WAY: Duration = Duration::from_secs(60);
+/// The exit code that a shell gives to what SIGINT has ended.
+const INTERRUPTED: u8 = 130;
 
 /// What to show, and where.
 #[derive(clap::Args)]
@@ -103,14 +113,39 @@ async fn serve(source: Source, options: &Options, output: Output) -> Result<u8, 
     let url = format!("http://{address}/{}/", gate.token());
     say(&url, options.write, output)?;
     // A page that nobody can see is not opened.
-    if !options.no_open && std::io::stdout().is_terminal() && open::that_detached(&url).is_err() {
-        eprintln!("canary-split: no browser could be opened; open the address yourself");
-    }
+    let doorstep = if !options.no_open && std::io::stdout().is_terminal() { step_out(&url) } else { None };
+    let seen = Arc::new(Notify::new());
     let server = Server { door, is_writable: options.write, buttons: options.button.clone().into() };
     tokio::select! {
-        served = server::serve(listener, gate, server) => served.map(|()| 0).map_err(|error| error.to_string()),
+        never = server::serve(listener, gate, server, Arc::clone(&seen)) => match never {},
         never = watch.go_on() => match never {},
+        () = leave(doorstep, &seen) => Ok(INTERRUPTED),
     }
+}
+
+/// Opens a browser.
+fn step_out(url: &str) -> Option<Doorstep> {
+    let opened = Doorstep::new(url).and_then(|doorstep| doorstep.open().map(|()| doorstep));
+    if opened.is_err() {
+        eprintln!("canary-split: no browser could be opened; open the address yourself");
+    }
+    opened.ok()
+}
+
+/// Removes the file once the browser has found its way, or somebody interrupts; then this ends.
+async fn leave(doorstep: Option<Doorstep>, seen: &Notify) {
+    // Without a file an interrupt ends the process by itself.
+    let Some(doorstep) = doorstep else { return std::future::pending().await };
+    let interrupted = tokio::signal::ctrl_c();
+    tokio::pin!(interrupted);
+    tokio::select! {
+        () = seen.notified() => {}
+        () = tokio::time::sleep(ON_THE_WAY) => {}
+        _ = &mut interrupted => return,
+    }
+    drop(doorstep);
+    // From here on signals are caught by tokio.
+    let _ = interrupted.await;
 }
 
 fn say(url: &str, is_writable: bool, output: Output) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! The server: the page, its state, and an event for each look.
 
 use super::buttons::Button;
+use super::doors::{self, Known};
 use super::find::Question;
 use super::gate::Gate;
 use super::orders::Order;
@@ -15,10 +16,9 @@ use axum::routing::{get, post};
 use futures::stream::{self, Stream};
 use serde_json::Value;
 use std::convert::Infallible;
-use std::io;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 /// Everything comes from here, nothing may be put around it, and the address with the token goes nowhere.
 const HEADERS: [(HeaderName, HeaderValue); 6] = [
@@ -66,8 +66,8 @@ pub struct Server {
     pub buttons: Arc<[Button]>,
 }
 
-/// Serves until something fails.
-pub async fn serve(listener: TcpListener, gate: Gate, server: Server) -> io::Result<()> {
+/// Serves for ever; `seen` is told once somebody with the token has asked for something.
+pub async fn serve(listener: TcpListener, gate: Gate, server: Server, seen: Arc<Notify>) -> Infallible {
     let mut router = Router::new().route("/{token}/state", get(state)).route("/{token}/events", get(events));
     router = router.route("/{token}/explain", get(explain)).route("/{token}/preview", get(preview));
     if server.is_writable {
@@ -79,15 +79,20 @@ pub async fn serve(listener: TcpListener, gate: Gate, server: Server) -> io::Res
     for (path, kind, text) in FILES {
         router = router.route(path, get(move || async move { ([(header::CONTENT_TYPE, kind)], text) }));
     }
-    let router = router.with_state(server).layer(middleware::from_fn_with_state(Arc::new(gate), guarded));
-    axum::serve(listener, router).await
+    let router = router.with_state(server).layer(middleware::from_fn_with_state(Arc::new((gate, seen)), guarded));
+    doors::serve(listener, router).await
 }
 
 /// Lets a request through the gate, and adds the headers that every answer has.
-async fn guarded(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+async fn guarded(State(entrance): State<Arc<(Gate, Arc<Notify>)>>, request: Request, next: Next) -> Response {
+    let (gate, seen) = &*entrance;
     let mut response = match gate.refuses(request.uri(), request.headers()) {
         Some(why) => (StatusCode::FORBIDDEN, format!("403: {why}\n")).into_response(),
-        None => next.run(request).await,
+        None => {
+            Known::note(&request);
+            seen.notify_one();
+            next.run(request).await
+        }
     };
     response.headers_mut().extend(HEADERS);
     response

@@ -3,6 +3,7 @@
 use super::history::{History, Point};
 use super::memory::Memory;
 use super::rule;
+use super::verdict::Level;
 use super::visitors::Visitors;
 use crate::cluster::inventory::Inventory;
 use crate::status::print;
@@ -56,6 +57,9 @@ impl State {
     /// The same, if nothing newer could be read since.
     pub fn lost(&self, why: &str, since: Second, memory: &Memory) -> State {
         let mut lost = self.clone();
+        if self.lost_since().is_none() {
+            lost.fields.get_mut("rules").and_then(Value::as_array_mut).into_iter().flatten().for_each(age);
+        }
         lost.fields.insert("lost".to_owned(), json!({"why": why, "since": since.0}));
         lost.fields.insert("events".to_owned(), json!(memory.events()));
         // No look, no point.
@@ -82,5 +86,16 @@ impl State {
     /// For a page that begins.
     pub fn whole(&self, history: &History) -> String {
         json!({"state": self.fields, "history": history}).to_string()
+    }
+}
+
+/// Nobody knows how a rule is now, however well it was.
+fn age(rule: &mut Value) {
+    let name = rule.get("rule").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if let Some(verdict) = rule.get_mut("verdict") {
+        let text = verdict.get("text").and_then(Value::as_str).unwrap_or_default();
+        let last = text.strip_prefix(&*name).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(text);
+        let text = format!("{name}: nothing can be read now; the last was: {last}");
+        *verdict = json!({"level": Level::Bad, "text": text});
     }
 }

@@ -31,7 +31,14 @@ pub enum Level {
 
 /// The sentence about a rule.
 pub fn of(plugin: &PluginReading, rule: &RuleReading) -> Verdict {
-    let parts = [state(rule), split(rule), astray(rule), pods(rule), gateways(&plugin.gateways), errors(rule)];
+    let parts = [
+        state(rule),
+        split(rule, &plugin.gateways),
+        astray(rule),
+        pods(rule),
+        gateways(&plugin.gateways),
+        errors(rule),
+    ];
     let parts: Vec<(Level, String)> = parts.into_iter().flatten().collect();
     let level = parts.iter().map(|(level, _)| *level).max().unwrap_or(Level::Good);
     let texts: Vec<&str> = parts.iter().map(|(_, text)| text.as_str()).collect();
@@ -49,7 +56,7 @@ fn state(rule: &RuleReading) -> Option<(Level, String)> {
 }
 
 /// Where the requests go.
-fn split(rule: &RuleReading) -> Option<(Level, String)> {
+fn split(rule: &RuleReading, gateways: &[Gateway]) -> Option<(Level, String)> {
     if rule.state == State::Off {
         return None;
     }
@@ -73,6 +80,9 @@ fn split(rule: &RuleReading) -> Option<(Level, String)> {
             subset.in_force_by_gateway.iter().map(|(pod, weight)| format!("{weight} at {pod}")).collect();
         return Some((Level::Bad, format!("the gateways differ: {} has {}", subset.name, by.join(" and "))));
     }
+    if let Some(unknown) = unknown(rule, gateways) {
+        return Some((Level::Bad, unknown));
+    }
     let canaries = rule.subsets.iter().filter(|subset| !subset.stable);
     let with_share: Vec<String> = canaries
         .filter_map(|subset| Some((weight_share(rule, &subset.name).filter(|share| *share > 0.0)?, subset)))
@@ -80,6 +90,20 @@ fn split(rule: &RuleReading) -> Option<(Level, String)> {
         .collect();
     let text = if with_share.is_empty() { format!("everybody on {stable}") } else { with_share.join(" and ") };
     Some((Level::Good, text))
+}
+
+/// A gateway has the config, but does not say what it does with it: no weight, or one that cannot be.
+fn unknown(rule: &RuleReading, gateways: &[Gateway]) -> Option<String> {
+    // The last good version may have other subsets.
+    if rule.state != State::Active {
+        return None;
+    }
+    let mut weighted = rule.subsets.iter().filter(|subset| subset.weight.is_some());
+    weighted.find_map(|subset| {
+        let is_mute = |gateway: &&Gateway| gateway.current && !subset.in_force_by_gateway.contains_key(&gateway.pod);
+        let gateway = gateways.iter().find(is_mute)?;
+        Some(format!("the weight of {} in force is not known at {}", subset.name, gateway.pod))
+    })
 }
 
 fn astray(rule: &RuleReading) -> Option<(Level, String)> {

@@ -1,5 +1,6 @@
 //! Visitors as dots among the draws: a file says which subset has answered each of them last.
 
+use super::envoys;
 use super::rule::key;
 use crate::cluster::reading::PluginReading;
 use crate::world::World;
@@ -44,6 +45,7 @@ impl Visitors {
     /// Reads them; none without a file.
     pub fn read(&mut self, world: &World, plugins: &[PluginReading], now: u64) -> Result<Dots, String> {
         let Some(file) = &self.file else { return Ok(Dots::new()) };
+        envoys::small(file)?;
         let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
         Ok(self.dots(&text, &cookies(world, plugins), now))
     }

@@ -4,9 +4,12 @@ import { RuleView } from "./rule.js";
 import { LEVELS, clock, element, span, table } from "./words.js";
 
 const place = (id) => document.getElementById(id);
+/** Between two questions of a tab that nobody sees, in milliseconds. */
+const HIDDEN = 10_000;
 const rules = new Map();
 let state = null;
 let isConnected = false;
+let isOld = false;
 let lastHeard = Date.now();
 
 /** The state and everything counted so far. */
@@ -61,13 +64,15 @@ function showList(id, items, nothing) {
 }
 
 function showVerdicts() {
+  // Nobody knows how a rule is now if the state is old.
+  const levelOf = (rule) => (isOld ? "bad" : rule.verdict.level);
   const items = state.rules.map((rule) =>
-    element("li", { class: `verdict ${rule.verdict.level}` },
-      element("span", { class: `level ${rule.verdict.level}` }, LEVELS[rule.verdict.level]), " ",
+    element("li", { class: `verdict ${levelOf(rule)}` },
+      element("span", { class: `level ${levelOf(rule)}` }, LEVELS[levelOf(rule)]), " ",
       element("a", { href: `#${rules.get(rule.key).id}` }, rule.verdict.text)));
   showList("verdicts", items, "no rule: no WasmPlugin of this filter has any");
-  const worst = ["bad", "warning", "good"].map((level) => state.rules.find((rule) => rule.verdict.level === level)).find(Boolean);
-  document.title = worst ? `${LEVELS[worst.verdict.level][0]} ${worst.verdict.text}` : "canary-split";
+  const worst = ["bad", "warning", "good"].map((level) => state.rules.find((rule) => levelOf(rule) === level)).find(Boolean);
+  document.title = worst ? `${LEVELS[levelOf(worst)][0]} ${isOld ? "Old: " : ""}${worst.verdict.text}` : "canary-split";
 }
 
 /** Buttons of whoever has started the dashboard. */
@@ -127,33 +132,66 @@ function showGateways() {
 /** How old this is. */
 function heartbeat() {
   const silent = (Date.now() - lastHeard) / 1000;
-  const isOld = state && silent > 3 * state.interval + 10;
+  const isSilent = state && !document.hidden && silent > 3 * state.interval + 10;
   const line = place("heartbeat");
   let text = state ? `Looked at ${clock(state.at)}, again every ${span(state.interval)}` : "Reading the state …";
   if (state?.lost) text = `Nothing could be read since ${clock(state.lost.since, state.at)}: ${state.lost.why}. This is the state of before.`;
-  if (!isConnected || isOld) text = `The dashboard does not answer: is it still running? This is the state of ${state ? clock(state.at) : "nothing"}.`;
-  const isBad = Boolean(state?.lost) || !isConnected || isOld;
+  if (!isConnected || isSilent) text = `The dashboard does not answer: is it still running? This is the state of ${state ? clock(state.at) : "nothing"}.`;
+  const isBad = Boolean(state?.lost) || !isConnected || isSilent;
+  if (state && isBad !== isOld) {
+    isOld = isBad;
+    showVerdicts();
+  }
   line.classList.toggle("bad", isBad);
   if (line.textContent !== text) line.textContent = text;
 }
 
-const events = new EventSource("events");
-events.addEventListener("open", () => {
-  isConnected = true;
-  // What happened before is in the state.
-  begin().catch((error) => {
-    place("heartbeat").textContent = error.message;
+let events = null;
+
+/** Hears of each look from now on. */
+function follow() {
+  events = new EventSource("events");
+  events.addEventListener("open", () => {
+    isConnected = true;
+    // What happened before is in the state.
+    catchUp();
   });
-});
-events.addEventListener("error", () => {
-  isConnected = false;
-  heartbeat();
-});
-events.addEventListener("look", ({ data }) => {
-  isConnected = true;
-  const { state: next, latest } = JSON.parse(data);
-  show(next, (view, key) => latest[key] && view.add(latest[key]));
-});
+  events.addEventListener("error", () => {
+    isConnected = false;
+    heartbeat();
+  });
+  events.addEventListener("look", ({ data }) => {
+    isConnected = true;
+    const { state: next, latest } = JSON.parse(data);
+    show(next, (view, key) => latest[key] && view.add(latest[key]));
+  });
+}
+
+async function catchUp() {
+  try {
+    await begin();
+    isConnected = true;
+  } catch (error) {
+    isConnected = false;
+    heartbeat();
+    if (!state) place("heartbeat").textContent = error.message;
+  }
+}
+
+/** A browser has six connections for all tabs together: one that nobody sees asks now and then, for its title. */
+function see() {
+  if (document.hidden) {
+    events?.close();
+    events = null;
+  } else if (!events) {
+    lastHeard = Date.now();
+    follow();
+  }
+}
+document.addEventListener("visibilitychange", see);
+see();
+if (!events) catchUp();
+setInterval(() => document.hidden && catchUp(), HIDDEN);
 setInterval(heartbeat, 2000);
 
 let isWaiting = false;

@@ -83,14 +83,14 @@ fn elsewhere<'w>(world: &World, plugin: &Plugin, places: &[Place<'w, '_>]) -> Op
         routing.parents.iter().any(|parent| place.gateway.is(parent)) && is_listener
     };
     let is_reached = |routing: &&Routing| places.iter().any(|place| is_at(routing, place));
-    let is_anothers = |routing: &&Routing| {
+    let has_another_plugin = |routing: &&Routing| {
         let others = world.writers_of(header).into_iter().filter(|other| !std::ptr::eq(*other, plugin));
         let is_its = |other: &Plugin| {
             other.covers(routing) || routing.gateways().any(|(namespace, name)| other.may_be_at(namespace, name))
         };
         others.into_iter().any(is_its)
     };
-    if routings.iter().any(|routing| is_unclear(routing) || is_reached(routing) || is_anothers(routing)) {
+    if routings.iter().any(|routing| is_unclear(routing) || is_reached(routing) || has_another_plugin(routing)) {
         return None;
     }
     let (gateway, route) = (first.gateway.object.title(), meant.object.title());

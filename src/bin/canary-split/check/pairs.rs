@@ -28,7 +28,7 @@ impl<'w, 'o> Site<'w, 'o> {
                     let narrowed: Vec<_> = known.into_iter().chain(entry.without(self.header)).collect();
                     let without = class.without_header();
                     let rest: Vec<_> = without.into_iter().chain(entry.without(self.header)).collect();
-                    if self.is_anothers(table, (place, step), &others, &rest) {
+                    if self.is_taken_before(table, (place, step), &others, &rest) {
                         continue;
                     }
                     let taker = table.taker(&narrowed, 0).filter(|(_, taker)| !std::ptr::eq(*taker, step));
@@ -40,7 +40,7 @@ impl<'w, 'o> Site<'w, 'o> {
     }
 
     /// Whether an earlier route for the same subsets, one for more specific paths, takes all requests with these properties.
-    fn is_anothers(&self, table: &Table, (place, step): (usize, &Step), values: &[&str], rest: &[&Asked]) -> bool {
+    fn is_taken_before(&self, table: &Table, (place, step): (usize, &Step), values: &[&str], rest: &[&Asked]) -> bool {
         let mut own = values.iter().filter(|value| step.takes(self.header, value)).peekable();
         let is_taken = |value: &&str| {
             let header = Asked::header(self.header, value);

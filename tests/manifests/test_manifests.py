@@ -438,7 +438,7 @@ def test_folders_and_deployments_in_commands_are_there(shipped):
             deployments |= set(re.findall(r"-n (\S+) rollout status deployment/(\S+)", command))
     overlays = {f"manifests/overlays/{name}" for name in ("prepared", "weighted", "sticky", "rollout")}
     api = {f"manifests/gateway-api/{name}" for name in ("base", "overlays/prepared", "overlays/sticky", "waypoint")}
-    assert folders == {"manifests/base", "wasmplugin/in-cluster"} | overlays | api
+    assert folders == {"manifests/base", "manifests/envoy-gateway", "wasmplugin/in-cluster"} | overlays | api
     objects = [o for folder in EVERYTHING for o in shipped.objects(folder).all("Deployment")]
     known = {(o["metadata"]["namespace"], o["metadata"]["name"]) for o in objects}
     assert deployments == {("canary", "httpbin"), ("canary", "httpbin-v2"), ("istio-system", "canary-split-module")}

@@ -376,6 +376,21 @@ fn hidden_folders_are_skipped() {
     assert_eq!(Folder::new("hidden", &files).checked(&["."]), (vec![], vec![], 0));
 }
 
+#[test]
+fn a_pipe_in_a_folder_is_named_and_not_waited_for() {
+    let (good, _) = versions();
+    for name in ["pipe.yaml", "kustomization.yaml"] {
+        let folder = Folder::new("pipe", &[("all.yaml", good.as_str())]);
+        assert!(Command::new("mkfifo").arg(folder.0.join(name)).status().unwrap().success());
+        let (findings, said, code) = folder.checked(&["."]);
+        assert_eq!((findings, code), (vec![], 2));
+        assert!(said[0].contains(&format!("{name}: not a regular file")), "{said:?}");
+        // Nobody asks for this one.
+        fs::rename(folder.0.join(name), folder.0.join(".hidden.yaml")).unwrap();
+        assert_eq!(folder.checked(&["."]), (vec![], vec![], 0));
+    }
+}
+
 /// The sound manifests, and the same with a route for another header.
 pub fn versions() -> (String, String) {
     let good = rendered("manifests/overlays/weighted");

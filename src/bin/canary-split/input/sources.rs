@@ -85,6 +85,24 @@ fn is_kustomization(path: &Path) -> bool {
     KUSTOMIZATIONS.iter().any(|name| path.ends_with(name))
 }
 
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+}
+
+fn is_manifest(path: &Path) -> bool {
+    path.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known))
+}
+
+/// Whether a name in a folder is that of something to read.
+fn is_read(path: &Path) -> bool {
+    is_kustomization(path) || is_manifest(path) && !is_hidden(path)
+}
+
+/// Whether it is a pipe, a device or the like. What is missing is said by whoever reads it.
+fn is_endless(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir())
+}
+
 impl Input {
     fn is_new(&mut self, path: &Path) -> bool {
         // A missing file is reported when it is read.
@@ -123,6 +141,12 @@ impl Input {
             }
         };
         entries.sort();
+        // A pipe that somebody has left here would be waited for, perhaps for ever.
+        let (entries, endless): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|path| !is_read(path) || !is_endless(path));
+        for path in endless {
+            self.unreadable.push(Unreadable::new(&path.display().to_string(), None, "not a regular file".to_owned()));
+        }
         let kustomization = entries.iter().find(|path| is_kustomization(path));
         if !inside && kustomization.is_none() && entries.iter().any(|path| path.ends_with("Chart.yaml")) {
             let folder = folder.display();
@@ -134,15 +158,12 @@ impl Input {
         }
         let inside = inside || kustomization.is_some();
         for path in entries {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if path.is_symlink() && path.is_dir() || name.starts_with('.') || name == "node_modules" {
+            if path.is_symlink() && path.is_dir() || is_hidden(&path) || path.ends_with("node_modules") {
                 continue;
             }
             if path.is_dir() {
                 self.add_folder(&path, inside);
-            } else if !inside
-                && path.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known))
-            {
+            } else if !inside && is_manifest(&path) {
                 self.add(&path);
             }
         }

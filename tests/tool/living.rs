@@ -1,44 +1,32 @@
 //! The commands against an API server that has the Gateway API and Envoy Gateway; `tests/istio/cluster` has a real one.
 
+use crate::standin::{Server, missing};
 use crate::{Temporary, ended, tool};
 use canary_split::config::fingerprint;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::thread;
 
 /// The objects of a cluster, and what it was asked to write.
 #[derive(Default)]
 struct State {
     objects: Vec<Value>,
     patches: Vec<Value>,
-    asked: Vec<String>,
 }
 
 /// A stand-in for an API server, with the pods behind it.
-struct Server {
+struct Cluster {
     state: Arc<Mutex<State>>,
     kubeconfig: Temporary,
+    /// As long as it is needed.
+    _server: Server,
 }
 
-impl Server {
-    fn new(objects: Vec<Value>) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
+impl Cluster {
+    fn new(objects: Vec<Value>) -> Cluster {
         let state = Arc::new(Mutex::new(State { objects, ..State::default() }));
         let shared = Arc::clone(&state);
-        thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let state = Arc::clone(&shared);
-                thread::spawn(move || answer(&stream, &state));
-            }
-        });
-        let kubeconfig = Temporary::new(&format!(
-            "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{{name: a, context: {{cluster: a, user: a}}}}]\n\
-             users: [{{name: a, user: {{}}}}]\nclusters: [{{name: a, cluster: {{server: 'http://127.0.0.1:{port}'}}}}]\n"
-        ));
-        Server { state, kubeconfig }
+        let server = Server::start(move |method, path, body| respond(method, path, body, &mut shared.lock().unwrap()));
+        Cluster { state, kubeconfig: server.kubeconfig(), _server: server }
     }
 
     /// Runs the tool on it.
@@ -63,41 +51,8 @@ const KINDS: [(&str, &str, &str, &str); 7] = [
     ("gateway.networking.k8s.io", "v1", "gateways", "Gateway"),
 ];
 
-fn answer(stream: &TcpStream, state: &Mutex<State>) {
-    let mut reader = BufReader::new(stream);
-    loop {
-        let mut lines = Vec::new();
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line).unwrap_or(0) == 0 {
-                return;
-            }
-            if line.trim().is_empty() {
-                break;
-            }
-            lines.push(line);
-        }
-        let length = lines
-            .iter()
-            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
-        let mut body = vec![0; length.unwrap_or(0)];
-        reader.read_exact(&mut body).unwrap();
-        let words: Vec<&str> = lines[0].split(' ').collect();
-        let (status, text) = respond(words[0], words[1], &body, &mut state.lock().unwrap());
-        let head =
-            format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", text.len());
-        let mut stream = stream;
-        if stream.write_all([head.as_bytes(), text.as_bytes()].concat().as_slice()).is_err() {
-            return;
-        }
-    }
-}
-
-fn respond(method: &str, target: &str, body: &[u8], state: &mut State) -> (u16, String) {
+fn respond(method: &str, target: &str, body: &str, state: &mut State) -> (u16, String) {
     let path = target.split('?').next().unwrap();
-    state.asked.push(format!("{method} {path}"));
-    let missing =
-        || (404, json!({"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404}).to_string());
     if path == "/apis" {
         let mut groups = Vec::new();
         for (group, version, ..) in KINDS.iter().filter(|(group, ..)| !group.is_empty()) {
@@ -128,7 +83,7 @@ fn respond(method: &str, target: &str, body: &[u8], state: &mut State) -> (u16, 
             && (name.is_empty() || object["metadata"]["name"] == name)
     };
     if method == "PATCH" {
-        let patch: Value = serde_json::from_slice(body).unwrap();
+        let patch: Value = serde_json::from_str(body).unwrap();
         let Some(object) = state.objects.iter_mut().find(is_it) else { return missing() };
         state.patches.push(patch.clone());
         if json_patch::patch(object, &serde_json::from_value::<json_patch::Patch>(patch).unwrap()).is_err() {
@@ -142,7 +97,7 @@ fn respond(method: &str, target: &str, body: &[u8], state: &mut State) -> (u16, 
 }
 
 /// What a gateway's pod says: it has every plugin in force that it can have, under the name by which its controller calls it.
-fn statistics(pod: &str, objects: &[Value]) -> String {
+pub fn statistics(pod: &str, objects: &[Value]) -> String {
     let is_envoy_gateways = pod.ends_with(":19001");
     assert!(is_envoy_gateways || pod.ends_with(":15090"), "{pod}");
     let mut text = "canary_config_rules{state=\"active\"} 1\n".to_owned();
@@ -179,7 +134,7 @@ fn config(weight: u32) -> Value {
 }
 
 /// A cluster with the routes of the Gateway API, and the filter as an object of this kind.
-fn cluster(kind: &str, weight: u32) -> Vec<Value> {
+pub fn objects(kind: &str, weight: u32) -> Vec<Value> {
     let target = json!([{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public"}]);
     let spec = match kind {
         "WasmPlugin" => json!({"targetRefs": target, "pluginConfig": config(weight)}),
@@ -235,8 +190,8 @@ const CARRIERS: [(&str, &str); 3] = [
 #[test]
 fn a_weight_is_set_whatever_has_the_filter() {
     for (kind, place) in CARRIERS {
-        let server = Server::new(cluster(kind, 20));
-        let (out, error, code) = server.tool(&["set", "shop", "v2=50%", "--yes"]);
+        let cluster = Cluster::new(objects(kind, 20));
+        let (out, error, code) = cluster.tool(&["set", "shop", "v2=50%", "--yes"]);
         assert_eq!((code, error.as_str()), (0, ""), "{kind}: {out}");
         assert!(out.contains(&format!("{kind} edge/canary-split is in force on 1 of 1 gateway pods")), "{kind}: {out}");
         let rule = format!("{place}/rules/0");
@@ -246,22 +201,22 @@ fn a_weight_is_set_whatever_has_the_filter() {
             {"op": "replace", "path": format!("{rule}/split/0/weight"), "value": 50},
             {"op": "replace", "path": format!("{rule}/split/1/weight"), "value": 50},
         ]);
-        let patched = server.patches();
+        let patched = cluster.patches();
         let weights = |patch: &Value| {
             let all = patch.as_array().unwrap().iter();
             all.map(|op| (op["path"].clone(), op["value"].clone())).collect::<Vec<_>>()
         };
         assert_eq!(weights(&patched[0]), weights(&expected), "{kind}");
-        let (out, error, code) = server.tool(&["rollback", "shop", "--yes"]);
-        assert_eq!((code, error.as_str(), server.patches().len()), (0, "", 2), "{kind}: {out}");
+        let (out, error, code) = cluster.tool(&["rollback", "shop", "--yes"]);
+        assert_eq!((code, error.as_str(), cluster.patches().len()), (0, "", 2), "{kind}: {out}");
     }
 }
 
 #[test]
 fn a_request_is_followed_through_an_httproute() {
     for (kind, _) in CARRIERS {
-        let server = Server::new(cluster(kind, 20));
-        let (out, error, code) = server.tool(&["explain", "https://shop.acme.io/a"]);
+        let cluster = Cluster::new(objects(kind, 20));
+        let (out, error, code) = cluster.tool(&["explain", "https://shop.acme.io/a"]);
         assert_eq!((code, error.as_str()), (0, ""), "{kind}: {out}");
         let routes = "\
 route     v1  HTTPRoute shop/shop rules[1].matches[0]
@@ -276,8 +231,8 @@ route     v2  HTTPRoute shop/shop rules[0].matches[0]
 #[test]
 fn the_end_of_a_canary_edits_an_httproute() {
     for (kind, place) in CARRIERS {
-        let server = Server::new(cluster(kind, 100));
-        let (out, error, code) = server.tool(&["promote", "shop", "v2", "--dry-run", "-o", "json"]);
+        let cluster = Cluster::new(objects(kind, 100));
+        let (out, error, code) = cluster.tool(&["promote", "shop", "v2", "--dry-run", "-o", "json"]);
         assert_eq!((code, error.as_str()), (0, ""), "{kind}: {out}");
         let said: Value = serde_json::from_str(&out).unwrap();
         let patches: Vec<&Value> = said["steps"].as_array().unwrap().iter().map(|step| &step["patch"]).collect();
@@ -288,8 +243,8 @@ fn the_end_of_a_canary_edits_an_httproute() {
         ]);
         assert_eq!((patches.len(), patches[0]), (2, &routes), "{kind}: {out}");
         assert_eq!(patches[1][0]["path"], format!("{place}/rules/0/split/0/subset"), "{kind}: {out}");
-        let server = Server::new(cluster(kind, 0));
-        let (out, error, code) = server.tool(&["remove", "shop", "--dry-run", "-o", "json"]);
+        let cluster = Cluster::new(objects(kind, 0));
+        let (out, error, code) = cluster.tool(&["remove", "shop", "--dry-run", "-o", "json"]);
         assert_eq!((code, error.as_str()), (0, ""), "{kind}: {out}");
         let said: Value = serde_json::from_str(&out).unwrap();
         let patches: Vec<&Value> = said["steps"].as_array().unwrap().iter().map(|step| &step["patch"]).collect();

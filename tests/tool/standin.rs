@@ -10,55 +10,45 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-type Answers = Arc<Mutex<BTreeMap<String, (u16, String)>>>;
-
-/// Method, path with query, body.
-type Received = Arc<Mutex<Vec<(String, String, String)>>>;
-
-/// A server on the loopback that gives fixed answers, by path; anything else is 404.
-pub struct StandIn {
+/// A server on the loopback; each request is answered by method, path with query, and body.
+pub struct Server {
     pub address: SocketAddr,
-    answers: Answers,
-    received: Received,
     is_over: Arc<AtomicBool>,
     listening: Option<JoinHandle<()>>,
 }
 
-impl StandIn {
-    pub fn start() -> StandIn {
+impl Server {
+    pub fn start(respond: impl Fn(&str, &str, &str) -> (u16, String) + Send + Sync + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (answers, is_over) = (Answers::default(), Arc::new(AtomicBool::new(false)));
-        let (own, over) = (Arc::clone(&answers), Arc::clone(&is_over));
-        let received = Received::default();
-        let all = Arc::clone(&received);
+        let (is_over, respond) = (Arc::new(AtomicBool::new(false)), Arc::new(respond));
+        let over = Arc::clone(&is_over);
         let listening = thread::spawn(move || {
             for stream in listener.incoming() {
                 if over.load(Ordering::SeqCst) {
                     return;
                 }
-                let (answers, received) = (Arc::clone(&own), Arc::clone(&all));
+                let respond = Arc::clone(&respond);
                 // A client that leaves early is none of our business.
-                thread::spawn(move || serve(&stream.unwrap(), &answers, &received));
+                thread::spawn(move || serve(&stream.unwrap(), &*respond));
             }
         });
-        StandIn { address, answers, received, is_over, listening: Some(listening) }
+        Server { address, is_over, listening: Some(listening) }
     }
 
-    /// The bodies that were sent with a method, each with its path and query.
-    pub fn sent(&self, method: &str) -> Vec<(String, String)> {
-        let received = self.received.lock().unwrap();
-        received.iter().filter(|(own, ..)| own == method).map(|(_, path, body)| (path.clone(), body.clone())).collect()
-    }
-
-    /// From now on this is the answer at a path.
-    pub fn answer(&self, path: &str, status: u16, body: impl ToString) {
-        self.answers.lock().unwrap().insert(path.to_owned(), (status, body.to_string()));
+    /// How the tool finds it, as an API server.
+    pub fn kubeconfig(&self) -> Temporary {
+        Temporary::new(&format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
+             clusters: [{{name: test, cluster: {{server: 'http://{}'}}}}]\n\
+             users: [{{name: test, user: {{}}}}]\ncontexts: [{{name: test, context: {{cluster: test, user: test}}}}]\n",
+            self.address
+        ))
     }
 }
 
 /// The port is free again afterwards.
-impl Drop for StandIn {
+impl Drop for Server {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::SeqCst);
         let _ = TcpStream::connect(self.address);
@@ -66,7 +56,7 @@ impl Drop for StandIn {
     }
 }
 
-fn serve(stream: &TcpStream, answers: &Answers, received: &Received) -> Option<()> {
+fn serve(stream: &TcpStream, respond: &dyn Fn(&str, &str, &str) -> (u16, String)) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let mut line = || {
         let mut line = String::new();
@@ -86,16 +76,55 @@ fn serve(stream: &TcpStream, answers: &Answers, received: &Received) -> Option<(
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let mut words = first.split(' ');
-    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
-    received.lock().unwrap().push((method, path.clone(), String::from_utf8(body).ok()?));
-    let path = path.split('?').next()?;
-    let missing = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound", "message": "not found"});
-    let (status, body) = answers.lock().unwrap().get(path).cloned().unwrap_or_else(|| (404, missing.to_string()));
+    let (status, body) = respond(words.next()?, words.next()?, &String::from_utf8(body).ok()?);
     let length = body.len();
     let head = format!(
         "HTTP/1.1 {status} -\r\ncontent-length: {length}\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n"
     );
     { stream }.write_all((head + &body).as_bytes()).ok()
+}
+
+/// What an API server says of what it does not have.
+pub fn missing() -> (u16, String) {
+    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound", "message": "not found"});
+    (404, status.to_string())
+}
+
+type Answers = Arc<Mutex<BTreeMap<String, (u16, String)>>>;
+
+/// Method, path with query, body.
+type Received = Arc<Mutex<Vec<(String, String, String)>>>;
+
+/// A server that gives fixed answers, by path; anything else is 404.
+pub struct StandIn {
+    pub address: SocketAddr,
+    server: Server,
+    answers: Answers,
+    received: Received,
+}
+
+impl StandIn {
+    pub fn start() -> StandIn {
+        let (answers, received) = (Answers::default(), Received::default());
+        let (known, all) = (Arc::clone(&answers), Arc::clone(&received));
+        let server = Server::start(move |method, path, body| {
+            all.lock().unwrap().push((method.to_owned(), path.to_owned(), body.to_owned()));
+            let path = path.split('?').next().unwrap();
+            known.lock().unwrap().get(path).cloned().unwrap_or_else(missing)
+        });
+        StandIn { address: server.address, server, answers, received }
+    }
+
+    /// The bodies that were sent with a method, each with its path and query.
+    pub fn sent(&self, method: &str) -> Vec<(String, String)> {
+        let received = self.received.lock().unwrap();
+        received.iter().filter(|(own, ..)| own == method).map(|(_, path, body)| (path.clone(), body.clone())).collect()
+    }
+
+    /// From now on this is the answer at a path.
+    pub fn answer(&self, path: &str, status: u16, body: impl ToString) {
+        self.answers.lock().unwrap().insert(path.to_owned(), (status, body.to_string()));
+    }
 }
 
 /// The plugin of the tests.
@@ -189,12 +218,7 @@ impl ApiServer {
         let group = json!({"name": group, "versions": [version], "preferredVersion": version});
         server.answer("/apis", 200, json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": [group]}));
         server.answer("/apis/extensions.istio.io/v1alpha1/wasmplugins", 200, list(vec![plugin()]));
-        let kubeconfig = Temporary::new(&format!(
-            "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
-             clusters: [{{name: test, cluster: {{server: 'http://{}'}}}}]\n\
-             users: [{{name: test, user: {{}}}}]\ncontexts: [{{name: test, context: {{cluster: test, user: test}}}}]\n",
-            server.address
-        ));
+        let kubeconfig = server.server.kubeconfig();
         let api = ApiServer { server, kubeconfig };
         api.gateways(gateways);
         for gateway in gateways {

@@ -257,6 +257,12 @@ impl Plan {
         self.to_json(target, false, None, 0).pop().unwrap_or_default()
     }
 
+    /// What was done, and where it is in force.
+    pub fn done(&self, target: &Target, reached: &Reached, begun: Instant) -> Value {
+        let took_ms = begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+        self.to_json(target, self.has_edits(), Some(reached), took_ms).pop().unwrap_or_default()
+    }
+
     /// Writes it, and waits until every gateway pod has it, or the time is over.
     pub async fn carry_out(&self, client: &Client, inventory: &Inventory, target: &Target) -> Result<Value, String> {
         let begun = Instant::now();
@@ -265,8 +271,7 @@ impl Plan {
             false => self.old.clone(),
         };
         let reached = rollout::wait(client, inventory, &written, target.timeout).await;
-        let took_ms = begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
-        Ok(self.to_json(target, self.has_edits(), Some(&reached), took_ms).pop().unwrap_or_default())
+        Ok(self.done(target, &reached, begun))
     }
 
     /// Writes it; what the API server has then.

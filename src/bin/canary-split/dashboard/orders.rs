@@ -2,18 +2,19 @@
 
 use super::source::Source;
 use crate::change::file::Target;
-use crate::change::living;
+use crate::change::living::{self, Plan};
 use crate::change::rule::Chosen;
 use crate::change::{Change, Refusal, pause, rollback, weights};
 use crate::cluster::access::Access;
 use crate::cluster::inventory::Inventory;
+use crate::cluster::patch::Refused;
 use crate::cluster::rollout::{self, Reached};
 use crate::input::manifest::PluginConfig;
 use crate::input::time;
 use crate::world::plugin::Plugin;
 use canary_split::rollout::ramp::Second;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -79,45 +80,34 @@ impl Order {
 
     /// Who would move; nothing is written.
     pub fn preview(&self, inventory: &Inventory) -> Result<Value, String> {
+        Ok(self.plan(inventory)?.shown(&self.target(None)))
+    }
+
+    fn plan(&self, inventory: &Inventory) -> Result<Plan, String> {
         let now = time::or_clock(None);
         let job = |config: &PluginConfig, rule: Chosen| self.change(config, rule, now);
-        let target = self.target(None);
-        Ok(living::plan(inventory, &target, &self.rule, &job)?.shown(&target))
+        living::plan(inventory, &self.target(None), &self.rule, &job)
     }
 
     /// Writes it, and waits until every gateway has it.
     pub async fn carry_out(&self, source: &Source) -> Result<Value, String> {
         let inventory = source.inventory().await?;
-        let shown = self.preview(&inventory)?;
+        let (plan, target) = (self.plan(&inventory)?, self.target(None));
+        let shown = plan.shown(&target);
         let is_same = |agreed: &Agreed| {
             let is = |key: &str, own: &Map<String, Value>| shown.get(key).and_then(Value::as_object) == Some(own);
             is("old", &agreed.old) && is("new", &agreed.new)
         };
         if !self.agreed.as_ref().is_some_and(is_same) {
-            return Err("it was changed by somebody else meanwhile; look again".to_owned());
+            return Err(Refused::Changed.said());
         }
         match source {
-            Source::Cluster { client, .. } => {
-                let now = time::or_clock(None);
-                let job = |config: &PluginConfig, rule: Chosen| self.change(config, rule, now);
-                let target = self.target(None);
-                living::plan(&inventory, &target, &self.rule, &job)?.carry_out(client, &inventory, &target).await
-            }
+            Source::Cluster { client, .. } => plan.carry_out(client, &inventory, &target).await,
             Source::Envoys { file, .. } => {
                 let begun = Instant::now();
                 let written = self.edit(file)?;
                 let reached = wait(source, &written).await?;
-                let mut shown = shown;
-                if let Some(fields) = shown.as_object_mut() {
-                    let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-                    let is_new = !fields.get("edits").and_then(Value::as_array).is_none_or(Vec::is_empty);
-                    fields.extend([
-                        ("written".to_owned(), json!(is_new)),
-                        ("gateways".to_owned(), reached.to_json()),
-                        ("tookMs".to_owned(), json!(took_ms)),
-                    ]);
-                }
-                Ok(shown)
+                Ok(plan.done(&target, &reached, begun))
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The server of the dashboard: who gets in, what it says, and what it remembers.
 
 use crate::standin::{Answer, ApiServer, Counts, Envoy, ask, begin, plugin, send, statistics_of, weighted};
-use crate::{Temporary, ended, tool};
+use crate::{Temporary, ended, living, tool};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -587,9 +587,12 @@ fn the_verdict_names_what_is_wrong() {
     }
     api.gateways(&[]);
     events.until(|look| verdict(look) == ("bad", "shop: 20 % on v2, on no gateway, no requests lately"));
-    for (weights, text) in
-        [((100, 0), "shop: everybody on v1"), ((0, 7), "shop: 100 % on v2"), ((2, 1), "shop: 33.33 % on v2")]
-    {
+    for (weights, text) in [
+        ((100, 0), "shop: everybody on v1"),
+        ((0, 7), "shop: 100 % on v2"),
+        ((2, 1), "shop: 33.33 % on v2"),
+        ((9_999_999, 1), "shop: 0.00001 % on v2"),
+    ] {
         let list = json!({"kind": "List", "metadata": {}, "items": [weighted(weights.0, weights.1)]});
         api.server.answer("/apis/extensions.istio.io/v1alpha1/wasmplugins", 200, list);
         events.until(|look| verdict(look).1 == format!("{text}, on no gateway, no requests lately"));
@@ -612,6 +615,17 @@ fn odd_numbers_of_a_gateway_are_not_known_and_never_good() {
         assert!(verdict(&look).1.starts_with(not_known), "{odd}: {look:#}");
         let subset = &look["state"]["status"]["plugins"][0]["rules"][0]["subsets"][1];
         assert_eq!(subset["inForce"], Value::Null, "{odd}");
+    }
+    let trip = "canary_tripped{rule=\"shop\",subset=\"v2\"}";
+    for odd in [format!("{trip} NaN\n"), format!("{trip} 7\n"), String::new()] {
+        envoy.0.answer("/stats/prometheus", 200, &well);
+        events.until(|look| verdict(look).0 == "good");
+        envoy.0.answer("/stats/prometheus", 200, well.replace(&format!("{trip} 0\n"), &odd));
+        let look = events.until(|look| verdict(look).0 == "bad");
+        assert!(
+            verdict(&look).1.starts_with("shop: whether the guard has removed v2 is not known at"),
+            "{odd}: {look:#}"
+        );
     }
     // The same of whatever else is counted.
     for odd in ["NaN", "1e308", "18446744073709551615"] {
@@ -655,6 +669,22 @@ fn an_envoy_that_answers_with_an_error_or_without_end_does_not_answer() {
     envoy.0.answer("/clusters", 503, "");
     let look = events.until(|look| look["state"]["status"]["notes"] != json!([]));
     assert!(look["state"]["status"]["notes"][0].as_str().unwrap().contains("503 Service Unavailable"), "{look:#}");
+}
+
+#[test]
+fn an_envoy_of_envoy_gateway_has_its_policy_and_its_routes() {
+    let objects = living::objects("EnvoyExtensionPolicy", 20);
+    let file = Temporary::new(&json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string());
+    let envoy = Envoy::start();
+    let weights = [("v1", 80), ("v2", 20)]
+        .map(|(subset, weight)| format!("canary_config_weight{{rule=\"shop\",subset=\"{subset}\"}} {weight}\n"));
+    envoy.0.answer("/stats/prometheus", 200, living::statistics("envoy:19001", &objects) + &weights.concat());
+    let dashboard = Dashboard::of(&[&envoy], &file);
+    let look = dashboard.follow().next();
+    assert_eq!(verdict(&look), ("good", "shop: 20 % on v2, the gateway has it, no requests lately"));
+    assert_eq!(look["state"]["rules"][0]["object"], "EnvoyExtensionPolicy edge/canary-split");
+    let found = dashboard.json(&format!("/explain?url={}", encoded("https://shop.acme.io/")));
+    assert!(found["text"].as_str().unwrap().contains("HTTPRoute shop/shop rules[0].matches[0]"), "{found:#}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::reading::{Gateway, PluginReading, Reading, RuleReading, State, Subset
 use crate::input::manifest::Object;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
+use crate::world::plugin::Plugin;
 use crate::world::site;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -99,7 +100,7 @@ const FEW: f64 = 50.0;
 pub fn findings(world: &World, inventory: &Inventory, reading: &Reading) -> Vec<Finding> {
     let mut findings = Vec::new();
     for plugin in &reading.plugins {
-        let Some(object) = world.plugins.get(plugin.at).and_then(|plugin| plugin.object()) else { continue };
+        let Some(object) = plugin.plugin(world).and_then(Plugin::object) else { continue };
         let mut found = Found { object, findings: &mut findings };
         found.gateways(plugin, inventory);
         plugin.rules.iter().for_each(|rule| found.rule(rule));

@@ -49,6 +49,8 @@ enum Role {
     Sidecar,
     /// No proxy, or one that is started in an unknown way.
     Unknown,
+    /// An Envoy without a cluster.
+    Alone,
 }
 
 impl Role {
@@ -85,6 +87,18 @@ impl Pod {
             is_ready: list("/status/conditions").any(is_condition),
             is_running: text("/status/phase") == "Running" && object.pointer("/metadata/deletionTimestamp").is_none(),
             role: Role::of(&containers),
+        }
+    }
+
+    /// An Envoy without a cluster: all plugins that are read are on it.
+    pub fn alone(namespace: &str, address: &str) -> Pod {
+        Pod {
+            namespace: namespace.to_owned(),
+            name: address.to_owned(),
+            labels: BTreeMap::new(),
+            is_ready: true,
+            is_running: true,
+            role: Role::Alone,
         }
     }
 
@@ -144,7 +158,9 @@ pub fn of_plugin<'p>(plugin: &Plugin, pods: &'p [Pod]) -> Vec<&'p Pod> {
         owner.is_some_and(|(_, name)| text("kind") == Some("Gateway") && text("name") == Some(name))
     };
     let is_selected = |pod: &Pod| {
-        if is_policy || pod.owner().is_some() {
+        if pod.role == Role::Alone {
+            true
+        } else if is_policy || pod.owner().is_some() {
             is_policy && targets.iter().any(|target| is_owned(target, pod))
         } else if targets.is_empty() {
             (object.namespace == pod.namespace || object.namespace == ROOT_NAMESPACE) && pod.has(&selector)
@@ -154,7 +170,7 @@ pub fn of_plugin<'p>(plugin: &Plugin, pods: &'p [Pod]) -> Vec<&'p Pod> {
     };
     // A plugin that selects no labels is on every gateway.
     let is_one = |pod: &Pod| match pod.role {
-        Role::Gateway => true,
+        Role::Gateway | Role::Alone => true,
         Role::Sidecar => false,
         Role::Unknown => !targets.is_empty() || !selector.is_empty(),
     };

@@ -41,7 +41,19 @@ pub struct PluginReading {
     pub rules: Vec<RuleReading>,
     /// The index of its plugin.
     #[serde(skip)]
-    pub at: usize,
+    at: usize,
+}
+
+impl PluginReading {
+    /// `NAMESPACE/NAME`
+    pub fn title(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+
+    /// The plugin itself, in the world that was read.
+    pub fn plugin<'w, 'o>(&self, world: &'w World<'o>) -> Option<&'w Plugin> {
+        world.plugins.get(self.at)
+    }
 }
 
 /// A gateway pod.
@@ -97,6 +109,9 @@ pub struct RuleReading {
     /// Requests that the rule was asked about between the looks.
     #[serde(skip)]
     pub requests: f64,
+    /// Whether a guard watches it.
+    #[serde(skip)]
+    pub is_guarded: bool,
 }
 
 /// A subset of a rule.
@@ -138,9 +153,9 @@ pub struct SubsetReading {
     /// What became of them.
     #[serde(skip)]
     pub ended: Ended,
-    /// The gateway pods whose guard has removed it.
+    /// By gateway pod: whether its guard has removed it, if the pod says so.
     #[serde(skip)]
-    pub tripped_on: Vec<String>,
+    pub tripped_by_gateway: BTreeMap<String, bool>,
 }
 
 /// How the requests of a subset have ended.
@@ -289,10 +304,11 @@ fn read_rule(
         let Expected { route, clusters, pods } = expected;
         SubsetReading { pods, route, clusters, weight: Some(weight), ..SubsetReading::new(&name, place == 0) }
     });
-    let weights: &[u32] = if let Target::Split(split) = &rule.target { &split.weights } else { &[] };
+    let split = if let Target::Split(split) = &rule.target { Some(split) } else { None };
+    let weights: &[u32] = split.map_or(&[], |split| &split.weights);
     let subset = |(place, named): (usize, Named)| {
         let Expected { route, clusters, pods } = expected::of(world, sites, &named, &inventory.pods);
-        let stable = named.is_stable && matches!(rule.target, Target::Split(_));
+        let stable = named.is_stable && split.is_some();
         SubsetReading {
             pods,
             route,
@@ -309,6 +325,7 @@ fn read_rule(
         adopts,
         subsets: plugin.subsets(rule).into_iter().enumerate().map(subset).chain(parts).collect(),
         requests: 0.0,
+        is_guarded: split.and_then(|split| split.rollout.as_ref()?.guard.as_ref()).is_some(),
     }
 }
 
@@ -332,6 +349,7 @@ fn read_faulty(node: &Node, name: &str) -> RuleReading {
         adopts: None,
         subsets: split.enumerate().filter_map(subset).collect(),
         requests: 0.0,
+        is_guarded: false,
     }
 }
 
@@ -352,7 +370,7 @@ impl SubsetReading {
             clusters: Vec::new(),
             counted: (0.0, None),
             ended: Ended::default(),
-            tripped_on: Vec::new(),
+            tripped_by_gateway: BTreeMap::new(),
         }
     }
 }
@@ -366,9 +384,8 @@ fn fill(rule: &mut RuleReading, answered: &[(&Pod, &Look)], before: &Looks) {
             if let Some(weight) = statistics.weight(&rule.name, &subset.name) {
                 subset.in_force_by_gateway.insert(pod.name.clone(), weight.into());
             }
-            if statistics.value(&metrics::tripped(&rule.name, &subset.name)) == Some(1.0) {
-                subset.tripped = true;
-                subset.tripped_on.push(pod.name.clone());
+            if let Some(tripped @ (0.0 | 1.0)) = statistics.value(&metrics::tripped(&rule.name, &subset.name)) {
+                subset.tripped_by_gateway.insert(pod.name.clone(), tripped == 1.0);
             }
             let failing = |look: &Look| look.statistics.value(&metrics::failing_visitors(&rule.name, &subset.name));
             if let Some(all) = failing(look) {
@@ -388,6 +405,7 @@ fn fill(rule: &mut RuleReading, answered: &[(&Pod, &Look)], before: &Looks) {
             }
         }
         (subset.ended.responses, subset.ended.failed) = (responses, failed);
+        subset.tripped = subset.tripped_by_gateway.values().any(|is_tripped| *is_tripped);
         let mut weights = subset.in_force_by_gateway.values();
         let first = weights.next().copied();
         let says_each = subset.in_force_by_gateway.len() == answered.len();

@@ -10,10 +10,8 @@ use crate::input::choice::{choose, shown};
 use crate::input::manifest::{Objects, PluginConfig};
 use crate::input::sources;
 use crate::input::unreadable::Unreadable;
-use crate::input::yaml::Node;
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
-use serde_json::{Map, Value, json};
 use std::path::Path;
 use tokio::net::TcpStream;
 
@@ -35,14 +33,17 @@ pub fn inventory(addresses: &[String], file: &Path, plugin: Option<&str>) -> Res
     let configs: Vec<PluginConfig> = objects.configs().collect();
     let chosen = choose(&shown(file), &configs, plugin)?;
     let Some(object) = chosen.object.clone() else {
-        return Err(format!("{}: a bare pluginConfig; the Envoys name the WasmPlugin, so give that", shown(file)));
+        return Err(format!(
+            "{}: a bare pluginConfig; the Envoys name the object that it is in, so give that",
+            shown(file)
+        ));
     };
     // Of several plugins these Envoys have the chosen one.
     let is_other = |title: &str| configs.iter().any(|config| config.title() == title) && title != chosen.title();
     objects
         .objects
         .retain(|object| !is_other(&format!("{}/{}", object.namespace, object.name)) || object.carriers().is_empty());
-    let pods = addresses.iter().map(|address| pod(address, &object.namespace, &object.node)).collect();
+    let pods = addresses.iter().map(|address| Pod::alone(&object.namespace, address)).collect();
     Ok(Inventory::of_files(objects, pods))
 }
 
@@ -56,23 +57,6 @@ pub fn small(file: &Path) -> Result<(), String> {
         // What is missing is said by whoever reads it.
         _ => Ok(()),
     }
-}
-
-/// A pod that this plugin is on.
-fn pod(address: &str, namespace: &str, plugin: &Node) -> Pod {
-    let mut labels = Map::new();
-    let selected = plugin.at(&["spec", "selector", "matchLabels"]).map_or(&[][..], Node::entries);
-    labels.extend(selected.iter().filter_map(|(key, value)| Some((key.name.to_string(), value.text()?.into()))));
-    let target = plugin.at(&["spec", "targetRef"]).or_else(|| plugin.at(&["spec", "targetRefs"])?.items().first());
-    if let Some(name) = target.and_then(|target| target.get("name")?.text()) {
-        labels.insert("gateway.networking.k8s.io/gateway-name".to_owned(), name.into());
-    }
-    let labels = Value::from(labels);
-    Pod::of(&json!({
-        "metadata": {"namespace": namespace, "name": address, "labels": labels},
-        "spec": {"containers": [{"args": ["proxy", "router"]}]},
-        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
-    }))
 }
 
 /// Looks at all of them at the same time.

@@ -4,6 +4,7 @@ use crate::cluster::inventory::Inventory;
 use crate::explain::{self, Spelled};
 use crate::input::choice::choose;
 use crate::input::manifest::PluginConfig;
+use crate::world::World;
 use crate::world::plugin::Plugin;
 use canary_split::rollout::ramp::Second;
 use canary_split::rule::Target;
@@ -59,7 +60,7 @@ pub fn answer(question: &Question, inventory: &Inventory, now: Second) -> Result
     let configs: Vec<PluginConfig> = inventory.objects.configs().collect();
     let written = choose("what was read", &configs, question.plugin.as_deref())?;
     // A file without routes says nothing about the way.
-    let has_routes = inventory.objects.of_kind("VirtualService").next().is_some();
+    let has_routes = !World::of(&inventory.objects).routings.is_empty();
     let answered = explain::answer_about(&spelled, &written, has_routes.then_some(inventory), now)?;
     let plugin = Plugin::new(written);
     let rule = plugin.rules.iter().map(|(_, rule)| rule).find(|rule| answered.rule.as_ref() == Some(&rule.name));

@@ -1,4 +1,4 @@
-//! What has been counted between looks, since the page was opened.
+//! What has been counted between looks, since the dashboard was started.
 
 use crate::cluster::reading::RuleReading;
 use serde::Serialize;

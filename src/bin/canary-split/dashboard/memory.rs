@@ -1,4 +1,4 @@
-//! What the page remembers since it was opened: gateways that have gone, trips, and what happened.
+//! What the dashboard remembers since it was started: gateways that have gone, trips, and what happened.
 
 use crate::cluster::reading::Reading;
 use canary_split::rollout::ramp::Second;
@@ -13,7 +13,7 @@ const MOST: usize = 100;
 pub struct Memory {
     /// By plugin and pod: `Some`: gone since then.
     gateways: BTreeMap<(String, String), Option<Second>>,
-    /// Since when canaries are out, by plugin, rule and subset; `None`: they were when the page was opened.
+    /// Since when canaries are out, by plugin, rule and subset; `None`: they were when the dashboard was started.
     trips: BTreeMap<(String, String, String), Option<Second>>,
     /// The weights in force, by plugin, rule and subset.
     weights: BTreeMap<(String, String, String), u64>,
@@ -51,7 +51,7 @@ impl Memory {
         let mut trips = BTreeMap::new();
         let mut weights = BTreeMap::new();
         for plugin in &reading.plugins {
-            let title = format!("{}/{}", plugin.namespace, plugin.name);
+            let title = plugin.title();
             here.extend(
                 plugin.gateways.iter().map(|gateway| (title.clone(), format!("{}/{}", gateway.namespace, gateway.pod))),
             );

@@ -62,7 +62,7 @@ pub struct Options {
     /// Ask Envoy's admin interface here instead of a cluster, as in 127.0.0.1:9901; once for each Envoy
     #[arg(long, value_name = "ADDRESS", requires = "config", help_heading = "Without a cluster")]
     admin: Vec<String>,
-    /// Read this file or folder with the WasmPlugin that these Envoys have, and perhaps its routes
+    /// Read this file or folder with the plugin that these Envoys have, and perhaps its routes
     #[arg(short = 'f', long, value_name = "FILE", requires = "admin", help_heading = "Without a cluster")]
     config: Option<PathBuf>,
     /// Let the page move weights, pause ramps and roll back; it asks first
@@ -81,7 +81,7 @@ pub struct Options {
 /// Serves the page until it is interrupted; the exit code.
 pub fn run(options: &Options, output: Output, _: &mut impl Write) -> Result<u8, String> {
     if options.write && options.config.as_ref().is_some_and(|file| file.is_dir()) {
-        return Err("--write needs the file with the WasmPlugin, not a folder".to_owned());
+        return Err("--write needs the file with the plugin, not a folder".to_owned());
     }
     let Some(file) = &options.config else {
         let (namespace, context) = (options.access.namespace.clone(), options.access.context.clone());

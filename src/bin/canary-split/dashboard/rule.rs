@@ -4,9 +4,11 @@
 use super::memory::Memory;
 use super::verdict::{self, Verdict};
 use crate::cluster::reading::{PluginReading, RuleReading, SubsetReading};
+use crate::input::manifest::Object;
 use crate::report::plan;
 use crate::report::share::Share;
 use crate::world::World;
+use crate::world::plugin::Plugin;
 use canary_split::rollout::guard::Action;
 use canary_split::rollout::ramp::{Between, Ramp, Second};
 use canary_split::rule::{Rule, Target, WeightedSubsets};
@@ -21,6 +23,8 @@ pub struct RuleView {
     pub key: String,
     /// `NAMESPACE/NAME`
     pub plugin: String,
+    /// `KIND NAMESPACE/NAME` of the object that has the plugin.
+    pub object: String,
     /// Its name.
     pub rule: String,
     /// How it is, first of all.
@@ -99,7 +103,7 @@ pub struct Trip {
     subset: String,
     /// The gateway pods that have removed it.
     pods: Vec<String>,
-    /// Seconds since 1970; `None`: before the page was opened.
+    /// Seconds since 1970; `None`: before the dashboard was started.
     since: Option<u64>,
     /// What speaks against it.
     evidence: String,
@@ -115,38 +119,33 @@ pub fn all<'r>(
     now: Second,
 ) -> Vec<(RuleView, &'r RuleReading)> {
     let of_plugin = |plugin: &'r PluginReading| {
-        let rules = world.plugins.get(plugin.at).map_or(&[][..], |plugin| &plugin.rules);
-        let view = move |reading: &'r RuleReading| {
-            let rule = rules.iter().map(|(_, rule)| rule).find(|rule| rule.name == reading.name);
-            (RuleView::of(plugin, reading, rule, memory, now), reading)
-        };
-        plugin.rules.iter().map(view).collect::<Vec<_>>()
+        plugin.rules.iter().map(move |reading| (RuleView::of(world, plugin, reading, memory, now), reading))
     };
     plugins.iter().flat_map(of_plugin).collect()
 }
 
 /// The name of a rule's history.
 pub fn key(plugin: &PluginReading, rule: &str) -> String {
-    format!("{}/{} {rule}", plugin.namespace, plugin.name)
+    format!("{} {rule}", plugin.title())
 }
 
 impl RuleView {
-    fn of(
-        plugin: &PluginReading,
-        reading: &RuleReading,
-        rule: Option<&Rule>,
-        memory: &Memory,
-        now: Second,
-    ) -> RuleView {
+    fn of(world: &World, plugin: &PluginReading, reading: &RuleReading, memory: &Memory, now: Second) -> RuleView {
+        let rules = plugin.plugin(world).map_or(&[][..], |plugin| &plugin.rules);
+        let rule = rules.iter().map(|(_, rule)| rule).find(|rule| rule.name == reading.name);
         let split = rule.and_then(split);
         let sticky = rule.and_then(Rule::sticky);
-        let title = format!("{}/{}", plugin.namespace, plugin.name);
-        let trips = reading.subsets.iter().filter(|subset| subset.tripped).map(|subset| Trip {
-            subset: subset.name.clone(),
-            pods: subset.tripped_on.clone(),
-            since: memory.tripped_since(&title, &reading.name, &subset.name).map(|second| second.0),
-            evidence: evidence(reading, &subset.name, split.and_then(|split| planned(split, &subset.name, now))),
-            log: log(plugin, &subset.tripped_on),
+        let title = plugin.title();
+        let trips = reading.subsets.iter().filter(|subset| subset.tripped).map(|subset| {
+            let pods = subset.tripped_by_gateway.iter().filter(|(_, is_tripped)| **is_tripped);
+            let pods: Vec<String> = pods.map(|(pod, _)| pod.clone()).collect();
+            Trip {
+                subset: subset.name.clone(),
+                since: memory.tripped_since(&title, &reading.name, &subset.name).map(|second| second.0),
+                evidence: evidence(reading, &subset.name, split.and_then(|split| planned(split, &subset.name, now))),
+                log: log(plugin, &pods),
+                pods,
+            }
         });
         RuleView {
             key: key(plugin, &reading.name),
@@ -165,6 +164,7 @@ impl RuleView {
             }),
             trips: trips.collect(),
             failing: reading.subsets.iter().map(|subset| subset.ended.failing.map(|(_, all)| all)).collect(),
+            object: plugin.plugin(world).and_then(Plugin::object).map(Object::title).unwrap_or_default(),
             plugin: title,
         }
     }

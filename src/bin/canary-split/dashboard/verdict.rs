@@ -3,6 +3,7 @@
 use crate::cluster::expected::Pods;
 use crate::cluster::health::is_astray;
 use crate::cluster::reading::{Gateway, PluginReading, RuleReading, State, SubsetReading};
+use crate::report::share::{DRAWS, Share};
 use serde::Serialize;
 
 /// From this share of errors on somebody should look.
@@ -85,34 +86,41 @@ fn split(rule: &RuleReading, gateways: &[Gateway]) -> Option<(Level, String)> {
     }
     let canaries = rule.subsets.iter().filter(|subset| !subset.stable);
     let with_share: Vec<String> = canaries
-        .filter_map(|subset| Some((weight_share(rule, &subset.name).filter(|share| *share > 0.0)?, subset)))
-        .map(|(share, subset)| format!("{} on {}", percent(share), subset.name))
+        .filter_map(|subset| {
+            Some((weight_share(rule, &subset.name).filter(|share| *share > Share::default())?, subset))
+        })
+        .map(|(share, subset)| format!("{share} on {}", subset.name))
         .collect();
     let text = if with_share.is_empty() { format!("everybody on {stable}") } else { with_share.join(" and ") };
     Some((Level::Good, text))
 }
 
-/// A gateway has the config, but does not say what it does with it: no weight, or one that cannot be.
+/// A gateway has the config, but does not say what it does with it: no weight or trip, or one that cannot be.
 fn unknown(rule: &RuleReading, gateways: &[Gateway]) -> Option<String> {
     // The last good version may have other subsets.
     if rule.state != State::Active {
         return None;
     }
-    let mut weighted = rule.subsets.iter().filter(|subset| subset.weight.is_some());
-    weighted.find_map(|subset| {
-        let is_mute = |gateway: &&Gateway| gateway.current && !subset.in_force_by_gateway.contains_key(&gateway.pod);
-        let gateway = gateways.iter().find(is_mute)?;
-        Some(format!("the weight of {} in force is not known at {}", subset.name, gateway.pod))
+    rule.subsets.iter().filter(|subset| subset.weight.is_some()).find_map(|subset| {
+        let mut current = gateways.iter().filter(|gateway| gateway.current);
+        current.find_map(|Gateway { pod, .. }| {
+            if !subset.in_force_by_gateway.contains_key(pod) {
+                return Some(format!("the weight of {} in force is not known at {pod}", subset.name));
+            }
+            let is_watched = rule.is_guarded && !subset.stable;
+            (is_watched && !subset.tripped_by_gateway.contains_key(pod))
+                .then(|| format!("whether the guard has removed {} is not known at {pod}", subset.name))
+        })
     })
 }
 
 fn astray(rule: &RuleReading) -> Option<(Level, String)> {
     let subset = rule.subsets.iter().find(|subset| !subset.stable && is_astray(rule, subset))?;
-    Some((Level::Bad, format!("but {} arrived at {}", percent(subset.arrived?), subset.name)))
+    Some((Level::Bad, format!("but {:.1} % arrived at {}", subset.arrived? * 100.0, subset.name)))
 }
 
 fn pods(rule: &RuleReading) -> Option<(Level, String)> {
-    let has_weight = |name: &str| weight_share(rule, name).is_some_and(|share| share > 0.0);
+    let has_weight = |name: &str| weight_share(rule, name).is_some_and(|share| share > Share::default());
     let is_empty = |pods: Pods| pods.ready == 0;
     let subset = rule.subsets.iter().find(|subset| subset.pods.is_some_and(is_empty) && has_weight(&subset.name))?;
     Some((Level::Bad, format!("no pod of {} is ready", subset.name)))
@@ -153,7 +161,7 @@ fn errors(rule: &RuleReading) -> Option<(Level, String)> {
 }
 
 /// The share of a subset of the weights: of those in force, else of those in the config.
-pub fn weight_share(rule: &RuleReading, name: &str) -> Option<f64> {
+fn weight_share(rule: &RuleReading, name: &str) -> Option<Share> {
     let in_force: Option<Vec<u64>> = rule.subsets.iter().map(|subset| subset.in_force).collect();
     let is_known = in_force.as_ref().is_some_and(|weights| weights.iter().any(|weight| *weight > 0))
         && !rule.subsets.iter().any(|subset| subset.tripped);
@@ -161,11 +169,5 @@ pub fn weight_share(rule: &RuleReading, name: &str) -> Option<f64> {
     let weights = in_force.filter(|_| is_known).or_else(configured)?;
     let sum: u64 = weights.iter().sum();
     let place = rule.subsets.iter().position(|subset| subset.name == name)?;
-    Some(*weights.get(place)? as f64 / sum as f64).filter(|_| sum > 0)
-}
-
-/// As in `20 %` or `0.25 %`.
-pub fn percent(share: f64) -> String {
-    let text = format!("{:.2}", share * 100.0);
-    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+    weights.get(place)?.saturating_mul(DRAWS).checked_div(sum).map(Share::of_draws)
 }

@@ -73,7 +73,7 @@ impl Visitors {
 fn cookies(world: &World, plugins: &[PluginReading]) -> HashMap<String, (String, Salt)> {
     let mut cookies = HashMap::new();
     for reading in plugins {
-        let rules = world.plugins.get(reading.at).map_or(&[][..], |plugin| &plugin.rules);
+        let rules = reading.plugin(world).map_or(&[][..], |plugin| &plugin.rules);
         for (_, rule) in rules {
             if let (Some((cookie, _)), Target::Split(split)) = (rule.cookie(), &rule.target) {
                 cookies.entry(cookie.name.clone()).or_insert_with(|| (key(reading, &rule.name), split.salt));

@@ -4,7 +4,7 @@ use crate::check;
 use crate::cluster::health;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::looks::Looks;
-use crate::cluster::reading::{self, Reading};
+use crate::cluster::reading::{self, PluginReading, Reading};
 use crate::input::time;
 use crate::report::finding::{Finding, Severity};
 use crate::world::World;
@@ -60,11 +60,8 @@ fn is_of_a_gateway(finding: &Finding) -> bool {
 /// Keeps only the chosen rules and plugins.
 fn choose(reading: &mut Reading, wanted: Wanted) -> Result<(), String> {
     if let Some(wanted) = wanted.plugin {
-        let titles: Vec<String> =
-            reading.plugins.iter().map(|plugin| format!("{}/{}", plugin.namespace, plugin.name)).collect();
-        reading
-            .plugins
-            .retain(|plugin| plugin.name == wanted || format!("{}/{}", plugin.namespace, plugin.name) == wanted);
+        let titles: Vec<String> = reading.plugins.iter().map(PluginReading::title).collect();
+        reading.plugins.retain(|plugin| plugin.name == wanted || plugin.title() == wanted);
         if reading.plugins.is_empty() {
             return Err(format!("no plugin {wanted}; there are {}", titles.join(", ")));
         }
@@ -81,8 +78,7 @@ fn choose(reading: &mut Reading, wanted: Wanted) -> Result<(), String> {
         [] => Err(format!("no rule {wanted}; there are {}", names.join(", "))),
         [_] => Ok(()),
         several => {
-            let titles: Vec<String> =
-                several.iter().map(|plugin| format!("{}/{}", plugin.namespace, plugin.name)).collect();
+            let titles: Vec<String> = several.iter().map(PluginReading::title).collect();
             Err(format!("several plugins have a rule {wanted}; choose with --plugin: {}", titles.join(", ")))
         }
     }

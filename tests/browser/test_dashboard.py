@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import http.server
+import json
 import re
 import signal
 import threading
@@ -56,11 +57,17 @@ def open_(browser):
         page.on("console", lambda message: is_known(message.text) or told.append(message.text))
         page.on("pageerror", lambda error: told.append(str(error)))
         page.goto(dashboard.url)
-        page.locator("article.rule").wait_for()
+        page.locator("article.rule").first.wait_for()
         return page
 
     yield open_
     assert told == []
+
+
+def looked_again(page):
+    """Waits for the next look."""
+    looked = page.locator("#heartbeat").inner_text()
+    expect(page.locator("#heartbeat")).not_to_have_text(looked)
 
 
 def cell(page, subset, column):
@@ -156,6 +163,11 @@ def test_a_ramp_shows_its_plan_and_where_it_is(open_, stack, dashboard):
     page.get_by_text("Steps", exact=True).click()
     assert page.locator(".steps tbody tr").count() == len(ramp_of(stack.manifests["rollout"].config)["steps"])
     assert "now" in page.locator(".steps tbody tr").nth(2).inner_text()
+    # Whoever reads them can go on.
+    page.get_by_text("Steps", exact=True).focus()
+    looked_again(page)
+    assert page.evaluate("document.activeElement.textContent") == "Steps"
+    expect(page.locator(".steps table")).to_be_visible()
 
 
 def test_a_gateway_that_goes_away_is_shown_and_not_hidden(open_, stack, put):
@@ -230,8 +242,11 @@ def test_it_needs_no_mouse(open_, dashboard):
     assert focused() == "Skip to the rules"
     page.keyboard.press("Tab")
     assert focused().startswith("httpbin: ")
+    looked_again(page)
+    assert focused().startswith("httpbin: ")
     page.keyboard.press("Enter")
-    assert page.url.endswith("#rule-istio-system-canary-split-httpbin")
+    assert page.url.endswith("#rule-istio-system/canary-split/httpbin")
+    assert page.evaluate("document.activeElement.className") == "rule"
     reached = []
     while reached[-1:] != ["value"] and len(reached) < 20:
         page.keyboard.press("Tab")
@@ -239,11 +254,23 @@ def test_it_needs_no_mouse(open_, dashboard):
     assert reached[-3:] == ["url", "by", "value"]
     page.keyboard.type("1.feedface.1c8cf84")
     # A look in between takes nothing away.
-    looked = page.locator("#heartbeat").inner_text()
-    expect(page.locator("#heartbeat")).not_to_have_text(looked)
+    looked_again(page)
     page.keyboard.press("Enter")
     expect(page.locator(".found-verdict")).to_contain_text("by the cookie canary-httpbin")
     assert page.evaluate("document.activeElement.name") == "value"
+
+
+def test_each_verdict_leads_to_its_own_rule(open_, stack, put, tmp_path):
+    # One of the names is a mistake, which is shown as well.
+    rules = [config(80, 20)["rules"][0] | {"name": name} for name in ("a.b", "a-b")]
+    plugin = {"apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin", "metadata": {"name": "canary-split", "namespace": "istio-system"}}
+    file = tmp_path / "plugin.json"
+    file.write_text(json.dumps(plugin | {"spec": {"url": "oci://registry.example.com/canary-split", "pluginConfig": {"rules": rules}}}))
+    with Dashboard(file, [stack.gateway.admin_address]) as dashboard:
+        page = open_(dashboard)
+        for name in ("a.b", "a-b"):
+            page.locator("#verdicts a").filter(has_text=f"{name}: ").click()
+            assert page.evaluate("document.querySelector(':target h2').textContent") == name
 
 
 def test_another_page_and_whoever_has_no_token_get_nothing(browser, dashboard):
@@ -336,13 +363,12 @@ def test_the_slider_moves_exactly_the_visitors_that_it_said(open_, chromium, sta
     envoy.until(lambda: dots(page) == expected, lambda: f"{len(said)} who move: {set(dots(page).items()) ^ set(expected.items())}")
     expect(page.locator("#verdicts")).to_contain_text("✓ Good httpbin: 45 % on v2, the gateway has it")
     # And nobody later.
-    looked = page.locator("#heartbeat").inner_text()
-    expect(page.locator("#heartbeat")).not_to_have_text(looked)
+    looked_again(page)
     assert dots(page) == expected
     with chromium(tmp_path / "other") as context:
         other = open_(moving, context)
         assert dots(other) == expected
-        expect(other.locator("figcaption").first).to_contain_text(f"{len(said)} moved since the page was opened")
+        expect(other.locator("figcaption").first).to_contain_text(f"{len(said)} moved since the dashboard was started")
 
 
 def test_the_slider_needs_no_mouse(open_, moving):

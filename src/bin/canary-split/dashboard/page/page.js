@@ -1,7 +1,7 @@
 // The page: reads the state once, then follows each look.
 
 import { RuleView } from "./rule.js";
-import { LEVELS, clock, element, span, table } from "./words.js";
+import { LEVELS, clock, element, span, table, update } from "./words.js";
 
 const place = (id) => document.getElementById(id);
 /** Between two questions of a tab that nobody sees, in milliseconds. */
@@ -11,15 +11,16 @@ let state = null;
 let isConnected = false;
 let isOld = false;
 let lastHeard = Date.now();
+let looks = 0;
 
 /** The state and everything counted so far. */
 async function begin() {
+  const before = looks;
   const answer = await fetch("state");
   if (!answer.ok) throw new Error(await answer.text());
   const { state: whole, history } = await answer.json();
-  // A look was faster.
-  if (state && whole.at < state.at) return begin();
-  show(whole, (view, key) => view.begin(history[key] ?? []));
+  // A look that was faster is newer.
+  show(before === looks ? whole : state, (view, key) => view.begin(history[key] ?? []));
 }
 
 /** Shows a state; `count` tells a rule what was counted. */
@@ -54,13 +55,13 @@ function show(next, count) {
   showList("events", state.events.map(({ at, text }) => element("li", {}, element("span", { class: "quiet" }, `${clock(at, state.at)} `), text)), "nothing but requests");
   const notes = [...state.status.notes, ...(state.visitorsUnknown ? [`visitors are not shown: ${state.visitorsUnknown}`] : [])];
   place("notes").hidden = notes.length === 0;
-  place("notes-list").replaceChildren(...notes.map((note) => element("li", {}, note)));
+  update(place("notes-list"), notes.map((note) => element("li", {}, note)));
   place("source").textContent = state.source;
   heartbeat();
 }
 
 function showList(id, items, nothing) {
-  place(id).replaceChildren(...(items.length ? items : [element("li", { class: "quiet" }, nothing)]));
+  update(place(id), items.length ? items : element("li", { class: "quiet" }, nothing));
 }
 
 function showVerdicts() {
@@ -70,7 +71,7 @@ function showVerdicts() {
     element("li", { class: `verdict ${levelOf(rule)}` },
       element("span", { class: `level ${levelOf(rule)}` }, LEVELS[levelOf(rule)]), " ",
       element("a", { href: `#${rules.get(rule.key).id}` }, rule.verdict.text)));
-  showList("verdicts", items, "no rule: no WasmPlugin of this filter has any");
+  showList("verdicts", items, "no rule: no plugin of this filter has any");
   const worst = ["bad", "warning", "good"].map((level) => state.rules.find((rule) => levelOf(rule) === level)).find(Boolean);
   document.title = worst ? `${LEVELS[levelOf(worst)][0]} ${isOld ? "Old: " : ""}${worst.verdict.text}` : "canary-split";
 }
@@ -95,7 +96,7 @@ function showButtons() {
 function showFindings() {
   const { findings } = state.status;
   place("findings").hidden = findings.length === 0;
-  place("findings-list").replaceChildren(...findings.map((found) =>
+  update(place("findings-list"), findings.map((found) =>
     element("div", { class: `finding ${found.severity}` },
       element("p", {}, element("strong", { class: `level ${found.severity === "error" ? "bad" : "warning"}` }, `${found.severity}[${found.code}]`), ` ${found.message}`),
       element("p", { class: "quiet" }, `${found.why}. ${found.file}`),
@@ -122,9 +123,9 @@ function showGateways() {
     for (const gone of state.gone.filter((gone) => gone.plugin === title)) {
       rows.push([`${gone.pod}${whose}`, { text: `went away at ${clock(gone.since, state.at)}`, bad: false }, "–", "–"]);
     }
-    if (plugin.managedBy) rows.push([`WasmPlugin ${title}`, `managed by ${plugin.managedBy}`, "–", "–"]);
+    if (plugin.managedBy) rows.push([title, `managed by ${plugin.managedBy}`, "–", "–"]);
   }
-  place("gateways").replaceChildren(rows.length
+  update(place("gateways"), rows.length
     ? table("Who has the config, and what is wrong with it there.", ["Gateway", "State", "Faults", "Rejected pushes"], rows)
     : element("p", {}, "No gateway has the filter."));
 }
@@ -162,6 +163,7 @@ function follow() {
   });
   events.addEventListener("look", ({ data }) => {
     isConnected = true;
+    looks += 1;
     const { state: next, latest } = JSON.parse(data);
     show(next, (view, key) => latest[key] && view.add(latest[key]));
   });

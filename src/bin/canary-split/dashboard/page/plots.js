@@ -78,7 +78,7 @@ export function dotWords(dots, names, now) {
   const each = names.map((name) => `${count((dot) => dot.subset === name)} got ${name}`).join(", ");
   const [failed, moved] = [count((dot) => dot.failed), count((dot) => dot.moved !== null)];
   const fresh = count((dot) => dot.moved !== null && now - dot.moved < FRESH);
-  return `Dots: ${dots.length} visitors by their draws. Last, ${each}; ${failed} met an error (crosses). ${moved} moved since the page was opened, ${fresh} of them lately (rings).`;
+  return `Dots: ${dots.length} visitors by their draws. Last, ${each}; ${failed} met an error (crosses). ${moved} moved since the dashboard was started, ${fresh} of them lately (rings).`;
 }
 
 /** The same in words. */

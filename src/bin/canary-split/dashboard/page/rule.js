@@ -2,7 +2,7 @@
 
 import { dotWords, drawSpace, drawWords, linesOverTime, rampPlan } from "./plots.js";
 import { Mover } from "./weights.js";
-import { LEVELS, clock, element, percent, span, subsetName, table } from "./words.js";
+import { LEVELS, clock, element, percent, span, subsetName, table, update } from "./words.js";
 
 /** Points that the page keeps; the server has its own limit, and merges them. */
 const MOST = 1500;
@@ -12,7 +12,8 @@ export class RuleView {
     this.key = key;
     this.points = [];
     this.marks = [];
-    const id = `rule-${key.replace(/[^a-z0-9]+/gi, "-")}`;
+    // Names have no slash: no two keys make the same one.
+    const id = `rule-${encodeURI(key.replace(" ", "/"))}`;
     this.id = id;
     const part = (name) => (this[name] = element("div", { class: name }));
     const section = (title, ...children) => element("section", { "aria-label": title }, element("h3", {}, title), ...children);
@@ -40,9 +41,10 @@ export class RuleView {
     );
   }
 
-  /** What was counted so far. */
+  /** What was counted so far; a look that was faster has added its point already. */
   begin(points) {
-    this.points = points;
+    const last = points.at(-1)?.at ?? 0;
+    this.points = [...points, ...this.points.filter(({ at }) => at > last)];
   }
 
   add(point) {
@@ -57,10 +59,10 @@ export class RuleView {
     this.dots = state.visitors?.[this.key] ?? [];
     this.title.textContent = view.rule;
     const whose = reading.hosts.length ? reading.hosts.join(", ") : "every host";
-    this.hosts.textContent = `${whose} · WasmPlugin ${view.plugin}`;
+    this.hosts.textContent = `${whose} · ${view.object}`;
     this.names = reading.subsets.map((subset) => subset.name);
-    this.trips.replaceChildren(...view.trips.map((trip) => tripOf(trip, now)));
-    this.subsets.replaceChildren(this.subsetTable());
+    update(this.trips, view.trips.map((trip) => tripOf(trip, now)));
+    update(this.subsets, this.subsetTable());
     this.finder.offer(view);
     this.mover.show(state);
     this.draw();
@@ -105,7 +107,7 @@ export class RuleView {
     if (view.ramp) {
       rampPlan(this.ramp.place, view.ramp, names, now);
       this.ramp.words.textContent = `The ramp: ${reading.ramp?.text ?? "it has a plan"}.`;
-      this.steps.replaceChildren(stepsOf(view.ramp, names, now));
+      update(this.steps, stepsOf(view.ramp, names, now));
     }
   }
 
@@ -139,7 +141,7 @@ function guardInWords(guard) {
 }
 
 function tripOf(trip, now) {
-  const since = trip.since === null ? "before this page was opened" : `at ${clock(trip.since, now)}`;
+  const since = trip.since === null ? "before the dashboard was started" : `at ${clock(trip.since, now)}`;
   return element(
     "div", { class: "trip" },
     element("p", {}, element("span", { class: "level bad" }, LEVELS.bad), ` The guard of ${trip.pods.join(", ")} removed ${trip.subset} ${since}.`),

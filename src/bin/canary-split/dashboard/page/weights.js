@@ -149,7 +149,7 @@ export class Mover {
     const yes = element("button", { value: "yes" }, "Write it");
     const dialog = element(
       "dialog", { "aria-labelledby": "ask" },
-      element("h3", { id: "ask" }, `Write this to WasmPlugin ${rule.view.plugin}?`),
+      element("h3", { id: "ask" }, `Write this to ${rule.view.object}?`),
       element("p", {}, `Rule ${rule.view.rule}: ${inWords(preview, rule.view)}`),
       ...preview.notes.map((note) => element("p", {}, `Note: ${note}.`)),
       trips ? element("p", {}, `This edit ends the trip of ${trips}.`) : null,

@@ -21,6 +21,32 @@ function fill(made, attributes, children) {
   return made;
 }
 
+/**
+ * Gives an element these children, and changes those that are there instead of replacing them: the focus, what is open and what is
+ * selected stay. For what nobody listens to.
+ */
+export function update(place, ...children) {
+  become(place, element("div", {}, ...children));
+}
+
+function become(own, next) {
+  const [old, wanted] = [[...own.childNodes], [...next.childNodes]];
+  old.slice(wanted.length).forEach((node) => node.remove());
+  wanted.forEach((node, at) => {
+    const before = old[at];
+    if (!before) own.append(node);
+    else if (before.nodeName !== node.nodeName) before.replaceWith(node);
+    else if (node instanceof Text) {
+      if (before.data !== node.data) before.data = node.data;
+    } else {
+      // Whether it is open is up to the reader.
+      for (const { name } of [...before.attributes]) if (name !== "open" && !node.hasAttribute(name)) before.removeAttribute(name);
+      for (const { name, value } of node.attributes) if (before.getAttribute(name) !== value) before.setAttribute(name, value);
+      become(before, node);
+    }
+  });
+}
+
 /** `0.2` is `20.0 %`. */
 export function percent(share, digits = 1) {
   return share === null || share === undefined ? "–" : `${(share * 100).toFixed(digits)} %`;

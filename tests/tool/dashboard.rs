@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A dashboard that runs.
 struct Dashboard {
@@ -24,12 +24,19 @@ impl Dashboard {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn();
-        let mut child = child.unwrap();
+        Dashboard::begun(child.unwrap())
+    }
+
+    /// Once it says where it is.
+    fn begun(mut child: Child) -> Dashboard {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let said: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("it did not begin: {line}"));
+        let mut dashboard = Dashboard { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), token: String::new() };
+        // From here on it ends with the test, however that ends.
+        let said: Value = serde_json::from_str(line.trim()).unwrap_or_else(|_| panic!("it did not begin: {line}"));
         let (address, token) = said["url"].as_str().unwrap()["http://".len()..].split_once('/').unwrap();
-        Dashboard { child, address: address.parse().unwrap(), token: format!("/{}", token.trim_end_matches('/')) }
+        (dashboard.address, dashboard.token) = (address.parse().unwrap(), format!("/{}", token.trim_end_matches('/')));
+        dashboard
     }
 
     /// For Envoys on their own.
@@ -762,6 +769,15 @@ fn a_request_that_says_two_things_is_refused() {
     }
 }
 
+/// Waits until this is true.
+fn soon(what: &str, is_it: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_it() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{what} is late");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn a_browser_is_not_told_the_token_where_others_can_read_it() {
     use std::os::unix::fs::PermissionsExt;
@@ -785,35 +801,26 @@ fn a_browser_is_not_told_the_token_where_others_can_read_it() {
     );
     // A browser is opened at a terminal alone.
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
-    let mut child = Command::new("script")
+    let child = Command::new("script")
         .args(["-qec", &command, "/dev/null"])
         .env("PATH", path)
         .env("XDG_RUNTIME_DIR", &runtime)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let said: Value = serde_json::from_str(line.trim()).unwrap_or_else(|_| panic!("it did not begin: {line}"));
-    let url = said["url"].as_str().unwrap();
-    let (address, path) = url["http://".len()..].split_once('/').unwrap();
-    while !note.exists() {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+        .spawn();
+    // With script the terminal ends, and so does what runs there.
+    let dashboard = Dashboard::begun(child.unwrap());
+    soon("the browser", || note.exists());
     let noted = std::fs::read_to_string(&note).unwrap();
     let mut lines = noted.lines();
     let given = lines.next().unwrap();
-    assert!(!given.contains(path.trim_end_matches('/')) && given.starts_with(runtime.to_str().unwrap()), "{given}");
+    assert!(!given.contains(&dashboard.token[1..]) && given.starts_with(runtime.to_str().unwrap()), "{given}");
     assert_eq!((lines.next(), lines.next()), (Some("600"), Some("700")));
-    assert!(noted.contains(&format!("url={url}\"")), "{noted}");
+    assert!(noted.contains(&format!("url=http://{}{}/\"", dashboard.address, dashboard.token)), "{noted}");
     // Once the page is there, the file is not.
     assert!(std::path::Path::new(given).exists());
-    assert_eq!(ask(address.parse().unwrap(), "GET", &format!("/{path}"), &[("host", address)]).status, 200);
-    while std::fs::read_dir(&runtime).unwrap().count() > 0 {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    assert_eq!(dashboard.get("/").status, 200);
+    soon("the end of the file", || std::fs::read_dir(&runtime).unwrap().count() == 0);
+    drop(dashboard);
     [&folder, &runtime].into_iter().for_each(|folder| std::fs::remove_dir_all(folder).unwrap());
 }

@@ -6,11 +6,13 @@
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 /// The file, as long as it is needed.
 pub struct Doorstep {
     folder: PathBuf,
     file: PathBuf,
+    removed: Once,
 }
 
 impl Doorstep {
@@ -22,7 +24,7 @@ impl Doorstep {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir());
         let folder = runtime.unwrap_or_else(std::env::temp_dir).join(name);
         private_folder(&folder)?;
-        let doorstep = Doorstep { file: folder.join("open.html"), folder };
+        let doorstep = Doorstep { file: folder.join("open.html"), folder, removed: Once::new() };
         let page = format!(
             "<!doctype html>\n<meta charset=\"utf-8\">\n<meta name=\"referrer\" content=\"no-referrer\">\n\
              <meta http-equiv=\"refresh\" content=\"0; url={url}\">\n<title>canary-split</title>\n<a href=\"{url}\">The dashboard</a>\n"
@@ -35,13 +37,20 @@ impl Doorstep {
     pub fn open(&self) -> io::Result<()> {
         open::that_detached(&self.file)
     }
+
+    /// Removes the file.
+    pub fn remove(&self) {
+        self.removed.call_once(|| {
+            // What cannot be removed leads nowhere soon.
+            let _ = fs::remove_file(&self.file);
+            let _ = fs::remove_dir(&self.folder);
+        });
+    }
 }
 
 impl Drop for Doorstep {
     fn drop(&mut self) {
-        // What cannot be removed leads nowhere soon.
-        let _ = fs::remove_file(&self.file);
-        let _ = fs::remove_dir(&self.folder);
+        self.remove();
     }
 }
 

@@ -35,7 +35,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 use visitors::Visitors;
 use watch::{Settings, Watch};
 
@@ -113,13 +112,13 @@ async fn serve(source: Source, options: &Options, output: Output) -> Result<u8, 
     let url = format!("http://{address}/{}/", gate.token());
     say(&url, options.write, output)?;
     // A page that nobody can see is not opened.
-    let doorstep = if !options.no_open && std::io::stdout().is_terminal() { step_out(&url) } else { None };
-    let seen = Arc::new(Notify::new());
+    let doorstep =
+        if !options.no_open && std::io::stdout().is_terminal() { step_out(&url).map(Arc::new) } else { None };
     let server = Server { door, is_writable: options.write, buttons: options.button.clone().into() };
     tokio::select! {
-        never = server::serve(listener, gate, server, Arc::clone(&seen)) => match never {},
+        never = server::serve(listener, gate, server, doorstep.clone()) => match never {},
         never = watch.go_on() => match never {},
-        () = leave(doorstep, &seen) => Ok(INTERRUPTED),
+        () = leave(doorstep) => Ok(INTERRUPTED),
     }
 }
 
@@ -132,18 +131,16 @@ fn step_out(url: &str) -> Option<Doorstep> {
     opened.ok()
 }
 
-/// Removes the file once the browser has found its way, or somebody interrupts; then this ends.
-async fn leave(doorstep: Option<Doorstep>, seen: &Notify) {
+/// Ends when somebody interrupts. The browser has so long to come in.
+async fn leave(doorstep: Option<Arc<Doorstep>>) {
     // Without a file an interrupt ends the process by itself.
     let Some(doorstep) = doorstep else { return std::future::pending().await };
     let interrupted = tokio::signal::ctrl_c();
     tokio::pin!(interrupted);
     tokio::select! {
-        () = seen.notified() => {}
-        () = tokio::time::sleep(ON_THE_WAY) => {}
+        () = tokio::time::sleep(ON_THE_WAY) => doorstep.remove(),
         _ = &mut interrupted => return,
     }
-    drop(doorstep);
     // From here on signals are caught by tokio.
     let _ = interrupted.await;
 }

@@ -2,6 +2,7 @@
 
 use super::buttons::Button;
 use super::doors::{self, Known};
+use super::doorstep::Doorstep;
 use super::find::Question;
 use super::gate::Gate;
 use super::orders::Order;
@@ -18,7 +19,7 @@ use serde_json::Value;
 use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Everything comes from here, nothing may be put around it, and the address with the token goes nowhere.
 const HEADERS: [(HeaderName, HeaderValue); 6] = [
@@ -66,8 +67,8 @@ pub struct Server {
     pub buttons: Arc<[Button]>,
 }
 
-/// Serves for ever; `seen` is told once somebody with the token has asked for something.
-pub async fn serve(listener: TcpListener, gate: Gate, server: Server, seen: Arc<Notify>) -> Infallible {
+/// Serves for ever. Whoever has come in with the token needs no doorstep.
+pub async fn serve(listener: TcpListener, gate: Gate, server: Server, doorstep: Option<Arc<Doorstep>>) -> Infallible {
     let mut router = Router::new().route("/{token}/state", get(state)).route("/{token}/events", get(events));
     router = router.route("/{token}/explain", get(explain)).route("/{token}/preview", get(preview));
     if server.is_writable {
@@ -79,18 +80,18 @@ pub async fn serve(listener: TcpListener, gate: Gate, server: Server, seen: Arc<
     for (path, kind, text) in FILES {
         router = router.route(path, get(move || async move { ([(header::CONTENT_TYPE, kind)], text) }));
     }
-    let router = router.with_state(server).layer(middleware::from_fn_with_state(Arc::new((gate, seen)), guarded));
+    let router = router.with_state(server).layer(middleware::from_fn_with_state(Arc::new((gate, doorstep)), guarded));
     doors::serve(listener, router).await
 }
 
 /// Lets a request through the gate, and adds the headers that every answer has.
-async fn guarded(State(entrance): State<Arc<(Gate, Arc<Notify>)>>, request: Request, next: Next) -> Response {
-    let (gate, seen) = &*entrance;
+async fn guarded(State(entrance): State<Arc<(Gate, Option<Arc<Doorstep>>)>>, request: Request, next: Next) -> Response {
+    let (gate, doorstep) = &*entrance;
     let mut response = match gate.refuses(request.uri(), request.headers()) {
         Some(why) => (StatusCode::FORBIDDEN, format!("403: {why}\n")).into_response(),
         None => {
             Known::note(&request);
-            seen.notify_one();
+            doorstep.iter().for_each(|doorstep| doorstep.remove());
             next.run(request).await
         }
     };

@@ -63,7 +63,7 @@ FUZZERS := config cookie matches decision
 MINUTE := 60
 
 fuzz: build $(CARGO_FUZZ) ## a minute of libFuzzer for each target; then 10⁶ random requests through the built module (MINUTE=600 for longer)
-	cargo test --locked --all-features --test fuzz -- --quiet --ignored unpack
+	CORPORA=unpack cargo test --locked --all-features --test fuzz -- --quiet
 	@for fuzzer in $(FUZZERS); do \
 		echo "fuzz: $$fuzzer"; \
 		$(FUZZ) run --fuzz-dir tests/fuzz --target-dir target/fuzz/build --sanitizer none $$fuzzer target/fuzz/corpus/$$fuzzer -- \
@@ -102,11 +102,11 @@ bench-regex: build ## what regexes cost, in Envoy's own routes and in the filter
 	$(PYTHON) tests/bench/regexes.py $(if $(BEFORE),--before $(BEFORE)) $(if $(WRITE),--write)
 
 budget: build ## writes tests/budget.yaml: host calls and instructions of each regime
-	cargo test --locked --all-features --test budget -- --quiet --ignored write
+	UPDATE=1 cargo test --locked --all-features --test budget -- --quiet
 
 corpora: $(CARGO_FUZZ) ## copies what make fuzz has kept and found into the repository
 	@for fuzzer in $(FUZZERS); do $(FUZZ) cmin --fuzz-dir tests/fuzz --target-dir target/fuzz/build --sanitizer none $$fuzzer target/fuzz/corpus/$$fuzzer; done
-	cargo test --locked --all-features --test fuzz -- --quiet --ignored pack
+	CORPORA=pack cargo test --locked --all-features --test fuzz -- --quiet
 
 test-manifests: setup build ## the shipped manifests render and mean what we say
 	$(PYTHON) -m pytest -q tests/manifests

@@ -81,6 +81,12 @@ fn lines(config: &[u8], sent: &common::Sent) -> Vec<u8> {
 
 fn replay(nth: usize) {
     let (target, check) = TARGETS[nth];
+    match std::env::var("CORPORA").as_deref() {
+        Err(_) => {}
+        Ok("unpack") => unpack(target),
+        Ok("pack") => pack(target, check),
+        Ok(other) => panic!("CORPORA={other}: it is unpack (make fuzz) or pack (make corpora)"),
+    }
     let inputs = inputs(target);
     let seeds = seeds(target).len();
     assert!(inputs.len() > seeds, "{target}: no corpus next to the {seeds} cases");
@@ -144,43 +150,37 @@ fn workshop(kind: &str, target: &str) -> PathBuf {
     folder
 }
 
-#[test]
-#[ignore = "no test: it writes the inputs as files for libFuzzer, for make fuzz"]
-fn unpack() {
-    for (target, _) in TARGETS {
-        workshop("finds", target);
-        let folder = workshop("corpus", target);
-        for (at, input) in inputs(target).iter().enumerate() {
-            fs::write(folder.join(format!("kept-{at}")), input).unwrap();
-        }
+/// Writes the inputs as files for libFuzzer.
+fn unpack(target: &str) {
+    workshop("finds", target);
+    let folder = workshop("corpus", target);
+    for (at, input) in inputs(target).iter().enumerate() {
+        fs::write(folder.join(format!("kept-{at}")), input).unwrap();
     }
 }
 
-#[test]
-#[ignore = "no test: it writes what libFuzzer has kept and found into the repository, for make corpora"]
-fn pack() {
-    for (target, check) in TARGETS {
-        for kind in ["corpus", "finds"] {
-            let file = kept(kind, target);
-            let mut lines: Vec<String> = match kind {
-                "corpus" => Vec::new(),
-                _ => fs::read_to_string(&file).unwrap_or_default().lines().map(str::to_owned).collect(),
-            };
-            for entry in workshop(kind, target).read_dir().unwrap() {
-                let input = fs::read(entry.unwrap().path()).unwrap();
-                if kind == "finds" || check(&input) {
-                    let text: String = input.iter().map(|&b| char::from(b)).collect();
-                    lines.push(serde_json::to_string(&text).unwrap());
-                }
+/// Writes what libFuzzer has kept and found into the repository.
+fn pack(target: &str, check: Check) {
+    for kind in ["corpus", "finds"] {
+        let file = kept(kind, target);
+        let mut lines: Vec<String> = match kind {
+            "corpus" => Vec::new(),
+            _ => fs::read_to_string(&file).unwrap_or_default().lines().map(str::to_owned).collect(),
+        };
+        for entry in workshop(kind, target).read_dir().unwrap() {
+            let input = fs::read(entry.unwrap().path()).unwrap();
+            if kind == "finds" || check(&input) {
+                let text: String = input.iter().map(|&b| char::from(b)).collect();
+                lines.push(serde_json::to_string(&text).unwrap());
             }
-            lines.sort_by_key(|line| (line.len(), line.clone()));
-            lines.dedup();
-            // Of those that mean anything, the shortest say the most for what they weigh in the repository.
-            lines.truncate(if kind == "corpus" { 250 } else { usize::MAX });
-            if !lines.is_empty() {
-                fs::create_dir_all(file.parent().unwrap()).unwrap();
-                fs::write(file, lines.join("\n") + "\n").unwrap();
-            }
+        }
+        lines.sort_by_key(|line| (line.len(), line.clone()));
+        lines.dedup();
+        // Of those that mean anything, the shortest say the most for what they weigh in the repository.
+        lines.truncate(if kind == "corpus" { 250 } else { usize::MAX });
+        if !lines.is_empty() {
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, lines.join("\n") + "\n").unwrap();
         }
     }
 }

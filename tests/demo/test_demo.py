@@ -22,6 +22,8 @@ import pytest
 
 DEMO = Path(__file__).parent / "demo.py"
 PATIENCE = 120
+# For the tool's first build.
+BUILD_PATIENCE = 1200
 
 
 class Run:
@@ -56,10 +58,10 @@ class Run:
         self.process.wait()
         os.close(self.terminal)
 
-    def more(self):
+    def more(self, patience=PATIENCE):
         """Waits for output; False at its end."""
-        ready, _, _ = select.select([self.terminal], [], [], PATIENCE)
-        assert ready, f"nothing for {PATIENCE} s after: {self.text()[-500:]}"
+        ready, _, _ = select.select([self.terminal], [], [], patience)
+        assert ready, f"nothing for {patience} s after: {self.text()[-500:]}"
         try:
             data = os.read(self.terminal, 65536)
         except OSError:  # what a terminal says when nobody is at its other end
@@ -67,9 +69,9 @@ class Run:
         self.output += data
         return bool(data)
 
-    def until(self, text):
+    def until(self, text, patience=PATIENCE):
         while text not in self.text():
-            assert self.more(), f"it ended before {text!r}: {self.text()}"
+            assert self.more(patience), f"it ended before {text!r}: {self.text()}"
 
     def wait(self):
         """The exit code, and everything that was said."""
@@ -185,8 +187,7 @@ def test_on_a_terminal_it_stays_up_until_ctrl_c(tmp_path):
             os.write(run.terminal, f"{weight}\n".encode())
             run.until(f"v2 {weight}\r\n")
             assert f"<title>{title}</title>" in page()
-        # At once, if the tool is built already.
-        run.until("The hundred dots are visitors")
+        run.until("The hundred dots are visitors", BUILD_PATIENCE)
         address, path = re.search(r"Look at it, and move it: http://([^/]+)(/\S+/)", run.text()).groups()
 
         def is_seen():

@@ -129,5 +129,5 @@ fn first_draw<'c>(sticky: &'c Sticky, request: &mut impl Request<'c>, fresh: imp
 /// The part of a decision that a cookie keeps under `keep`.
 fn kept_part<'c>(subsets: &'c [Subset], sticky: &Sticky, at: usize, draw: Draw) -> Option<(&'c str, u64)> {
     let subset = &subsets.get(at)?.name;
-    Some((subset, sticky.keep.as_ref()?.seal(subset, draw)))
+    Some((subset, sticky.keep.as_ref()?.signature(subset, draw)))
 }

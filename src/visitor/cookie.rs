@@ -2,7 +2,7 @@
 //!
 //! The value has a stable format: `1.DDDDDDDD.MMMMMMM`: the version, the draw in 8 hex digits, and the minute in which it was
 //! made, counted from 1970, in 7 hex digits. Under `onWeightChange: keep`, `.SUBSET.CCCCCCCCCCCCCCCC` follows: the subset
-//! and its seal ([`super::keep`]). Lower case, at most 99 bytes. Anything else is not our cookie.
+//! and its signature ([`super::keep`]). Lower case, at most 99 bytes. Anything else is not our cookie.
 
 use crate::request::cookies;
 use crate::split::Draw;
@@ -65,7 +65,7 @@ pub struct Held<'h> {
     pub draw: Draw,
     /// When the cookie was made.
     pub made: Minutes,
-    /// The subset that it keeps, and its seal, both unchecked.
+    /// The subset that it keeps, and its signature, both unchecked.
     pub kept: Option<(&'h [u8], u64)>,
 }
 
@@ -87,7 +87,7 @@ impl Cookie {
         self.renew && self.ttl > 0
     }
 
-    /// The value of the `set-cookie` header that gives a visitor this draw and keeps this subset under this seal.
+    /// The value of the `set-cookie` header that gives a visitor this draw and keeps this subset with this signature.
     pub fn write(&self, draw: Draw, now: Minutes, kept: Option<(&str, u64)>, https: bool) -> String {
         let mut header = String::with_capacity(self.name.len() + self.attributes.len() + 112);
         header.push_str(&self.name);
@@ -95,11 +95,11 @@ impl Cookie {
         push_hex(&mut header, draw.0.into(), 8);
         header.push('.');
         push_hex(&mut header, now.0.into(), 7);
-        if let Some((subset, seal)) = kept {
+        if let Some((subset, signature)) = kept {
             header.push('.');
             header.push_str(subset);
             header.push('.');
-            push_hex(&mut header, seal, 16);
+            push_hex(&mut header, signature, 16);
         }
         header.push_str(&self.attributes);
         if self.secure == Secure::Always || (self.secure == Secure::WhenHttps && https) {
@@ -120,9 +120,9 @@ impl<'h> Held<'h> {
         }
         let held = Held { draw: Draw(hex(draw, 8)?), made: Minutes(hex(made, 7)?), kept: None };
         let Some(subset) = part() else { return Some(held) };
-        let seal = part()?;
-        let seal = u64::from(hex(seal.get(..8)?, 8)?) << 32 | u64::from(hex(seal.get(8..)?, 8)?);
-        (is_label(subset) && part().is_none()).then_some(Held { kept: Some((subset, seal)), ..held })
+        let signature = part()?;
+        let signature = u64::from(hex(signature.get(..8)?, 8)?) << 32 | u64::from(hex(signature.get(8..)?, 8)?);
+        (is_label(subset) && part().is_none()).then_some(Held { kept: Some((subset, signature)), ..held })
     }
 }
 

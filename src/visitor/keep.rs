@@ -1,4 +1,4 @@
-//! The subset that a cookie keeps (`onWeightChange: keep`), and the seal that tells a real one from a forged one.
+//! The subset that a cookie keeps (`onWeightChange: keep`), and the signature that tells a real one from a forged one.
 
 use super::cookie::Held;
 use crate::split::Draw;
@@ -7,9 +7,9 @@ use siphasher::sip::SipHasher24;
 use std::hash::Hasher;
 use xxhash_rust::xxh64::xxh64;
 
-/// The key that seals a rule's kept cookies.
+/// What signs a rule's kept cookies.
 ///
-/// The seal is SipHash-2-4 (Aumasson and Bernstein) of rule, subset and draw: `RULE 0 SUBSET 0 DRAW`, the draw as 4 bytes,
+/// The signature is SipHash-2-4 (Aumasson and Bernstein) of rule, subset and draw: `RULE 0 SUBSET 0 DRAW`, the draw as 4 bytes,
 /// little-endian. Its key is two xxHash64 (seeds 0 and 1) of the config's seal, a zero byte and the salt. Without a seal in the
 /// config, anyone who knows the rule can make one.
 #[derive(Clone, Debug)]
@@ -29,8 +29,8 @@ impl Keep {
         Keep { begun }
     }
 
-    /// The seal of a visitor in this subset with this draw.
-    pub fn seal(&self, subset: &str, draw: Draw) -> u64 {
+    /// The signature of a visitor in this subset with this draw.
+    pub fn signature(&self, subset: &str, draw: Draw) -> u64 {
         let mut hasher = self.begun;
         hasher.write(subset.as_bytes());
         hasher.write(&[0]);
@@ -38,11 +38,11 @@ impl Keep {
         hasher.finish()
     }
 
-    /// The place of the subset that a cookie keeps, if it is in the split and the seal is ours.
+    /// The place of the subset that a cookie keeps, if it is in the split and the signature is ours.
     pub fn kept(&self, held: &Held, subsets: &[Subset]) -> Option<usize> {
-        let (name, seal) = held.kept?;
+        let (name, signature) = held.kept?;
         let at = subsets.iter().position(|subset| subset.name.as_bytes() == name)?;
-        (self.seal(&subsets.get(at)?.name, held.draw) == seal).then_some(at)
+        (self.signature(&subsets.get(at)?.name, held.draw) == signature).then_some(at)
     }
 }
 
@@ -50,20 +50,20 @@ impl Keep {
 mod tests {
     use super::*;
 
-    /// Cookies are in use: another seal would release every kept visitor.
+    /// Cookies are in use: another signature would release every kept visitor.
     #[test]
-    fn the_seal_is_kept() {
-        let seal =
-            |seal, salt: &str, rule, subset, draw| Keep::new(seal, salt.as_bytes(), rule).seal(subset, Draw(draw));
-        let ours = seal(Some("0123456789abcdef"), "httpbin", "httpbin", "v2", 0xfeed_face);
+    fn the_signature_is_stable() {
+        let signature =
+            |seal, salt: &str, rule, subset, draw| Keep::new(seal, salt.as_bytes(), rule).signature(subset, Draw(draw));
+        let ours = signature(Some("0123456789abcdef"), "httpbin", "httpbin", "v2", 0xfeed_face);
         assert_eq!(format!("{ours:016x}"), "d6146b2550896b27");
-        assert_eq!(format!("{:016x}", seal(None, "httpbin", "httpbin", "v2", 0xfeed_face)), "7873ee7f5a91241c");
+        assert_eq!(format!("{:016x}", signature(None, "httpbin", "httpbin", "v2", 0xfeed_face)), "7873ee7f5a91241c");
         for other in [
-            seal(Some("0123456789abcdeF"), "httpbin", "httpbin", "v2", 0xfeed_face),
-            seal(Some("0123456789abcdef"), "httpbin2", "httpbin", "v2", 0xfeed_face),
-            seal(Some("0123456789abcdef"), "httpbin", "httpbin2", "v2", 0xfeed_face),
-            seal(Some("0123456789abcdef"), "httpbin", "httpbin", "v1", 0xfeed_face),
-            seal(Some("0123456789abcdef"), "httpbin", "httpbin", "v2", 0xfeed_facf),
+            signature(Some("0123456789abcdeF"), "httpbin", "httpbin", "v2", 0xfeed_face),
+            signature(Some("0123456789abcdef"), "httpbin2", "httpbin", "v2", 0xfeed_face),
+            signature(Some("0123456789abcdef"), "httpbin", "httpbin2", "v2", 0xfeed_face),
+            signature(Some("0123456789abcdef"), "httpbin", "httpbin", "v1", 0xfeed_face),
+            signature(Some("0123456789abcdef"), "httpbin", "httpbin", "v2", 0xfeed_facf),
         ] {
             assert_ne!(other, ours);
         }

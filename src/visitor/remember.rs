@@ -1,7 +1,7 @@
 //! A cookie remembers a visitor who has matched a rule once; the visitor need not match again.
 //!
-//! The cookie has the kept form ([`super::cookie`]), with the minute in which it was made in place of the draw. So the seal
-//! covers the minute: after its ttl the cookie is worthless, however long a client keeps it. Without a seal in the config,
+//! The cookie has the kept form ([`super::cookie`]), with the minute in which it was made in place of the draw. So the
+//! signature covers the minute: after its ttl the cookie is worthless, however long a client keeps it. Without a seal in the config,
 //! anyone who knows the rule can make one.
 
 use super::cookie::{Cookie, Held, Minutes};
@@ -21,7 +21,7 @@ pub struct Remember {
     /// Whether a visitor who comes back gets it again after half its ttl. A visitor who matches again always does.
     pub renew: bool,
     subset: Rc<str>,
-    seal: Keep,
+    keep: Keep,
 }
 
 impl Remember {
@@ -32,7 +32,7 @@ impl Remember {
             cookie: Cookie { renew: true, ..cookie },
             renew,
             subset,
-            seal: Keep::new(seal, rule.as_bytes(), rule),
+            keep: Keep::new(seal, rule.as_bytes(), rule),
         }
     }
 
@@ -43,9 +43,9 @@ impl Remember {
 
     /// The same for one cookie. All of it must be as we wrote it.
     pub fn made_of(&self, held: &Held) -> Option<Minutes> {
-        let (subset, seal) = held.kept?;
+        let (subset, signature) = held.kept?;
         let is_ours = subset == self.subset.as_bytes() && held.draw.0 == held.made.0;
-        (is_ours && seal == self.seal.seal(&self.subset, held.draw)).then_some(held.made)
+        (is_ours && signature == self.keep.signature(&self.subset, held.draw)).then_some(held.made)
     }
 
     /// Whether a cookie made then still counts. It may have been made in the last second of its minute.
@@ -62,7 +62,7 @@ impl Remember {
     /// The value of the `set-cookie` header that remembers a visitor.
     pub fn write(&self, now: Minutes, https: bool) -> String {
         let draw = Draw(now.0);
-        self.cookie.write(draw, now, Some((&self.subset, self.seal.seal(&self.subset, draw))), https)
+        self.cookie.write(draw, now, Some((&self.subset, self.keep.signature(&self.subset, draw))), https)
     }
 
     /// The value of the `set-cookie` header that removes the cookie: the same attributes, with a lifetime of 0.
@@ -81,8 +81,8 @@ impl Remember {
 
     /// Whether the cookies of another `remember` count here too.
     pub fn takes_over(&self, other: &Remember) -> bool {
-        let sealed = |remember: &Remember| remember.seal.seal(&remember.subset, Draw(0));
-        self.subset == other.subset && sealed(self) == sealed(other)
+        let signed = |remember: &Remember| remember.keep.signature(&remember.subset, Draw(0));
+        self.subset == other.subset && signed(self) == signed(other)
     }
 }
 

@@ -62,7 +62,7 @@ pub fn cookie(input: &[u8]) -> bool {
     let first_valid = expected.iter().find_map(|value| oracle::held(value));
     assert_eq!(held.map(|held| (held.draw.0, held.made.0)), first_valid.as_ref().map(|held| (held.draw, held.made)));
     if let Some(held) = held {
-        let kept = held.kept.map(|(subset, seal)| (std::str::from_utf8(subset).unwrap(), seal));
+        let kept = held.kept.map(|(subset, signature)| (std::str::from_utf8(subset).unwrap(), signature));
         let written = ours.write(held.draw, held.made, kept, true);
         assert_eq!(Held::parse(&written.as_bytes()[2..]), Some(held), "what is read is what is written");
         assert!(written.len() <= 2 + 99);

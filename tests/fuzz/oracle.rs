@@ -166,9 +166,9 @@ fn decide_by(config: &Value, rule: &Value, asked: &Asked, fresh: u32, now: u32) 
         renews && (age < 0 || age * 60 * 2 > ttl as i64)
     };
     let https = asked.get(":scheme") == Some(b"https");
-    let sealed = |subset: &str, draw: u32| sealed(seal, salt, name, subset, draw);
+    let signed = |subset: &str, draw: u32| signed(seal, salt, name, subset, draw);
     let new = |draw: u32, subset: &str| {
-        let kept = if keep { format!(".{subset}.{:016x}", sealed(subset, draw)) } else { String::new() };
+        let kept = if keep { format!(".{subset}.{:016x}", signed(subset, draw)) } else { String::new() };
         format!("{cookie_name}=1.{draw:08x}.{now:07x}{kept}{}", attributes(cookie, &cookie_name, ttl, https))
     };
     let of_all = weights.iter().filter(|&&weight| weight > 0).count();
@@ -189,8 +189,8 @@ fn decide_by(config: &Value, rule: &Value, asked: &Asked, fresh: u32, now: u32) 
         return decision(&subset, source, gives.then(|| new(draw, &subset)));
     };
     let source = if keep { "kept" } else { "cookie" };
-    let is_ours = |(subset, seal): &(String, u64)| {
-        keep && subsets.iter().any(|entry| entry["subset"] == **subset) && sealed(subset, held.draw) == *seal
+    let is_ours = |(subset, signature): &(String, u64)| {
+        keep && subsets.iter().any(|entry| entry["subset"] == **subset) && signed(subset, held.draw) == *signature
     };
     let kept = held.kept.filter(is_ours).map(|(subset, _)| subset);
     let subset = kept.clone().unwrap_or_else(|| of(held.draw));
@@ -239,7 +239,7 @@ fn is_for(cookie: &Value, asked: &Asked) -> bool {
     is_page || cookie["on"] != "pages"
 }
 
-fn sealed(seal: Option<&str>, salt: &str, rule: &str, subset: &str, draw: u32) -> u64 {
+fn signed(seal: Option<&str>, salt: &str, rule: &str, subset: &str, draw: u32) -> u64 {
     let secret = [seal.unwrap_or_default().as_bytes(), b"\0", salt.as_bytes()].concat();
     let mut hasher = SipHasher24::new_with_keys(xxh64(&secret, 0), xxh64(&secret, 1));
     hasher.write(&[rule.as_bytes(), b"\0", subset.as_bytes(), b"\0", &draw.to_le_bytes()].concat());
@@ -259,7 +259,7 @@ fn remember(config: &Value, rule: &Value, matches: bool, asked: &Asked, now: u32
     let (rule_name, subset, cookie) = (text(&rule["name"]), text(&rule["subset"]), &rule["remember"]["cookie"]);
     let seal = config["seal"].as_str();
     let written = |minute: u32| {
-        format!("1.{minute:08x}.{minute:07x}.{subset}.{:016x}", sealed(seal, rule_name, rule_name, subset, minute))
+        format!("1.{minute:08x}.{minute:07x}.{subset}.{:016x}", signed(seal, rule_name, rule_name, subset, minute))
     };
     let is_ours = |value: &&[u8]| held(value).is_some_and(|held| *value == written(held.made).as_bytes());
     let values = asked.get("cookie").map(|line| cookies(line, &name)).unwrap_or_default();

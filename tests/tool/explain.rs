@@ -376,9 +376,9 @@ fn decoded(arguments: &[&str]) -> (String, i32) {
 
 #[test]
 fn a_cookie_is_decoded() {
-    let seal = Keep::new(Some("0123456789abcdef"), b"shop", "shop").seal("v2", Draw(0x5f2e_6049));
-    let seal = &format!("{seal:016x}");
-    let kept = format!("canary-shop=1.5f2e6049.1c8cf84.v2.{seal}");
+    let signature = Keep::new(Some("0123456789abcdef"), b"shop", "shop").signature("v2", Draw(0x5f2e_6049));
+    let signature = &format!("{signature:016x}");
+    let kept = format!("canary-shop=1.5f2e6049.1c8cf84.v2.{signature}");
     let draw = "draw      5f2e6049\nmade      2026-12-02T23:00:00Z, 24h1m ago\n";
     let times = "  renewed   with the first visit from 2026-12-17T23:00:00Z on\n  expires   2027-01-01T23:00:00Z\n";
     let shop = "rule shop has the cookie canary-shop\n  position  45.8 % of all draws are before it\n";
@@ -401,12 +401,12 @@ fn a_cookie_is_decoded() {
         ),
         (
             &[&kept],
-            format!("cookie    \"{kept}\"\n{draw}{shop}  subset    v2, it is kept\n  keeps     v2; its seal is right\n{times}"),
+            format!("cookie    \"{kept}\"\n{draw}{shop}  subset    v2, it is kept\n  keeps     v2; its signature is right\n{times}"),
             0,
         ),
         (
-            &[&kept.replace(seal, "0123456789abcdef")],
-            format!("cookie    \"{}\"\n{draw}{shop}  subset    v1, by the draw: the kept subset does not count\n  keeps     v2; its seal is wrong: altered, or made otherwise\n{times}", kept.replace(seal, "0123456789abcdef")),
+            &[&kept.replace(signature, "0123456789abcdef")],
+            format!("cookie    \"{}\"\n{draw}{shop}  subset    v1, by the draw: the kept subset does not count\n  keeps     v2; its signature is wrong: altered, or made under another seal or salt\n{times}", kept.replace(signature, "0123456789abcdef")),
             0,
         ),
         (
@@ -449,10 +449,10 @@ fn who_is_remembered_and_for_how_long_is_decoded_too() {
     let explanation: Value = serde_json::from_str(&out).unwrap();
     let cookie = explanation["setCookie"]["value"].as_str().unwrap().split(';').next().unwrap().to_owned();
     let (said, code) = decoded(&[&cookie]);
-    let expected = "rule testers has the cookie t\n  subset    none: it is older than its ttl: nobody is remembered\n  keeps     v2; its seal is right\n  renewed   with the first visit from 2026-12-03T11:00:00Z on\n  expired   2026-12-03T23:00:00Z\n";
+    let expected = "rule testers has the cookie t\n  subset    none: it is older than its ttl: nobody is remembered\n  keeps     v2; its signature is right\n  renewed   with the first visit from 2026-12-03T11:00:00Z on\n  expired   2026-12-03T23:00:00Z\n";
     assert!(said.contains(expected), "{said}");
     assert_eq!(code, 0);
-    // Without its name it is told by its seal.
+    // Without its name it is told by its signature.
     let (bare, _) = decoded(&[cookie.split_once('=').unwrap().1]);
     assert!(bare.contains("rule testers has the cookie t\n"), "{bare}");
 }

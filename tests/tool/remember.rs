@@ -20,7 +20,7 @@ rules:
 - {name: rest, subset: v1}
 "#;
 
-/// Sealed for rule testers and subset v2 in the minute 1c89b43.
+/// Signed for rule testers and subset v2 in the minute 1c89b43.
 const NOW_COOKIE: &str = "1.01c89b43.1c89b43.v2.63cd4859b3d36dc5";
 const OLD_COOKIE: &str = "1.00000001.0000001.v2.f92c0ba2a5029576";
 

@@ -94,10 +94,10 @@ fn between(old: &Rule, new: &Rule, notes: &mut Vec<Note>) -> Vec<Visitors> {
     }
 }
 
-/// Whether kept subsets stay authentic: their seal is made from the config's seal, the salt and the rule's name.
+/// Whether kept subsets stay authentic: their signature is made from the config's seal, the salt and the rule's name.
 fn is_kept(old: &Sticky, new: &Sticky) -> bool {
-    let seal = |sticky: &Sticky| Some(sticky.keep.as_ref()?.seal("", Draw(0)));
-    seal(old).is_some() && seal(old) == seal(new)
+    let signature = |sticky: &Sticky| Some(sticky.keep.as_ref()?.signature("", Draw(0)));
+    signature(old).is_some() && signature(old) == signature(new)
 }
 
 /// Visitors who are known by our cookie, and visitors with a key.
@@ -263,7 +263,7 @@ fn keep_notes(old: &WeightedSubsets, new: &WeightedSubsets, before: &Sticky, aft
         (None, Some(_)) => notes.push(note("keep instead of rebalance: each cookie is taken over with the subset that its draw has now; from then on it stays")),
         (Some(_), None) => notes.push(note("rebalance instead of keep: only the draw of each cookie counts; visitors who were kept under earlier weights go where the draw says, in addition to those counted here")),
         (Some(_), Some(_)) if old.salt != new.salt => {
-            notes.push(note("kept subsets are ignored: their seal was made with the salt"));
+            notes.push(note("kept subsets are ignored: they were signed with the old salt"));
         }
         (Some(_), Some(_)) if !is_read => {}
         (Some(_), Some(_)) if !is_kept(before, after) => notes.push(note(

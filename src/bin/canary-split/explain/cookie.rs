@@ -76,8 +76,8 @@ pub struct Reading {
 pub struct Kept {
     /// Its name.
     pub subset: String,
-    /// Whether its seal is that of this rule and config.
-    pub is_seal_right: bool,
+    /// Whether its signature is that of this rule and config.
+    pub is_signature_right: bool,
 }
 
 impl Given {
@@ -113,7 +113,7 @@ impl Given {
         let is_named = |own: &Cookie| self.name.as_ref().is_none_or(|name| own.name.as_bytes() == name);
         let reading = |rule: &Rule| {
             let (own, _) = rule.cookie().filter(|(own, _)| is_named(own))?;
-            // A bare value has no name; a cookie of `remember` is recognised by its seal.
+            // A bare value has no name; a cookie of `remember` is recognised by its signature.
             let is_another = |remember: &Remember| self.name.is_none() && remember.made_of(&held).is_none();
             if rule.remember.as_deref().is_some_and(is_another) {
                 return None;
@@ -182,7 +182,7 @@ impl Reading {
         };
         let renewed = self.renewed.filter(|_| remember.renew);
         let subset = kept.clone().filter(|_| counts);
-        let kept = kept.map(|subset| Kept { subset, is_seal_right: made.is_some() });
+        let kept = kept.map(|subset| Kept { subset, is_signature_right: made.is_some() });
         Reading { subset, why, kept, renewed, ..self }
     }
 
@@ -194,10 +194,10 @@ impl Reading {
         let keep = split.sticky.as_ref().and_then(|sticky| sticky.keep.as_ref());
         let kept_at = keep.and_then(|keep| keep.kept(held, &split.subsets));
         let name_of = |at: usize| split.subsets.get(at).map(|subset| subset.name.to_string());
-        let kept = held.kept.map(|(name, seal)| {
+        let kept = held.kept.map(|(name, signature)| {
             let subset = String::from_utf8_lossy(name).into_owned();
-            let is_seal_right = keep.is_some_and(|keep| keep.seal(&subset, held.draw) == seal);
-            Kept { subset, is_seal_right }
+            let is_signature_right = keep.is_some_and(|keep| keep.signature(&subset, held.draw) == signature);
+            Kept { subset, is_signature_right }
         });
         let is_there = |kept: &Kept| split.subsets.iter().any(|subset| *subset.name == kept.subset);
         let why = match (&kept, kept_at) {
@@ -257,10 +257,13 @@ impl Reading {
             Some(subset) => writeln!(out, "  subset    {subset}, {}", self.why)?,
             None => writeln!(out, "  subset    none: {}", self.why)?,
         }
-        if let Some(Kept { subset, is_seal_right }) = &self.kept {
-            let seal =
-                if *is_seal_right { "its seal is right" } else { "its seal is wrong: altered, or made otherwise" };
-            writeln!(out, "  keeps     {subset}; {seal}")?;
+        if let Some(Kept { subset, is_signature_right }) = &self.kept {
+            let signature = if *is_signature_right {
+                "its signature is right"
+            } else {
+                "its signature is wrong: altered, or made under another seal or salt"
+            };
+            writeln!(out, "  keeps     {subset}; {signature}")?;
         }
         match &self.renewed {
             Some(from) => writeln!(out, "  renewed   with the first visit from {from} on")?,

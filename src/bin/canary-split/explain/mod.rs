@@ -366,7 +366,7 @@ fn undrawn(cookie: &NewCookie) -> Option<String> {
     let (pair, attributes) = cookie.header.split_once(';')?;
     let (name, value) = pair.split_once('=')?;
     let made = value.split('.').nth(2)?;
-    let kept = if cookie.keeps { ".SUBSET.SEAL" } else { "" };
+    let kept = if cookie.keeps { ".SUBSET.SIGNATURE" } else { "" };
     Some(format!("{name}=1.DRAW.{made}{kept};{attributes}"))
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 #[schemars(rename_all = "camelCase", deny_unknown_fields, extend("allOf" = [nothing_is_drawn()]))]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct Remember {
-    /// The cookie, sealed under the config's `seal`. After its `ttl` it is worthless.
+    /// The cookie, signed under the config's `seal`. After its `ttl` it is worthless.
     cookie: Option<Cookie>,
     /// Checked first. If any entry holds, the cookie is removed, and the rule does not hold for this request.
     #[schemars(length(min = 1, max = 10_000))]

@@ -36,13 +36,13 @@ spec:
   targetRefs:
 {targets}  wasm:
   - name: {name}
-    rootID: canary-split  # how Envoy's log calls it
+    rootID: canary-split  # its name in Envoy's log
     code:
       type: Image
       # The one place for the image: what `make image` prints and you have pushed. Pin the digest; a tag is not pulled again.
       image:
         url: {image}
-    # A canary filter is no guard: without it everything goes to stable, while false would refuse all of the gateway's traffic.
+    # Without the module everything goes to stable; false would refuse all of the gateway's traffic instead.
     failOpen: true
     config:
       rules:

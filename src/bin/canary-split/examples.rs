@@ -4,7 +4,7 @@
 pub const ALL: &str = "\
 Examples:
   canary-split status                          see what every gateway pod does
-  canary-split set v2=25%                      give v2 a quarter of the requests
+  canary-split set v2=25%                      give v2 a quarter of the visitors
   canary-split rollback                        send everybody back to stable
   canary-split check manifests                 find what is wrong in manifests";
 
@@ -113,4 +113,5 @@ Examples:
 pub const COMPLETION: &str = "\
 Examples:
   source <(canary-split completion bash)
+  canary-split completion zsh >~/.zfunc/_canary-split
   canary-split completion fish >~/.config/fish/completions/canary-split.fish";

@@ -110,8 +110,8 @@ enum Command {
     Check(check::Options),
     /// Convert weights, or a canary Ingress, to a plugin and routes
     ///
-    /// It reads VirtualServices with weights, canaries of ingress-nginx and Higress, and with --leave what Flagger and Argo Rollouts say
-    /// about a VirtualService. The plugin decides by the same weights. It exits with 0 if everything with weights was converted, 1 if
+    /// It reads VirtualServices, HTTPRoutes and GRPCRoutes with weights, canaries of ingress-nginx and Higress, and with --leave what
+    /// Flagger and Argo Rollouts say about a VirtualService. The plugin decides by the same weights. It exits with 0 if everything with weights was converted, 1 if
     /// something was refused or the result has an error, 2 if nothing was done.
     #[command(after_help = examples::CONVERT)]
     Convert(convert::Options),
@@ -143,7 +143,7 @@ enum Command {
     /// Print the JSON Schema of a pluginConfig or a WasmPlugin
     #[command(after_help = examples::SCHEMA)]
     Schema(schema::Options),
-    /// Print the script that completes this command in a shell
+    /// Print the completion script for a shell
     #[command(after_help = examples::COMPLETION)]
     Completion {
         /// Name the shell

@@ -79,8 +79,8 @@ fn names(split: &[Present]) -> String {
 fn number(argument: &str, text: &str) -> Result<u32, String> {
     let is_number = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
     text.parse().ok().filter(|_| is_number).ok_or_else(|| {
-        let what = if argument == text { String::new() } else { format!("{} ", quoted(text)) };
-        format!("{}: {what}is not a weight: an integer from 0 to {MAX}", quoted(argument))
+        let place = if argument == text { String::new() } else { format!("{}: ", quoted(argument)) };
+        format!("{place}{} is not a weight: an integer from 0 to {MAX}", quoted(text))
     })
 }
 

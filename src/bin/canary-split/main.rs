@@ -69,9 +69,9 @@ enum Command {
     Status(status::Options),
     /// Look at the split in a browser, on this machine alone
     ///
-    /// It serves a page with what status shows, and with the draws of each subset, the shares since it was opened, the plan of a
-    /// ramp, the trips of a guard, and the answers of explain. It shows who would move; without --write it changes nothing. Its
-    /// address has a token: whoever has that can look. It goes on until it is interrupted, and exits with 2 if it cannot begin.
+    /// It serves a page with what status shows, and with the draws of each subset, the shares since the command was started, the
+    /// plan of a ramp, the trips of a guard, and the answers of explain. It shows who would move; without --write it changes nothing.
+    /// Its address has a token: whoever has that can look. It goes on until it is interrupted, and exits with 2 if it cannot begin.
     #[command(after_help = examples::DASHBOARD)]
     Dashboard(dashboard::Options),
     /// Set the weights of a rule, or pause its ramp; show who moves

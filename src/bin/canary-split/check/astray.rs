@@ -84,11 +84,9 @@ fn elsewhere<'w>(world: &World, plugin: &Plugin, places: &[Place<'w, '_>]) -> Op
     };
     let is_reached = |routing: &&Routing| places.iter().any(|place| is_at(routing, place));
     let has_another_plugin = |routing: &&Routing| {
-        let others = world.writers_of(header).into_iter().filter(|other| !std::ptr::eq(*other, plugin));
-        let is_its = |other: &Plugin| {
-            other.covers(routing) || routing.gateways().any(|(namespace, name)| other.may_be_at(namespace, name))
-        };
-        others.into_iter().any(is_its)
+        let others = world.writers_of(header).filter(|other| !std::ptr::eq(*other, plugin));
+        let is_at = |other: &Plugin| routing.gateways().any(|(namespace, name)| other.may_be_at(namespace, name));
+        others.into_iter().any(|other| if other.is_policy() { other.covers(routing) } else { is_at(other) })
     };
     if routings.iter().any(|routing| is_unclear(routing) || is_reached(routing) || has_another_plugin(routing)) {
         return None;

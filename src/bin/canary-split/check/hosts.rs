@@ -7,7 +7,7 @@ use crate::world::gateway::Gateway;
 use crate::world::host_index::HostIndex;
 use crate::world::plugin::{Plugin, hosts};
 use crate::world::routing::Routing;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 const NOT_SERVED: Code = Code {
     name: "host-not-served",
@@ -28,8 +28,11 @@ pub const CODES: [&Code; 2] = [&NOT_SERVED, &MISSING];
 
 /// Looks at the hosts of every rule, VirtualService and Gateway.
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
+    let mut without_rule = HashMap::new();
     for plugin in &world.plugins {
-        rules(world, plugin, findings);
+        let Some(header) = plugin.header.as_deref() else { continue };
+        let without = without_rule.entry(header).or_insert_with(|| self::without_rule(world, header));
+        rules(world, plugin, without, findings);
     }
     let headers: HashSet<&str> = world.plugins.iter().filter_map(|plugin| plugin.header.as_deref()).collect();
     let named = world.plugins.iter().flat_map(|plugin| &plugin.rules).flat_map(|(_, rule)| hosts(rule));
@@ -50,19 +53,25 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
     redirected::check(world, &concerned, findings);
 }
 
+/// The routings, with their places, that ask for a header at hosts that no rule has; none if not all rules can be read.
+fn without_rule<'w, 'o>(world: &'w World<'o>, header: &str) -> Vec<(usize, &'w Routing<'o>)> {
+    if !world.writers_of(header).all(|writer| writer.is_whole) {
+        return Vec::new();
+    }
+    let ruled = world.writers_of(header).flat_map(|writer| &writer.rules).flat_map(|(_, rule)| hosts(rule));
+    let ruled = HostIndex::of(ruled.map(|host| (0, host)));
+    let has_no_rule =
+        |service: &Routing| service.asks_for(header) && !service.hosts.iter().any(|(_, host)| ruled.has(host));
+    world.routings.iter().enumerate().filter(|(_, service)| has_no_rule(service)).collect()
+}
+
 /// A rule's host that nobody serves, while there are routes for the plugin's header at a host that no rule has.
-fn rules(world: &World, plugin: &Plugin, findings: &mut Vec<Finding>) {
-    let Some(header) = plugin.header.as_deref() else { return };
-    let peers = world.writers_of(header);
-    if !peers.iter().all(|peer| peer.is_whole) {
+fn rules(world: &World, plugin: &Plugin, without: &[(usize, &Routing)], findings: &mut Vec<Finding>) {
+    if without.is_empty() {
         return;
     }
     let beside = world.beside(plugin);
-    let all = peers.iter().flat_map(|peer| &peer.rules).flat_map(|(_, rule)| hosts(rule));
-    let all = HostIndex::of(all.map(|host| (0, host)));
-    let has_no_rule =
-        |service: &&&Routing| service.asks_for(header) && !service.hosts.iter().any(|(_, host)| all.has(host));
-    let Some(without) = beside.iter().find(has_no_rule) else { return };
+    let Some((_, without)) = without.iter().find(|(place, _)| beside.has(*place)) else { return };
     for (place, rule) in &plugin.rules {
         for (number, host) in hosts(rule).iter().enumerate() {
             if !beside.overlapping(host).is_empty() {

@@ -3,13 +3,14 @@
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
-use crate::world::beside::Beside;
+use crate::world::beside::{Beside, Found, Names};
 use crate::world::host::is_host_of;
 use crate::world::plugin::{Plugin, hosts};
 use crate::world::routing::{Destination, Route, Routing, condition};
 use crate::world::site::Site;
 use canary_split::rule::Rule;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 const MESH_ONLY: Code = Code {
     name: "mesh-only-routes",
@@ -36,16 +37,17 @@ pub enum Behind<'w, 'o> {
 
 /// Looks at the rules whose hosts no gateway has.
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
-    let mesh: Vec<_> = world.routings.iter().filter(|service| is_for_mesh_alone(service)).collect();
+    let mesh = world.routings.iter().enumerate().filter(|(_, service)| is_for_mesh_alone(service));
+    let mesh: Vec<usize> = mesh.map(|(place, _)| place).collect();
     if mesh.is_empty() {
         return;
     }
-    let mesh = Beside::new(mesh);
+    let mesh = Beside::new(&world.routings, Rc::new(Found::new(&world.routings, mesh, Names::default())));
     for plugin in &world.plugins {
         let Some(header) = plugin.header.as_deref() else { continue };
         let beside = world.beside(plugin);
         let mut found: Vec<&Routing> = Vec::new();
-        if beside.is_empty() && plugin.rules.iter().any(|(_, rule)| plugin.subsets(rule).len() > 1) {
+        if beside.len() == 0 && plugin.rules.iter().any(|(_, rule)| plugin.subsets(rule).len() > 1) {
             found.extend(mesh.iter().filter(|service| service.mentions(header)));
         }
         for (_, rule) in &plugin.rules {

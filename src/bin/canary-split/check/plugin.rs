@@ -137,7 +137,7 @@ fn selector(world: &World, plugin: &Plugin, object: &Object, findings: &mut Vec<
     let Some(gateway) = wanted.first() else { return };
     // Where another plugin decides, this one may be for what is not given.
     let peers = world.writers_of(plugin.header.as_deref().unwrap_or_default());
-    let mut peers = peers.into_iter().filter(|peer| peer.object().is_some() && !std::ptr::eq(*peer, plugin));
+    let mut peers = peers.filter(|peer| peer.object().is_some() && !std::ptr::eq(*peer, plugin));
     if peers.any(|peer| wanted.iter().any(|gateway| peer.may_be_on(gateway))) {
         return;
     }

@@ -71,8 +71,8 @@ fn is_below(host: &str, domain: &str) -> bool {
 /// No rule, while there are routes for what only a rule can choose.
 fn none(world: &World, plugin: &Plugin, findings: &mut Vec<Finding>) {
     let (Some(object), Some(header)) = (plugin.object(), plugin.header.as_deref()) else { return };
-    let is_empty = |plugin: &&Plugin| plugin.is_whole && plugin.rules.is_empty();
-    if !world.writers_of(header).iter().all(is_empty) {
+    let is_empty = |plugin: &Plugin| plugin.is_whole && plugin.rules.is_empty();
+    if !world.writers_of(header).all(is_empty) {
         return;
     }
     // A policy that has its config elsewhere is another finding.

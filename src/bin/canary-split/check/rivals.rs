@@ -20,7 +20,8 @@ const TWO_PLUGINS: Code = Code {
 /// The codes of this file.
 pub const CODES: [&Code; 1] = [&TWO_PLUGINS];
 
-/// What a plugin says about where it is.
+/// Where a plugin says that it is. Two plugins can only be together if they say the same, or one aims at the Gateway whose pods the
+/// other selects.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Where<'p> {
     /// At a target, as JSON, in its namespace.
@@ -47,7 +48,7 @@ impl<'p> Where<'p> {
         all
     }
 
-    /// What another plugin says that may be on the same gateway.
+    /// What a plugin on the same gateway says.
     fn met(&self) -> Where<'p> {
         match self {
             Where::Aimed(name) => Where::Selected(name),
@@ -57,7 +58,7 @@ impl<'p> Where<'p> {
     }
 }
 
-/// Looks at every plugin and those before it.
+/// Compares every plugin with those before it that may be on the same gateway.
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
     let mut known: HashMap<Where, Vec<&Plugin>> = HashMap::new();
     for plugin in &world.plugins {
@@ -104,6 +105,11 @@ fn are_together(one: &Plugin, other: &Plugin) -> bool {
     };
     if is_there && (is_named(&targets, names(other)) || is_named(&others, names(one))) {
         return true;
+    }
+    if targets.is_empty() && others.is_empty() && one.is_policy() {
+        // Selectors that differ may find different targets.
+        let selectors = |plugin: &Plugin| plugin.target_selectors().iter().map(Node::to_json).collect::<Vec<_>>();
+        return first.namespace == second.namespace && selectors(one) == selectors(other);
     }
     if targets.is_empty() && others.is_empty() {
         let (Some(labels), Some(others)) = (labels(first), labels(second)) else { return false };

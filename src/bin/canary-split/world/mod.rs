@@ -30,6 +30,7 @@ use crate::input::yaml::{Key, Node};
 use beside::{Beside, Found, Names};
 use envoy_filter::Pick;
 use gateway::Gateway;
+use gateway_api::Runner;
 use host::{ServiceName, overlap};
 use index::{Index, Lists};
 use labels::Labels;
@@ -70,6 +71,8 @@ pub struct World<'o> {
     pub grants: Vec<&'o Object>,
     /// cert-manager's.
     pub certificates: Vec<&'o Object>,
+    /// The controllers of the given GatewayClasses, by their names.
+    controllers: HashMap<&'o str, &'o str>,
     /// The places of these.
     index: Index<'o>,
     /// What policies of Envoy Gateway have next to them, by their gateways: many of them may be on routes of one.
@@ -113,6 +116,7 @@ impl<'o> World<'o> {
             policies: objects.of_kind("EnvoyExtensionPolicy").collect(),
             grants: objects.of_gateway_api("ReferenceGrant").collect(),
             certificates: objects.of_kind("Certificate").collect(),
+            controllers: controllers(objects),
         }
     }
 
@@ -149,6 +153,12 @@ impl<'o> World<'o> {
             found.extend(named.into_iter().map(|(_, gateway)| gateway));
         }
         (found, are_all)
+    }
+
+    /// Who surely runs a Gateway of the Gateway API.
+    pub fn runner(&self, gateway: &Gateway) -> Option<Runner> {
+        let class = gateway.object.text(&["spec", "gatewayClassName"]).filter(|_| gateway.is_of_api())?;
+        gateway_api::runner(class, self.controllers.get(class).copied())
     }
 
     /// The given Gateways that may be meant, with their places.
@@ -392,6 +402,15 @@ fn may_have(node: &Node, labels: &Labels) -> bool {
             || may_have(value, labels)
     };
     node.entries().iter().any(is_it) || node.items().iter().any(|item| may_have(item, labels))
+}
+
+fn controllers(objects: &Objects) -> HashMap<&str, &str> {
+    let classes = objects.unknown.iter().filter(|one| one.kind() == (GATEWAY_API, "GatewayClass"));
+    let read = classes.filter_map(|class| {
+        let node = &class.node;
+        Some((node.at(&["metadata", "name"])?.text()?, node.at(&["spec", "controllerName"])?.text()?))
+    });
+    read.collect()
 }
 
 /// Gives routes of the Gateway API that name no host those of their listeners.

@@ -62,8 +62,8 @@ fn no_listener<'w>(place: &Place<'w, '_>) -> Option<(&'w Node, String)> {
     (!has_it).then(|| (node, format!("listener {name}, which {title} does not have")))
 }
 
-/// The first place, if all routes that its rules are about are known and none of them is at any of the places. That routes ask for
-/// the header shows that they are meant.
+/// The first place, if all routes for the hosts of the rules are known and none of them is at any of the places. One of them asks for the
+/// header, so they are meant.
 fn elsewhere<'w>(world: &World, plugin: &Plugin, places: &[Place<'w, '_>]) -> Option<(&'w Node, String)> {
     let (header, first) = (plugin.header.as_deref()?, places.first()?);
     let patterns: Vec<String> = plugin.rules.iter().flat_map(|(_, rule)| hosts(rule)).collect();

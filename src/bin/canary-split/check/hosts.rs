@@ -12,8 +12,8 @@ use std::collections::{HashMap, HashSet};
 const NOT_SERVED: Code = Code {
     name: "host-not-served",
     severity: Severity::Error,
-    why: "no request with this host gets there: it is counted without a rule or answered with 404",
-    fix: "use one host in hosts of the rule, of the VirtualService and of the Gateway's servers",
+    why: "no request for this host gets to these routes: no rule decides it, or it is answered with 404",
+    fix: "write the same host into hosts of the rule, of the VirtualService and of the Gateway's servers",
 };
 
 const MISSING: Code = Code {
@@ -105,8 +105,8 @@ fn at_gateways(world: &World, service: &Routing, findings: &mut Vec<Finding>) {
     missing(world, service, findings);
 }
 
-/// A Gateway that is named and not given, while one that serves the host is, and nobody has routes there: it has the name in
-/// another namespace, or it is for this very host and no other is named that is given.
+/// A Gateway that is named and does not exist, while one that serves the host does and has no routes for it. That one has the same name
+/// in another namespace, or exactly this host while none of the named Gateways exists.
 fn missing(world: &World, service: &Routing, findings: &mut Vec<Finding>) {
     let absent: Vec<_> = service.parents.iter().filter(|named| !world.has_gateway(named)).copied().collect();
     let are_none_given = absent.len() == service.parents.len();

@@ -40,7 +40,7 @@ const UNDERSCORE: Code = Code {
 /// The codes of this file.
 pub const CODES: [&Code; 4] = [&CONFIG, &NOT_ON_ROUTE, &OPEN, &UNDERSCORE];
 
-/// The policies by the routes that they name, but for those that are merged with others: kind, namespace and name.
+/// The policies by the kind, namespace and name of what they aim at, except those that are merged with others.
 type Named<'o> = HashMap<(&'o str, &'o str, &'o str), Vec<&'o Object>>;
 
 /// Looks at every policy.

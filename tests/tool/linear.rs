@@ -146,7 +146,16 @@ fn time_grows_with_the_number_of_objects() {
         let parents = format!("parentRefs: [{{name: {gateway}, namespace: edge}}]");
         api("HTTPRoute", name, namespace, &format!("{parents}, hostnames: [h{at}.example.com], {rules}"))
     };
-    let table: [(&str, Text); 11] = [
+    let policy = |at: usize, target: &str| {
+        let config = format!(
+            "{{rules: [{{name: r, hosts: [h{at}.example.com], split: [{{subset: v1, weight: 9}}, {{subset: v2, weight: 1}}]}}]}}"
+        );
+        let spec = format!(
+            "targetRefs: [{{group: gateway.networking.k8s.io, {target}}}], wasm: [{{name: canary-split, config: {config}}}]"
+        );
+        object("EnvoyExtensionPolicy", "gateway.envoyproxy.io/v1alpha1", &format!("p{at}"), "shop", &spec)
+    };
+    let table: [(&str, Text); 13] = [
         (
             "HTTPRoutes at one Gateway of the Gateway API",
             Box::new(|count| {
@@ -173,6 +182,25 @@ fn time_grows_with_the_number_of_objects() {
                         + &api_routes(at, &named("a", at), "shop", &name)
                 };
                 config(count) + &all(count, &one)
+            }),
+        ),
+        (
+            "policies of HTTPRoutes at Gateways of their own",
+            Box::new(|count| {
+                let one = |at| {
+                    policy(at, &format!("kind: HTTPRoute, name: a{at}"))
+                        + &api_routes(at, &named("a", at), "shop", &named("g", at))
+                };
+                all(count, &one)
+            }),
+        ),
+        (
+            "policies of HTTPRoutes at one Gateway",
+            Box::new(|count| {
+                let one = |at| {
+                    policy(at, &format!("kind: HTTPRoute, name: a{at}")) + &api_routes(at, &named("a", at), "shop", "g")
+                };
+                api_gateway("g", "edge", "*.example.com") + &all(count, &one)
             }),
         ),
         (

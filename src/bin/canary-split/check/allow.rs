@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 const ANNOTATION: &str = "canary-split/allow";
 
-/// Leaves out what is allowed, and notes codes that there are none of.
+/// Leaves out what is allowed; a note names codes that do not exist.
 pub fn retain(
     objects: &Objects,
     findings: &mut Vec<Finding>,

@@ -62,8 +62,8 @@ fn no_listener<'w>(place: &Place<'w, '_>) -> Option<(&'w Node, String)> {
     (!has_it).then(|| (node, format!("listener {name}, which {title} does not have")))
 }
 
-/// The first place, if all routes that its rules are about are known and none of them is at any of the places. That routes ask for
-/// the header shows that they are meant.
+/// The first place, if all routes for the hosts of the rules are known and none of them is at any of the places. One of them asks for the
+/// header, so they are meant.
 fn elsewhere<'w>(world: &World, plugin: &Plugin, places: &[Place<'w, '_>]) -> Option<(&'w Node, String)> {
     let (header, first) = (plugin.header.as_deref()?, places.first()?);
     let patterns: Vec<String> = plugin.rules.iter().flat_map(|(_, rule)| hosts(rule)).collect();
@@ -84,11 +84,9 @@ fn elsewhere<'w>(world: &World, plugin: &Plugin, places: &[Place<'w, '_>]) -> Op
     };
     let is_reached = |routing: &&Routing| places.iter().any(|place| is_at(routing, place));
     let has_another_plugin = |routing: &&Routing| {
-        let others = world.writers_of(header).into_iter().filter(|other| !std::ptr::eq(*other, plugin));
-        let is_its = |other: &Plugin| {
-            other.covers(routing) || routing.gateways().any(|(namespace, name)| other.may_be_at(namespace, name))
-        };
-        others.into_iter().any(is_its)
+        let others = world.writers_of(header).filter(|other| !std::ptr::eq(*other, plugin));
+        let is_at = |other: &Plugin| routing.gateways().any(|(namespace, name)| other.may_be_at(namespace, name));
+        others.into_iter().any(|other| if other.is_policy() { other.covers(routing) } else { is_at(other) })
     };
     if routings.iter().any(|routing| is_unclear(routing) || is_reached(routing) || has_another_plugin(routing)) {
         return None;

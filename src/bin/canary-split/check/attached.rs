@@ -3,7 +3,7 @@
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
-use crate::world::gateway::{Allowed, Gateway};
+use crate::world::gateway::{Allowed, Gateway, Server};
 use crate::world::parent::Parent;
 use crate::world::routing::Routing;
 
@@ -11,7 +11,7 @@ const NOT_ATTACHED: Code = Code {
     name: "route-not-attached",
     severity: Severity::Error,
     why: "the cluster accepts it; no listener takes these routes, and requests to their hosts are answered with 404",
-    fix: "name a listener that the Gateway has, and let it allow the namespace: allowedRoutes: {namespaces: {from: All}}, or a selector",
+    fix: "name a listener of protocol HTTP or HTTPS that the Gateway has, and let it allow the namespace: allowedRoutes: {namespaces: {from: All}}, or a selector",
 };
 
 /// The codes of this file.
@@ -45,7 +45,8 @@ fn problem<'o>(gateway: &Gateway, parent: &Parent<'o>, routing: &Routing) -> Opt
         return None;
     }
     let field = |key: &str| parent.node.get(key).unwrap_or(parent.node);
-    let Some(first) = meant.first() else {
+    let speaks_http = |server: &&&Server| !matches!(server.allowed, Allowed::Streams(_));
+    let Some(first) = meant.iter().find(speaks_http).or(meant.first()) else {
         return Some(match (parent.section, parent.port) {
             (Some(section), None) => (field("sectionName"), format!("{title} has no listener {section}")),
             (None, Some(port)) => (field("port"), format!("{title} has no listener at port {port}")),
@@ -58,6 +59,11 @@ fn problem<'o>(gateway: &Gateway, parent: &Parent<'o>, routing: &Routing) -> Opt
             (parent.node, format!("{title} takes routes of its own namespace alone"))
         }
         Allowed::Same(kinds) | Allowed::Any(kinds) => (parent.node, format!("{title} takes only {}", kinds.join(", "))),
+        Allowed::Streams(protocol) => {
+            let listener = first.section.map_or_else(|| "its listener".to_owned(), |name| format!("listener {name}"));
+            let node = if parent.section.is_some() { field("sectionName") } else { parent.node };
+            (node, format!("{listener} of {title} is for {protocol}, and takes no {}", routing.object.kind))
+        }
         Allowed::ByHosts => (parent.node, format!("{title} does not take it")),
     })
 }

@@ -1,4 +1,4 @@
-//! What there is to know of the codes: `--list` and `--explain`.
+//! What is known about the codes: `--list` and `--explain`.
 
 use crate::report::finding::Code;
 use crate::report::output::Output;

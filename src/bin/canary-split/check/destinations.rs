@@ -1,4 +1,4 @@
-//! Whether there is something behind a route.
+//! Whether a route leads to a subset, a port and pods that exist.
 
 use super::listening;
 use super::redirect::{Entrance, is_ended};
@@ -32,7 +32,7 @@ const WITHOUT_PORT: Code = Code {
     name: "destination-without-port",
     severity: Severity::Error,
     why: "for a Service with several ports Istio uses the port of the Gateway, which the Service does not have: Envoy answers 503",
-    fix: "port: {number: …} in the destination",
+    fix: "add port: {number: …} to the destination",
 };
 
 const NO_PORT: Code = Code {
@@ -92,7 +92,7 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
     }
 }
 
-/// A host by which a Service is meant and not named.
+/// A host that is neither the short nor the full name of the Service that it means.
 fn half_host(world: &World, object: &Object, node: &Node, findings: &mut Vec<Finding>) {
     let Some(host) = node.text() else { return };
     let Some((name, namespace)) = host.strip_suffix(".svc").unwrap_or(host).split_once('.') else { return };
@@ -109,7 +109,7 @@ fn subset(world: &World, service: &Routing, destination: &Destination, findings:
     let rules = world.rules_of(destination);
     let Some(first) = rules.first() else { return };
     let mut found = rules.iter().filter_map(|rule| Some((rule, rule.subset(name)?))).peekable();
-    // One for many hosts says nothing about subsets; the service's own is not given.
+    // A DestinationRule for many hosts does not show which subsets exist: the Service may have one of its own.
     if found.peek().is_none() && !rules.iter().any(|rule| rule.is_wildcard()) {
         let message = format!("{} has no subset {name}", first.object.title());
         findings.push(Finding::new(&NO_SUBSET, &service.object.source, &node.span, message));

@@ -37,7 +37,7 @@ fn reach(world: &World, plugin: &Plugin, namespace: &str) -> Option<String> {
     if namespace == ROOT_NAMESPACE {
         return Some("the mesh".to_owned());
     }
-    // Where the gateway is elsewhere, that is what is wrong.
+    // A plugin that is not where the gateway is has another finding.
     let gateways = gateway_namespaces(world, plugin);
     let is_there = gateways.is_empty() || gateways.iter().any(|known| is_same_namespace(known, namespace));
     (is_there && !namespace.is_empty() && world.is_of_application(namespace))

@@ -90,7 +90,7 @@ impl<'w> Site<'w, '_> {
         let subsets = self.subsets();
         let others = subsets.iter().filter(|other| other.is_stable != named.is_stable);
         let others: Vec<&str> = others.flat_map(|other| [&*other.subset.name, &*other.subset.header_value]).collect();
-        // What takes anything, or stable as well, or finds the name within something, is about something else.
+        // A condition that also holds for stable, for any value, or for the name inside a longer one is about something else.
         let within = format!("another {name}");
         let is_else =
             |asked: &Asked| others.iter().chain(&["", "another", &within]).any(|other| asked.takes_unnamed(other));
@@ -111,7 +111,7 @@ impl<'w> Site<'w, '_> {
     }
 
     fn missing(&self, named: &Named, findings: &mut Vec<Finding>) {
-        // What only redirects is not where the route is missing.
+        // The route is not missing where requests are only redirected.
         let leads = |service: &&&Routing| {
             service.is_virtual_service() || service.routes.iter().any(|route| !route.destinations.is_empty())
         };
@@ -124,8 +124,8 @@ impl<'w> Site<'w, '_> {
         findings.push(Finding::new(&NO_ROUTE, &service.object.source, &node.span, message));
     }
 
-    /// Whether requests for a subset surely get to another one's route. Stable may be called otherwise there; another subset of
-    /// this rule it is not.
+    /// Whether requests for a subset surely get to the route of another one. Destinations of stable may have any name, except that of
+    /// another subset of this rule.
     fn is_stray(&self, named: &Named<'w>, classes: &[Class], is_taken: bool) -> bool {
         let own = &*named.subset.name;
         let is_other = |destination: &Destination| self.other(destination, own).is_some();
@@ -134,7 +134,7 @@ impl<'w> Site<'w, '_> {
             let route = met.step.route;
             let mut destinations = route.destinations.iter();
             match met.taken {
-                // Of paths that other routes do not mention little is known.
+                // A default route may well be for paths that the rule's application does not have.
                 _ if is_taken => {
                     !named.is_stable
                         && !met.entry.asked.is_empty()

@@ -7,13 +7,13 @@ use crate::world::gateway::Gateway;
 use crate::world::host_index::HostIndex;
 use crate::world::plugin::{Plugin, hosts};
 use crate::world::routing::Routing;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 const NOT_SERVED: Code = Code {
     name: "host-not-served",
     severity: Severity::Error,
-    why: "no request with this host gets there: it is counted without a rule or answered with 404",
-    fix: "use one host in hosts of the rule, of the VirtualService and of the Gateway's servers",
+    why: "no request for this host gets to these routes: no rule decides it, or it is answered with 404",
+    fix: "write the same host into hosts of the rule, of the VirtualService and of the Gateway's servers",
 };
 
 const MISSING: Code = Code {
@@ -28,8 +28,11 @@ pub const CODES: [&Code; 2] = [&NOT_SERVED, &MISSING];
 
 /// Looks at the hosts of every rule, VirtualService and Gateway.
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
+    let mut without_rule = HashMap::new();
     for plugin in &world.plugins {
-        rules(world, plugin, findings);
+        let Some(header) = plugin.header.as_deref() else { continue };
+        let without = without_rule.entry(header).or_insert_with(|| self::without_rule(world, header));
+        rules(world, plugin, without, findings);
     }
     let headers: HashSet<&str> = world.plugins.iter().filter_map(|plugin| plugin.header.as_deref()).collect();
     let named = world.plugins.iter().flat_map(|plugin| &plugin.rules).flat_map(|(_, rule)| hosts(rule));
@@ -50,19 +53,25 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
     redirected::check(world, &concerned, findings);
 }
 
+/// The routings, with their places, that ask for a header at hosts that no rule has; none if not all rules can be read.
+fn without_rule<'w, 'o>(world: &'w World<'o>, header: &str) -> Vec<(usize, &'w Routing<'o>)> {
+    if !world.writers_of(header).all(|writer| writer.is_whole) {
+        return Vec::new();
+    }
+    let ruled = world.writers_of(header).flat_map(|writer| &writer.rules).flat_map(|(_, rule)| hosts(rule));
+    let ruled = HostIndex::of(ruled.map(|host| (0, host)));
+    let has_no_rule =
+        |service: &Routing| service.asks_for(header) && !service.hosts.iter().any(|(_, host)| ruled.has(host));
+    world.routings.iter().enumerate().filter(|(_, service)| has_no_rule(service)).collect()
+}
+
 /// A rule's host that nobody serves, while there are routes for the plugin's header at a host that no rule has.
-fn rules(world: &World, plugin: &Plugin, findings: &mut Vec<Finding>) {
-    let Some(header) = plugin.header.as_deref() else { return };
-    let peers = world.writers_of(header);
-    if !peers.iter().all(|peer| peer.is_whole) {
+fn rules(world: &World, plugin: &Plugin, without: &[(usize, &Routing)], findings: &mut Vec<Finding>) {
+    if without.is_empty() {
         return;
     }
     let beside = world.beside(plugin);
-    let all = peers.iter().flat_map(|peer| &peer.rules).flat_map(|(_, rule)| hosts(rule));
-    let all = HostIndex::of(all.map(|host| (0, host)));
-    let has_no_rule =
-        |service: &&&Routing| service.asks_for(header) && !service.hosts.iter().any(|(_, host)| all.has(host));
-    let Some(without) = beside.iter().find(has_no_rule) else { return };
+    let Some((_, without)) = without.iter().find(|(place, _)| beside.has(*place)) else { return };
     for (place, rule) in &plugin.rules {
         for (number, host) in hosts(rule).iter().enumerate() {
             if !beside.overlapping(host).is_empty() {
@@ -96,8 +105,8 @@ fn at_gateways(world: &World, service: &Routing, findings: &mut Vec<Finding>) {
     missing(world, service, findings);
 }
 
-/// A Gateway that is named and not given, while one that serves the host is, and nobody has routes there: it has the name in
-/// another namespace, or it is for this very host and no other is named that is given.
+/// A Gateway that is named and does not exist, while one that serves the host does and has no routes for it. That one has the same name
+/// in another namespace, or exactly this host while none of the named Gateways exists.
 fn missing(world: &World, service: &Routing, findings: &mut Vec<Finding>) {
     let absent: Vec<_> = service.parents.iter().filter(|named| !world.has_gateway(named)).copied().collect();
     let are_none_given = absent.len() == service.parents.len();

@@ -1,5 +1,6 @@
 //! Which module the gateway fetches, and what becomes of requests while it has none.
 
+use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
 
@@ -17,8 +18,15 @@ const WITHOUT_DIGEST: Code = Code {
     fix: "pin what you have tested: @sha256:… in the url, or sha256 next to it; make image prints the digest",
 };
 
+const URL: Code = Code {
+    name: "image-url",
+    severity: Severity::Error,
+    why: "Envoy Gateway cannot fetch the module from there, though the cluster accepts it: everybody sees stable, or gets 500 without failOpen: true",
+    fix: "write REGISTRY/REPOSITORY@sha256:… into code.image.url, without a scheme; a file on a web server is code: {type: HTTP, http: {url: https://…}}",
+};
+
 /// The codes of this file.
-pub const CODES: [&Code; 2] = [&FAIL_STRATEGY, &WITHOUT_DIGEST];
+pub const CODES: [&Code; 3] = [&FAIL_STRATEGY, &WITHOUT_DIGEST, &URL];
 
 /// Looks at every plugin.
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
@@ -43,6 +51,10 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
             }
         }
         let text = url.text().unwrap_or_default();
+        if let Some(problem) = misspelt(module, plugin.is_policy()) {
+            findings.push(Finding::new(&URL, &object.source, &url.span, problem));
+            continue;
+        }
         let is_pinned =
             text.contains("@sha256:") || digest.is_some_and(|digest| !["null", "\"\""].contains(&&*digest.to_json()));
         // A file is a part of the gateway's own image.
@@ -51,4 +63,23 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(&WITHOUT_DIGEST, &object.source, &url.span, message));
         }
     }
+}
+
+/// What is wrong with the url in a policy of Envoy Gateway. An image may have `oci://`, which is put before it where it is missing.
+fn misspelt(module: &Node, is_policy: bool) -> Option<String> {
+    let text = |keys: &[&str]| module.at(keys).and_then(Node::text).filter(|text| is_policy && !text.is_empty());
+    if let Some(url) = text(&["code", "http", "url"]) {
+        let is_known = ["http://", "https://", "oci://"].iter().any(|scheme| url.starts_with(scheme));
+        return (!is_known).then(|| format!("{url} in code.http does not begin with https:// or http://"));
+    }
+    let image = text(&["code", "image", "url"])?;
+    let name = image.strip_prefix("oci://").unwrap_or(image);
+    if let Some((scheme, _)) = name.split_once("://") {
+        return Some(format!("{image} in code.image begins with {scheme}://, and is no name of an image"));
+    }
+    // Its host may have any letters.
+    let (_, repository) = name.split_once('/').unwrap_or(("", name));
+    let repository = repository.split(['@', ':']).next().unwrap_or_default();
+    let is_upper = repository.bytes().any(|byte| byte.is_ascii_uppercase());
+    is_upper.then(|| format!("{image} in code.image has capital letters in the name of the repository"))
 }

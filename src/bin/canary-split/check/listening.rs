@@ -49,7 +49,7 @@ pub fn check(
     };
     let Some(all) = world.pods_of(service, &labels) else { return };
     let (own, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|pods| labels.selects(&pods.labels));
-    // What a container declares is a note, and it may listen elsewhere. That it does is unlikely if it is another subset's port.
+    // A container may listen at ports that it does not declare. That is unlikely at a port that another subset declares.
     let may_listen = |pods: &Workload, others: &[&Workload]| match target {
         _ if pods.declares(target) => true,
         Target::Number(port) => pods.may_listen(port) || !others.iter().any(|other| other.declares(target)),

@@ -3,13 +3,14 @@
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
-use crate::world::beside::Beside;
+use crate::world::beside::{Beside, Found, Names};
 use crate::world::host::is_host_of;
 use crate::world::plugin::{Plugin, hosts};
 use crate::world::routing::{Destination, Route, Routing, condition};
 use crate::world::site::Site;
 use canary_split::rule::Rule;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 const MESH_ONLY: Code = Code {
     name: "mesh-only-routes",
@@ -26,26 +27,28 @@ pub struct Mesh<'w, 'o>(HashMap<&'w str, Vec<&'w Routing<'o>>>);
 
 /// Whether sidecars behind a gateway route by the header.
 pub enum Behind<'w, 'o> {
-    /// None does.
+    /// No sidecar does.
     Nobody,
-    /// An application that the gateway leads to may call them, or they are at a gateway too.
+    /// Some may: an application behind the gateway may call these hosts, or their routes are at a gateway too.
     Perhaps,
-    /// The gateway leads straight to the pods, past these; where it is said that they are for sidecars.
+    /// No request meets these VirtualServices, as the gateway leads straight to the pods; each with the place that says that it is for
+    /// sidecars.
     Bypassed(Vec<(&'w Routing<'o>, &'o Node)>),
 }
 
 /// Looks at the rules whose hosts no gateway has.
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
-    let mesh: Vec<_> = world.routings.iter().filter(|service| is_for_mesh_alone(service)).collect();
+    let mesh = world.routings.iter().enumerate().filter(|(_, service)| is_for_mesh_alone(service));
+    let mesh: Vec<usize> = mesh.map(|(place, _)| place).collect();
     if mesh.is_empty() {
         return;
     }
-    let mesh = Beside::new(mesh);
+    let mesh = Beside::new(&world.routings, Rc::new(Found::new(&world.routings, mesh, Names::default())));
     for plugin in &world.plugins {
         let Some(header) = plugin.header.as_deref() else { continue };
         let beside = world.beside(plugin);
         let mut found: Vec<&Routing> = Vec::new();
-        if beside.is_empty() && plugin.rules.iter().any(|(_, rule)| plugin.subsets(rule).len() > 1) {
+        if beside.len() == 0 && plugin.rules.iter().any(|(_, rule)| plugin.subsets(rule).len() > 1) {
             found.extend(mesh.iter().filter(|service| service.mentions(header)));
         }
         for (_, rule) in &plugin.rules {
@@ -76,7 +79,7 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Routes that no gateway has, for what is said there.
+/// Routes that no gateway has; the node says that they are for sidecars.
 pub fn bypassed(service: &Routing, node: &Node, header: &str) -> Finding {
     let object = service.object;
     let what = if service.mentions(header) { "asks for {header}" } else { "has the canary's routes" };
@@ -84,7 +87,7 @@ pub fn bypassed(service: &Routing, node: &Node, header: &str) -> Finding {
     Finding::new(&MESH_ONLY, &object.source, &node.span, message)
 }
 
-/// Where a VirtualService says for whom it is.
+/// The place where a VirtualService says which gateways have it.
 fn gateways<'o>(service: &Routing<'o>) -> &'o Node {
     let first = service.hosts.first().map(|(node, _)| *node);
     service.object.at(&["spec", "gateways"]).or(first).unwrap_or(&service.object.node)
@@ -114,7 +117,7 @@ fn leads_to(service: &Routing, plugin: &Plugin, rule: &Rule) -> bool {
 }
 
 impl<'w, 'o> Mesh<'w, 'o> {
-    /// Those of all plugins.
+    /// Those that ask for the header of any plugin.
     pub fn of(world: &'w World<'o>) -> Mesh<'w, 'o> {
         let all = || world.routings.iter().filter(|service| !service.hosts.is_empty() && service.is_for_mesh());
         let headers: HashSet<_> = world.plugins.iter().filter_map(|plugin| plugin.header.as_deref()).collect();
@@ -130,7 +133,7 @@ impl<'w, 'o> Mesh<'w, 'o> {
         let routes = site.steps().filter(|step| !step.entries.is_empty()).map(|step| step.route);
         let destinations = routes.flat_map(|route| &route.destinations);
         let destinations: Vec<_> = destinations.filter(|destination| seen.insert(destination.host.1)).collect();
-        // Where all go for whom there is nothing special.
+        // Where requests go that have no header of the filter.
         let classes = site.undecided();
         let takers =
             site.tables.iter().flat_map(|table| classes.iter().filter_map(|class| table.taker(&class.known(), 0)));
@@ -158,7 +161,7 @@ impl<'w, 'o> Mesh<'w, 'o> {
                     let own: Vec<_> = for_sidecars(service, site.header).collect();
                     let is_at_gateway = site.services.iter().any(|at_gateway| std::ptr::eq(*at_gateway, *service));
                     let are_reached = own.iter().all(|(_, route)| route.destinations.iter().all(is_reached));
-                    // The gateway has its other routes, and leads by them to where these lead.
+                    // The gateway has the other routes of this VirtualService, and they lead to the same hosts.
                     if own.is_empty() || !is_at_gateway || !are_reached {
                         return Behind::Perhaps;
                     }

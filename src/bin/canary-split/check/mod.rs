@@ -39,6 +39,7 @@ mod secrets;
 mod settings;
 mod shared_pods;
 mod short_host;
+mod some_paths;
 mod stable;
 mod step;
 mod strangers;
@@ -72,7 +73,7 @@ use std::time::Duration;
 use together::Worlds;
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 37] = [
+pub const CODES: [&[&Code]; 38] = [
     &config::CODES,
     &duplicates::CODES,
     &parts::CODES,
@@ -91,6 +92,7 @@ pub const CODES: [&[&Code]; 37] = [
     &seal::CODES,
     &order::CODES,
     &paths::CODES,
+    &some_paths::CODES,
     &stable::CODES,
     &shared_pods::CODES,
     &weights::CODES,
@@ -268,8 +270,7 @@ pub fn of_objects(objects: &Objects, now: Second, notes: &mut Vec<String>) -> Ve
     findings
 }
 
-/// Leaves out of what was found in a plugin as it is shipped that its digest is to be filled in: whoever builds the module knows it. A
-/// note says so.
+/// Makes a note of the finding that a plugin has no digest yet, as it is shipped: the build of the module prints the digest.
 pub fn without_open_digest(findings: &mut Vec<Finding>, notes: &mut Vec<String>) {
     let is_open = |finding: &Finding| finding.code.name == "placeholder" && finding.message.contains("digest");
     let mut fields: Vec<&str> = Vec::new();
@@ -339,6 +340,7 @@ fn check(objects: &Objects, now: Second) -> Vec<Finding> {
         seal::check(&sites, &mut findings);
         order::check(&sites, &mut findings);
         paths::check(&sites, &mut findings);
+        some_paths::check(&sites, &mut findings);
         stable::check(&world, &sites, &mut findings);
         shared_pods::check(&world, &sites, &mut findings);
         weights::check(&sites, &mut findings);
@@ -366,7 +368,7 @@ fn order(objects: &Objects, findings: &mut [Finding]) {
     findings.sort_by_key(|finding| (places.get(&Rc::as_ptr(&finding.source)).copied(), finding.span.start));
 }
 
-/// What could not be compared, for want of the other side.
+/// What could not be compared, since objects that it refers to are not given.
 fn note(world: &together::World) -> Option<String> {
     let folder = if world.folder.is_empty() { String::new() } else { format!("{}: ", world.folder) };
     if let Some((first, second)) = parts::twice(&world.objects) {

@@ -14,8 +14,8 @@ use std::rc::Rc;
 const TWICE: Code = Code {
     name: "twice",
     severity: Severity::Warning,
-    why: "the one that is applied last is in force, and nobody knows here which that will be: nothing was compared",
-    fix: "give what is applied together and nothing else; versions in folders of their own are compared folder by folder",
+    why: "the version that is applied last is in force, and the files do not tell which one that is: nothing was compared",
+    fix: "name only what is applied together, or put each version into a folder of its own: folders are compared one by one",
 };
 
 /// The codes of this file.
@@ -41,7 +41,7 @@ pub fn of(unit: &Unit, notes: &mut Vec<String>) -> Vec<Part> {
     let mut inner = Vec::new();
     let groups: Vec<Vec<Part>> = units.map(|unit| of(&unit, &mut inner)).collect();
     if let Some((first, second)) = twice(&objects) {
-        // Once, and not again for each folder below.
+        // An object is taken once, and not again for each folder below.
         let said = format!("{} exists twice", second.title());
         inner.retain(|note: &String| !note.starts_with(&said));
         notes.push(format!(

@@ -1,4 +1,4 @@
-//! Whether a route of stable's for some paths comes before the canary's.
+//! Whether a route of stable for some paths comes before the route of the canary.
 
 use super::rules::has_hosts_of;
 use crate::report::finding::{Code, Finding, Severity};
@@ -50,7 +50,7 @@ pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
                             && !is_hidden(met, &class)
                             && is_for(met, &stables)
                             && table.reaches(met, &known)
-                            && !site.is_decided(met, stable, &known)
+                            && !site.is_stables_alone(met, stable, &known)
                     };
                     for met in table.met(&known).iter().filter(is_wrong) {
                         if seen.insert(met.entry.node.span.start) {
@@ -96,8 +96,16 @@ impl<'w, 'o> Site<'w, 'o> {
     }
 
     /// Whether an earlier rule decides all that an entry takes, and always for stable.
-    fn is_decided(&self, met: &Met, stable: &Named, known: &[&Asked]) -> bool {
+    fn is_stables_alone(&self, met: &Met, stable: &Named, known: &[&Asked]) -> bool {
         let known: Vec<_> = known.iter().chain(&met.entry.asked).copied().collect();
+        self.is_decided_before(&known, |rule| {
+            let subsets = self.plugin.subsets(rule);
+            subsets.iter().filter(|named| named.is_chosen).all(|named| named.subset.name == stable.subset.name)
+        })
+    }
+
+    /// Whether an earlier rule that counts decides all requests with these properties.
+    pub fn is_decided_before(&self, known: &[&Asked], counts: impl Fn(&Rule) -> bool) -> bool {
         let takes = |rule: &Rule, known: &[&Asked]| {
             rule.matches.iter().any(|one| {
                 let mut conditions = one.conditions.iter().map(Asked::of_rule);
@@ -116,14 +124,10 @@ impl<'w, 'o> Site<'w, 'o> {
                     takes(rule, &rest.chain([half]).collect::<Vec<_>>())
                 })
             };
-            rule.forget.is_empty() && (takes(rule, &known) || paths.is_some_and(in_two))
-        };
-        let is_stables = |rule: &Rule| {
-            let subsets = self.plugin.subsets(rule);
-            subsets.iter().filter(|named| named.is_chosen).all(|named| named.subset.name == stable.subset.name)
+            rule.forget.is_empty() && (takes(rule, known) || paths.is_some_and(in_two))
         };
         let earlier = self.plugin.rules.iter().map(|(_, rule)| rule).take_while(|rule| !std::ptr::eq(*rule, self.rule));
-        earlier.into_iter().any(|rule| is_stables(rule) && self.is_under(rule) && holds(rule))
+        earlier.into_iter().any(|rule| counts(rule) && self.is_under(rule) && holds(rule))
     }
 
     /// Whether another rule is for all hosts of this one that have these routes.

@@ -43,7 +43,7 @@ const PORTS: Code = Code {
 const PHASE: Code = Code {
     name: "plugin-phase",
     severity: Severity::Warning,
-    why: "this is before the token is verified: no claim exists yet, and requests that are refused afterwards are decided and counted",
+    why: "in this phase no token is verified yet: no claim exists, and requests that are refused later are decided and counted",
     fix: "leave phase out",
 };
 
@@ -137,7 +137,7 @@ fn selector(world: &World, plugin: &Plugin, object: &Object, findings: &mut Vec<
     let Some(gateway) = wanted.first() else { return };
     // Where another plugin decides, this one may be for what is not given.
     let peers = world.writers_of(plugin.header.as_deref().unwrap_or_default());
-    let mut peers = peers.into_iter().filter(|peer| peer.object().is_some() && !std::ptr::eq(*peer, plugin));
+    let mut peers = peers.filter(|peer| peer.object().is_some() && !std::ptr::eq(*peer, plugin));
     if peers.any(|peer| wanted.iter().any(|gateway| peer.may_be_on(gateway))) {
         return;
     }
@@ -201,8 +201,8 @@ fn matches(world: &World, plugin: &Plugin, object: &Object, findings: &mut Vec<F
             gateway.http_ports().filter(|(_, protocol)| is_wanted(*protocol)).map(|(port, _)| port).collect()
         };
         let (all, deciding) = (of(&|_| true), of(&|protocol| protocol != Protocol::Redirect));
-        // How the Gateway's ports are called at its pods is unknown; that there are more of them is not. Where http is only
-        // redirected nothing is to be decided, if the ports are the pods' at all.
+        // The numbers of these ports at the pods are unknown, but not how many there are. Nothing is decided at a port that only
+        // redirects, so that one may be left out, unless the numbers are the Gateway's own.
         let are_the_gateways = ports.iter().any(|port| *port < 1024 && all.contains(port));
         if ports.len() < deciding.len() || are_the_gateways && ports.len() < all.len() {
             let list = |ports: &BTreeSet<u32>| ports.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");

@@ -7,7 +7,7 @@ use crate::world::World;
 use crate::world::plugin::{Aim, Plugin, targets};
 use crate::world::routing::Routing;
 use crate::world::site::Site;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 const CONFIG: Code = Code {
     name: "policy-config",
@@ -40,7 +40,7 @@ const UNDERSCORE: Code = Code {
 /// The codes of this file.
 pub const CODES: [&Code; 4] = [&CONFIG, &NOT_ON_ROUTE, &OPEN, &UNDERSCORE];
 
-/// The policies by the routes that they name, but for those that are merged with others: kind, namespace and name.
+/// The policies by the kind, namespace and name of what they aim at, except those that are merged with others.
 type Named<'o> = HashMap<(&'o str, &'o str, &'o str), Vec<&'o Object>>;
 
 /// Looks at every policy.
@@ -53,8 +53,8 @@ pub fn check(objects: &Objects, world: &World, sites: &[Site], findings: &mut Ve
     for plugin in &policies {
         config(plugin, findings);
         underscores(objects, plugin, findings);
-        open(world, plugin, &policies, &named, findings);
     }
+    open(world, &policies, &named, findings);
     for site in sites.iter().filter(|site| site.plugin.is_policy()) {
         not_on_route(site, &named, findings);
     }
@@ -126,19 +126,32 @@ fn underscores(objects: &Objects, plugin: &Plugin, findings: &mut Vec<Finding>) 
     }
 }
 
-/// Routes for the header at the same gateways that no policy for it is on.
-fn open(world: &World, plugin: &Plugin, policies: &[&Plugin], named: &Named, findings: &mut Vec<Finding>) {
-    let Some(header) = plugin.header.as_deref().filter(|_| !plugin.has_seal) else { return };
-    let writers: Vec<_> = policies.iter().filter(|other| other.header.as_deref() == Some(header)).collect();
-    for routing in world.beside(plugin).iter().filter(|routing| routing.asks_for_value(header)) {
-        if writers.iter().any(|writer| is_on(writer, routing, named).is_ok()) {
-            continue;
+/// Routes for a header that no policy for it is on, at a gateway that has the routes of one without a seal.
+fn open(world: &World, policies: &[&Plugin], named: &Named, findings: &mut Vec<Finding>) {
+    let mut by_header: BTreeMap<&str, Vec<&Plugin>> = BTreeMap::new();
+    for policy in policies {
+        by_header.entry(policy.header.as_deref().unwrap_or_default()).or_default().push(policy);
+    }
+    for (header, writers) in by_header {
+        let (mut decided, mut unsealed) = (HashSet::new(), HashMap::new());
+        for writer in writers {
+            for routing in world.covered(writer) {
+                if is_on(writer, routing, named).is_ok() {
+                    decided.insert(std::ptr::from_ref(routing));
+                }
+                for gateway in routing.gateways().filter(|_| !writer.has_seal) {
+                    unsealed.entry(gateway).or_insert(writer);
+                }
+            }
         }
-        let title = plugin.object().map(Object::title).unwrap_or_default();
-        let written = routing.routes.iter().flat_map(|route| route.conditions(header)).map(|(_, written)| written);
-        for written in written {
-            let message = format!("{} asks for {header}, and {title} is not on it", routing.object.title());
-            findings.push(Finding::new(&OPEN, &routing.object.source, &written.node.span, message));
+        let is_open = |routing: &&Routing| !decided.contains(&std::ptr::from_ref(*routing));
+        for routing in world.routings.iter().filter(|routing| routing.asks_for_value(header)).filter(is_open) {
+            let Some(policy) = routing.gateways().find_map(|gateway| unsealed.get(&gateway)) else { continue };
+            let title = policy.object().map(Object::title).unwrap_or_default();
+            for (_, written) in routing.routes.iter().flat_map(|route| route.conditions(header)) {
+                let message = format!("{} asks for {header}, and {title} is not on it", routing.object.title());
+                findings.push(Finding::new(&OPEN, &routing.object.source, &written.node.span, message));
+            }
         }
     }
 }

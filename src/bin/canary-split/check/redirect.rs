@@ -21,8 +21,8 @@ use std::collections::HashMap;
 const NO_REDIRECT: Code = Code {
     name: "no-redirect",
     severity: Severity::Warning,
-    why: "pages exist in plain http too, and a cookie that they set has no Secure",
-    fix: "tls: {httpsRedirect: true} in the server for http, an HTTPRoute with RequestRedirect for the listener for http, or secure: true in the cookie",
+    why: "pages are served over plain http too, and a cookie that is set there has no Secure",
+    fix: "set tls: {httpsRedirect: true} in the server for http, add an HTTPRoute with RequestRedirect to the listener for http, or set secure: true in the cookie",
 };
 
 /// The codes of this file.

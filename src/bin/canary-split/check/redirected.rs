@@ -12,7 +12,7 @@ use std::collections::HashSet;
 const AT_REDIRECT: Code = Code {
     name: "route-at-redirect",
     severity: Severity::Warning,
-    why: "of two routes for every request one wins by the age of its object, and a match of the header wins anyway: the canary's visitors get plain http where others are sent to https, or nobody gets there",
+    why: "of two routes that take every request the older one wins, and a route for the header wins over both: the canary's visitors get plain http where others are sent to https, or nobody gets to the application",
     fix: "name the listener for https: sectionName in parentRefs of the application's route",
 };
 

@@ -8,6 +8,7 @@ use crate::world::gateway_api::NAME_LABEL;
 use crate::world::labels::Labels;
 use crate::world::namespace::ROOT_NAMESPACE;
 use crate::world::plugin::{Aim, Plugin};
+use std::collections::{HashMap, HashSet};
 
 const TWO_PLUGINS: Code = Code {
     name: "two-plugins-one-header",
@@ -19,11 +20,55 @@ const TWO_PLUGINS: Code = Code {
 /// The codes of this file.
 pub const CODES: [&Code; 1] = [&TWO_PLUGINS];
 
-/// Looks at every plugin and those before it.
+/// Where a plugin says that it is. Two plugins can only be together if they say the same, or one aims at the Gateway whose pods the
+/// other selects.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Where<'p> {
+    /// At a target, as JSON, in its namespace.
+    Target(&'p str, String),
+    /// At a Gateway of this name.
+    Aimed(&'p str),
+    /// On the pods of a Gateway of this name.
+    Selected(&'p str),
+    /// On pods with some labels.
+    Labels,
+}
+
+impl<'p> Where<'p> {
+    fn all(plugin: &'p Plugin, object: &'p Object) -> Vec<Where<'p>> {
+        let targets = plugin.targets();
+        let mut all: Vec<_> =
+            plugin.selector().and_then(|own| own.get(NAME_LABEL)).map(Where::Selected).into_iter().collect();
+        if targets.is_empty() {
+            all.push(Where::Labels);
+        }
+        let aims = targets.iter().map(|target| Aim::of(target)).filter(|aim| aim.is("Gateway", GATEWAY_API));
+        all.extend(aims.map(|aim| Where::Aimed(aim.name)));
+        all.extend(targets.iter().map(|target| Where::Target(&object.namespace, target.to_json())));
+        all
+    }
+
+    /// What a plugin on the same gateway says.
+    fn met(&self) -> Where<'p> {
+        match self {
+            Where::Aimed(name) => Where::Selected(name),
+            Where::Selected(name) => Where::Aimed(name),
+            same => same.clone(),
+        }
+    }
+}
+
+/// Compares every plugin with those before it that may be on the same gateway.
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
-    for (place, plugin) in world.plugins.iter().enumerate() {
+    let mut known: HashMap<Where, Vec<&Plugin>> = HashMap::new();
+    for plugin in &world.plugins {
         let Some(object) = plugin.object() else { continue };
-        let earlier = world.plugins.iter().take(place).filter_map(|earlier| Some((earlier, shared(earlier, plugin)?)));
+        let all = Where::all(plugin, object);
+        let mut seen = HashSet::new();
+        let earlier = all.iter().filter_map(|own| known.get(&own.met())).flatten().copied();
+        let earlier: Vec<&Plugin> = earlier.filter(|earlier| seen.insert(std::ptr::from_ref(*earlier))).collect();
+        all.into_iter().for_each(|own| known.entry(own).or_default().push(plugin));
+        let earlier = earlier.into_iter().filter_map(|earlier| Some((earlier, shared(earlier, plugin)?)));
         for (earlier, header) in earlier.filter(|(earlier, _)| are_together(earlier, plugin)) {
             let there = earlier.object().map(Object::title).unwrap_or_default();
             let own = plugin.config.node.as_ref().and_then(|config| config.get("header"));
@@ -60,6 +105,11 @@ fn are_together(one: &Plugin, other: &Plugin) -> bool {
     };
     if is_there && (is_named(&targets, names(other)) || is_named(&others, names(one))) {
         return true;
+    }
+    if targets.is_empty() && others.is_empty() && one.is_policy() {
+        // Selectors that differ may find different targets.
+        let selectors = |plugin: &Plugin| plugin.target_selectors().iter().map(Node::to_json).collect::<Vec<_>>();
+        return first.namespace == second.namespace && selectors(one) == selectors(other);
     }
     if targets.is_empty() && others.is_empty() {
         let (Some(labels), Some(others)) = (labels(first), labels(second)) else { return false };

@@ -47,7 +47,7 @@ const IDLE: Code = Code {
 const BLIND: Code = Code {
     name: "guard-without-sticky",
     severity: Severity::Warning,
-    why: "every request counts as a visitor: at such a share few failures are the canary's, and a trip takes long",
+    why: "every request counts as a visitor: with such a small share few failures are the canary's, and the guard trips late",
     fix: "add sticky, or start with a larger share",
 };
 

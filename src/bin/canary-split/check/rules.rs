@@ -9,7 +9,7 @@ use canary_split::rule::hosts::HostPattern;
 const NEVER: Code = Code {
     name: "rule-never-decides",
     severity: Severity::Warning,
-    why: "the first rule that holds decides: the earlier one has no match, and all hosts of this one",
+    why: "the first rule that matches decides: the earlier one takes every request for the hosts of this one",
     fix: "put the rule with the narrower match or host first",
 };
 
@@ -68,11 +68,11 @@ fn is_below(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
 }
 
-/// No rule, while there are routes for what only a rule can choose.
+/// No rule, although routes ask for the header that only a rule can write.
 fn none(world: &World, plugin: &Plugin, findings: &mut Vec<Finding>) {
     let (Some(object), Some(header)) = (plugin.object(), plugin.header.as_deref()) else { return };
-    let is_empty = |plugin: &&Plugin| plugin.is_whole && plugin.rules.is_empty();
-    if !world.writers_of(header).iter().all(is_empty) {
+    let is_empty = |plugin: &Plugin| plugin.is_whole && plugin.rules.is_empty();
+    if !world.writers_of(header).all(is_empty) {
         return;
     }
     // A policy that has its config elsewhere is another finding.

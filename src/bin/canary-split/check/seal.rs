@@ -17,7 +17,7 @@ const NOT_REMOVED: Code = Code {
     name: "header-not-removed",
     severity: Severity::Warning,
     why: "the application gets the header, and anyone who makes it echo its headers gets the seal",
-    fix: "headers: {request: {remove: [HEADER]}} on every route of these hosts, including the default one",
+    fix: "add headers: {request: {remove: [HEADER]}} to every route of these hosts, including the default one",
 };
 
 /// The codes of this file.

@@ -113,7 +113,7 @@ impl<'w, 'o> Site<'w, 'o> {
         !all.is_empty() && (all.iter().all(is_named) || asks() && all.iter().all(is_elsewhere))
     }
 
-    /// What stable gets where the canary has a route: all pods of a Service of which some are the canary's. The places that are
+    /// Default routes that lead stable's requests to all pods of a Service, of which some are the canary's. Answers the places that are
     /// found.
     fn shared(
         &self,
@@ -139,7 +139,7 @@ impl<'w, 'o> Site<'w, 'o> {
         seen
     }
 
-    /// The same of stable's requests for some paths or hosts, if the canary's route has taken those that are not stable's.
+    /// The same for routes of some paths or hosts, where the canary's requests have gone to its own route before.
     fn shared_on_path(
         &self,
         world: &World<'o>,
@@ -159,7 +159,7 @@ impl<'w, 'o> Site<'w, 'o> {
             let of_rule = class.known();
             for met in table.met(&of_rule).iter().filter(|met| !met.entry.asks_for(self.header)) {
                 for destination in met.step.route.destinations.iter().filter(is_whole) {
-                    // What a visitor sends to be led there is asked for.
+                    // A visitor who sends a header or a parameter to be led there wants it so.
                     if met.entry.asked.iter().any(|asked| asked.is_about_visitors()) || !table.reaches(met, &of_rule) {
                         continue;
                     }

@@ -7,10 +7,11 @@ use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
 use crate::world::gateway::Gateway;
-use crate::world::gateway_api;
+use crate::world::gateway_api::{self, Runner};
 use crate::world::labels::Labels;
 use crate::world::namespace::is_same_namespace;
 use crate::world::plugin::{Aim, Plugin, hosts};
+use crate::world::routing::Routing;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 
@@ -18,16 +19,16 @@ use std::collections::HashMap;
 pub const TARGET: Code = Code {
     name: "plugin-target",
     severity: Severity::Error,
-    why: "targetRefs reach the pods of a Gateway of the Gateway API in the plugin's own namespace, and no other gateway: this one does not get the plugin, and everybody sees stable",
-    fix: "for a Gateway of networking.istio.io give selector.matchLabels its labels instead; for one of gateway.networking.k8s.io put the plugin into its namespace and name it",
+    why: "targetRefs reach the pods of a Gateway of the Gateway API that Istio runs in the plugin's own namespace, and no other gateway: this one does not get the plugin, and everybody sees stable",
+    fix: "for a Gateway of networking.istio.io give selector.matchLabels its labels instead; for one of gateway.networking.k8s.io put the plugin into its namespace and name it; one that Envoy Gateway runs needs an EnvoyExtensionPolicy instead",
 };
 
 /// The same of a policy of Envoy Gateway.
 pub const POLICY: Code = Code {
     name: "policy-target",
     severity: Severity::Error,
-    why: "an EnvoyExtensionPolicy reaches Gateways and routes of the Gateway API in its own namespace, and nothing else: the filter is not there, and everybody sees stable",
-    fix: "put the policy into the namespace of the Gateway or of the route, and name that",
+    why: "an EnvoyExtensionPolicy reaches Gateways that Envoy Gateway runs, and their routes, in its own namespace, and nothing else: the filter is not there, and everybody sees stable",
+    fix: "put the policy into the namespace of the Gateway or of the route, and name that; a Gateway that Istio runs needs a WasmPlugin instead",
 };
 
 /// The codes of this file.
@@ -50,7 +51,7 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
     for plugin in &world.plugins {
         let Some(object) = plugin.object() else { continue };
         if plugin.is_policy() {
-            policy(given.get_or_init(|| self::given(world)), object, plugin.targets(), findings);
+            policy(world, given.get_or_init(|| self::given(world)), object, plugin.targets(), findings);
             continue;
         }
         let targets = plugin.targets();
@@ -84,30 +85,59 @@ fn is_at_waypoint(world: &World, object: &Object, target: &Node) -> bool {
         && services.any(|parent| parent.name.1 == aim.name && is_same_namespace(parent.namespace, &object.namespace))
 }
 
-/// The Gateways and routes of the Gateway API, by kind and name.
-fn given<'w>(world: &'w World) -> HashMap<(&'w str, &'w str), Vec<&'w Object>> {
-    let gateways = world.gateways.iter().map(|gateway| gateway.object);
-    let all = gateways.chain(world.routings.iter().map(|routing| routing.object));
-    let mut given: HashMap<_, Vec<_>> = HashMap::new();
-    for object in all.filter(|object| object.is_of_gateway_api()) {
-        given.entry((object.kind, &*object.name)).or_default().push(object);
+/// A Gateway or a route of the Gateway API.
+#[derive(Clone, Copy)]
+enum Given<'w, 'o> {
+    Gateway(&'w Gateway<'o>),
+    Route(&'w Routing<'o>),
+}
+
+impl<'o> Given<'_, 'o> {
+    fn object(&self) -> &'o Object {
+        match self {
+            Given::Gateway(gateway) => gateway.object,
+            Given::Route(routing) => routing.object,
+        }
+    }
+
+    /// Why Envoy Gateway has nothing to do with it, if Istio surely runs it.
+    fn run_by_istio(&self, world: &World) -> Option<String> {
+        let is_istios = |gateway: &Gateway| world.runner(gateway) == Some(Runner::Istio);
+        let title = self.object().title();
+        match self {
+            Given::Gateway(gateway) => is_istios(gateway).then(|| format!("{title}, which Istio runs")),
+            Given::Route(routing) => {
+                // One that is not given may be Envoy Gateway's.
+                let are_given = !routing.has_other_parents && routing.parents.iter().all(|one| world.has_gateway(one));
+                let (gateways, _) = world.gateways_of(routing);
+                let first = gateways.first().filter(|_| are_given && gateways.iter().all(|gateway| is_istios(gateway)));
+                first.map(|gateway| format!("{title}, whose {} Istio runs", gateway.object.title()))
+            }
+        }
+    }
+}
+
+/// Everything that a policy can aim at by kind and name.
+type AllGiven<'w, 'o> = HashMap<(&'w str, &'w str), Vec<Given<'w, 'o>>>;
+
+fn given<'w, 'o>(world: &'w World<'o>) -> AllGiven<'w, 'o> {
+    let all = world.gateways.iter().map(Given::Gateway).chain(world.routings.iter().map(Given::Route));
+    let mut given = AllGiven::new();
+    for one in all.filter(|one| one.object().is_of_gateway_api()) {
+        let object = one.object();
+        given.entry((object.kind, &*object.name)).or_default().push(one);
         // All of a kind.
-        given.entry((object.kind, "")).or_default().push(object);
+        given.entry((object.kind, "")).or_default().push(one);
     }
     given
 }
 
 /// What a policy of Envoy Gateway aims at: Gateways and routes of its own namespace.
-fn policy(
-    given: &HashMap<(&str, &str), Vec<&Object>>,
-    object: &Object,
-    targets: Vec<&Node>,
-    findings: &mut Vec<Finding>,
-) {
+fn policy(world: &World, given: &AllGiven, object: &Object, targets: Vec<&Node>, findings: &mut Vec<Finding>) {
     for target in targets {
         let aim = Aim::of(target);
         let named = |name| given.get(&(aim.kind, name)).map_or(&[][..], Vec::as_slice);
-        let is_here = |given: &&Object| is_same_namespace(&given.namespace, &object.namespace);
+        let is_here = |given: &Given| is_same_namespace(&given.object().namespace, &object.namespace);
         let (key, problem) = if aim.group != GATEWAY_API {
             ("group", format!("a {} of {}", aim.kind, quoted(aim.group)))
         } else if !FOR_POLICIES.contains(&aim.kind) {
@@ -117,8 +147,12 @@ fn policy(
             ("namespace", format!("{there}, another namespace than its own"))
         } else {
             match named(aim.name) {
-                all if all.iter().any(is_here) => continue,
-                [there, ..] => ("name", format!("{}, which is in another namespace", there.title())),
+                all if all.iter().any(is_here) => {
+                    let here = all.iter().find(|given| is_here(given));
+                    let Some(problem) = here.and_then(|here| here.run_by_istio(world)) else { continue };
+                    ("name", problem)
+                }
+                [there, ..] => ("name", format!("{}, which is in another namespace", there.object().title())),
                 // Where none of its namespace is given, it may be there.
                 [] if !named("").iter().any(is_here) => continue,
                 [] => ("name", format!("{} {}, which does not exist in its namespace", aim.kind, aim.name)),
@@ -157,6 +191,9 @@ fn named(world: &World, plugin: &Plugin, object: &Object, target: &Node) -> Opti
             let may_have_pods =
                 |classic: &Gateway| gateway_api::labels(gateway).any(|labels| classic.selector.selects(&labels));
             next_to_classic(world, plugin, name, may_have_pods)
+        }
+        Some(gateway) if world.runner(gateway) == Some(Runner::EnvoyGateway) => {
+            Some(("name", format!("Gateway {name}, which Envoy Gateway runs")))
         }
         Some(_) => None,
         None if given.is_empty() => next_to_classic(world, plugin, name, |_| false),

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 const WEIGHTS: Code = Code {
     name: "weighted-route",
     severity: Severity::Error,
-    why: "Istio divides these requests once more, each by itself: the shares are not those of the rule, and visitors see both versions",
+    why: "the gateway divides these requests once more, each by itself: the shares are not those of the rule, and visitors see both versions",
     fix: "leave one destination, or give all but one a weight of 0; the weights belong in the rule",
 };
 

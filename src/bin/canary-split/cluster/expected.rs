@@ -175,7 +175,7 @@ pub fn undecided(world: &World, sites: &[Site]) -> Vec<(String, Vec<Cluster>)> {
     let beside: HashSet<_> = world
         .plugins
         .iter()
-        .flat_map(|plugin| world.beside(plugin).iter().map(|service| std::ptr::from_ref(*service)).collect::<Vec<_>>())
+        .flat_map(|plugin| world.beside(plugin).iter().map(std::ptr::from_ref).collect::<Vec<_>>())
         .collect();
     let is_policy = world.plugins.iter().any(Plugin::is_policy);
     let is_stranger = |service: &&Routing| {

@@ -2,6 +2,7 @@
 
 use super::unit::Unit;
 use crate::world::World;
+use crate::world::api_match::Precedence;
 use crate::world::labels::Labels;
 use crate::world::namespace::ROOT_NAMESPACE;
 
@@ -35,6 +36,16 @@ pub enum Controller {
     Istio,
     /// Envoy Gateway, with an EnvoyExtensionPolicy.
     EnvoyGateway,
+}
+
+impl Controller {
+    /// How it orders routes of the Gateway API.
+    pub fn precedence(self) -> Precedence {
+        match self {
+            Controller::Istio => Precedence::Istio,
+            Controller::EnvoyGateway => Precedence::EnvoyGateway,
+        }
+    }
 }
 
 impl Home {

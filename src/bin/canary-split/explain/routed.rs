@@ -66,7 +66,7 @@ pub fn routes(world: &World, plugin: &Plugin, request: &Seen, decided: &[Decided
             destinations: Vec::new(),
         }];
     }
-    let tables = listeners::tables(world, plugin, &services, &host);
+    let tables = listeners::tables(world, plugin, &beside, &services, &host);
     decided.iter().map(|decided| routed(world, plugin, &tables, request, &host, decided, pods)).collect()
 }
 

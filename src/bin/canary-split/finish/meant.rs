@@ -88,7 +88,7 @@ impl<'w> Found<'w> {
         let beside = world.beside(self.plugin);
         let own = hosts(self.rule);
         let mut found: Vec<&VirtualService> = Vec::new();
-        for service in beside.iter().copied().filter(|service| own.iter().any(|host| service.is_for(host))) {
+        for service in beside.iter().filter(|service| own.iter().any(|host| service.is_for(host))) {
             let mut delegates = service.routes.iter().filter_map(|route| world.delegate(service, route));
             if let Some(delegate) = delegates.find(|delegate| delegate.mentions(self.header)) {
                 return Err(Refusal::Fault(format!(
@@ -113,7 +113,7 @@ impl<'w> Found<'w> {
                 && (one.section.is_none() || other.section.is_none() || one.section == other.section)
                 && (one.port.is_none() || other.port.is_none() || one.port == other.port)
         };
-        let mut all = world.beside(self.plugin).to_vec();
+        let mut all: Vec<_> = world.beside(self.plugin).iter().collect();
         all.retain(|other| {
             !std::ptr::eq(other.object, service.object)
                 && other.is_virtual_service() == service.is_virtual_service()
@@ -130,7 +130,7 @@ impl<'w> Found<'w> {
 
     /// The values that other rules write into its header for requests that a VirtualService may route, with their names.
     pub fn others(&self, world: &'w World, service: &VirtualService) -> Vec<(&'w Plugin, &'w Rule, HashSet<String>)> {
-        let writers = world.writers_of(self.header).into_iter();
+        let writers = world.writers_of(self.header);
         let rules = writers.flat_map(|plugin| plugin.rules.iter().map(move |(_, rule)| (plugin, rule)));
         let is_other = |rule: &Rule| !std::ptr::eq(rule, self.rule);
         let meets =

@@ -226,6 +226,17 @@ impl<'c> Asked<'c> {
         }
     }
 
+    /// The path that it asks for, and whether it takes longer ones that begin with it; `None`: it is about something else, or cannot
+    /// be told.
+    pub fn path(&self) -> Option<(&str, bool)> {
+        match self.text {
+            _ if !self.is_about_path() || self.is_negative => None,
+            Text::Exact(path) => Some((path, false)),
+            Text::Prefix(path) | Text::Below(path) => Some((path, true)),
+            _ => None,
+        }
+    }
+
     /// Whether it is about something that a visitor can send.
     pub fn is_about_visitors(&self) -> bool {
         matches!(self.subject, Subject::Header(_) | Subject::QueryParam(_)) && !self.is_negative

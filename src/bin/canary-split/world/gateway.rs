@@ -47,6 +47,8 @@ pub enum Allowed<'o> {
     Same(Vec<&'o str>),
     /// Those of any namespace, or it is unknown of which, of these kinds.
     Any(Vec<&'o str>),
+    /// None that is about HTTP: its protocol is this.
+    Streams(&'o str),
 }
 
 /// The protocol of a server.
@@ -116,6 +118,7 @@ impl<'o> Gateway<'o> {
             Allowed::ByHosts => return true,
             Allowed::Same(kinds) => (is_same_namespace(&self.object.namespace, &routing.object.namespace), kinds),
             Allowed::Any(kinds) => (true, kinds),
+            Allowed::Streams(_) => return false,
         };
         is_there && (kinds.is_empty() || kinds.contains(&routing.object.kind))
     }

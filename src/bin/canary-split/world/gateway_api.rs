@@ -33,8 +33,12 @@ fn listener(node: &Node) -> Server<'_> {
         port: node.get("port").and_then(Node::number),
         protocol,
         hosts: vec![host.unwrap_or((node, "*"))],
-        allowed: match text(node, &["allowedRoutes", "namespaces", "from"]).unwrap_or("Same") {
-            "Same" => Allowed::Same(kinds),
+        allowed: match text(node, &["protocol"]) {
+            // Other protocols may be anything.
+            Some(protocol @ ("TLS" | "TCP" | "UDP")) => Allowed::Streams(protocol),
+            _ if text(node, &["allowedRoutes", "namespaces", "from"]).unwrap_or("Same") == "Same" => {
+                Allowed::Same(kinds)
+            }
             // The labels of namespaces are seldom given.
             _ => Allowed::Any(kinds),
         },
@@ -59,6 +63,24 @@ pub fn lacks(gateway: &Gateway, selector: &Labels) -> bool {
         name.contains('/') || labels(gateway).any(|labels| labels.get(name) == Some(value))
     };
     is_made && is_known && !selector.pairs().all(has)
+}
+
+/// Who runs a Gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runner {
+    Istio,
+    EnvoyGateway,
+}
+
+/// Who surely runs the Gateways of a class, by the controller of its GatewayClass if that is given, or by the names that Istio gives to
+/// its own. Other controllers may be either of them under a name of their own.
+pub fn runner(class: &str, controller: Option<&str>) -> Option<Runner> {
+    match controller {
+        Some(name) if name.starts_with("istio.io/") => Some(Runner::Istio),
+        Some(name) if name.starts_with("gateway.envoyproxy.io/") => Some(Runner::EnvoyGateway),
+        Some(_) => None,
+        None => ["istio", "istio-remote", "istio-waypoint"].contains(&class).then_some(Runner::Istio),
+    }
 }
 
 /// Whether it is a waypoint of Istio's ambient mesh, by its class or by its listener.

@@ -29,6 +29,10 @@ pub struct Index<'o> {
     routed: HostIndex,
     /// VirtualServices without hosts.
     delegates: ByName<'o>,
+    /// Routes of the Gateway API, by their names and by those of their gateways.
+    routes: ByName<'o>,
+    /// The same by their gateways alone.
+    attached: ByName<'o>,
     /// Makers of pods, by each label of the pods.
     workloads: ByLabel<'o>,
     /// Possible makers of pods, by each label that they mention.
@@ -79,6 +83,14 @@ impl<'o> Index<'o> {
         }
         for (place, routing) in lists.routings.iter().enumerate() {
             routing.hosts.iter().for_each(|(_, host)| index.routed.add(place, host));
+            if routing.is_virtual_service() {
+                continue;
+            }
+            index.routes.add(place, name(routing.object));
+            for (namespace, name) in routing.gateways() {
+                index.routes.add(place, ServiceName { name, namespace });
+                index.attached.add(place, ServiceName { name, namespace });
+            }
         }
         for (place, pods) in lists.workloads.iter().enumerate() {
             index.workloads.add(place, &pods.object.namespace, &pods.labels);
@@ -113,6 +125,17 @@ impl<'o> Index<'o> {
     /// VirtualServices of this name to which others may delegate.
     pub fn delegates(&self, namespace: &str, name: &str) -> Vec<usize> {
         self.delegates.at(name, namespace)
+    }
+
+    /// Routes of the Gateway API that have this name, or a gateway that has it.
+    pub fn routes(&self, namespace: &str, name: &str) -> Vec<usize> {
+        self.routes.at(name, namespace)
+    }
+
+    /// Routes of the Gateway API that name a gateway in just this way.
+    pub fn attached_to(&self, (namespace, name): (&str, &str)) -> impl Iterator<Item = usize> {
+        let places = self.attached.0.get(name).and_then(|places| places.get(namespace));
+        places.into_iter().flatten().copied()
     }
 
     /// DestinationRules that may be for a destination.
@@ -160,11 +183,13 @@ impl<'o> ByName<'o> {
     fn of(names: impl Iterator<Item = Option<ServiceName<'o>>>) -> ByName<'o> {
         let mut places = ByName::default();
         for (place, name) in names.enumerate() {
-            if let Some(ServiceName { name, namespace }) = name {
-                places.0.entry(name).or_default().entry(namespace).or_default().push(place);
-            }
+            name.into_iter().for_each(|name| places.add(place, name));
         }
         places
+    }
+
+    fn add(&mut self, place: usize, ServiceName { name, namespace }: ServiceName<'o>) {
+        self.0.entry(name).or_default().entry(namespace).or_default().push(place);
     }
 
     fn at(&self, name: &str, namespace: &str) -> Vec<usize> {

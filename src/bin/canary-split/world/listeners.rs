@@ -1,6 +1,7 @@
 //! Which routes of the Gateway API a listener has together.
 
 use super::World;
+use super::beside::Beside;
 use super::plugin::Plugin;
 use super::routing::Routing;
 use super::table::Table;
@@ -24,12 +25,13 @@ enum Entrance<'w> {
 pub fn tables<'w, 'o>(
     world: &'w World<'o>,
     plugin: &Plugin,
+    beside: &Beside<'w, 'o>,
     routings: &[&'w Routing<'o>],
     host: &str,
 ) -> Vec<Table<'w, 'o>> {
     let classic = routings.iter().filter(|routing| routing.is_virtual_service());
     let classic = classic.map(|service| Table::of(service, |route| world.delegate(service, route)));
-    let groups = groups(world, plugin, routings, host).into_iter();
+    let groups = groups(world, beside, routings, host).into_iter();
     classic.chain(groups.map(|group| Table::of_listener(group, plugin.precedence()))).collect()
 }
 
@@ -37,7 +39,7 @@ pub fn tables<'w, 'o>(
 /// of them only redirect count if there are no others.
 pub fn groups<'w, 'o>(
     world: &'w World<'o>,
-    plugin: &Plugin,
+    beside: &Beside<'w, 'o>,
     routings: &[&'w Routing<'o>],
     host: &str,
 ) -> Vec<Vec<&'w Routing<'o>>> {
@@ -45,7 +47,7 @@ pub fn groups<'w, 'o>(
     let api: Vec<_> = routings.iter().copied().filter(|routing| !routing.is_virtual_service()).collect();
     let mut whole = Vec::new();
     for routing in &api {
-        for entrance in entrances(world, plugin, routing, host) {
+        for entrance in entrances(world, beside, routing, host) {
             if let Entrance::Named { section: None, port: None, .. } = entrance {
                 whole.push((entrance, *routing));
             } else {
@@ -82,11 +84,11 @@ fn is_of_one_gateway(one: &Entrance, other: &Entrance) -> bool {
     }
 }
 
-fn entrances<'w>(world: &'w World<'_>, plugin: &Plugin, routing: &'w Routing<'_>, host: &str) -> Vec<Entrance<'w>> {
+fn entrances<'w>(world: &'w World<'_>, beside: &Beside, routing: &'w Routing<'_>, host: &str) -> Vec<Entrance<'w>> {
     let mut found = Vec::new();
     for parent in &routing.parents {
         let (namespace, name) = (parent.namespace, parent.name);
-        if !plugin.may_be_at(namespace, name) {
+        if !beside.is_at(namespace, name) {
             continue;
         }
         let given = world.gateways_named(parent);

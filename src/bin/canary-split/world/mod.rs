@@ -27,9 +27,10 @@ pub mod virtual_service;
 
 use crate::input::manifest::{GATEWAY_API, Object, Objects};
 use crate::input::yaml::{Key, Node};
-use beside::Beside;
+use beside::{Beside, Found, Names};
 use envoy_filter::Pick;
 use gateway::Gateway;
+use gateway_api::Runner;
 use host::{ServiceName, overlap};
 use index::{Index, Lists};
 use labels::Labels;
@@ -39,7 +40,9 @@ use parent::Parent;
 use plugin::{Aim, Plugin};
 use routing::{Destination, Route, Routing};
 use service::{DestinationRule, Service, Workload};
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 /// All objects that are applied together.
 #[derive(Debug)]
@@ -68,8 +71,12 @@ pub struct World<'o> {
     pub grants: Vec<&'o Object>,
     /// cert-manager's.
     pub certificates: Vec<&'o Object>,
+    /// The controllers of the given GatewayClasses, by their names.
+    controllers: HashMap<&'o str, &'o str>,
     /// The places of these.
     index: Index<'o>,
+    /// What policies of Envoy Gateway have next to them, by their gateways: many of them may be on routes of one.
+    beside: RefCell<HashMap<Names, Rc<Found>>>,
 }
 
 impl<'o> World<'o> {
@@ -104,10 +111,12 @@ impl<'o> World<'o> {
             obscure: makers::obscure(objects),
             unknown,
             index,
+            beside: RefCell::default(),
             picks: envoy_filter::picks(objects),
             policies: objects.of_kind("EnvoyExtensionPolicy").collect(),
             grants: objects.of_gateway_api("ReferenceGrant").collect(),
             certificates: objects.of_kind("Certificate").collect(),
+            controllers: controllers(objects),
         }
     }
 
@@ -144,6 +153,12 @@ impl<'o> World<'o> {
             found.extend(named.into_iter().map(|(_, gateway)| gateway));
         }
         (found, are_all)
+    }
+
+    /// Who surely runs a Gateway of the Gateway API.
+    pub fn runner(&self, gateway: &Gateway) -> Option<Runner> {
+        let class = gateway.object.text(&["spec", "gatewayClassName"]).filter(|_| gateway.is_of_api())?;
+        gateway_api::runner(class, self.controllers.get(class).copied())
     }
 
     /// The given Gateways that may be meant, with their places.
@@ -207,31 +222,60 @@ impl<'o> World<'o> {
     }
 
     /// The routings at a gateway that a plugin may be on.
-    pub fn beside<'w>(&'w self, plugin: &Plugin) -> Beside<'w, 'o> {
-        let has_routes = |routing: &&Routing| !routing.hosts.is_empty() && !routing.routes.is_empty();
-        let covered = self.covered(plugin);
-        let all = self.routings.iter().filter(has_routes);
-        Beside::new(all.filter(|routing| self.may_decide(plugin, routing, &covered)).collect())
+    pub fn beside(&self, plugin: &Plugin) -> Beside<'_, 'o> {
+        let gateways = self.gateways_with(plugin);
+        let found = if plugin.is_policy() {
+            let mut known = self.beside.borrow_mut();
+            let found = known.entry(gateways).or_insert_with_key(|gateways| {
+                let attached = gateways.iter().flat_map(|gateway| self.index.attached_to(gateway));
+                Rc::new(self.found(attached.collect::<BTreeSet<_>>(), gateways.clone()))
+            });
+            Rc::clone(found)
+        } else {
+            let all = self.routings.iter().enumerate();
+            let all = all.filter(|(_, routing)| self.may_decide(plugin, routing, &gateways)).map(|(place, _)| place);
+            Rc::new(self.found(all.collect::<Vec<_>>(), gateways))
+        };
+        Beside::new(&self.routings, found)
     }
 
-    /// The gateways of the routes that a policy of Envoy Gateway is on: what it writes there, the others are chosen by too.
-    fn covered(&self, plugin: &Plugin) -> HashSet<(&'o str, &'o str)> {
-        let routings = self.routings.iter().filter(|routing| plugin.is_policy() && !routing.is_virtual_service());
-        let covered = routings.filter(|routing| plugin.covers(routing));
-        covered.flat_map(|routing| routing.gateways()).collect()
+    /// Those of these routings, in their order, that have hosts and routes.
+    fn found(&self, places: impl IntoIterator<Item = usize>, gateways: Names) -> Found {
+        let has_routes = |routing: &Routing| !routing.hosts.is_empty() && !routing.routes.is_empty();
+        let places = places.into_iter().filter(|place| self.routings.get(*place).is_some_and(has_routes));
+        Found::new(&self.routings, places.collect(), gateways)
     }
 
-    /// Whether requests for a routing may have been decided by a plugin.
-    fn may_decide(&self, plugin: &Plugin, routing: &Routing, covered: &HashSet<(&str, &str)>) -> bool {
+    /// The gateways of the Gateway API that a plugin may be on. What a policy of Envoy Gateway writes on some routes of a gateway, the
+    /// others are chosen by too.
+    fn gateways_with(&self, plugin: &Plugin) -> Names {
+        let named: BTreeSet<_> = if plugin.is_policy() {
+            self.covered(plugin).into_iter().flat_map(Routing::gateways).collect()
+        } else {
+            let api = self.routings.iter().filter(|routing| !routing.is_virtual_service());
+            api.flat_map(Routing::gateways).collect()
+        };
+        named.into_iter().filter(|(namespace, name)| plugin.may_be_at(namespace, name)).collect()
+    }
+
+    /// The routes that a policy of Envoy Gateway is on.
+    pub fn covered(&self, policy: &Plugin) -> Vec<&Routing<'o>> {
+        let places: BTreeSet<usize> = match policy.names_covered() {
+            Some((namespace, names)) => names.flat_map(|name| self.index.routes(namespace, name)).collect(),
+            None => (0..self.routings.len()).collect(),
+        };
+        let routings = places.into_iter().filter_map(|place| self.routings.get(place));
+        routings.filter(|routing| !routing.is_virtual_service() && policy.covers(routing)).collect()
+    }
+
+    /// Whether requests for a routing may have been decided by a plugin, which is no policy.
+    fn may_decide(&self, plugin: &Plugin, routing: &Routing, at: &Names) -> bool {
         if routing.is_virtual_service() {
             let (gateways, are_all) = self.gateways_of(routing);
-            return !plugin.is_policy() && (!are_all || gateways.iter().any(|gateway| plugin.may_be_on(gateway)));
+            return !are_all || gateways.iter().any(|gateway| plugin.may_be_on(gateway));
         }
-        if plugin.is_policy() {
-            return routing.gateways().any(|gateway| covered.contains(&gateway));
-        }
-        let may_be_at = |parent: &Parent| plugin.may_be_at(parent.namespace, parent.name);
-        routing.has_other_parents || routing.parents.iter().any(may_be_at) || self.is_at_waypoint(plugin, routing)
+        let is_there = routing.gateways().any(|gateway| at.has(gateway));
+        routing.has_other_parents || is_there || self.is_at_waypoint(plugin, routing)
     }
 
     /// Whether a plugin is on a waypoint that has the routes of a routing: it aims at the Service or at the waypoint.
@@ -268,8 +312,8 @@ impl<'o> World<'o> {
     }
 
     /// The plugins that write a header.
-    pub fn writers_of(&self, header: &str) -> Vec<&Plugin> {
-        self.plugins.iter().filter(|plugin| plugin.header.as_deref() == Some(header)).collect()
+    pub fn writers_of(&self, header: &str) -> impl Iterator<Item = &Plugin> {
+        self.plugins.iter().filter(move |plugin| plugin.header.as_deref() == Some(header))
     }
 
     /// The given Services that a destination may mean.
@@ -358,6 +402,15 @@ fn may_have(node: &Node, labels: &Labels) -> bool {
             || may_have(value, labels)
     };
     node.entries().iter().any(is_it) || node.items().iter().any(|item| may_have(item, labels))
+}
+
+fn controllers(objects: &Objects) -> HashMap<&str, &str> {
+    let classes = objects.unknown.iter().filter(|one| one.kind() == (GATEWAY_API, "GatewayClass"));
+    let read = classes.filter_map(|class| {
+        let node = &class.node;
+        Some((node.at(&["metadata", "name"])?.text()?, node.at(&["spec", "controllerName"])?.text()?))
+    });
+    read.collect()
 }
 
 /// Gives routes of the Gateway API that name no host those of their listeners.

@@ -115,12 +115,13 @@ impl Plugin {
         if self.is_policy() || !targets.is_empty() {
             let may_be = |target: &&Node| {
                 let target = Aim::of(target);
-                target.is("Gateway", GATEWAY_API)
-                    && target.name == name
-                    && is_same_namespace(target.namespace, namespace)
-                    || self.is_policy() && !target.is("Gateway", GATEWAY_API)
+                if target.is("Gateway", GATEWAY_API) {
+                    return is_there && target.name == name && is_same_namespace(target.namespace, namespace);
+                }
+                // A route's gateways may be in any namespace.
+                self.is_policy()
             };
-            return is_there && (targets.iter().any(may_be) || !self.target_selectors().is_empty());
+            return targets.iter().any(may_be) || !self.target_selectors().is_empty();
         }
         let labels = self.selector().unwrap_or_default();
         let is_its = labels.get(NAME_LABEL).is_none_or(|own| own == name);
@@ -140,11 +141,20 @@ impl Plugin {
             let mut gateways = routing.parents.iter().filter(|parent| is_same_namespace(parent.namespace, own));
             target.is("Gateway", GATEWAY_API) && gateways.any(|parent| parent.name == target.name)
         };
-        // What a selector finds, and what a set of listeners has, may be anything.
+        self.covers_by_name(routing) || self.may_cover_anything() || self.targets().iter().any(is_gateway)
+    }
+
+    /// Whether a policy of Envoy Gateway is where a selector finds something, or at a set of listeners.
+    fn may_cover_anything(&self) -> bool {
         let is_unknown = |target: &&Node| Aim::of(target).is("ListenerSet", GATEWAY_API);
-        self.covers_by_name(routing)
-            || !self.target_selectors().is_empty()
-            || self.targets().iter().any(|target| is_gateway(target) || is_unknown(target))
+        !self.target_selectors().is_empty() || self.targets().iter().any(is_unknown)
+    }
+
+    /// The namespace of a policy of Envoy Gateway, and the names that all routes have which it covers, or their gateways; `None`: it
+    /// may cover anything.
+    pub fn names_covered(&self) -> Option<(&str, impl Iterator<Item = &str>)> {
+        let names = self.targets().into_iter().map(|target| Aim::of(target).name);
+        Some((self.object().map_or("", |policy| &policy.namespace), names)).filter(|_| !self.may_cover_anything())
     }
 
     /// Whether a policy of Envoy Gateway names a route.

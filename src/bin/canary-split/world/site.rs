@@ -162,7 +162,7 @@ pub fn sites<'w, 'o>(world: &'w World<'o>) -> Vec<Site<'w, 'o>> {
                     let read = || Rc::new(Table::of(service, |route| world.delegate(service, route)));
                     site.tables.push(Rc::clone(table.or_insert_with(read)));
                 }
-                for group in listeners::groups(world, plugin, &site.services, site.host.1) {
+                for group in listeners::groups(world, &beside, &site.services, site.host.1) {
                     let (key, precedence) =
                         (group.iter().map(|service| std::ptr::from_ref(*service)), plugin.precedence());
                     let table = tables.entry((key.collect(), precedence));

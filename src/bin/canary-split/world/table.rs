@@ -150,14 +150,19 @@ impl<'w, 'o> Table<'w, 'o> {
     /// The first route from a place on that surely takes all requests with these properties.
     pub fn taker(&self, known: &[&Asked], from: usize) -> Option<(usize, &Step<'w, 'o>)> {
         let keys = known.iter().flat_map(|asked| asked.implied());
-        let found = keys.filter_map(|key| self.index.get(&key)).flatten().chain(&self.loose);
+        let lists = keys.filter_map(|key| self.index.get(&key)).chain([&self.loose]);
         let takes = |(place, number): &&(usize, usize)| {
             let step = self.steps.get(*place);
             let entry = step.and_then(|step| Some((step, step.entries.get(*number)?)));
-            *place >= from && entry.is_some_and(|(step, entry)| step.taken(entry, known) == Taken::All)
+            entry.is_some_and(|(step, entry)| step.taken(entry, known) == Taken::All)
         };
-        let (place, _) = found.filter(takes).min()?;
-        Some((*place, self.steps.get(*place)?))
+        // Each list is in the order of the steps.
+        let first = |list: &'_ Vec<(usize, usize)>| {
+            let start = list.partition_point(|(place, _)| *place < from);
+            list.get(start..)?.iter().find(takes).copied()
+        };
+        let (place, _) = lists.filter_map(first).min()?;
+        Some((place, self.steps.get(place)?))
     }
 
     /// Whether requests with these properties surely get to an entry.

@@ -2,6 +2,7 @@
 
 use crate::input::manifest::Object;
 use crate::input::yaml::{Key, Node};
+use crate::world::api_match::{self, Rank};
 use serde_json::{Map, Value, json};
 
 /// One match of a rule.
@@ -9,8 +10,8 @@ use serde_json::{Map, Value, json};
 pub struct Entry {
     /// The path.
     pub path: Path,
-    /// How many slashes are left out at the end of a prefix: to match they mean nothing, but Envoy Gateway counts them.
-    pub slashes: usize,
+    /// How specific it is.
+    pub rank: Rank,
     /// The method.
     pub method: Option<String>,
     /// Headers, by their names in lower case.
@@ -40,9 +41,13 @@ pub enum Text {
 }
 
 impl Entry {
-    /// A match that takes every request.
-    pub fn all() -> Entry {
-        Entry { path: Path::Prefix(String::new()), slashes: 0, method: None, headers: Vec::new(), params: Vec::new() }
+    /// A match of a kind of routes that takes every request.
+    pub fn all(kind: &str) -> Entry {
+        Entry::open(api_match::read(kind, None).1)
+    }
+
+    fn open(rank: Rank) -> Entry {
+        Entry { path: Path::Prefix(String::new()), rank, method: None, headers: Vec::new(), params: Vec::new() }
     }
 
     /// Reads one.
@@ -51,18 +56,11 @@ impl Entry {
     ///
     /// The place of what is not known, and what it is.
     pub fn of<'o>(object: &Object, node: &'o Node) -> Result<Entry, (&'o Node, String)> {
-        let mut entry = Entry::all();
+        let mut entry = Entry::open(api_match::read(object.kind, Some(node)).1);
         for (key, value) in node.entries() {
             let unknown = || (value, format!("a match asks for {}, of which nothing is known here", key.name));
             match &*key.name {
-                "path" => {
-                    entry.path = path(value).ok_or_else(unknown)?;
-                    let written = value.get("value").and_then(Node::text).unwrap_or_default();
-                    entry.slashes = match &entry.path {
-                        Path::Prefix(path) if !path.is_empty() => written.len() - path.len(),
-                        _ => 0,
-                    };
-                }
+                "path" => entry.path = path(value).ok_or_else(unknown)?,
                 "method" if object.kind == "GRPCRoute" => entry.path = service(value).ok_or_else(unknown)?,
                 "method" => entry.method = Some(value.text().ok_or_else(unknown)?.to_owned()),
                 "headers" => entry.headers = texts(value, true).ok_or_else(unknown)?,
@@ -75,7 +73,7 @@ impl Entry {
 
     /// Whether it takes every request.
     pub fn takes_all(&self) -> bool {
-        *self == Entry::all()
+        *self == Entry::open(self.rank)
     }
 
     /// Whether it asks for a header.

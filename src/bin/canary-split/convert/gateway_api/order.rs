@@ -1,7 +1,7 @@
 //! Who takes a request: of the rules whose matches it meets, the one that asks for most, wherever it is written.
 
 use super::attached::Attached;
-use super::entry::{Entry, Path, Text};
+use super::entry::Entry;
 use super::read::Route;
 use super::unit::Unit;
 use crate::convert::gateway::Controller;
@@ -9,35 +9,9 @@ use crate::convert::refusal::Refusal;
 use canary_split::config::DEFAULT_HEADER;
 use std::cmp::Ordering;
 
-/// The kind and the length of a path.
-fn of_path(entry: &Entry, by: Controller) -> (u8, usize) {
-    // Istio takes prefixes before patterns, Envoy Gateway the other way round.
-    let (prefix, regex, slashes) = if by == Controller::Istio { (1, 0, 0) } else { (0, 1, entry.slashes) };
-    match &entry.path {
-        Path::Exact(path) => (2, path.len()),
-        Path::Prefix(path) => (prefix, path.len() + slashes),
-        Path::Regex(pattern) => (regex, pattern.len()),
-    }
-}
-
-/// What else is asked for, and one exact header more, if there is one.
-fn of_rest(entry: &Entry, more: usize, by: Controller) -> [usize; 4] {
-    let exact = |texts: &[(String, Text)]| texts.iter().filter(|(_, text)| matches!(text, Text::Exact(_))).count();
-    let method = usize::from(entry.method.is_some());
-    let (headers, params) = (entry.headers.len() + more, entry.params.len());
-    match by {
-        Controller::Istio => [method, headers, params, 0],
-        // To Envoy Gateway the method is one of the headers.
-        Controller::EnvoyGateway => {
-            [headers + method, exact(&entry.headers) + more + method, params, exact(&entry.params)]
-        }
-    }
-}
-
 /// Which of two entries asks for more.
 pub fn compare(one: &Entry, other: &Entry, by: Controller) -> Ordering {
-    let rank = |entry: &Entry| (of_path(entry, by), of_rest(entry, 0, by));
-    rank(one).cmp(&rank(other))
+    other.rank.by(by.precedence()).cmp(&one.rank.by(by.precedence()))
 }
 
 /// Whether the rules of canaries, which ask for one header more, would take requests that go elsewhere today.
@@ -75,9 +49,9 @@ fn check_entry(
             let is_first = if other_place == place { Some(rule < at) } else { other.is_older(route) };
             let refuse = |reason: String| Err(Refusal::at(route.object, route.node(at), reason));
             let title = other.title(rule);
-            let met =
-                || entries.iter().filter(|theirs| of_path(theirs, by) == of_path(entry, by) && theirs.may_meet(entry));
-            if is_first.is_none() && met().any(|theirs| of_rest(theirs, 0, by) == of_rest(entry, 0, by)) {
+            let path = |entry: &Entry| entry.rank.path(by.precedence());
+            let met = || entries.iter().filter(|theirs| path(theirs) == path(entry) && theirs.may_meet(entry));
+            if is_first.is_none() && met().any(|theirs| compare(theirs, entry, by) == Ordering::Equal) {
                 let created = other.created();
                 return refuse(if created.is_some() && created == route.created() {
                     format!(
@@ -96,15 +70,16 @@ fn check_entry(
                 continue;
             }
             for theirs in met() {
-                let wins = |more: usize| match of_rest(theirs, 0, by).cmp(&of_rest(entry, more, by)) {
+                let wins = |entry: &Entry| match compare(theirs, entry, by) {
                     Ordering::Greater => Some(true),
                     Ordering::Less => Some(false),
                     Ordering::Equal => is_first,
                 };
-                match (wins(0), wins(1)) {
+                let canarys = Entry { rank: entry.rank.with_header(), ..entry.clone() };
+                match (wins(entry), wins(&canarys)) {
                     (Some(false) | None, _) | (Some(true), Some(true)) => {}
                     (Some(true), wins) => {
-                        let why = if of_rest(theirs, 0, by) != of_rest(entry, 0, by) {
+                        let why = if compare(theirs, entry, by) != Ordering::Equal {
                             "it asks for more"
                         } else if other_place == place {
                             "it is the first of two that ask for as much"
@@ -113,7 +88,7 @@ fn check_entry(
                         };
                         let way_out = match wins {
                             None => "put both into one route".to_owned(),
-                            Some(_) if of_rest(theirs, 0, by) != of_rest(entry, 1, by) => {
+                            Some(_) if compare(theirs, &canarys, by) != Ordering::Equal => {
                                 "give it a path of its own".to_owned()
                             }
                             Some(_) if other_place == place => format!("move {title} before this one"),

@@ -35,7 +35,7 @@ impl<'o> Route<'o> {
             let entries = rule.get("matches").map_or(&[][..], Node::items).iter();
             let entries: Result<Vec<Entry>, _> = entries.map(|entry| Entry::of(object, entry)).collect();
             let entries = entries.map_err(|(node, reason)| Refusal::at(object, node, reason))?;
-            rules.push(if entries.is_empty() { vec![Entry::all()] } else { entries });
+            rules.push(if entries.is_empty() { vec![Entry::all(object.kind)] } else { entries });
         }
         let (weighted, to_one) = weighted::of(object)?;
         Ok(Route { object, rules, weighted, to_one })

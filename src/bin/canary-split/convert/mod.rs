@@ -6,13 +6,14 @@
 //!   leaving (Flagger, Argo Rollouts: steps) → what is known of VirtualServices that are given
 //!   higress (traffic-tag) → rules
 //! HTTPRoutes and GRPCRoutes → gateway_api: the same for them
-//! VirtualServices → unit (what belongs together) → plan (weighted, names, owner; rule, alone): what becomes of it, or why not
+//! VirtualServices → unit (what belongs together) → plan (weighted, names, owner; rule, alone, fixed): what becomes of it, or why not
 //!                 → plugin (gateway, sticky) and texts (routes) → check
 //! ```
 
 mod alone;
 mod extra;
 pub mod files;
+mod fixed;
 pub mod gateway;
 pub mod gateway_api;
 mod higress;

@@ -260,8 +260,7 @@ fn the_end_of_a_canary_edits_an_httproute() {
 fn a_policy_for_one_route_is_on_the_gateways_of_that_route() {
     let mut all = objects("EnvoyExtensionPolicy", 20);
     all[0]["metadata"]["namespace"] = json!("shop");
-    all[0]["spec"]["targetRefs"] =
-        json!([{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "shop"}]);
+    all[0]["spec"]["targetRefs"] = json!([{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "shop"}]);
     let cluster = Cluster::new(all);
     let (out, error, _) = cluster.tool(&["status", "--interval", "1s", "-o", "json"]);
     let said: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{error}"));

@@ -288,9 +288,7 @@ mod tests {
 
     #[test]
     fn a_plugin_is_on_the_gateways_of_what_it_names() {
-        let owned = |namespace: &str, name: &str| {
-            json!({"gateway.envoyproxy.io/owning-gateway-name": name, "gateway.envoyproxy.io/owning-gateway-namespace": namespace})
-        };
+        let owned = |namespace: &str, name: &str| json!({"gateway.envoyproxy.io/owning-gateway-name": name, "gateway.envoyproxy.io/owning-gateway-namespace": namespace});
         let of_istio = |name: &str| json!({"gateway.networking.k8s.io/gateway-name": name});
         let (none, waypoint) = (json!([]), json!(["proxy", "waypoint"]));
         let pods = [
@@ -319,9 +317,7 @@ mod tests {
             let group = if kind == "Service" { "" } else { "gateway.networking.k8s.io" };
             json!({"targetRefs": [{"kind": kind, "group": group, "name": name}]})
         };
-        let selector = |kind: &str| {
-            json!({"targetSelectors": [{"kind": kind, "group": "gateway.networking.k8s.io", "matchLabels": {"team": "a"}}]})
-        };
+        let selector = |kind: &str| json!({"targetSelectors": [{"kind": kind, "group": "gateway.networking.k8s.io", "matchLabels": {"team": "a"}}]});
         for (is_policy, spec, expected) in [
             (true, target("Gateway", "public"), vec!["of-shop"]),
             (true, target("HTTPRoute", "shop"), vec!["public", "of-shop"]),

@@ -61,7 +61,8 @@ pub async fn tripped(client: &Client, inventory: &Inventory, config: &PluginConf
 pub async fn wait(client: &Client, inventory: &Inventory, config: &PluginConfig, timeout: Duration) -> Reached {
     let plugin = Plugin::new(config.clone());
     let begun = Instant::now();
-    let mut pods: Vec<Pod> = pods::of_plugin(&plugin, &World::of(&inventory.objects), &inventory.pods).into_iter().cloned().collect();
+    let mut pods: Vec<Pod> =
+        pods::of_plugin(&plugin, &World::of(&inventory.objects), &inventory.pods).into_iter().cloned().collect();
     let mut listed = Instant::now();
     let bar = ProgressBar::new(pods.len() as u64);
     if let Ok(style) =

@@ -45,7 +45,8 @@ pub fn of(
         let conditions = rule::conditions(service.object, entries, "").ok();
         found.extend(conditions.filter(|all| can_be_asked(all)).map(|conditions| (fixed, entries, conditions)));
     }
-    let groups = grouped(found, |(one, ..), (other, ..)| one == other, |(_, one, _), (_, other, _)| may_overlap(one, other));
+    let groups =
+        grouped(found, |(one, ..), (other, ..)| one == other, |(_, one, _), (_, other, _)| may_overlap(one, other));
     let mut rules: Vec<Rule> = Vec::new();
     for group in groups {
         let Some((fixed, ..)) = group.first() else { continue };

@@ -67,10 +67,14 @@ mod tests {
     #[test]
     fn nothing_is_put_before_what_it_may_meet() {
         // The capital is the kind, and those with one small letter meet.
-        for (all, expected) in
-            [("Aa Bb Ac", "Aa,Ac Bb"), ("Aa Ba Aa", "Aa Ba Aa"), ("Aa Bb Ab Ac", "Aa,Ac Bb Ab"), ("Aa Bb Ba Ab", "Aa Bb,Ba Ab")]
-        {
-            let groups = grouped(all.split(' '), |one, other| one[..1] == other[..1], |one, other| one[1..] == other[1..]);
+        for (all, expected) in [
+            ("Aa Bb Ac", "Aa,Ac Bb"),
+            ("Aa Ba Aa", "Aa Ba Aa"),
+            ("Aa Bb Ab Ac", "Aa,Ac Bb Ab"),
+            ("Aa Bb Ba Ab", "Aa Bb,Ba Ab"),
+        ] {
+            let groups =
+                grouped(all.split(' '), |one, other| one[..1] == other[..1], |one, other| one[1..] == other[1..]);
             let shown: Vec<String> = groups.iter().map(|group| group.join(",")).collect();
             assert_eq!(shown.join(" "), expected, "{all}");
         }

@@ -70,7 +70,7 @@ pub struct Options {
     /// Name the stable subset; without it, it is the one with the largest weight
     #[arg(long, value_name = "SUBSET")]
     stable: Option<String>,
-    /// Flagger or Argo Rollouts goes away: take over what the Canary or Rollout says
+    /// Flagger or Argo Rollouts goes away: take over what the Canary or Rollout says of a VirtualService
     #[arg(long)]
     leave: bool,
     /// Begin the ramp of --leave at this time; without it, the ramp waits for set --resume

@@ -1,6 +1,5 @@
 //! Which matches lead to one version alone, before a rule with weights would take their requests.
 
-use super::attached::Attached;
 use super::entry::Entry;
 use super::order;
 use super::read::Route;
@@ -65,16 +64,9 @@ pub fn all<'u, 'o>(unit: &'u Unit<'o>, stables: &[Vec<String>], by: Controller) 
     found
 }
 
-/// Whether an earlier rule asks for the same as a match, so that no request gets to it.
-pub fn is_hidden(unit: &Unit, (place, rule): (usize, usize), entry: &Entry, by: Controller) -> bool {
-    let Some((_, attached)) = unit.0.get(place) else { return false };
-    let has_all_of = |theirs: &Attached| attached.points.iter().all(|own| theirs.points.iter().any(|one| one.meets(own)));
-    unit.0.iter().enumerate().filter(|(_, (_, theirs))| has_all_of(theirs)).any(|(other_place, (other, _))| {
-        let rules = other.rules.iter().enumerate().filter(|(at, _)| (other_place, *at) != (place, rule));
-        rules.flat_map(|(at, entries)| entries.iter().map(move |theirs| (at, theirs))).any(|(at, theirs)| {
-            theirs == entry && is_before(unit, ((other_place, at), theirs), ((place, rule), entry), by) == Some(true)
-        })
-    })
+/// Whether an earlier rule of the same route asks for the same as a match, so that no request gets to it.
+pub fn is_hidden(route: &Route, rule: usize, entry: &Entry) -> bool {
+    route.rules.iter().take(rule).flatten().any(|earlier| earlier == entry)
 }
 
 /// Whether the rules of canaries may take the requests of a match without harm. The filter always chooses one version for them, so only
@@ -127,7 +119,8 @@ fn known<'u>(unit: &'u Unit, stables: &[Vec<String>]) -> Vec<Known<'u>> {
 /// The matches of all rules with weights, and the places of these.
 fn weighted_entries<'u>(unit: &'u Unit) -> impl Iterator<Item = ((usize, usize), &'u Entry)> {
     unit.0.iter().enumerate().flat_map(|(place, (route, _))| {
-        let rules = route.weighted.iter().filter_map(move |weighted| Some((weighted.at, route.rules.get(weighted.at)?)));
+        let rules =
+            route.weighted.iter().filter_map(move |weighted| Some((weighted.at, route.rules.get(weighted.at)?)));
         rules.flat_map(move |(at, entries)| entries.iter().map(move |entry| ((place, at), entry)))
     })
 }
@@ -149,7 +142,9 @@ fn is_before(
 
 /// Where a backend leads, whatever share it has.
 fn backend(node: &Node, route: &Route) -> Option<Vec<String>> {
-    let text = |key: &str, usual: &str| node.get(key).map_or(usual.to_owned(), |value| value.text().map_or_else(|| value.to_json(), str::to_owned));
+    let text = |key: &str, usual: &str| {
+        node.get(key).map_or(usual.to_owned(), |value| value.text().map_or_else(|| value.to_json(), str::to_owned))
+    };
     node.get("name")?;
     let of = [("group", ""), ("kind", "Service"), ("namespace", &*route.object.namespace), ("name", ""), ("port", "")];
     Some(of.into_iter().map(|(key, usual)| text(key, usual)).collect())

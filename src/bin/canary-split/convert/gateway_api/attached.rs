@@ -65,6 +65,15 @@ impl Point {
         // A host has a table of its own next to those of wildcards around it.
         is_one && !are_apart && self.host.eq_ignore_ascii_case(&other.host)
     }
+
+    /// The listener of this one, if requests for the narrower host of others come there, and none of these is there.
+    pub fn listener_without(&self, host: &str, others: &[Point]) -> Option<&str> {
+        let listener = self.listener.as_deref()?;
+        let is_around = self.host.len() < host.len() && self.host.starts_with('*') && overlap(&self.host, host);
+        let own = || others.iter().filter(|other| other.parent == self.parent && other.host == host);
+        let is_there = |other: &Point| other.listener.as_deref().is_none_or(|own| own == listener);
+        (is_around && own().next().is_some() && !own().any(is_there)).then_some(listener)
+    }
 }
 
 impl Gateways {

@@ -99,8 +99,7 @@ pub fn plan<'o>(objects: &Objects, unit: &Unit<'o>, stable: Option<&str>) -> Res
         Some(reference) if are_alike => Some(split(first.object, reference, stable)?),
         _ => None,
     };
-    let by = homes.first().and_then(|home| home.aim.as_ref()).map_or(Controller::Istio, |aim| aim.controller);
-    for (place, (route, attached)) in unit.0.iter().enumerate() {
+    for (route, attached) in &unit.0 {
         let mut own = Vec::new();
         for weighted in &route.weighted {
             let split = match &usual {
@@ -109,7 +108,7 @@ pub fn plan<'o>(objects: &Objects, unit: &Unit<'o>, stable: Option<&str>) -> Res
             };
             own.push(split.first().map(|(name, _)| name.clone()).unwrap_or_default());
             let entries = route.rules.get(weighted.at).into_iter().flatten();
-            let entries = entries.filter(|entry| !alone::is_hidden(unit, (place, weighted.at), entry, by));
+            let entries = entries.filter(|entry| !alone::is_hidden(route, weighted.at, entry));
             parts.extend(entries.map(|entry| Part {
                 route,
                 hosts: hosts(attached),
@@ -124,6 +123,7 @@ pub fn plan<'o>(objects: &Objects, unit: &Unit<'o>, stable: Option<&str>) -> Res
         let reason = "an earlier rule asks for the same, so no request gets here: there is nothing to convert";
         return Err(Refusal::at(first.object, node, reason));
     }
+    let by = homes.first().and_then(|home| home.aim.as_ref()).map_or(Controller::Istio, |aim| aim.controller);
     let mut alone = alone::all(unit, &stables, by);
     // One rule has all weights, so what comes between them cannot have one of its own.
     alone.retain(|one| one.is_first || !are_alike);
@@ -154,6 +154,7 @@ pub fn plan<'o>(objects: &Objects, unit: &Unit<'o>, stable: Option<&str>) -> Res
         ));
         (rules, owners)
     };
+    let rules = without_repeated(rules);
     let mut edited = Vec::new();
     for ((route, _), stables) in unit.0.iter().zip(&stables).filter(|((route, _), _)| !route.weighted.is_empty()) {
         let object = route.object;
@@ -162,6 +163,25 @@ pub fn plan<'o>(objects: &Objects, unit: &Unit<'o>, stable: Option<&str>) -> Res
         edited.push(Edited { object, edits: edits::of(object, &route.weighted, stables)?, rules: own });
     }
     Ok(Some(Planned { homes, rules, routes: edited, notes }))
+}
+
+/// Without what an earlier rule decides already: where a path is one version's and those below it have weights, a rule says both.
+fn without_repeated(rules: Vec<Rule>) -> Vec<Rule> {
+    let mut done: Vec<Rule> = Vec::new();
+    for mut rule in rules {
+        let has_hosts = |earlier: &&Rule| {
+            earlier.hosts.is_empty()
+                || !rule.hosts.is_empty() && rule.hosts.iter().all(|host| earlier.hosts.contains(host))
+        };
+        let earlier: Vec<&Value> = done.iter().filter(has_hosts).flat_map(|earlier| &earlier.matches).collect();
+        let left: Vec<Value> = rule.matches.iter().filter(|one| !earlier.contains(one)).cloned().collect();
+        // A rule without a match would be for every request.
+        if !left.is_empty() {
+            rule.matches = left;
+        }
+        done.push(rule);
+    }
+    done
 }
 
 /// The homes of all routes of a unit.

@@ -1,6 +1,6 @@
 //! Which routes are converted together: those that a gateway merges, because they are for one host.
 
-use super::attached::{Attached, Gateways};
+use super::attached::{Attached, Gateways, Point};
 use super::entry::Entry;
 use super::read::Route;
 use crate::convert::refusal::Refusal;
@@ -42,5 +42,34 @@ pub fn all<'o>(routes: Vec<Route<'o>>, gateways: &Gateways) -> (Vec<Unit<'o>>, V
         units.push(Unit(all));
     }
     units.retain(|unit| unit.0.iter().any(|(route, _)| route.has_weights()));
-    (units, refused)
+    let elsewhere: Vec<Option<Refusal>> = units.iter().map(|unit| decides_elsewhere(unit, &units)).collect();
+    let mut all = Vec::new();
+    for (unit, refusal) in units.into_iter().zip(elsewhere) {
+        match refusal {
+            Some(refusal) => refused.push(refusal),
+            None => all.push(unit),
+        }
+    }
+    (all, refused)
+}
+
+/// Whether rules for the hosts of a unit would also decide at a listener where other routes have these hosts.
+fn decides_elsewhere(unit: &Unit, units: &[Unit]) -> Option<Refusal> {
+    let own: Vec<Point> = unit.0.iter().flat_map(|(_, attached)| attached.points.clone()).collect();
+    let others = units.iter().filter(|other| !std::ptr::eq(*other, unit)).flat_map(|other| &other.0);
+    let (route, _) = unit.0.iter().find(|(route, _)| route.has_weights())?;
+    for (other, attached) in others {
+        let found = attached.points.iter().find_map(|point| {
+            own.iter().find_map(|own_point| Some((&own_point.host, point.listener_without(&own_point.host, &own)?)))
+        });
+        if let Some((host, listener)) = found {
+            let node = route.object.at(&["spec", "parentRefs"]).unwrap_or(&route.object.node);
+            let reason = format!(
+                "{} has requests for {host} at the listener {listener}, where this route is not attached: a rule cannot ask for a listener, so it would decide there too; attach both to the same listeners",
+                other.object.title()
+            );
+            return Some(Refusal::at(route.object, node, reason));
+        }
+    }
+    None
 }

@@ -98,19 +98,16 @@ pub fn shown(route: &Value) -> String {
     format!("{name}{} → {}{fields}", entries.join(" or "), to.join(", ")).trim().to_owned()
 }
 
-/// What a case of the table has: its `spec`, in a VirtualService of its own, or all that is `given`.
-fn given(case: &Value) -> String {
+/// What a case of a table has: its `spec`, in an object of its own with these fields, if it does not have them; or all that is `given`.
+pub fn given(case: &Value, kind: &str, usual: &[(&str, &str)]) -> String {
     if let Some(given) = case["given"].as_str() {
         return given.to_owned();
     }
     let metadata = case["metadata"].as_str().unwrap_or("name: shop, namespace: shop");
     let spec: String = case["spec"].as_str().unwrap().lines().map(|line| format!("  {line}\n")).collect();
     let has = |key: &str| spec.lines().any(|line| line.starts_with(&format!("  {key}:")));
-    let hosts = if has("hosts") { "" } else { "  hosts: [shop.acme.io]\n" };
-    let gateways = if has("gateways") { "" } else { "  gateways: [istio-system/public]\n" };
-    format!(
-        "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{{metadata}}}\nspec:\n{hosts}{gateways}{spec}"
-    )
+    let usual = usual.iter().filter(|(key, _)| !has(key)).map(|(key, value)| format!("  {key}: {value}\n"));
+    format!("{kind}\nmetadata: {{{metadata}}}\nspec:\n{}{spec}", usual.collect::<String>())
 }
 
 #[test]
@@ -120,7 +117,8 @@ fn each_shape_is_converted_or_refused_with_the_reason() {
     let mut wrong = Vec::new();
     for (number, case) in table.iter().enumerate() {
         let name = case["name"].as_str().unwrap();
-        let text = given(case);
+        let kind = "apiVersion: networking.istio.io/v1\nkind: VirtualService";
+        let text = given(case, kind, &[("hosts", "[shop.acme.io]"), ("gateways", "[istio-system/public]")]);
         let text = if case["crlf"] == true { text.replace('\n', "\r\n") } else { text };
         let folder = Folder::new(&number.to_string());
         let end = if text.starts_with('{') { "json" } else { "yaml" };

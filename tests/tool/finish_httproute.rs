@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// What `convert` makes of random HTTPRoutes, if it can.
-fn converted(seed: u64) -> Option<Vec<Value>> {
+fn converted(seed: u64, by: By) -> Option<Vec<Value>> {
     let mut random = Rng::with_seed(seed);
     let hosts: [(&str, &[&str]); 2] = [("shop", &["shop.acme.io", "www.acme.io"]), ("cart", &["shop.acme.io"])];
     let count = random.usize(1..3);
     let routes: Vec<String> =
         hosts.iter().take(count).map(|(name, hosts)| route(&mut random, name, hosts).to_string()).collect();
-    let (out, _, code) = ended(&fed(&["convert", "-"], &routes.join("\n---\n")));
+    let controller = if by == By::Istio { "istio" } else { "envoy-gateway" };
+    let (out, _, code) = ended(&fed(&["convert", "-", "--for", controller], &routes.join("\n---\n")));
     (code == 0).then(|| objects(&out))
 }
 
@@ -23,14 +24,23 @@ fn title(object: &Value) -> String {
     format!("{} {}/{}", text("/kind"), text("/metadata/namespace"), text("/metadata/name"))
 }
 
+/// Where the rules of an object are, if it is a plugin.
+fn rules_of(object: &Value) -> Option<&'static str> {
+    match object["kind"].as_str()? {
+        "WasmPlugin" => Some("/spec/pluginConfig/rules"),
+        "EnvoyExtensionPolicy" => Some("/spec/wasm/0/config/rules"),
+        _ => None,
+    }
+}
+
 /// Where each request goes.
-fn all_served(world: &[Value]) -> Vec<(Request<'static>, Option<Shares>)> {
-    let (plugins, routes): (Vec<&Value>, Vec<&Value>) = world.iter().partition(|object| object["kind"] == "WasmPlugin");
-    let rules: Vec<Value> =
-        plugins.iter().flat_map(|plugin| list(&plugin["spec"]["pluginConfig"]["rules"])).cloned().collect();
+fn all_served(world: &[Value], by: By) -> Vec<(Request<'static>, Option<Shares>)> {
+    let (plugins, routes): (Vec<&Value>, Vec<&Value>) = world.iter().partition(|object| rules_of(object).is_some());
+    let rules = plugins.iter().filter_map(|plugin| plugin.pointer(rules_of(plugin)?));
+    let rules: Vec<Value> = rules.flat_map(list).cloned().collect();
     let rules: &'static [Value] = Box::leak(rules.into_boxed_slice());
     let one = |mut request: Request<'static>| {
-        let shares = served(rules, &routes, &mut request, By::Istio);
+        let shares = served(rules, &routes, &mut request, by);
         (request, shares)
     };
     requests().into_iter().map(one).collect()
@@ -40,18 +50,16 @@ fn all_served(world: &[Value]) -> Vec<(Request<'static>, Option<Shares>)> {
 fn each_step_serves_every_request_as_before() {
     let (mut done, mut refused) = (BTreeMap::<(&str, usize), usize>::new(), BTreeMap::<String, usize>::new());
     for seed in 0..200 {
-        let Some(world) = converted(seed) else { continue };
-        let plugin = world.iter().position(|object| object["kind"] == "WasmPlugin").unwrap();
-        let rules = list(&world[plugin]["spec"]["pluginConfig"]["rules"]).to_vec();
+        let by = if seed % 2 == 0 { By::Istio } else { By::EnvoyGateway };
+        let Some(world) = converted(seed, by) else { continue };
+        let plugin = world.iter().position(|object| rules_of(object).is_some()).unwrap();
+        let place = rules_of(&world[plugin]).unwrap();
+        let rules = list(world[plugin].pointer(place).unwrap()).to_vec();
         for (at, rule) in rules.iter().enumerate().filter(|(_, rule)| !rule["split"].is_null()) {
             for (command, chosen) in [("promote", 1), ("remove", 0)] {
                 let mut world = world.clone();
-                for (place, part) in world[plugin]["spec"]["pluginConfig"]["rules"][at]["split"]
-                    .as_array_mut()
-                    .unwrap()
-                    .iter_mut()
-                    .enumerate()
-                {
+                let split = world[plugin].pointer_mut(&format!("{place}/{at}/split")).unwrap();
+                for (place, part) in split.as_array_mut().unwrap().iter_mut().enumerate() {
                     part["weight"] = json!(if place == chosen { 100 } else { 0 });
                 }
                 let text: Vec<String> = world.iter().map(Value::to_string).collect();
@@ -73,7 +81,7 @@ fn each_step_serves_every_request_as_before() {
                 if list(&said["notes"]).iter().any(|note| note.as_str().unwrap().contains("may decide its requests")) {
                     continue;
                 }
-                let before = all_served(&world);
+                let before = all_served(&world, by);
                 for step in list(&said["steps"]) {
                     let own = step["object"].as_str().unwrap();
                     let object = world.iter_mut().find(|object| title(object) == own).unwrap();
@@ -82,7 +90,7 @@ fn each_step_serves_every_request_as_before() {
                         &serde_json::from_value::<json_patch::Patch>(step["patch"].clone()).unwrap(),
                     )
                     .unwrap();
-                    for ((request, old), (_, new)) in before.iter().zip(all_served(&world)) {
+                    for ((request, old), (_, new)) in before.iter().zip(all_served(&world, by)) {
                         if let (Some(old), Some(new)) = (old, new) {
                             assert!(
                                 are_same(old, &new),

@@ -255,3 +255,21 @@ fn the_end_of_a_canary_edits_an_httproute() {
         assert_eq!(patches, expected.iter().collect::<Vec<_>>(), "{kind}: {out}");
     }
 }
+
+#[test]
+fn a_policy_for_one_route_is_on_the_gateways_of_that_route() {
+    let mut all = objects("EnvoyExtensionPolicy", 20);
+    all[0]["metadata"]["namespace"] = json!("shop");
+    all[0]["spec"]["targetRefs"] = json!([{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "shop"}]);
+    let cluster = Cluster::new(all);
+    let (out, error, _) = cluster.tool(&["status", "--interval", "1s", "-o", "json"]);
+    let said: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{error}"));
+    let gateways = said["plugins"][0]["gateways"].as_array().unwrap().iter();
+    let gateways: Vec<(&str, bool)> =
+        gateways.map(|pod| (pod["pod"].as_str().unwrap(), pod["current"] == true)).collect();
+    assert_eq!(gateways, [("envoy-edge-public", true)], "{out}");
+    // An edit reads fewer objects than that.
+    let (out, error, code) = cluster.tool(&["set", "shop", "v2=50%", "--yes"]);
+    assert_eq!((code, error.as_str()), (0, ""), "{out}");
+    assert!(out.contains("EnvoyExtensionPolicy shop/canary-split is in force on 1 of 1 gateway pods"), "{out}");
+}

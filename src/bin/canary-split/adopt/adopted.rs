@@ -56,7 +56,7 @@ pub fn of(objects: &Objects, world: &World, header: &str, sticky: &[Sticky]) -> 
         }
     }
     for object in &read::objects(objects) {
-        let Ok(route) = read::Route::of(object) else { continue };
+        let route = read::Route::of(object);
         let place = route.weighted.first().map(|weighted| weighted.node).or(route.to_one);
         let refused = place.map(|node| {
             Refusal::at(object, node, format!("weights of the Gateway API cannot be adopted: {NOT_ADOPTED}"))

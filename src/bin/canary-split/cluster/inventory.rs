@@ -1,6 +1,6 @@
 //! The API server's objects of the kinds that the tool knows.
 
-use super::kinds::{self, EXTENSIONS, OTHERS, PLUGINS, PODS, POLICIES, Versions};
+use super::kinds::{self, ATTACHED, EXTENSIONS, OTHERS, PLUGINS, PODS, POLICIES, Versions};
 use super::manager::Manager;
 use super::pods::Pod;
 use super::refusal;
@@ -31,7 +31,7 @@ pub struct Inventory {
 /// How much is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// Plugins and pods.
+    /// Plugins and pods, and what tells on which of these they are.
     Plugins,
     /// Also routes, subsets, Services and workloads.
     All,
@@ -73,6 +73,15 @@ impl Inventory {
                     inventory.notes.push(format!("{}s were not compared: {}", kind.name, refusal::said(&error)));
                 }
                 Err(error) => return Err(refusal::said(&error)),
+            }
+        }
+        if extent == Extent::Plugins && all.iter().any(aims_elsewhere) {
+            for kind in ATTACHED {
+                match kinds::list(client, &inventory.versions, kind, None).await {
+                    Ok(list) => all.extend(list),
+                    Err(error) if refusal::is_forbidden(&error) => {}
+                    Err(error) => return Err(refusal::said(&error)),
+                }
             }
         }
         if extent == Extent::All {
@@ -129,6 +138,13 @@ pub async fn list_pods(client: &Client, versions: &Versions, namespace: Option<&
         }
         pods => pods,
     }
+}
+
+/// Whether a plugin names something else than a Gateway, so that other objects tell on which gateways it is.
+fn aims_elsewhere(plugin: &Value) -> bool {
+    let list = |path: &str| plugin.pointer(path).and_then(Value::as_array).into_iter().flatten();
+    let targets = list("/spec/targetRefs").chain(plugin.pointer("/spec/targetRef"));
+    targets.into_iter().any(|target| target["kind"] != "Gateway") || list("/spec/targetSelectors").next().is_some()
 }
 
 /// Whether a pod is made by a workload that is read too.

@@ -50,6 +50,14 @@ pub const OTHERS: [Kind; 14] = [
     kind("Certificate", "cert-manager.io", "certificates"),
 ];
 
+/// What tells on which gateways a plugin is that names something else.
+pub const ATTACHED: [Kind; 4] = [
+    kind("HTTPRoute", GATEWAY_API, "httproutes"),
+    kind("GRPCRoute", GATEWAY_API, "grpcroutes"),
+    kind("Gateway", GATEWAY_API, "gateways"),
+    kind("Service", "", "services"),
+];
+
 /// The number of objects in one answer.
 const PAGE: usize = 500;
 

@@ -33,7 +33,8 @@ pub async fn take(client: &Client, inventory: &Inventory) -> Result<Looks, Silen
 
 /// The pods that the plugins are on, each once.
 fn gateway_pods<'i>(world: &World, inventory: &'i Inventory) -> Vec<&'i Pod> {
-    let mut all: Vec<&Pod> = world.plugins.iter().flat_map(|plugin| pods::of_plugin(plugin, &inventory.pods)).collect();
+    let mut all: Vec<&Pod> =
+        world.plugins.iter().flat_map(|plugin| pods::of_plugin(plugin, world, &inventory.pods)).collect();
     all.sort_by_key(|pod| pod.title());
     all.dedup_by_key(|pod| pod.title());
     all

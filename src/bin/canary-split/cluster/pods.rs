@@ -1,15 +1,22 @@
 //! Pods, and the gateways among them that a plugin is on.
 
-use crate::input::manifest::Carrier;
+use crate::input::manifest::{Carrier, GATEWAY_API, Object};
 use crate::input::yaml::Node;
+use crate::world::World;
+use crate::world::gateway::Gateway;
+use crate::world::gateway_api::{NAME_LABEL, is_waypoint};
+use crate::world::host::ServiceName;
 use crate::world::labels::Labels;
-use crate::world::namespace::ROOT_NAMESPACE;
-use crate::world::plugin::Plugin;
+use crate::world::namespace::{ROOT_NAMESPACE, is_same_namespace};
+use crate::world::plugin::{Aim, Plugin};
+use crate::world::routing::Routing;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The label of the pods that a Gateway of the Gateway API has.
-const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
+/// By which a Service or its namespace names its waypoint.
+pub const USES_WAYPOINT: &str = "istio.io/use-waypoint";
+/// By which a Service names the namespace of its waypoint.
+const WAYPOINT_NAMESPACE: &str = "istio.io/use-waypoint-namespace";
 /// The labels of those that Envoy Gateway has made: the Gateway's name and its namespace, which need not be that of the pods.
 const OWNER: [&str; 2] =
     ["gateway.envoyproxy.io/owning-gateway-name", "gateway.envoyproxy.io/owning-gateway-namespace"];
@@ -126,6 +133,11 @@ impl Pod {
         labels.pairs().all(|(name, value)| self.labels.get(name).is_some_and(|own| own == value))
     }
 
+    /// Whether it is one of a Gateway's that Istio has made.
+    fn is_gateway(&self, namespace: &str, name: &str) -> bool {
+        self.namespace == namespace && self.labels.get(NAME_LABEL).is_some_and(|own| own == name)
+    }
+
     /// Whether it is running and has a role.
     pub fn is_one_of(&self, namespace: &str, labels: &Labels) -> bool {
         self.is_running && self.namespace == namespace && self.has(labels)
@@ -145,27 +157,28 @@ pub fn called(plugin: &Plugin) -> String {
     }
 }
 
-/// The running gateway pods that a plugin is on.
-pub fn of_plugin<'p>(plugin: &Plugin, pods: &'p [Pod]) -> Vec<&'p Pod> {
+/// The running gateway pods that a plugin is on. `world`: its targets, and what they are attached to.
+pub fn of_plugin<'p>(plugin: &Plugin, world: &World, pods: &'p [Pod]) -> Vec<&'p Pod> {
     let Some(object) = plugin.object() else { return Vec::new() };
     let targets = plugin.targets();
     let selector = plugin.selector().unwrap_or_default();
-    let is_targeted = |pod: &Pod| targets.iter().any(|target| is_target(target, pod));
     let is_policy = plugin.is_policy();
-    let is_owned = |target: &&Node, pod: &Pod| {
-        let text = |key: &str| target.get(key).and_then(Node::text);
-        let owner = pod.owner().filter(|(namespace, _)| *namespace == object.namespace);
-        owner.is_some_and(|(_, name)| text("kind") == Some("Gateway") && text("name") == Some(name))
+    let owners = if is_policy { gateways_of_policy(plugin, object, world) } else { Vec::new() };
+    let waypoints: Vec<(&str, &str)> =
+        targets.iter().filter_map(|target| waypoint(Aim::of(target), object, world)).collect();
+    let is_targeted = |pod: &Pod| {
+        object.namespace == pod.namespace && targets.iter().any(|target| is_target(target, pod))
+            || waypoints.iter().any(|(namespace, name)| pod.is_gateway(namespace, name))
     };
     let is_selected = |pod: &Pod| {
         if pod.role == Role::Alone {
             true
         } else if is_policy || pod.owner().is_some() {
-            is_policy && targets.iter().any(|target| is_owned(target, pod))
+            pod.owner().is_some_and(|owner| owners.contains(&owner))
         } else if targets.is_empty() {
             (object.namespace == pod.namespace || object.namespace == ROOT_NAMESPACE) && pod.has(&selector)
         } else {
-            object.namespace == pod.namespace && is_targeted(pod)
+            is_targeted(pod)
         }
     };
     // A plugin that selects no labels is on every gateway.
@@ -177,9 +190,50 @@ pub fn of_plugin<'p>(plugin: &Plugin, pods: &'p [Pod]) -> Vec<&'p Pod> {
     pods.iter().filter(|pod| pod.is_running && is_one(pod) && is_selected(pod)).collect()
 }
 
+/// The Gateways that a policy of Envoy Gateway is on, by namespace and name: its targets, and those of the routes that are its targets.
+fn gateways_of_policy<'w>(plugin: &'w Plugin, object: &'w Object, world: &'w World) -> Vec<(&'w str, &'w str)> {
+    let targets = plugin.targets().into_iter().map(Aim::of).filter(|target| target.is("Gateway", GATEWAY_API));
+    let mut all: Vec<(&str, &str)> = targets.map(|target| (&*object.namespace, target.name)).collect();
+    let is_selected = |other: &Object| {
+        is_same_namespace(&other.namespace, &object.namespace)
+            && plugin.target_selectors().iter().any(|selector| selects(selector, other))
+    };
+    let gateways = world.gateways.iter().filter(|gateway| gateway.is_of_api() && is_selected(gateway.object));
+    all.extend(gateways.map(|gateway| (&*gateway.object.namespace, &*gateway.object.name)));
+    let routes = world.routings.iter().filter(|routing| !routing.is_virtual_service());
+    let routes = routes.filter(|routing| plugin.covers_by_name(routing) || is_selected(routing.object));
+    all.extend(routes.flat_map(Routing::gateways));
+    all
+}
+
+/// Whether an entry of `targetSelectors` finds an object.
+fn selects(selector: &Node, object: &Object) -> bool {
+    let asked = selector.get("matchLabels").and_then(Labels::of).unwrap_or_default();
+    let own = object.at(&["metadata", "labels"]).and_then(Labels::of).unwrap_or_default();
+    selector.get("kind").and_then(Node::text) == Some(object.kind) && !asked.is_empty() && asked.selects(&own)
+}
+
+/// The waypoint of a Service that a plugin aims at: the one that its label names, or else that of its namespace.
+fn waypoint<'w>(target: Aim, object: &Object, world: &'w World) -> Option<(&'w str, &'w str)> {
+    if !target.is("Service", "") {
+        return None;
+    }
+    let service = ServiceName { name: target.name, namespace: &object.namespace };
+    let service = world.services_called(&service).into_iter().next()?.object;
+    let labels = service.at(&["metadata", "labels"]).and_then(Labels::of).unwrap_or_default();
+    match labels.get(USES_WAYPOINT) {
+        Some(name) => Some((labels.get(WAYPOINT_NAMESPACE).unwrap_or(&service.namespace), name)),
+        None => {
+            let is_its = |gateway: &&Gateway| is_waypoint(gateway) && gateway.object.namespace == service.namespace;
+            let gateway = world.gateways.iter().find(is_its)?.object;
+            Some((&gateway.namespace, &gateway.name))
+        }
+    }
+}
+
 fn is_target(target: &Node, pod: &Pod) -> bool {
     let text = |key: &str| target.get(key).and_then(Node::text);
-    text("kind") == Some("Gateway") && pod.labels.get(GATEWAY_NAME).map(String::as_str) == text("name")
+    text("kind") == Some("Gateway") && pod.labels.get(NAME_LABEL).map(String::as_str) == text("name")
 }
 
 #[cfg(test)]
@@ -227,8 +281,70 @@ mod tests {
             let sources = vec![Rc::new(Source::new("plugin", plugin.to_string()))];
             let objects = Objects::of(&Unit { folder: String::new(), sources }).unwrap();
             let (world, pods) = (World::of(&objects), pods.iter().map(Pod::of).collect::<Vec<_>>());
-            let on: Vec<&str> = of_plugin(&world.plugins[0], &pods).iter().map(|pod| &*pod.name).collect();
+            let on: Vec<&str> = of_plugin(&world.plugins[0], &world, &pods).iter().map(|pod| &*pod.name).collect();
             assert_eq!(on, expected, "{namespace} {spec}");
+        }
+    }
+
+    #[test]
+    fn a_plugin_is_on_the_gateways_of_what_it_names() {
+        let owned = |namespace: &str, name: &str| json!({"gateway.envoyproxy.io/owning-gateway-name": name, "gateway.envoyproxy.io/owning-gateway-namespace": namespace});
+        let of_istio = |name: &str| json!({"gateway.networking.k8s.io/gateway-name": name});
+        let (none, waypoint) = (json!([]), json!(["proxy", "waypoint"]));
+        let pods = [
+            pod("envoy-gateway-system", "public", none.clone(), owned("edge", "public")),
+            pod("envoy-gateway-system", "inner", none.clone(), owned("edge", "inner")),
+            pod("envoy-gateway-system", "of-shop", none, owned("shop", "public")),
+            pod("shop", "waypoint", waypoint.clone(), of_istio("waypoint")),
+            pod("mesh", "shared", waypoint, of_istio("shared")),
+        ];
+        let api = "apiVersion: gateway.networking.k8s.io/v1";
+        let others = format!(
+            "{{{api}, kind: HTTPRoute, metadata: {{namespace: shop, name: shop, labels: {{team: a}}}}, spec: {{parentRefs: [{{name: public, namespace: edge}}, {{name: public}}]}}}}
+---
+{{{api}, kind: GRPCRoute, metadata: {{namespace: shop, name: shop}}, spec: {{parentRefs: [{{name: inner, namespace: edge, sectionName: a}}]}}}}
+---
+{{{api}, kind: Gateway, metadata: {{namespace: shop, name: public, labels: {{team: a}}}}, spec: {{gatewayClassName: eg}}}}
+---
+{{{api}, kind: Gateway, metadata: {{namespace: shop, name: waypoint}}, spec: {{gatewayClassName: istio-waypoint}}}}
+---
+{{apiVersion: v1, kind: Service, metadata: {{namespace: shop, name: shop}}, spec: {{}}}}
+---
+{{apiVersion: v1, kind: Service, metadata: {{namespace: shop, name: cart, labels: {{istio.io/use-waypoint: shared, istio.io/use-waypoint-namespace: mesh}}}}, spec: {{}}}}
+"
+        );
+        let target = |kind: &str, name: &str| {
+            let group = if kind == "Service" { "" } else { "gateway.networking.k8s.io" };
+            json!({"targetRefs": [{"kind": kind, "group": group, "name": name}]})
+        };
+        let selector = |kind: &str| json!({"targetSelectors": [{"kind": kind, "group": "gateway.networking.k8s.io", "matchLabels": {"team": "a"}}]});
+        for (is_policy, spec, expected) in [
+            (true, target("Gateway", "public"), vec!["of-shop"]),
+            (true, target("HTTPRoute", "shop"), vec!["public", "of-shop"]),
+            (true, target("GRPCRoute", "shop"), vec!["inner"]),
+            (true, target("HTTPRoute", "cart"), vec![]),
+            (true, selector("Gateway"), vec!["of-shop"]),
+            (true, selector("HTTPRoute"), vec!["public", "of-shop"]),
+            (false, target("Service", "shop"), vec!["waypoint"]),
+            (false, target("Service", "cart"), vec!["shared"]),
+            (false, target("HTTPRoute", "shop"), vec![]),
+        ] {
+            let mut spec = spec;
+            let config = json!({"rules": [{"name": "a", "subset": "v1"}]});
+            let (group, kind) = if is_policy {
+                spec["wasm"] = json!([{"name": "canary-split", "config": config}]);
+                ("gateway.envoyproxy.io", "EnvoyExtensionPolicy")
+            } else {
+                spec["pluginConfig"] = config;
+                ("extensions.istio.io", "WasmPlugin")
+            };
+            let plugin = json!({"apiVersion": format!("{group}/v1alpha1"), "kind": kind,
+                "metadata": {"namespace": "shop", "name": "canary-split"}, "spec": spec});
+            let sources = [plugin.to_string(), others.clone()].map(|text| Rc::new(Source::new("given", text)));
+            let objects = Objects::of(&Unit { folder: String::new(), sources: sources.to_vec() }).unwrap();
+            let (world, pods) = (World::of(&objects), pods.iter().map(Pod::of).collect::<Vec<_>>());
+            let on: Vec<&str> = of_plugin(&world.plugins[0], &world, &pods).iter().map(|pod| &*pod.name).collect();
+            assert_eq!(on, expected, "{spec}");
         }
     }
 }

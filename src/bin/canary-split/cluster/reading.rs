@@ -212,7 +212,7 @@ fn read_plugin(
     now: Second,
 ) -> Option<PluginReading> {
     let object = plugin.object()?;
-    let pods = pods::of_plugin(plugin, &inventory.pods).into_iter();
+    let pods = pods::of_plugin(plugin, world, &inventory.pods).into_iter();
     // A pod that has ended meanwhile has no look.
     let own: Vec<(&Pod, &Result<Look, Silence>)> =
         pods.filter_map(|pod| Some((pod, looks.get(&pod.title())?))).collect();

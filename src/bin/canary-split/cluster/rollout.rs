@@ -7,6 +7,7 @@ use super::pods::{self, Pod};
 use super::reading::FINGERPRINT;
 use super::routes;
 use crate::input::manifest::PluginConfig;
+use crate::world::World;
 use crate::world::plugin::Plugin;
 use canary_split::config::fingerprint;
 use canary_split::metrics;
@@ -40,7 +41,7 @@ impl Reached {
 /// Which canaries of a plugin are tripped on any of its gateways that answer: `(RULE, SUBSET)`.
 pub async fn tripped(client: &Client, inventory: &Inventory, config: &PluginConfig) -> Vec<(String, String)> {
     let plugin = Plugin::new(config.clone());
-    let pods = pods::of_plugin(&plugin, &inventory.pods);
+    let pods = pods::of_plugin(&plugin, &World::of(&inventory.objects), &inventory.pods);
     let mut tripped = Vec::new();
     for look in look::at_all(client, &pods, Question::InForce).await.into_iter().flatten() {
         for (_, rule) in &plugin.rules {
@@ -60,7 +61,8 @@ pub async fn tripped(client: &Client, inventory: &Inventory, config: &PluginConf
 pub async fn wait(client: &Client, inventory: &Inventory, config: &PluginConfig, timeout: Duration) -> Reached {
     let plugin = Plugin::new(config.clone());
     let begun = Instant::now();
-    let mut pods: Vec<Pod> = pods::of_plugin(&plugin, &inventory.pods).into_iter().cloned().collect();
+    let mut pods: Vec<Pod> =
+        pods::of_plugin(&plugin, &World::of(&inventory.objects), &inventory.pods).into_iter().cloned().collect();
     let mut listed = Instant::now();
     let bar = ProgressBar::new(pods.len() as u64);
     if let Ok(style) =
@@ -82,7 +84,7 @@ pub async fn wait(client: &Client, inventory: &Inventory, config: &PluginConfig,
             // If the list cannot be read now, the earlier one is the best known.
             if let Ok(all) = list_pods(client, &inventory.versions, namespace).await {
                 let all: Vec<Pod> = all.iter().map(Pod::of).collect();
-                pods = pods::of_plugin(&plugin, &all).into_iter().cloned().collect();
+                pods = pods::of_plugin(&plugin, &World::of(&inventory.objects), &all).into_iter().cloned().collect();
             }
             listed = Instant::now();
         }
@@ -100,7 +102,7 @@ pub async fn wait_for_routes(
     let plugin = Plugin::new(config.clone());
     let header = plugin.header.clone().unwrap_or_default();
     let wanted = routes::of_object(object, &header);
-    let pods = pods::of_plugin(&plugin, &inventory.pods);
+    let pods = pods::of_plugin(&plugin, &World::of(&inventory.objects), &inventory.pods);
     let begun = Instant::now();
     loop {
         let mut behind = Vec::new();

@@ -1,55 +1,73 @@
-//! A rule for paths that only stable serves: without it, their visitors get a draw that has no effect.
+//! Which routes of a VirtualService lead to one version alone, before a route with weights would take their requests.
 
-use super::rule::{self, Rule, Target};
+use super::fixed::{Fixed, can_be_asked, grouped};
+use super::rule::{self, Rule};
 use super::weighted::Weighted;
 use crate::input::yaml::Node;
 use crate::world::routing::{Destination, Route, VirtualService};
+use serde_json::Value;
 
-/// The rule for routes that lead to stable alone and come before a weighted route.
+/// The rules for them, under names that `others` do not have.
 ///
-/// The rule decides first, so it leaves out routes that may overlap an earlier weighted route.
+/// These rules decide first, so they leave out routes that may overlap an earlier weighted route.
 pub fn of(
     base: &str,
     hosts: &[String],
     service: &VirtualService,
     routes: &[Weighted],
     stables: &[String],
-) -> Option<Rule> {
-    let stables = routes.iter().zip(stables);
-    let known: Vec<_> = stables.filter_map(|(route, name)| Some((name, destination(service, route, name)?))).collect();
-    let (name, _) = known.first()?;
-    let last = routes.last()?.at;
-    let mut matches = Vec::new();
-    for (at, route) in service.routes.iter().enumerate().take(last) {
+    others: &[Rule],
+) -> Vec<Rule> {
+    let known = routes.iter().zip(stables).flat_map(|(route, stable)| {
+        let branches = route.branches.iter();
+        branches.filter_map(move |branch| {
+            let fixed = Fixed::of(&branch.name, stable, route.branches.len());
+            Some((destination(service, route, branch.at)?, fixed))
+        })
+    });
+    let known: Vec<(Destination, Fixed)> = known.collect();
+    let mut found: Vec<(&Fixed, &[Node], Vec<Value>)> = Vec::new();
+    for (at, route) in service.routes.iter().enumerate() {
         // A weighted route has a split rule, even if all of its weight is on stable now.
         if routes.iter().any(|weighted| weighted.at == at) {
             continue;
         }
-        if !known.iter().any(|(own, stable)| own == name && leads_to(route, stable)) {
+        let Some((_, fixed)) = known.iter().find(|(destination, _)| leads_to(route, destination)) else { continue };
+        let entries = route.node.get("match").map_or(&[][..], Node::items);
+        let may_meet = |weighted: &Weighted| {
+            let others = weighted.node.get("match").map_or(&[][..], Node::items);
+            others.is_empty() || may_overlap(others, entries)
+        };
+        let is_first = !routes.iter().any(|weighted| weighted.at < at && may_meet(weighted));
+        if entries.is_empty() || !is_first || !routes.iter().any(|weighted| weighted.at > at && may_meet(weighted)) {
             continue;
         }
-        let entries = route.node.get("match").map_or(&[][..], Node::items);
-        let earlier = || routes.iter().filter(|weighted| weighted.at < at);
-        let is_first = earlier().all(|weighted| {
-            let others = weighted.node.get("match").map_or(&[][..], Node::items);
-            !others.is_empty() && others.iter().all(|other| entries.iter().all(|own| are_apart(own, other)))
-        });
-        if is_first {
-            matches.extend(rule::conditions(service.object, entries, "").ok()?);
-        }
+        let conditions = rule::conditions(service.object, entries, "").ok();
+        found.extend(conditions.filter(|all| can_be_asked(all)).map(|conditions| (fixed, entries, conditions)));
     }
-    let target = Target::Subset((*name).clone());
-    (!matches.is_empty()).then(|| Rule { name: format!("{base}-stable"), hosts: hosts.to_vec(), matches, target })
+    let groups =
+        grouped(found, |(one, ..), (other, ..)| one == other, |(_, one, _), (_, other, _)| may_overlap(one, other));
+    let mut rules: Vec<Rule> = Vec::new();
+    for group in groups {
+        let Some((fixed, ..)) = group.first() else { continue };
+        let matches = group.iter().flat_map(|(.., conditions)| conditions.clone()).collect();
+        rules.push(fixed.rule(base, hosts, matches, |name| others.iter().chain(&rules).any(|rule| rule.name == name)));
+    }
+    rules
 }
 
-/// The destination with this name in the rules.
-fn destination<'o>(service: &VirtualService<'o>, route: &Weighted<'o>, name: &str) -> Option<Destination<'o>> {
-    let entry = route.node.get("route")?.items().get(route.branch(name)?.at)?;
-    Destination::of(entry, &service.object.namespace)
+/// A destination of a weighted route.
+fn destination<'o>(service: &VirtualService<'o>, route: &Weighted<'o>, at: usize) -> Option<Destination<'o>> {
+    Destination::of(route.node.get("route")?.items().get(at)?, &service.object.namespace)
 }
 
-fn leads_to(route: &Route, stable: &Destination) -> bool {
-    matches!(route.destinations.as_slice(), [only] if only.is_same(stable))
+fn leads_to(route: &Route, destination: &Destination) -> bool {
+    matches!(route.destinations.as_slice(), [only] if only.is_same(destination))
+}
+
+/// Whether some path may match an entry of both.
+fn may_overlap(one: &[Node], other: &[Node]) -> bool {
+    one.iter().any(|one| other.iter().any(|other| !are_apart(one, other)))
 }
 
 /// Whether no path can match both entries.

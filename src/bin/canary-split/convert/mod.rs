@@ -6,13 +6,14 @@
 //!   leaving (Flagger, Argo Rollouts: steps) → what is known of VirtualServices that are given
 //!   higress (traffic-tag) → rules
 //! HTTPRoutes and GRPCRoutes → gateway_api: the same for them
-//! VirtualServices → unit (what belongs together) → plan (weighted, names, owner; rule, alone): what becomes of it, or why not
+//! VirtualServices → unit (what belongs together) → plan (weighted, names, owner; rule, alone, fixed): what becomes of it, or why not
 //!                 → plugin (gateway, sticky) and texts (routes) → check
 //! ```
 
 mod alone;
 mod extra;
 pub mod files;
+mod fixed;
 pub mod gateway;
 pub mod gateway_api;
 mod higress;
@@ -69,7 +70,7 @@ pub struct Options {
     /// Name the stable subset; without it, it is the one with the largest weight
     #[arg(long, value_name = "SUBSET")]
     stable: Option<String>,
-    /// Flagger or Argo Rollouts goes away: take over what the Canary or Rollout says
+    /// Flagger or Argo Rollouts goes away: take over what the Canary or Rollout says of a VirtualService
     #[arg(long)]
     leave: bool,
     /// Begin the ramp of --leave at this time; without it, the ramp waits for set --resume

@@ -26,6 +26,9 @@ impl Owner<'_> {
 /// Why weights of the Gateway API cannot be adopted.
 pub const NOT_ADOPTED: &str = "while one backend has all of the weight, Istio makes a plain cluster of the rule, and an Envoy that is to pick by a header there refuses all routes of the port";
 
+/// By which Argo Rollouts writes weights of the Gateway API.
+pub const GATEWAY_API_PLUGIN: &str = "argoproj-labs/gatewayAPI";
+
 /// Whose routes have no names.
 pub const FLAGGER: &str = "Flagger";
 const ROLLOUTS: &str = "Argo Rollouts";
@@ -50,7 +53,7 @@ pub fn of_route<'o>(objects: &Objects, route: &'o Object) -> Option<Owner<'o>> {
         let (one, several) = (route.kind.replace("Route", "").to_ascii_lowercase() + "Route", "Routes");
         let names_it = |rollout: &&Object| {
             let plugins = rollout.at(&["spec", "strategy", "canary", "trafficRouting", "plugins"]);
-            let Some(plugin) = plugins.and_then(|plugins| plugins.get("argoproj-labs/gatewayAPI")) else {
+            let Some(plugin) = plugins.and_then(|plugins| plugins.get(GATEWAY_API_PLUGIN)) else {
                 return false;
             };
             let namespace = plugin.get("namespace").and_then(Node::text).unwrap_or(&rollout.namespace);

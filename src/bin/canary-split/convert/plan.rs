@@ -105,10 +105,8 @@ pub fn of<'w, 'o>(
         (None, _) => return Ok(None),
     };
     if let ([root], [], [own]) = (unit.roots.as_slice(), unit.delegates.as_slice(), stables.as_slice()) {
-        // Where all rules are for some paths, other paths have none anyway.
-        let is_open = rules.iter().any(|rule| rule.matches.is_empty());
-        let stable = is_open.then(|| alone::of(&base, &hosts, root, first_routes, own));
-        rules.splice(0..0, stable.flatten());
+        let fixed = alone::of(&base, &hosts, root, first_routes, own, &rules);
+        rules.splice(0..0, fixed);
     }
     Ok(Some(Plan { unit, rules, routes, stables, notes }))
 }

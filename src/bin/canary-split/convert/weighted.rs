@@ -8,7 +8,7 @@ use crate::input::yaml::{Node, Value};
 use crate::world::routing::Destination;
 
 /// A route that splits its requests between destinations.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Weighted<'o> {
     /// The route's index in `http`.
     pub at: usize,

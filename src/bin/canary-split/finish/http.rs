@@ -18,6 +18,8 @@ pub struct Http<'w, 'o> {
     pub kinds: Vec<Kind>,
     /// The other conditions of the entries of each rule, in the order of the text; of a VirtualService nobody asks for them.
     entries: Vec<Vec<Value>>,
+    /// Who orders the entries of the Gateway API.
+    precedence: Precedence,
 }
 
 /// The condition of a route on the header.
@@ -33,19 +35,19 @@ pub enum Kind {
 
 impl<'w, 'o> Http<'w, 'o> {
     /// Reads them.
-    pub fn of(service: &'w Routing<'o>, header: &str) -> Http<'w, 'o> {
+    pub fn of(service: &'w Routing<'o>, header: &str, precedence: Precedence) -> Http<'w, 'o> {
         let json = |node: &Node| serde_json::from_str(&node.to_json()).unwrap_or_default();
         if service.is_virtual_service() {
             let routes: Vec<Value> = service.routes.iter().map(|route| json(route.node)).collect();
             let kinds = routes.iter().map(|route| Kind::of(route, header)).collect();
-            return Http { service, routes, kinds, entries: Vec::new() };
+            return Http { service, routes, kinds, entries: Vec::new(), precedence };
         }
         let routes: Vec<Value> = service.object.items(&["spec", "rules"]).iter().map(json).collect();
         let read: Vec<Vec<entry::Entry>> =
             routes.iter().map(|rule| entry::of_rule(rule, &service.object.kind.to_ascii_lowercase(), header)).collect();
         let kinds = read.iter().map(|entries| Kind::of_entries(entries)).collect();
         let entries = read.into_iter().map(|entries| entries.into_iter().map(|entry| entry.rest).collect()).collect();
-        Http { service, routes, kinds, entries }
+        Http { service, routes, kinds, entries, precedence }
     }
 
     /// Its object.
@@ -87,7 +89,7 @@ impl<'w, 'o> Http<'w, 'o> {
     /// When an entry of a rule is asked: the smallest first.
     fn turn(&self, at: usize, entry: usize) -> Option<impl Ord + Copy> {
         let route = self.of_place(at).nth(entry)?;
-        Some((route.specificity(Precedence::Istio)?, at, entry))
+        Some((route.specificity(self.precedence)?, at, entry))
     }
 
     /// The routes that ask for exactly this value.
@@ -132,10 +134,10 @@ impl<'w, 'o> Http<'w, 'o> {
 
     /// The first route of another object that takes some requests of a route after it and sends them anywhere.
     pub fn first_behind(&self, at: usize, other: &Http, is_it: impl Fn(usize) -> bool) -> Option<usize> {
-        let rank = self.of_place(at).filter_map(|route| route.specificity(Precedence::Istio)).min();
+        let rank = self.of_place(at).filter_map(|route| route.specificity(self.precedence)).min();
         let is_behind = |later: usize| {
             let mut all = other.of_place(later);
-            self.service.is_virtual_service() || all.any(|route| route.specificity(Precedence::Istio) > rank)
+            self.service.is_virtual_service() || all.any(|route| route.specificity(self.precedence) > rank)
         };
         let takes = |later: &usize| {
             matches!(other.kinds.get(*later), Some(Kind::Plain(_)))

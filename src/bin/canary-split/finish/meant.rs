@@ -1,5 +1,6 @@
 //! Finds the rule, and the VirtualServices that route its requests.
 
+use super::http::Http;
 use crate::change::Refusal;
 use crate::change::{place, rule};
 use crate::edit::Step;
@@ -9,7 +10,7 @@ use crate::world::World;
 use crate::world::host::overlap;
 use crate::world::parent::Parent;
 use crate::world::plugin::{Plugin, hosts};
-use crate::world::routing::VirtualService;
+use crate::world::routing::{Routing, VirtualService};
 use canary_split::rollout::ramp::Second;
 use canary_split::rule::{Rule, WeightedSubsets};
 use std::collections::HashSet;
@@ -76,6 +77,11 @@ impl<'w> Found<'w> {
                 )))
             }
         }
+    }
+
+    /// The routes of a routing, as its gateway orders them.
+    pub fn http<'o>(&self, service: &'w Routing<'o>) -> Http<'w, 'o> {
+        Http::of(service, self.header, self.plugin.precedence())
     }
 
     /// The path from its object to the rule.

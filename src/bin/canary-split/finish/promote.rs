@@ -59,7 +59,7 @@ pub fn plan(objects: &Objects, meant: &Meant, subset: &str) -> Result<Plan, Refu
     let services = found.services(&world)?;
     let mut known: Vec<Http> = Vec::new();
     for service in &services {
-        let http = Http::of(service, found.header);
+        let http = found.http(service);
         let Some(new) = split.subsets.get(at) else { continue };
         for other in known.iter().filter(|other| other.object().is_of_gateway_api()) {
             if let Some((own, theirs)) = http.rival(other, &new.header_value) {
@@ -214,7 +214,7 @@ fn of_routes(
 /// The default route of a route by header, if another object has it and it does not lead to the new stable yet.
 fn default_elsewhere(found: &Found, world: &World, http: &Http, at: usize, new: &Subset) -> Option<String> {
     found.merged(world, http.service).into_iter().find_map(|service| {
-        let other = Http::of(service, found.header);
+        let other = found.http(service);
         let is_it = |later| !other.leads_to(later, &new.name) && reaches(found.plugin, found.rule, &other, later, None);
         let default = http.first_behind(at, &other, is_it)?;
         Some(format!("{} of {}", other.called(default), other.object().title()))

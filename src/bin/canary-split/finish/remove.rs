@@ -67,7 +67,7 @@ pub fn plan(objects: &Objects, meant: &Meant) -> Result<Plan, Refusal> {
         world.routings.iter().map(|routing| (routing.object, json(routing.object))).collect();
     let mut left = Vec::new();
     for service in found.services(&world)? {
-        let edits = of_routes(&found, &world, &Http::of(service, found.header), &mut notes)?;
+        let edits = of_routes(&found, &world, &found.http(service), &mut notes)?;
         if edits.is_empty() {
             continue;
         }

@@ -1,6 +1,7 @@
 //! Where routes are attached: at which listeners a route is met, and which plugin is there.
 
 use super::read::Route;
+use crate::cluster::pods::USES_WAYPOINT;
 use crate::convert::gateway::{Aim, Controller, Home};
 use crate::convert::refusal::Refusal;
 use crate::input::manifest::{GATEWAY_API, Object, Objects};
@@ -12,8 +13,6 @@ use crate::world::namespace::is_same_namespace;
 const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io/gatewayclass-controller";
 /// By what Istio is known there.
 const ISTIO: &str = "istio.io/";
-/// By which a Service or its namespace says that a waypoint is before it.
-const USES_WAYPOINT: &str = "istio.io/use-waypoint";
 
 /// What is given of the gateways.
 #[derive(Debug)]
@@ -37,7 +36,7 @@ pub struct Point {
 }
 
 /// Where a route is met, and the plugins there.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Attached {
     /// By which requests come to it.
     pub points: Vec<Point>,
@@ -45,6 +44,16 @@ pub struct Attached {
     pub homes: Vec<Home>,
     /// What else is to be known.
     pub notes: Vec<String>,
+}
+
+/// A parent that a route names.
+struct Named<'r> {
+    /// The route.
+    object: &'r Object,
+    /// Where it names the parent.
+    parent: &'r Node,
+    namespace: &'r str,
+    name: &'r str,
 }
 
 impl Point {
@@ -55,6 +64,15 @@ impl Point {
         let are_apart = matches!((&self.listener, &other.listener), (Some(one), Some(other)) if one != other);
         // A host has a table of its own next to those of wildcards around it.
         is_one && !are_apart && self.host.eq_ignore_ascii_case(&other.host)
+    }
+
+    /// The listener of this one, if requests for the narrower host of others come there, and none of these is there.
+    pub fn listener_without(&self, host: &str, others: &[Point]) -> Option<&str> {
+        let listener = self.listener.as_deref()?;
+        let is_around = self.host.len() < host.len() && self.host.starts_with('*') && overlap(&self.host, host);
+        let own = || others.iter().filter(|other| other.parent == self.parent && other.host == host);
+        let is_there = |other: &Point| other.listener.as_deref().is_none_or(|own| own == listener);
+        (is_around && own().next().is_some() && !own().any(is_there)).then_some(listener)
     }
 }
 
@@ -92,9 +110,10 @@ impl Gateways {
             let (kind, group) = (text("kind").unwrap_or("Gateway"), text("group").unwrap_or(GATEWAY_API));
             let name = text("name").unwrap_or_default();
             let namespace = text("namespace").unwrap_or(&object.namespace);
+            let named = Named { object, parent, namespace, name };
             let home = match (kind, group) {
-                ("Gateway", GATEWAY_API) => self.at_gateway(object, parent, (namespace, name), &mut attached)?,
-                ("Service", "" | "core") => self.at_service(object, parent, (namespace, name), &mut attached)?,
+                ("Gateway", GATEWAY_API) => self.at_gateway(named, &mut attached)?,
+                ("Service", "" | "core") => self.at_service(named, &mut attached)?,
                 _ => {
                     let reason = format!(
                         "its parent {kind} {name} is no Gateway, so no plugin can be put there; name the Gateway in parentRefs"
@@ -111,13 +130,8 @@ impl Gateways {
         Ok(attached)
     }
 
-    fn at_gateway(
-        &self,
-        object: &Object,
-        parent: &Node,
-        (namespace, name): (&str, &str),
-        attached: &mut Attached,
-    ) -> Result<Home, Refusal> {
+    fn at_gateway(&self, named: Named, attached: &mut Attached) -> Result<Home, Refusal> {
+        let Named { object, parent, namespace, name } = named;
         let is_it = |gateway: &&Object| gateway.name == name && is_same_namespace(&gateway.namespace, namespace);
         let given = self.gateways.iter().find(is_it);
         let section = parent.get("sectionName").and_then(Node::text);
@@ -197,13 +211,8 @@ impl Gateways {
     }
 
     /// Requests inside the mesh: only a waypoint has the filter.
-    fn at_service(
-        &self,
-        object: &Object,
-        parent: &Node,
-        (namespace, name): (&str, &str),
-        attached: &mut Attached,
-    ) -> Result<Home, Refusal> {
+    fn at_service(&self, named: Named, attached: &mut Attached) -> Result<Home, Refusal> {
+        let Named { object, parent, namespace, name } = named;
         let refuse = |reason: String| Err(Refusal::at(object, parent, reason));
         if namespace != object.namespace {
             return refuse(format!(
@@ -249,7 +258,7 @@ mod tests {
             let sources = vec![Rc::new(Source::new("routes.yaml", text))];
             let all = Objects::of(&Unit { folder: String::new(), sources }).unwrap();
             let given_routes = objects(&all);
-            let attached = Gateways::of(&all, None).attached(&Route::of(&given_routes[0]).unwrap());
+            let attached = Gateways::of(&all, None).attached(&Route::of(&given_routes[0]));
             let home = attached.ok().map(|attached| attached.homes[0].clone());
             let aim = home.and_then(|home| Some((home.namespace.clone(), home.aim?)));
             let aim = aim.map(|(namespace, aim)| format!("{} {namespace}/{}", aim.kind, aim.name));

@@ -5,6 +5,7 @@ use super::entry::Entry;
 use super::read::Route;
 use super::unit::Unit;
 use super::{alone, edits, order};
+use crate::convert::fixed::{Fixed, grouped};
 use crate::convert::gateway::{Controller, Home};
 use crate::convert::owner::{self, NOT_ADOPTED};
 use crate::convert::plan::split;
@@ -40,19 +41,39 @@ pub struct Edited<'o> {
     pub rules: Vec<usize>,
 }
 
-/// A match of a rule with weights, and its split.
+/// A match, and what the filter does with its requests.
 struct Part<'u, 'o> {
     route: &'u Route<'o>,
     hosts: Vec<String>,
-    weighted: &'u Weighted<'o>,
     entry: &'u Entry,
-    split: Vec<(String, u32)>,
+    to: To<'u, 'o>,
+}
+
+/// What the filter does with the requests of a match.
+enum To<'u, 'o> {
+    /// Divide them as the rule with weights did.
+    Split(&'u Weighted<'o>, Vec<(String, u32)>),
+    /// Choose the one version that serves them.
+    One(Fixed),
+}
+
+impl To<'_, '_> {
+    fn is_alike(&self, other: &To) -> bool {
+        match (self, other) {
+            (To::Split(one, split), To::Split(other, theirs)) => split == theirs && one.extra == other.extra,
+            (To::One(one), To::One(other)) => one == other,
+            _ => false,
+        }
+    }
 }
 
 /// Plans; `None`: there are no weights.
 pub fn plan<'o>(objects: &Objects, unit: &Unit<'o>, stable: Option<&str>) -> Result<Option<Planned<'o>>, Refusal> {
     let routes = || unit.0.iter().map(|(route, _)| route);
     let Some(first) = routes().find(|route| !route.weighted.is_empty()) else {
+        if let Some(fault) = routes().filter(|route| route.has_weights()).find_map(|route| route.fault.clone()) {
+            return Err(fault);
+        }
         let Some((route, node)) = routes().find_map(|route| Some((route, route.to_one?))) else { return Ok(None) };
         asked(route)?;
         owned(objects, route.object)?;
@@ -64,6 +85,9 @@ pub fn plan<'o>(objects: &Objects, unit: &Unit<'o>, stable: Option<&str>) -> Res
     }
     for route in routes().filter(|route| !route.weighted.is_empty()) {
         owned(objects, route.object)?;
+    }
+    if let Some(fault) = routes().find_map(|route| route.fault.as_ref()) {
+        return Err(fault.clone());
     }
     let homes = homes(unit);
     let mut parts: Vec<Part> = Vec::new();
@@ -84,39 +108,53 @@ pub fn plan<'o>(objects: &Objects, unit: &Unit<'o>, stable: Option<&str>) -> Res
             };
             own.push(split.first().map(|(name, _)| name.clone()).unwrap_or_default());
             let entries = route.rules.get(weighted.at).into_iter().flatten();
+            let entries = entries.filter(|entry| !alone::is_hidden(route, weighted.at, entry));
             parts.extend(entries.map(|entry| Part {
                 route,
                 hosts: hosts(attached),
-                weighted,
                 entry,
-                split: split.clone(),
+                to: To::Split(weighted, split.clone()),
             }));
         }
         stables.push(own);
     }
+    if parts.is_empty() {
+        let node = reference.map_or(&first.object.node, |weighted| weighted.node);
+        let reason = "an earlier rule asks for the same, so no request gets here: there is nothing to convert";
+        return Err(Refusal::at(first.object, node, reason));
+    }
     let by = homes.first().and_then(|home| home.aim.as_ref()).map_or(Controller::Istio, |aim| aim.controller);
-    order::check(unit, &stables, by)?;
+    let mut alone = alone::all(unit, &stables, by);
+    // One rule has all weights, so what comes between them cannot have one of its own.
+    alone.retain(|one| one.is_first || !are_alike);
+    let settled: Vec<&Entry> =
+        alone.iter().filter(|one| alone::is_served_alike(one, unit, &stables)).map(|one| one.entry).collect();
+    order::check(&unit.without(&settled), &stables, by)?;
+    let fixed = alone.into_iter().filter_map(|one| {
+        let (_, attached) = unit.0.get(one.place)?;
+        Some(Part { route: one.route, hosts: hosts(attached), entry: one.entry, to: To::One(one.fixed) })
+    });
     let mut notes: Vec<String> = unit.0.iter().flat_map(|(_, attached)| attached.notes.clone()).collect();
-    let base = name(&first.object.name);
+    let all: Vec<&Object> = routes().filter(|route| !route.weighted.is_empty()).map(|route| route.object).collect();
     let (rules, owners): (Vec<Rule>, Vec<Vec<&Object>>) = if are_alike {
-        let rule = together(&base, &parts)?;
-        let stable = usual.iter().flatten().next().map(|(name, _)| name.as_str()).unwrap_or_default();
-        // Where the rule is for some matches, others have none anyway.
-        let alone = if rule.matches.is_empty() { alone::of(unit, &rule, stable, by) } else { None };
-        let all: Vec<&Object> = parts.iter().map(|part| part.route.object).collect();
-        alone.into_iter().chain([rule]).map(|rule| (rule, all.clone())).unzip()
+        let rule = together(&name(&first.object.name), &parts)?;
+        let (mut rules, mut owners) = apart(fixed.collect(), by, &all)?;
+        rules.push(rule);
+        owners.push(all);
+        (rules, owners)
     } else {
-        let titles: Vec<String> =
-            routes().filter(|route| !route.weighted.is_empty()).map(|route| route.object.title()).collect();
-        let (rules, owners) = apart(parts, by)?;
+        let titles: Vec<String> = all.iter().map(|object| object.title()).collect();
+        parts.extend(fixed);
+        let (rules, owners) = apart(parts, by, &all)?;
         let (have, they) = if titles.len() > 1 { ("have", "they have") } else { ("has", "it has") };
         notes.push(format!(
             "{} {have} other shares on other paths, so {they} {} rules: a visitor has a draw, and a cookie, for each of them",
             titles.join(" and "),
-            rules.len()
+            rules.iter().filter(|rule| matches!(rule.target, Target::Split(_))).count()
         ));
         (rules, owners)
     };
+    let rules = without_repeated(rules);
     let mut edited = Vec::new();
     for ((route, _), stables) in unit.0.iter().zip(&stables).filter(|((route, _), _)| !route.weighted.is_empty()) {
         let object = route.object;
@@ -125,6 +163,25 @@ pub fn plan<'o>(objects: &Objects, unit: &Unit<'o>, stable: Option<&str>) -> Res
         edited.push(Edited { object, edits: edits::of(object, &route.weighted, stables)?, rules: own });
     }
     Ok(Some(Planned { homes, rules, routes: edited, notes }))
+}
+
+/// Without what an earlier rule decides already: where a path is one version's and those below it have weights, a rule says both.
+fn without_repeated(rules: Vec<Rule>) -> Vec<Rule> {
+    let mut done: Vec<Rule> = Vec::new();
+    for mut rule in rules {
+        let has_hosts = |earlier: &&Rule| {
+            earlier.hosts.is_empty()
+                || !rule.hosts.is_empty() && rule.hosts.iter().all(|host| earlier.hosts.contains(host))
+        };
+        let earlier: Vec<&Value> = done.iter().filter(has_hosts).flat_map(|earlier| &earlier.matches).collect();
+        let left: Vec<Value> = rule.matches.iter().filter(|one| !earlier.contains(one)).cloned().collect();
+        // A rule without a match would be for every request.
+        if !left.is_empty() {
+            rule.matches = left;
+        }
+        done.push(rule);
+    }
+    done
 }
 
 /// The homes of all routes of a unit.
@@ -210,42 +267,49 @@ fn matches<'e>(entries: impl Iterator<Item = &'e Entry>) -> Vec<Value> {
 }
 
 fn of_part(name: &str, hosts: &[String], matches: &[Value], part: &Part) -> Result<Rule, Refusal> {
-    let rules = rule::of_route(name, hosts, matches, part.weighted, part.split.clone());
+    let To::Split(weighted, split) = &part.to else {
+        return Err(Refusal::at(part.route.object, &part.route.object.node, "it has no weights"));
+    };
+    let rules = rule::of_route(name, hosts, matches, weighted, split.clone());
     let rule = rules.map(|rules| rules.into_iter().next());
-    let refuse = |reason| Refusal::at(part.route.object, part.weighted.node, reason);
+    let refuse = |reason| Refusal::at(part.route.object, weighted.node, reason);
     rule.map_err(refuse)?.ok_or_else(|| refuse("it has no rule".to_owned()))
 }
 
-/// A rule for each of the shares, in the order in which a gateway asks for matches; and the routes that each is for.
-fn apart<'o>(mut parts: Vec<Part<'_, 'o>>, by: Controller) -> Result<(Vec<Rule>, Vec<Vec<&'o Object>>), Refusal> {
+/// A rule for each of the shares, and for each version that is alone, in the order in which a gateway asks for matches; and the routes
+/// that each is for: of those with weights, which are `all`.
+fn apart<'o>(
+    mut parts: Vec<Part<'_, 'o>>,
+    by: Controller,
+    all: &[&'o Object],
+) -> Result<(Vec<Rule>, Vec<Vec<&'o Object>>), Refusal> {
     // Of those that ask for as much, a gateway takes the one of the older route.
     let created = |part: &Part| part.route.created();
     parts.sort_by(|one, other| {
         order::compare(other.entry, one.entry, by).then_with(|| created(one).cmp(&created(other)))
     });
-    let mut groups: Vec<Vec<Part>> = Vec::new();
-    for part in parts {
-        // What asks for more has to stay before it.
-        let may_meet = |group: &Vec<Part>| group.iter().any(|other| other.entry.may_meet(part.entry));
-        let from = groups.iter().rposition(may_meet).unwrap_or(0);
-        let is_its = |group: &&mut Vec<Part>| {
-            let first = group.first();
-            first.is_some_and(|first| first.split == part.split && first.hosts == part.hosts)
-        };
-        match groups.iter_mut().skip(from).find(is_its) {
-            Some(group) => group.push(part),
-            None => groups.push(vec![part]),
-        }
-    }
+    let groups = grouped(
+        parts,
+        |one, other| one.to.is_alike(&other.to) && one.hosts == other.hosts,
+        |one, other| one.entry.may_meet(other.entry),
+    );
     let (mut rules, mut owners): (Vec<Rule>, Vec<Vec<&Object>>) = (Vec::new(), Vec::new());
     for group in &groups {
         let Some(first) = group.first() else { continue };
         let takes_all = group.iter().any(|part| part.entry.takes_all());
         let matches = if takes_all { Vec::new() } else { matches(group.iter().map(|part| part.entry)) };
-        let own = path_name(&name(&first.route.object.name), &matches);
-        let name = unique(&own, |name| rules.iter().any(|rule| rule.name == name));
-        rules.push(of_part(&name, &first.hosts, &matches, first)?);
-        owners.push(group.iter().map(|part| part.route.object).collect());
+        let base = name(&first.route.object.name);
+        let is_taken = |name: &str| rules.iter().any(|rule| rule.name == name);
+        rules.push(match &first.to {
+            To::One(fixed) => fixed.rule(&base, &first.hosts, matches, is_taken),
+            To::Split(..) => {
+                let name = unique(&path_name(&base, &matches), is_taken);
+                of_part(&name, &first.hosts, &matches, first)?
+            }
+        });
+        let own = group.iter().map(|part| part.route).filter(|route| !route.weighted.is_empty());
+        let own: Vec<&Object> = own.map(|route| route.object).collect();
+        owners.push(if own.is_empty() { all.to_vec() } else { own });
     }
     Ok((rules, owners))
 }

@@ -10,7 +10,7 @@ use crate::input::yaml::Node;
 use canary_split::rollout::ramp::Second;
 
 /// An HTTPRoute or a GRPCRoute.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Route<'o> {
     /// All of it.
     pub object: &'o Object,
@@ -20,6 +20,8 @@ pub struct Route<'o> {
     pub weighted: Vec<Weighted<'o>>,
     /// A rule with several backends all of whose requests go to one.
     pub to_one: Option<&'o Node>,
+    /// What of it cannot be converted, so that nothing of its host can.
+    pub fault: Option<Refusal>,
 }
 
 /// The routes among all objects.
@@ -29,16 +31,30 @@ pub fn objects(objects: &Objects) -> Vec<Object> {
 
 impl<'o> Route<'o> {
     /// Reads one.
-    pub fn of(object: &'o Object) -> Result<Route<'o>, Refusal> {
-        let mut rules = Vec::new();
+    pub fn of(object: &'o Object) -> Route<'o> {
+        let (mut rules, mut fault) = (Vec::new(), None);
         for rule in object.items(&["spec", "rules"]) {
             let entries = rule.get("matches").map_or(&[][..], Node::items).iter();
-            let entries: Result<Vec<Entry>, _> = entries.map(|entry| Entry::of(object, entry)).collect();
-            let entries = entries.map_err(|(node, reason)| Refusal::at(object, node, reason))?;
-            rules.push(if entries.is_empty() { vec![Entry::all(object.kind)] } else { entries });
+            let mut own = Vec::new();
+            for entry in entries.map(|entry| Entry::of(object, entry)) {
+                match entry {
+                    Ok(entry) => own.push(entry),
+                    Err((node, reason)) => fault = fault.or_else(|| Some(Refusal::at(object, node, reason))),
+                }
+            }
+            rules.push(if own.is_empty() { vec![Entry::all(object.kind)] } else { own });
         }
-        let (weighted, to_one) = weighted::of(object)?;
-        Ok(Route { object, rules, weighted, to_one })
+        let (weighted, to_one) = weighted::of(object).unwrap_or_else(|refusal| {
+            fault = fault.take().or(Some(refusal));
+            Default::default()
+        });
+        Route { object, rules, weighted, to_one, fault }
+    }
+
+    /// Whether a rule of it has several backends.
+    pub fn has_weights(&self) -> bool {
+        let rules = self.object.items(&["spec", "rules"]).iter().filter_map(|rule| rule.get("backendRefs"));
+        rules.into_iter().any(|backends| backends.items().len() > 1)
     }
 
     /// When it was made, if a cluster has said so.

@@ -1,10 +1,11 @@
 //! Argo Rollouts: reads a Rollout, so that the filter takes over from it.
 
 use super::super::extra::{Extra, Known, Override};
+use super::super::owner::GATEWAY_API_PLUGIN;
 use super::super::refusal::Refusal;
 use super::super::rule::name;
 use super::ramp::Plan;
-use super::said::{lost, named, note, whole};
+use super::said::{in_routes, lost, named, note, whole};
 use crate::input::manifest::Object;
 use crate::input::time;
 use crate::input::yaml::{Key, Node};
@@ -51,6 +52,12 @@ pub fn of(
         return Err(Refusal::at(rollout, strategy, "its strategy is not canary, so it has no weights"));
     };
     let Some(istio) = canary.at(&["trafficRouting", "istio"]) else {
+        if let Some(node) =
+            canary.at(&["trafficRouting", "plugins"]).and_then(|plugins| plugins.get(GATEWAY_API_PLUGIN))
+        {
+            let why = in_routes("remove spec.strategy.canary.trafficRouting from the Rollout");
+            return Err(Refusal::at(rollout, node, format!("{GATEWAY_API_PLUGIN}: {why}")));
+        }
         let node = canary.get("trafficRouting").unwrap_or(canary);
         return Err(Refusal::at(rollout, node, "without trafficRouting.istio the weights are in no VirtualService"));
     };

@@ -3,7 +3,7 @@
 use super::super::extra::{Extra, Known};
 use super::super::refusal::Refusal;
 use super::ramp::Plan;
-use super::said::{lost, named, note, whole};
+use super::said::{in_routes, lost, named, note, whole};
 use crate::input::manifest::Object;
 use crate::input::time;
 use crate::input::yaml::{Node, Value};
@@ -43,7 +43,12 @@ pub fn of(canary: &Object, world: &World, start: Option<Second>, notes: &mut Vec
     let refuse = |node: &Node, reason: String| Err(Refusal::at(canary, node, reason));
     let spec = canary.at(&["spec"]).unwrap_or(&canary.node);
     if let Some(node) = spec.get("provider").filter(|node| node.text().is_some_and(|name| name != "istio")) {
-        return refuse(node, format!("provider {}: there is no VirtualService of Istio's", node.to_json()));
+        let why = if node.text().is_some_and(|name| name.starts_with("gatewayapi")) {
+            in_routes("delete the Canary with --cascade=orphan")
+        } else {
+            "there is no VirtualService of Istio's".to_owned()
+        };
+        return refuse(node, format!("provider {}: {why}", node.to_json()));
     }
     let name = spec.at(&["service", "name"]).or_else(|| spec.at(&["targetRef", "name"]));
     let Some(apex) = name.and_then(Node::text) else {

@@ -28,6 +28,13 @@ pub fn lost(object: &Object, node: &Node, table: &[(&str, &str)], notes: &mut Ve
     }
 }
 
+/// Why nothing is taken over from a controller that writes weights of the Gateway API. `first`: how it lets go of them.
+pub fn in_routes(first: &str) -> String {
+    format!(
+        "--leave takes over the weights of VirtualServices, and these are in an HTTPRoute or GRPCRoute; {first}, give the canary's backend a weight above 0, convert the route without --leave, and write the steps as a ramp"
+    )
+}
+
 /// A whole number, also if it is written as text.
 pub fn whole(node: &Node) -> Option<u32> {
     node.number().or_else(|| node.text()?.parse().ok())

@@ -554,3 +554,61 @@ def test_no_name_runs_breaks_the_page_or_turns_its_text(open_, hostile, width):
     page.keyboard.press("Escape")
     page.get_by_role("button", name="<b>").click()
     expect(page.locator("#pressed")).to_contain_text("Done: <b>")
+
+
+# What a browser says of a tab that is put in front of others, or behind them.
+SEEN = """(isHidden) => {
+  Object.defineProperty(document, "hidden", {configurable: true, get: () => isHidden});
+  Object.defineProperty(document, "visibilityState", {configurable: true, get: () => (isHidden ? "hidden" : "visible")});
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+HIDDEN = 10_000  # ms: how often a tab asks that nobody sees
+
+
+def asked(page):
+    """What this page asks for from now on, by the last part of the path."""
+    paths = []
+    page.on("request", lambda request: paths.append(request.url.split("/")[-1]))
+    return paths
+
+
+def test_a_tab_that_nobody_sees_holds_no_connection_and_asks_now_and_then(open_, browser, stack, dashboard):
+    browser.clock.install()
+    page = open_(dashboard)
+    looked_again(page)
+    # From here on the page's time goes on by order alone.
+    page.clock.pause_at(datetime.datetime.now() + datetime.timedelta(seconds=2))
+    paths = asked(page)
+    # It lets go of its stream at once: a browser has six connections for all tabs together.
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/events")):
+        page.evaluate(SEEN, True)
+    stack.configure(config(60, 40, guard={}))
+    envoy.until(lambda: "40 % on v2, the gateway has it" in page.request.get(f"{dashboard.url}state").text(), "the new weights")
+    assert paths == [] and "20 % on v2" in page.title()
+    for _ in range(2):
+        with page.expect_response("**/state"):
+            page.clock.run_for(HIDDEN)
+    # Its title, which can be seen, is that of now.
+    expect(page).to_have_title(re.compile("✓ httpbin: 40 % on v2, the gateway has it"))
+    assert paths == ["state", "state"]
+    # Whoever comes back sees what is now, and hears of each look again.
+    with page.expect_request("**/events"):
+        page.evaluate(SEEN, False)
+    looked_again(page)
+    looked_again(page)
+    assert paths.count("events") == 1
+    page.clock.run_for(2 * HIDDEN)
+    # The state of before the stream, and nothing beside it.
+    assert paths.count("state") == 3
+    # No look between has been lost.
+    kept = len(page.request.get(f"{dashboard.url}state").json()["history"]["istio-system/canary-split httpbin"])
+    envoy.until(lambda: page.evaluate("Number(document.querySelector('.plots path.weight').dataset.points)") >= kept, "all points")
+
+
+def test_a_tab_that_is_opened_behind_others_shows_the_state_without_a_stream(open_, browser, dashboard):
+    browser.add_init_script(f"({SEEN})(true)")
+    page = browser.new_page()
+    paths = asked(page)
+    page.goto(dashboard.url)
+    expect(page.locator("#verdicts")).to_contain_text("httpbin: 20 % on v2")
+    assert paths.count("state") == 1 and "events" not in paths

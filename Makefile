@@ -177,6 +177,7 @@ target/tools/bin/cargo-cyclonedx:
 
 audit: build target/tools/bin/cargo-deny target/tools/bin/cargo-cyclonedx ## licences and sources of all dependencies; the module's parts: .image/canary-split.cdx.json
 	$(TOOLS) cargo deny --locked check licenses bans sources
+	$(TOOLS) cargo deny --locked --config wasmplugin/deny.toml check licenses bans sources
 	$(TOOLS) python3 wasmplugin/sbom.py
 
 advisories: target/tools/bin/cargo-deny ## known vulnerabilities of all dependencies; fetches RustSec's database

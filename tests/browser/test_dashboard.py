@@ -217,6 +217,19 @@ def contrasts(page):
     }""")
 
 
+def too_wide(page):
+    """What can only be seen by scrolling sideways, or is cut off in a picture."""
+    return page.evaluate("""() => [
+      ...[...document.querySelectorAll("main *, header *, dialog *")].filter((node) => node.offsetParent && node.closest("thead") === null
+        && (node.getBoundingClientRect().right > innerWidth + 1 || node.getBoundingClientRect().left < -1)),
+      ...[...document.querySelectorAll("svg text")].filter((text) => {
+        const [own, whole] = [text.getBoundingClientRect(), text.ownerSVGElement.getBoundingClientRect()];
+        return own.right > whole.right + 1 || own.left < whole.left - 1;
+      }),
+      ...(document.documentElement.scrollWidth > innerWidth ? [document.documentElement] : []),
+    ].map((node) => node.outerHTML.slice(0, 120))""")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1600])
 def test_it_can_be_read_at_every_width_in_dark_and_in_light(open_, browser, dashboard, crowd, width, scheme):
@@ -225,10 +238,7 @@ def test_it_can_be_read_at_every_width_in_dark_and_in_light(open_, browser, dash
     page.emulate_media(color_scheme=scheme)
     expect(page.locator("#verdicts")).to_contain_text("errors")
     page.get_by_role("button", name="Find").scroll_into_view_if_needed()
-    assert page.evaluate("document.documentElement.scrollWidth") == width
-    hidden = page.evaluate("""() => [...document.querySelectorAll("main *")].filter((node) => node.offsetParent && node.closest("thead") === null
-      && (node.getBoundingClientRect().right > innerWidth + 1 || node.getBoundingClientRect().left < -1)).map((node) => node.outerHTML.slice(0, 80))""")
-    assert hidden == []
+    assert too_wide(page) == []
     bad = [(text, round(contrast, 2)) for text, contrast in contrasts(page) if contrast < 4.5]
     assert bad == []
     is_dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 26)"
@@ -393,10 +403,10 @@ def test_whoever_only_looks_sees_who_would_move_and_moves_nobody(open_, stack, d
     slide(page, 30)
     expect(page.locator(".moves")).to_contain_text("Of the visitors 10.00 % move, the least possible")
     names = page.locator(".mover button").all_inner_texts()
-    assert names == ["Back"]
+    assert names == ["Reset"]
     status = "async () => (await fetch('change', {method: 'POST', headers: {'content-type': 'application/json'}, body: '{}'})).status"
     assert page.evaluate(status) == 404
-    page.get_by_role("button", name="Back").click()
+    page.get_by_role("button", name="Reset").click()
     assert page.get_by_label("v2, in percent").input_value() == "20"
 
 
@@ -441,3 +451,164 @@ def test_a_ramp_is_paused_and_resumed(open_, stack, moving):
     agree(page)
     expect(page.locator("[aria-label='Ramp']")).to_contain_text("at step 3 of 5; next v1 50, v2 50")
     assert page.locator("[data-mark='paused']").count() == 0
+
+
+HTML = "<img src=x onerror=hostile()>"
+SCRIPT = '"><script>hostile()</script><b id=rules title=\''
+BIDI = "\u202egnorw\u2066 \u200bis\u2069\x07"
+LONG = "a" * 3000
+# What the config may hold: DNS labels, tokens, and any text as the name of a query parameter or claim.
+GOOD = {
+    "name": "constructor",
+    "hosts": ["canary.localhost", "*.xn--80ak6aa92e.example.com"],
+    "split": [{"subset": "constructor", "weight": 80}, {"subset": "v" * 63, "weight": 20}],
+    "sticky": {
+        "keys": [{"header": "__proto__"}, {"cookie": "constructor"}, {"queryParam": HTML}, {"queryParam": "user[<b>]"}, {"queryParam": BIDI}, {"queryParam": LONG}, {"claim": f"[https://acme.io/{SCRIPT}][__proto__]"}],
+        "cookie": {"name": "__proto__"},
+    },
+    "guard": {},
+}
+REFUSED = [
+    {"name": name, "hosts": [HTML, "javascript:hostile()", LONG, BIDI], "split": [{"subset": subset, "weight": 1} for subset in (HTML, BIDI, LONG, "__proto__", "v1", "v1")]}
+    for name in (HTML, SCRIPT, BIDI, LONG, "javascript:hostile()", "__proto__", "toString", "a/b#c%20d e?", "constructor", "constructor")
+]
+
+
+@contextlib.contextmanager
+def admin(texts):
+    """An Envoy's admin interface that says these texts, by their paths."""
+
+    class Admin(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = texts.get(self.path.split("?")[0], "").encode()
+            self.send_response(200 if body else 404)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Admin)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """A page of which everything that others can name is named by somebody who means harm."""
+    plugin = {"apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin", "metadata": {"name": "canary-split", "namespace": "istio-system"}}
+    file = tmp_path / f"{HTML.replace('/', '')}.json"
+    file.write_text(json.dumps(plugin | {"spec": {"url": "oci://registry.example.com/canary-split", "pluginConfig": {"rules": [GOOD, *REFUSED]}}}))
+    canary = "v" * 63
+    gauges = [f'canary_config_weight{{rule="constructor",subset="{subset}"}} {weight}' for subset, weight in (("constructor", 80), (canary, 20))]
+    gauges += ["canary_config_rules{state=\"active\"} 1", f'canary_tripped{{rule="constructor",subset="{canary}"}} 1', f'canary_failing_visitors_total{{rule="constructor",subset="{canary}"}} 7']
+    with admin({"/stats/prometheus": "\n".join(gauges) + "\n", "/clusters": HTML}) as address:
+        arguments = ("--write", "--visitors", tmp_path / SCRIPT.replace("/", ""), "--button", f"<b>{BIDI}=true")
+        # Of the other one nobody is there.
+        with Dashboard(file, [address, "127.0.0.1:1"], *arguments) as dashboard:
+            yield dashboard
+
+
+@pytest.mark.parametrize("width", [375, 1600])
+def test_no_name_runs_breaks_the_page_or_turns_its_text(open_, hostile, width):
+    page = open_(hostile)
+    page.on("dialog", lambda _: pytest.fail("something ran"))
+    page.set_viewport_size({"width": width, "height": 800})
+    looked_again(page)
+    # Each is shown, and is itself.
+    assert page.locator("article.rule").count() == page.locator("#verdicts a").count() == 1 + len(REFUSED)
+    for link in page.locator("#verdicts a").all():
+        link.click()
+        title = page.evaluate("document.querySelector(':target h2').textContent")
+        assert link.inner_text().startswith(f"{title}: "), title
+    expect(page.locator("#findings")).to_contain_text("is not a DNS label")
+    expect(page.locator(".trip")).to_contain_text(f"removed {'v' * 63} ")
+    assert page.locator("main :is(img, script, b, iframe, object)").count() == 0
+    assert page.evaluate("document.scripts.length") == 1
+    # No character that nobody sees is left, here or in the window's title.
+    said = page.evaluate("[document.title, ...[...document.querySelectorAll('*')].flatMap((each) => [...each.getAttributeNames().filter((name) => /label/.test(name)).map((name) => each.getAttribute(name)), ...[...each.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data)])]")
+    assert [text for text in said if re.search("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\x00-\x09\x0b-\x1f]", text)] == []
+    assert any("\\u{202e}gnorw" in text for text in said)
+    assert too_wide(page) == []
+    rule = page.locator("article.rule").first
+    # The controls of the only rule that is in force go on working.
+    rule.get_by_label("Value", exact=True).fill("1.feedface.1c8cf84")
+    rule.get_by_role("button", name="Find").click()
+    expect(rule.locator(".found-verdict")).to_contain_text("by rule constructor, by the cookie __proto__.")
+    for option, key in (("query parameter user[<b>]", "queryParam"), (f"claim https://acme.io/{SCRIPT}.__proto__", "claim")):
+        rule.get_by_label("Known by").select_option(label=option)
+        rule.get_by_label("Value", exact=True).fill(HTML)
+        rule.get_by_role("button", name="Find").click()
+        expect(rule.locator(".found-verdict")).to_contain_text(f"by the key {key}")
+    slide = rule.get_by_label(f"{'v' * 63}, in percent", exact=True)
+    slide.fill("40")
+    expect(rule.locator(".moves")).to_contain_text("the least possible")
+    rule.get_by_role("button", name="Roll back …").click()
+    expect(page.get_by_role("dialog")).to_contain_text(f"{'v' * 63} 20 → 0")
+    assert too_wide(page) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="<b>").click()
+    expect(page.locator("#pressed")).to_contain_text("Done: <b>")
+
+
+# What a browser says of a tab that is put in front of others, or behind them.
+SEEN = """(isHidden) => {
+  Object.defineProperty(document, "hidden", {configurable: true, get: () => isHidden});
+  Object.defineProperty(document, "visibilityState", {configurable: true, get: () => (isHidden ? "hidden" : "visible")});
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+HIDDEN = 10_000  # ms: how often a tab asks that nobody sees
+
+
+def asked(page):
+    """What this page asks for from now on, by the last part of the path."""
+    paths = []
+    page.on("request", lambda request: paths.append(request.url.split("/")[-1]))
+    return paths
+
+
+def test_a_tab_that_nobody_sees_holds_no_connection_and_asks_now_and_then(open_, browser, stack, dashboard):
+    browser.clock.install()
+    page = open_(dashboard)
+    looked_again(page)
+    # From here on the page's time goes on by order alone.
+    page.clock.pause_at(datetime.datetime.now() + datetime.timedelta(seconds=2))
+    paths = asked(page)
+    # It lets go of its stream at once: a browser has six connections for all tabs together.
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/events")):
+        page.evaluate(SEEN, True)
+    stack.configure(config(60, 40, guard={}))
+    envoy.until(lambda: "40 % on v2, the gateway has it" in page.request.get(f"{dashboard.url}state").text(), "the new weights")
+    assert paths == [] and "20 % on v2" in page.title()
+    for _ in range(2):
+        with page.expect_response("**/state"):
+            page.clock.run_for(HIDDEN)
+    # Its title, which can be seen, is that of now.
+    expect(page).to_have_title(re.compile("✓ httpbin: 40 % on v2, the gateway has it"))
+    assert paths == ["state", "state"]
+    # Whoever comes back sees what is now, and hears of each look again.
+    with page.expect_request("**/events"):
+        page.evaluate(SEEN, False)
+    looked_again(page)
+    looked_again(page)
+    assert paths.count("events") == 1
+    page.clock.run_for(2 * HIDDEN)
+    # The state of before the stream, and nothing beside it.
+    assert paths.count("state") == 3
+    # No look between has been lost.
+    kept = len(page.request.get(f"{dashboard.url}state").json()["history"]["istio-system/canary-split httpbin"])
+    envoy.until(lambda: page.evaluate("Number(document.querySelector('.plots path.weight').dataset.points)") >= kept, "all points")
+
+
+def test_a_tab_that_is_opened_behind_others_shows_the_state_without_a_stream(open_, browser, dashboard):
+    browser.add_init_script(f"({SEEN})(true)")
+    page = browser.new_page()
+    paths = asked(page)
+    page.goto(dashboard.url)
+    expect(page.locator("#verdicts")).to_contain_text("httpbin: 20 % on v2")
+    assert paths.count("state") == 1 and "events" not in paths

@@ -44,14 +44,47 @@ def test_the_module_is_as_small_as_it_was_and_has_no_callback_that_it_does_not_n
         assert callback not in module
 
 
-def test_every_licence_in_the_module_is_one_that_deny_toml_allows():
-    command = ["cargo", "metadata", "--locked", "--format-version=1", "--filter-platform=wasm32-wasip1", "--no-default-features"]
+# What cargo-deny holds the tool and the module to.
+TOOL, MODULE = (tomllib.loads((ROOT / path).read_text()) for path in ("deny.toml", "wasmplugin/deny.toml"))
+
+
+def licences(*arguments):
+    """Those of packages, by name and version."""
+    command = ["cargo", "metadata", "--locked", "--format-version=1", *arguments]
     metadata = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    resolved = {node["id"] for node in metadata["resolve"]["nodes"]}
+    return {(p["name"], p["version"]): p["license"] for p in metadata["packages"] if p["id"] in resolved}
+
+
+def linked_into_the_module():
     tree = ["cargo", "tree", "--locked", "--no-default-features", "--target=wasm32-wasip1", "-e", "normal", "--prefix", "none"]
-    linked = set(re.findall(r"(?m)^(\S+) v(\S+)", subprocess.run(tree, cwd=ROOT, capture_output=True, text=True).stdout))
-    licences = {(p["name"], p["version"]): p["license"] for p in metadata["packages"]}
-    allowed = set(tomllib.loads((ROOT / "deny.toml").read_text())["licenses"]["allow"])
+    linked = set(re.findall(r"(?m)^(\S+) v(\S+)", subprocess.run(tree, cwd=ROOT, capture_output=True, text=True, check=True).stdout))
     assert len(linked) > 10
-    for crate in linked:
-        choices = re.split(r" OR |/", licences[crate].replace("(", "").replace(")", ""))
-        assert any(set(choice.split(" AND ")) <= allowed for choice in choices), (crate, licences[crate])
+    return linked
+
+
+def refused(crates, rules):
+    """Those whose licence is not allowed."""
+    return {crate: licence for crate, licence in crates.items() if not is_allowed(licence, rules["licenses"]["allow"])}
+
+
+def is_allowed(licence, allowed):
+    """Alternatives may be in parentheses."""
+    return all(any(choice in allowed for choice in re.split(r" OR |/", part.strip("()"))) for part in licence.split(" AND "))
+
+
+def test_every_licence_in_the_module_is_one_that_deny_toml_allows():
+    known = licences("--filter-platform=wasm32-wasip1", "--no-default-features")
+    assert refused({crate: known[crate] for crate in linked_into_the_module()}, MODULE) == {}
+
+
+def test_every_licence_in_the_tool_is_one_that_deny_toml_allows():
+    for target in TOOL["graph"]["targets"]:
+        assert refused(licences(f"--filter-platform={target}", "--all-features"), TOOL) == {}, target
+
+
+def test_nothing_is_linked_into_the_module_that_its_deny_toml_refuses():
+    names = [name for name, _ in linked_into_the_module()]
+    assert {each["crate"] for each in MODULE["bans"]["deny"]}.isdisjoint(names)
+    # Nor twice.
+    assert len(names) == len(set(names))

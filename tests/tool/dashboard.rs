@@ -212,7 +212,7 @@ fn the_state_has_what_status_prints() {
     assert_eq!(rule["space"], json!([[1, V2], [0, (1 << 32) - V2]]));
     assert_eq!(
         (&rule["cookie"], &rule["keys"]),
-        (&json!("canary-shop"), &json!([{"kind": "header", "name": "x-user"}]))
+        (&json!("canary-shop"), &json!([{"kind": "header", "path": ["x-user"]}]))
     );
     assert_eq!(rule["guard"], json!({"margin": 0.01, "holdFor": null, "onlyObserves": false}));
 }
@@ -313,6 +313,28 @@ fn a_trip_has_its_evidence() {
     let texts: Vec<&str> =
         look["state"]["events"].as_array().unwrap().iter().map(|event| event["text"].as_str().unwrap()).collect();
     assert!(texts.contains(&"rule shop: the guard removed v2 from the split"), "{texts:?}");
+}
+
+#[test]
+fn of_two_rules_of_one_name_the_gateways_know_the_first() {
+    let mut twice = plugin();
+    let rules = twice["spec"]["pluginConfig"]["rules"].as_array_mut().unwrap();
+    let second = rules[0].clone();
+    rules.push(second);
+    let (envoy, file) = (Envoy::start(), Temporary::new(&twice.to_string()));
+    let dashboard = Dashboard::of(&[&envoy], &file);
+    let mut events = dashboard.follow();
+    envoy.count(Counts { v1: 80, v2: 20, failed: 12, failing: 12, is_tripped: true });
+    let look = events.until(|look| look["state"]["rules"][0]["trips"] != json!([]));
+    let [first, second] = [0, 1].map(|number| look["state"]["rules"][number].clone());
+    assert_eq!(first["key"], "istio-system/canary-split shop");
+    assert_eq!(second["key"], "istio-system/canary-split shop'");
+    assert_eq!((&second["space"], &second["trips"]), (&json!([]), &json!([])));
+    assert!(second["verdict"]["text"].as_str().unwrap().starts_with("shop: off, because the config has a fault"));
+    // Each has its own history, and the second ends no trip of the first.
+    assert_ne!(look["latest"]["istio-system/canary-split shop"], look["latest"]["istio-system/canary-split shop'"]);
+    let happened = events.next()["state"]["events"].to_string();
+    assert!(happened.contains("the guard removed v2") && !happened.contains("ended"), "{happened}");
 }
 
 /// The draws that v2 owns, from the first one on.

@@ -125,6 +125,7 @@ func (s *story) living() {
 	}
 	s.user.as("operator").run("canary-split set 80/20 --yes")
 	s.setAndRollback()
+	s.dashboardMoves()
 	s.user.say("%d requests meanwhile, 0 failed", stop())
 	s.rampIsShown()
 	s.somebodyElseWasFaster()

@@ -1,5 +1,6 @@
 //! What the dashboard remembers since it was started: gateways that have gone, trips, and what happened.
 
+use super::twice;
 use crate::cluster::reading::Reading;
 use canary_split::rollout::ramp::Second;
 use serde::Serialize;
@@ -55,7 +56,7 @@ impl Memory {
             here.extend(
                 plugin.gateways.iter().map(|gateway| (title.clone(), format!("{}/{}", gateway.namespace, gateway.pod))),
             );
-            for rule in &plugin.rules {
+            for (rule, _) in twice::rules(plugin).filter(|(_, is_second)| !is_second) {
                 for subset in &rule.subsets {
                     let key = (title.clone(), rule.name.clone(), subset.name.clone());
                     if subset.tripped {

@@ -17,6 +17,7 @@ mod rule;
 mod server;
 mod source;
 mod state;
+mod twice;
 mod verdict;
 mod visitors;
 mod watch;

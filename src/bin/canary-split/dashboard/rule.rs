@@ -2,6 +2,7 @@
 //! visitor.
 
 use super::memory::Memory;
+use super::twice;
 use super::verdict::{self, Verdict};
 use crate::cluster::reading::{PluginReading, RuleReading, SubsetReading};
 use crate::input::manifest::Object;
@@ -14,12 +15,13 @@ use canary_split::rollout::ramp::{Between, Ramp, Second};
 use canary_split::rule::{Rule, Target, WeightedSubsets};
 use canary_split::visitor::keys::Key;
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// A rule.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleView {
-    /// The name of its history.
+    /// The name of its history; no two rules have the same.
     pub key: String,
     /// `NAMESPACE/NAME`
     pub plugin: String,
@@ -54,8 +56,8 @@ pub struct RuleView {
 pub struct KeyView {
     /// `header`, `claim`, `queryParam`, `cookie` or `remoteIp`.
     kind: &'static str,
-    /// Its name, if it has one.
-    name: String,
+    /// Its name, if it has one; of a claim the names that lead to it.
+    path: Vec<String>,
 }
 
 /// The plan of a ramp.
@@ -118,10 +120,18 @@ pub fn all<'r>(
     memory: &Memory,
     now: Second,
 ) -> Vec<(RuleView, &'r RuleReading)> {
-    let of_plugin = |plugin: &'r PluginReading| {
-        plugin.rules.iter().map(move |reading| (RuleView::of(world, plugin, reading, memory, now), reading))
-    };
-    plugins.iter().flat_map(of_plugin).collect()
+    let mut keys = HashSet::new();
+    let mut views = Vec::new();
+    for plugin in plugins {
+        for (reading, is_second) in twice::rules(plugin) {
+            let mut view = RuleView::of(world, plugin, reading, is_second, memory, now);
+            while !keys.insert(view.key.clone()) {
+                view.key.push('\'');
+            }
+            views.push((view, reading));
+        }
+    }
+    views
 }
 
 /// The name of a rule's history.
@@ -130,9 +140,16 @@ pub fn key(plugin: &PluginReading, rule: &str) -> String {
 }
 
 impl RuleView {
-    fn of(world: &World, plugin: &PluginReading, reading: &RuleReading, memory: &Memory, now: Second) -> RuleView {
+    fn of(
+        world: &World,
+        plugin: &PluginReading,
+        reading: &RuleReading,
+        is_second: bool,
+        memory: &Memory,
+        now: Second,
+    ) -> RuleView {
         let rules = plugin.plugin(world).map_or(&[][..], |plugin| &plugin.rules);
-        let rule = rules.iter().map(|(_, rule)| rule).find(|rule| rule.name == reading.name);
+        let rule = rules.iter().map(|(_, rule)| rule).find(|rule| rule.name == reading.name && !is_second);
         let split = rule.and_then(split);
         let sticky = rule.and_then(Rule::sticky);
         let title = plugin.title();
@@ -220,14 +237,14 @@ fn url(hosts: &[String]) -> String {
 
 impl KeyView {
     fn of(key: &Key) -> KeyView {
-        let (kind, name) = match key {
-            Key::Header(name) => ("header", name.clone()),
-            Key::Claim(path) => ("claim", path.names().collect::<Vec<_>>().join(".")),
-            Key::QueryParam(name) => ("queryParam", name.clone()),
-            Key::Cookie(name) => ("cookie", name.clone()),
-            Key::RemoteIp => ("remoteIp", String::new()),
+        let (kind, path) = match key {
+            Key::Header(name) => ("header", vec![name.clone()]),
+            Key::Claim(path) => ("claim", path.names().map(str::to_owned).collect()),
+            Key::QueryParam(name) => ("queryParam", vec![name.clone()]),
+            Key::Cookie(name) => ("cookie", vec![name.clone()]),
+            Key::RemoteIp => ("remoteIp", Vec::new()),
         };
-        KeyView { kind, name }
+        KeyView { kind, path }
     }
 }
 

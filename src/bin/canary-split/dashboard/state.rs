@@ -3,7 +3,7 @@
 use super::history::{History, Point};
 use super::memory::Memory;
 use super::rule;
-use super::verdict::Level;
+use super::verdict::{self, Level};
 use super::visitors::Visitors;
 use crate::cluster::inventory::Inventory;
 use crate::status::print;
@@ -91,7 +91,7 @@ impl State {
 
 /// Nobody knows how a rule is now, however well it was.
 fn age(rule: &mut Value) {
-    let name = rule.get("rule").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let name = verdict::short(rule.get("rule").and_then(Value::as_str).unwrap_or_default());
     if let Some(verdict) = rule.get_mut("verdict") {
         let text = verdict.get("text").and_then(Value::as_str).unwrap_or_default();
         let last = text.strip_prefix(&*name).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(text);

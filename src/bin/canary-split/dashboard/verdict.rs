@@ -9,6 +9,9 @@ use serde::Serialize;
 /// From this share of errors on somebody should look.
 const MANY: f64 = 0.01;
 
+/// No good name of a rule has more letters.
+const LONGEST: usize = 63;
+
 /// How a rule is.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Verdict {
@@ -43,7 +46,15 @@ pub fn of(plugin: &PluginReading, rule: &RuleReading) -> Verdict {
     let parts: Vec<(Level, String)> = parts.into_iter().flatten().collect();
     let level = parts.iter().map(|(level, _)| *level).max().unwrap_or(Level::Good);
     let texts: Vec<&str> = parts.iter().map(|(_, text)| text.as_str()).collect();
-    Verdict { level, text: format!("{}: {}", rule.name, texts.join(", ")) }
+    Verdict { level, text: format!("{}: {}", short(&rule.name), texts.join(", ")) }
+}
+
+/// A name as it is in sentences: one that is longer than any good one is cut.
+pub fn short(name: &str) -> String {
+    match name.chars().count() <= LONGEST {
+        true => name.to_owned(),
+        false => name.chars().take(LONGEST - 1).chain(['…']).collect(),
+    }
 }
 
 fn state(rule: &RuleReading) -> Option<(Level, String)> {

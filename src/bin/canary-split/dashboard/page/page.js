@@ -1,7 +1,7 @@
 // The page: reads the state once, then follows each look.
 
 import { RuleView } from "./rule.js";
-import { LEVELS, clock, element, span, table, update } from "./words.js";
+import { LEVELS, clock, element, say, span, table, update, visible, zone } from "./words.js";
 
 const place = (id) => document.getElementById(id);
 /** Between two questions of a tab that nobody sees, in milliseconds. */
@@ -27,12 +27,10 @@ async function begin() {
 function show(next, count) {
   state = next;
   lastHeard = Date.now();
-  const readings = new Map();
-  for (const plugin of state.status.plugins) {
-    for (const rule of plugin.rules) readings.set(`${plugin.namespace}/${plugin.name} ${rule.name}`, rule);
-  }
+  // In the same order.
+  const readings = state.status.plugins.flatMap((plugin) => plugin.rules);
   const seen = new Set();
-  for (const own of state.rules) {
+  for (const [number, own] of state.rules.entries()) {
     seen.add(own.key);
     if (!rules.has(own.key)) {
       rules.set(own.key, new RuleView(own.key));
@@ -40,7 +38,7 @@ function show(next, count) {
     }
     const view = rules.get(own.key);
     count(view, own.key);
-    view.show(own, readings.get(own.key), state);
+    view.show(own, readings[number], state);
   }
   for (const [key, view] of rules) {
     if (!seen.has(key)) {
@@ -56,7 +54,7 @@ function show(next, count) {
   const notes = [...state.status.notes, ...(state.visitorsUnknown ? [`visitors are not shown: ${state.visitorsUnknown}`] : [])];
   place("notes").hidden = notes.length === 0;
   update(place("notes-list"), notes.map((note) => element("li", {}, note)));
-  place("source").textContent = state.source;
+  say(place("source"), state.source);
   heartbeat();
 }
 
@@ -73,20 +71,18 @@ function showVerdicts() {
       element("a", { href: `#${rules.get(rule.key).id}` }, rule.verdict.text)));
   showList("verdicts", items, "no rule: no plugin of this filter has any");
   const worst = ["bad", "warning", "good"].map((level) => state.rules.find((rule) => levelOf(rule) === level)).find(Boolean);
-  document.title = worst ? `${LEVELS[levelOf(worst)][0]} ${isOld ? "Old: " : ""}${worst.verdict.text}` : "canary-split";
+  document.title = visible(worst ? `${LEVELS[levelOf(worst)][0]} ${isOld ? "Old: " : ""}${worst.verdict.text}` : "canary-split");
 }
 
-/** Buttons of whoever has started the dashboard. */
+/** Buttons of whoever has started the dashboard: the same as long as it runs. */
 function showButtons() {
-  const labels = state.buttons.join();
-  if (place("buttons").dataset.labels === labels) return;
-  place("buttons").dataset.labels = labels;
+  if (place("buttons").childElementCount === state.buttons.length) return;
   place("buttons").replaceChildren(...state.buttons.map((label, number) => {
     const button = element("button", { type: "button" }, label);
     button.addEventListener("click", async () => {
       button.disabled = true;
       const answer = await fetch("press", { method: "POST", body: String(number) }).catch((error) => ({ ok: false, text: async () => error.message }));
-      place("pressed").textContent = answer.ok ? `Done: ${label}` : `✗ ${await answer.text()}`;
+      say(place("pressed"), answer.ok ? `Done: ${label}` : `✗ ${await answer.text()}`);
       button.disabled = false;
     });
     return button;
@@ -94,8 +90,12 @@ function showButtons() {
 }
 
 function showFindings() {
-  const { findings } = state.status;
+  const errors = state.status.findings.filter(({ severity }) => severity === "error");
+  // The worst first.
+  const findings = [...errors, ...state.status.findings.filter((found) => !errors.includes(found))];
   place("findings").hidden = findings.length === 0;
+  const [bad, rest] = [errors.length, findings.length - errors.length].map((count, is) => count && `${count} ${["error", "warning"][is]}${count > 1 ? "s" : ""}`);
+  say(place("findings-title"), `Findings: ${[bad, rest].filter(Boolean).join(", ")}`);
   update(place("findings-list"), findings.map((found) =>
     element("div", { class: `finding ${found.severity}` },
       element("p", {}, element("strong", { class: `level ${found.severity === "error" ? "bad" : "warning"}` }, `${found.severity}[${found.code}]`), ` ${found.message}`),
@@ -135,7 +135,7 @@ function heartbeat() {
   const silent = (Date.now() - lastHeard) / 1000;
   const isSilent = state && !document.hidden && silent > 3 * state.interval + 10;
   const line = place("heartbeat");
-  let text = state ? `Looked at ${clock(state.at)}, again every ${span(state.interval)}` : "Reading the state …";
+  let text = state ? `Looked at ${clock(state.at)} ${zone()}, again every ${span(state.interval)}` : "Reading the state …";
   if (state?.lost) text = `Nothing could be read since ${clock(state.lost.since, state.at)}: ${state.lost.why}. This is the state of before.`;
   if (!isConnected || isSilent) text = `The dashboard does not answer: is it still running? This is the state of ${state ? clock(state.at) : "nothing"}.`;
   const isBad = Boolean(state?.lost) || !isConnected || isSilent;
@@ -144,7 +144,7 @@ function heartbeat() {
     showVerdicts();
   }
   line.classList.toggle("bad", isBad);
-  if (line.textContent !== text) line.textContent = text;
+  say(line, text);
 }
 
 let events = null;
@@ -176,7 +176,7 @@ async function catchUp() {
   } catch (error) {
     isConnected = false;
     heartbeat();
-    if (!state) place("heartbeat").textContent = error.message;
+    if (!state) say(place("heartbeat"), error.message);
   }
 }
 

@@ -1,9 +1,9 @@
 // Pictures: the draws, lines over time, the plan of a ramp. Each has its words next to it.
 
-import { colour, percent, shape, span, tick } from "./words.js";
+import { colour, percent, shape, short, span, tick } from "./words.js";
 
 const DRAWS = 2 ** 32;
-const [LEFT, RIGHT, TOP, BOTTOM] = [44, 96, 8, 22];
+const [LEFT, RIGHT, TOP, BOTTOM] = [44, 100, 8, 22];
 
 const widthOf = (place) => Math.max(280, Math.floor(place.clientWidth) || 600);
 
@@ -48,11 +48,11 @@ export function drawSpace(place, runs, names, { marks = [], dots = [], outs = []
   });
   for (const { position, name } of marks) {
     const at = x(position);
-    const anchor = at < 60 ? "start" : at > width - 60 ? "end" : "middle";
+    const anchor = at < 90 ? "start" : at > width - 90 ? "end" : "middle";
     picture.append(
       shape("path", { class: "mark", "data-position": position, d: `M${at - 6} ${top - 8} h12 l-6 9 z` }),
       shape("line", { class: "now", x1: at, x2: at, y1: top, y2: top + height }),
-      shape("text", { x: at, y: top - 11, "text-anchor": anchor }, name),
+      shape("text", { x: at, y: top - 11, "text-anchor": anchor }, short(name, 24)),
     );
   }
   picture.append(
@@ -126,6 +126,9 @@ function path(points, x, y, isStep = false) {
   return text;
 }
 
+/** A name and its value, as there is room for at the end of a line. */
+const atEnd = (name, value) => `${short(name, 11 - value.length)} ${value}`;
+
 /** Names at the ends of lines, none on top of another. */
 function ends(picture, texts, x) {
   let last = -Infinity;
@@ -149,7 +152,7 @@ export function linesOverTime(place, lines, label, { highest = null, isShare = t
   for (const { points, place: own, kind, name, isStep } of lines) {
     picture.append(shape("path", { class: `line ${kind ?? ""} l${colour(own)}`, "data-points": points.length, "stroke-linecap": "round", d: path(points, x, y, isStep) }));
     const last = points.findLast(([, value]) => value !== null && value !== undefined);
-    if (name && last) named.push({ y: y(last[1]), text: `${name} ${isShare ? percent(last[1]) : last[1]}`, place: own });
+    if (name && last) named.push({ y: y(last[1]), text: atEnd(name, isShare ? percent(last[1]) : String(last[1])), place: own });
   }
   ends(picture, named, width - RIGHT + 6);
   place.replaceChildren(picture);
@@ -178,7 +181,7 @@ export function rampPlan(place, plan, names, now) {
     }
     points.push([to, points.at(-1)[1]]);
     picture.append(shape("path", { class: `line l${colour(own)}`, d: path(points, x, y) }));
-    named.push({ y: y(points.at(-1)[1]), text: `${name} ${percent(points.at(-1)[1], 0)}`, place: own });
+    named.push({ y: y(points.at(-1)[1]), text: atEnd(name, percent(points.at(-1)[1], 0)), place: own });
   });
   ends(picture, named, width - RIGHT + 6);
   const mark = (at, text, kind) => {

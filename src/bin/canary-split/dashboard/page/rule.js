@@ -2,10 +2,15 @@
 
 import { dotWords, drawSpace, drawWords, linesOverTime, rampPlan } from "./plots.js";
 import { Mover } from "./weights.js";
-import { LEVELS, clock, element, percent, span, subsetName, table, update } from "./words.js";
+import { LEVELS, clock, element, percent, say, short, span, subsetName, table, update } from "./words.js";
 
 /** Points that the page keeps; the server has its own limit, and merges them. */
 const MOST = 1500;
+/** So many hosts are named. */
+const MOST_HOSTS = 8;
+/** No good name of a rule or subset has more letters. */
+const LONGEST = 63;
+const nameOf = (own) => short(own.name, LONGEST);
 
 export class RuleView {
   constructor(key) {
@@ -57,9 +62,10 @@ export class RuleView {
     const now = state.at;
     [this.view, this.reading, this.now] = [view, reading, now];
     this.dots = state.visitors?.[this.key] ?? [];
-    this.title.textContent = view.rule;
-    const whose = reading.hosts.length ? reading.hosts.join(", ") : "every host";
-    this.hosts.textContent = `${whose} · ${view.object}`;
+    say(this.title, short(view.rule, LONGEST));
+    const [hosts, more] = [reading.hosts.slice(0, MOST_HOSTS), reading.hosts.length - MOST_HOSTS];
+    const whose = hosts.map((host) => short(host, 253)).concat(more > 0 ? `and ${more} more` : []).join(", ") || "every host";
+    say(this.hosts, `${whose} · ${view.object}`);
     this.names = reading.subsets.map((subset) => subset.name);
     update(this.trips, view.trips.map((trip) => tripOf(trip, now)));
     update(this.subsets, this.subsetTable());
@@ -77,7 +83,7 @@ export class RuleView {
     if (view.space.length) {
       drawSpace(this.space.place, view.space, names, { marks: this.marks, dots: this.dots, outs, now });
       const dots = this.dots.length ? ` ${dotWords(this.dots, names, now)}` : "";
-      this.space.words.textContent = `${drawWords(view.space, names, outs)}. Each visitor has a draw, and keeps it.${dots}`;
+      say(this.space.words, `${drawWords(view.space, names, outs)}. ${whoStays(view)}${dots}`);
       this.mover.draw();
     }
     const numbers = (value) => names.map((name) => this.points.map(({ at, subsets }) => [at, value(subsets.find((own) => own.name === name), subsets)]));
@@ -94,19 +100,19 @@ export class RuleView {
       { points: decided[place], place, kind: "decided", name },
     ]);
     linesOverTime(this.shares.place, lines, "The shares of the requests over time", { highest: 1 });
-    this.shares.words.textContent = `Line: decided. Broad: arrived. Dashed: the weights in force. Last: ${sharesInWords(reading)}.`;
+    say(this.shares.words, `Line: decided. Broad: arrived. Dashed: the weights in force. Last: ${sharesInWords(reading)}.`);
     linesOverTime(this.errors.place, names.map((name, place) => ({ points: failed[place], place, name })), "The share of 5xx over time");
-    this.errors.words.textContent = `Last: ${reading.subsets.map((own) => `${own.name} ${percent(own.errors)}`).join(", ")} of its responses.`;
+    say(this.errors.words, `Last: ${reading.subsets.map((own) => `${nameOf(own)} ${percent(own.errors)}`).join(", ")} of its responses.`);
     this.failingPart.hidden = !view.guard;
     if (view.guard) {
       linesOverTime(this.failing.place, names.map((name, place) => ({ points: failing[place], place, name })), "Visitors who began to fail, between two looks", { isShare: false });
       const all = names.map((name, place) => `${view.failing[place] ?? 0} of ${name}`).join(", ");
-      this.failing.words.textContent = `${guardInWords(view.guard)} Since the gateways started: ${all}.`;
+      say(this.failing.words, `${guardInWords(view.guard)} Since the gateways started: ${all}.`);
     }
     this.rampPart.hidden = !view.ramp;
     if (view.ramp) {
       rampPlan(this.ramp.place, view.ramp, names, now);
-      this.ramp.words.textContent = `The ramp: ${reading.ramp?.text ?? "it has a plan"}.`;
+      say(this.ramp.words, `The ramp: ${reading.ramp?.text ?? "it has a plan"}.`);
       update(this.steps, stepsOf(view.ramp, names, now));
     }
   }
@@ -117,7 +123,7 @@ export class RuleView {
     const rows = reading.subsets.map((own, place) => {
       const inForce = own.inForce ?? (Object.entries(own.inForceByGateway).map(([pod, weight]) => `${weight} on ${pod}`).join(", ") || "–");
       return [
-        subsetName(own.name, place, own.stable ? " (stable)" : own.tripped ? " (out)" : ""),
+        subsetName(nameOf(own), place, own.stable ? " (stable)" : own.tripped ? " (out)" : ""),
         own.weight ?? "–",
         { text: inForce, bad: own.inForce === null && Object.keys(own.inForceByGateway).length > 1 },
         percent(own.decided),
@@ -132,8 +138,13 @@ export class RuleView {
   }
 }
 
+function whoStays(view) {
+  if (!view.cookie && view.keys.length === 0) return "Each request draws again: nobody stays.";
+  return view.keeps ? "Each visitor has a draw; whoever has a cookie stays, whatever the weights are." : "Each visitor has a draw, and keeps it.";
+}
+
 const sharesInWords = (reading) =>
-  reading.subsets.map((own) => `${own.name} ${percent(own.decided)} decided, ${percent(own.arrived)} arrived`).join("; ");
+  reading.subsets.map((own) => `${nameOf(own)} ${percent(own.decided)} decided, ${percent(own.arrived)} arrived`).join("; ");
 
 function guardInWords(guard) {
   const does = guard.onlyObserves ? "says so" : guard.holdFor ? `removes it for ${span(guard.holdFor)}` : "removes it until the rule is edited";
@@ -191,14 +202,14 @@ function finder(rule) {
     /** Offers what the rule knows visitors by. */
     offer(view) {
       const options = [];
-      if (view.cookie) options.push(["own-cookie", `cookie ${view.cookie}`, view.cookie]);
-      for (const { kind, name } of view.keys) options.push([`${kind} ${name}`, `${WORDS[kind]} ${name}`.trim(), name]);
-      options.push(["any-header", "another header, as NAME: VALUE", ""], ["nobody", "nothing: a first visit", ""]);
+      if (view.cookie) options.push(["cookie", `cookie ${view.cookie}`, [view.cookie]]);
+      for (const { kind, path } of view.keys) options.push([kind, `${WORDS[kind]} ${path.join(".")}`.trim(), path]);
+      options.push(["any-header", "another header, as NAME: VALUE", []], ["nobody", "nothing: a first visit", []]);
       const now = JSON.stringify([options, view.url]);
       if (now === offered) return;
       if (!url.value) url.value = view.url;
       offered = now;
-      by.replaceChildren(...options.map(([key, text, name]) => element("option", { value: JSON.stringify([key, name]) }, text)));
+      by.replaceChildren(...options.map(([kind, text, path]) => element("option", { value: JSON.stringify([kind, path]) }, text)));
     },
   };
 }
@@ -207,19 +218,20 @@ const WORDS = { header: "header", claim: "claim", queryParam: "query parameter",
 
 /** What is known of a visitor, as parameters of the question. */
 function addVisitor(query, chosen, text) {
-  const [key, name] = JSON.parse(chosen);
-  const kind = key.split(" ")[0];
+  const [kind, path] = JSON.parse(chosen);
+  const [name] = path;
   const value = text.trim();
   if (kind === "nobody") return;
   if (!value) throw new Error("Which value? Or choose a first visit.");
-  if (kind === "own-cookie" || kind === "cookie") query.append("cookie", value.startsWith(`${name}=`) ? value : `${name}=${value}`);
+  if (kind === "cookie") query.append("cookie", value.startsWith(`${name}=`) ? value : `${name}=${value}`);
   else if (kind === "header") query.append("header", `${name}: ${value}`);
   else if (kind === "any-header") query.append("header", value);
   else if (kind === "remoteIp") query.append("address", value);
   else if (kind === "queryParam") {
     const url = query.get("url");
-    query.set("url", `${url}${url.includes("?") ? "&" : "?"}${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
-  } else if (kind === "claim") query.append("claims", JSON.stringify(name.split(".").reduceRight((inner, step) => ({ [step]: inner }), value)));
+    // Names are compared as they are written, values are decoded.
+    query.set("url", `${url}${url.includes("?") ? "&" : "?"}${name}=${encodeURIComponent(value)}`);
+  } else if (kind === "claim") query.append("claims", JSON.stringify(path.reduceRight((inner, step) => ({ [step]: inner }), value)));
 }
 
 /** The answer in a sentence. */

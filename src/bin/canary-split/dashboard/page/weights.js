@@ -1,7 +1,7 @@
 // Moves weights: shows who would move before anybody does, asks, and waits until every gateway has it.
 
 import { drawSpace, drawWords } from "./plots.js";
-import { element, percent } from "./words.js";
+import { element, percent, say } from "./words.js";
 
 export class Mover {
   constructor(rule) {
@@ -26,7 +26,7 @@ export class Mover {
     const canaries = reading.subsets.filter((own) => !own.stable && own.weight !== null);
     this.part.hidden = view.space.length === 0 || canaries.length === 0;
     if (this.part.hidden) return;
-    this.heading.textContent = state.isWritable ? "Move weights" : "Who would move?";
+    say(this.heading, state.isWritable ? "Move weights" : "Who would move?");
     const names = canaries.map((own) => own.name).join();
     if (this.names !== names) {
       this.names = names;
@@ -34,6 +34,10 @@ export class Mover {
       this.sliders.replaceChildren(...canaries.flatMap((own) => this.slider(own.name)));
     }
     const sum = reading.subsets.reduce((all, own) => all + own.weight, 0);
+    // What was said of other weights holds no longer.
+    const now = JSON.stringify(reading.subsets.map((own) => [own.name, own.weight, own.tripped]));
+    if (this.order && !this.isBusy && this.weights !== now) this.ask(this.order);
+    this.weights = now;
     if (!this.order) for (const own of canaries) this.set(own.name, sum ? (own.weight / sum) * 100 : 0);
     this.showActions();
   }
@@ -70,7 +74,7 @@ export class Mover {
     const [isGood, shown] = answer.ok ? [true, await answer.json()] : [false, await answer.text()];
     if (number !== this.asked) return;
     this.preview = isGood ? shown : null;
-    this.words.textContent = isGood ? inWords(shown, view) : `✗ ${shown}`;
+    say(this.words, isGood ? [inWords(shown, view), shown.edits.length ? endedTrips(view) : ""].join(" ").trim() : `✗ ${shown}`);
     this.draw();
     this.showActions();
   }
@@ -79,7 +83,7 @@ export class Mover {
   forget(words) {
     [this.order, this.preview] = [null, null];
     this.asked += 1;
-    this.words.textContent = words;
+    say(this.words, words);
     this.figure.hidden = true;
     if (this.state) this.show(this.state);
   }
@@ -103,7 +107,7 @@ export class Mover {
     drawSpace(this.picture.place, runs, names, { dots: this.rule.dots, moving, now: this.state.at });
     const who = this.rule.dots.filter(({ position }) => moving.some(([begin, end]) => begin <= position && position < end)).length;
     const dots = this.rule.dots.length ? ` Of the dots, ${who} of ${this.rule.dots.length} move (rings).` : "";
-    this.picture.words.textContent = `${drawWords(runs, names)}. What moves has a dashed border.${dots}`;
+    say(this.picture.words, `${drawWords(runs, names)}. What moves has a dashed border.${dots}`);
   }
 
   showActions() {
@@ -115,7 +119,7 @@ export class Mover {
     };
     const edits = this.preview?.edits.length ?? 0;
     const wanted = [];
-    if (this.order) wanted.push(["Back", () => this.forget("")]);
+    if (this.order) wanted.push(["Reset", () => this.forget("")]);
     if (state.isWritable && !this.isBusy) {
       const at = (order) => async () => {
         await this.ask(order);
@@ -145,14 +149,14 @@ export class Mover {
   confirm() {
     const { preview, order, rule } = this;
     const plugin = this.state.status.plugins.find((own) => `${own.namespace}/${own.name}` === rule.view.plugin);
-    const trips = rule.view.trips.map((trip) => trip.subset).join(", ");
+    const ends = endedTrips(rule.view);
     const yes = element("button", { value: "yes" }, "Write it");
     const dialog = element(
       "dialog", { "aria-labelledby": "ask" },
       element("h3", { id: "ask" }, `Write this to ${rule.view.object}?`),
       element("p", {}, `Rule ${rule.view.rule}: ${inWords(preview, rule.view)}`),
       ...preview.notes.map((note) => element("p", {}, `Note: ${note}.`)),
-      trips ? element("p", {}, `This edit ends the trip of ${trips}.`) : null,
+      ends ? element("p", {}, ends) : null,
       plugin?.managedBy ? element("p", {}, `${plugin.managedBy} manages it, and may undo this: make the edit in its repository too.`) : null,
       element("form", { method: "dialog", class: "actions" }, yes, element("button", { value: "no" }, "Cancel")),
     );
@@ -167,7 +171,7 @@ export class Mover {
 
   async write(order) {
     this.isBusy = true;
-    this.words.textContent = "Writing, and waiting for every gateway …";
+    say(this.words, "Writing, and waiting for every gateway …");
     this.showActions();
     const sent = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(order) };
     const answer = await fetch("change", sent).catch(failed);
@@ -195,7 +199,14 @@ function inWords(preview, view) {
     const isLeast = least && all.share <= least.share ? ", the least possible" : least ? `, the least possible is ${percent(least.share, 2)}` : "";
     moved.push(all.share > 0 ? `Of the ${who} ${percent(all.share, 2)} move${isLeast}: ${ways.join(", ")}.` : `None of the ${who} move.`);
   }
+  if (!view.cookie && view.keys.length === 0) moved.push("Each request draws again: nobody stays.");
   return `${weights.join(", ")}. ${moved.join(" ")}`;
+}
+
+/** A canary that is out comes back. */
+function endedTrips(view) {
+  const out = view.trips.map((trip) => trip.subset).join(", ");
+  return out && `This edit ends the trip of ${out}.`;
 }
 
 function reached({ gateways, tookMs, written }) {

@@ -13,12 +13,30 @@ export function shape(name, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, name), attributes, children);
 }
 
+/** Attributes that are read as texts. */
+const READ = ["aria-label", "data-label"];
+
 function fill(made, attributes, children) {
   for (const [key, value] of Object.entries(attributes)) {
-    if (value !== null && value !== undefined && value !== false) made.setAttribute(key, value === true ? "" : value);
+    if (value !== null && value !== undefined && value !== false) made.setAttribute(key, value === true ? "" : READ.includes(key) ? visible(value) : value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  made.append(...children.flat().filter((child) => child !== null && child !== undefined).map((child) => (child instanceof Node ? child : visible(child))));
   return made;
+}
+
+/** What others wrote, without what is not seen but changes what is: a character that turns the direction of a text, as an example. */
+export const visible = (text) => String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (each) => (each === "\n" ? each : `\\u{${each.codePointAt(0).toString(16)}}`));
+
+/** Gives an element this text; what says the same already is not touched. */
+export function say(place, text) {
+  const shown = visible(text);
+  if (place.textContent !== shown) place.textContent = shown;
+}
+
+/** A text that fits into so many letters. */
+export function short(text, most) {
+  const letters = [...text];
+  return letters.length <= most ? text : `${letters.slice(0, Math.max(1, most - 1)).join("")}…`;
 }
 
 /**
@@ -55,7 +73,7 @@ export function percent(share, digits = 1) {
 /** The time of day; with the day if it is another one. */
 export function clock(second, now = second) {
   const moment = new Date(second * 1000);
-  const time = moment.toLocaleTimeString([], { hour12: false });
+  const time = moment.toLocaleTimeString([], { hourCycle: "h23" });
   const isToday = moment.toDateString() === new Date(now * 1000).toDateString();
   return isToday ? time : `${moment.toLocaleDateString()} ${time}`;
 }
@@ -64,8 +82,11 @@ export function clock(second, now = second) {
 export function tick(second, length) {
   const isLong = length > 12 * 3600;
   const form = isLong ? { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" } : { hour: "2-digit", minute: "2-digit", second: "2-digit" };
-  return new Date(second * 1000).toLocaleString([], { ...form, hour12: false });
+  return new Date(second * 1000).toLocaleString([], { ...form, hourCycle: "h23" });
 }
+
+/** Where these times are those of the day. */
+export const zone = () => new Intl.DateTimeFormat([], { timeZoneName: "short" }).formatToParts().find(({ type }) => type === "timeZoneName").value;
 
 /** As in `2 min 5 s`. */
 export function span(seconds) {
@@ -75,8 +96,8 @@ export function span(seconds) {
   return minutes ? `${minutes} min ${Math.floor(seconds % 60)} s` : `${Math.floor(seconds)} s`;
 }
 
-/** The number of a subset's colour. */
-export const colour = (place) => place % SUBSETS;
+/** The number of a subset's colour; one that the rule has not has none. */
+export const colour = (place) => (place < 0 ? "none" : place % SUBSETS);
 
 /** How bad something is, in a sign and a word. */
 export const LEVELS = { good: "✓ Good", warning: "! Look", bad: "✗ Bad" };

@@ -57,8 +57,10 @@ impl<'w, 'o> Site<'w, 'o> {
         let is_stables = |one: &Destination| stables.iter().any(|stable| stable.is_same(one));
         let may_take = |known: &[&Asked]| canarys.iter().any(|step| step.may_take(self.header, known));
         let (classes, mut found) = (self.classes(value), Vec::new());
-        // Where the canary has no route at any path of the rule, its routes may be about something else.
-        if !classes.iter().any(|class| may_take(&class.known())) {
+        // Where the canary has no route at any path of the rule, its routes may be about something else. A rule that cannot be limited to
+        // what they ask for has to be wider.
+        let mut asked = canarys.iter().flat_map(|step| &step.entries).flat_map(|entry| entry.without(self.header));
+        if !classes.iter().any(|class| may_take(&class.known())) || !asked.all(Asked::can_be_of_rule) {
             return found;
         }
         for class in &classes {

@@ -106,3 +106,29 @@ fn each_step_serves_every_request_as_before() {
     }
     assert!(done[&("promote", 2)] > 20 && done[&("remove", 2)] > 20 && refused.len() > 3, "{done:?} {refused:?}");
 }
+
+#[test]
+fn testers_who_get_the_canary_by_a_route_of_their_own_do_not_stop_its_promotion() {
+    let backend = |version: &str, weight: u32| json!({"name": format!("shop-{version}"), "port": 80, "weight": weight});
+    let testers = json!({"matches": [{"queryParams": [{"name": "q", "value": "1"}]}], "backendRefs": [{"name": "shop-v2", "port": 80}]});
+    let route = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "shop", "namespace": "shop"},
+        "spec": {"parentRefs": [{"name": "public", "namespace": "edge"}], "hostnames": ["shop.acme.io"],
+            "rules": [testers, {"backendRefs": [backend("v1", 1), backend("v2", 9)]}]},
+    });
+    let (out, error, code) = ended(&fed(&["convert", "-", "--stable", "v1"], &route.to_string()));
+    assert_eq!(code, 0, "{error}");
+    let world = objects(&out.replace("weight: 1}", "weight: 0}"));
+    let file = Temporary::new(&world.iter().map(Value::to_string).collect::<Vec<_>>().join("\n---\n"));
+    let path = file.0.display().to_string();
+    let (out, error, code) = ended(&tool(&["promote", "shop", "v2", "--dry-run", "-o", "json", "-f", &path]));
+    assert_eq!((code, error.as_str()), (0, ""), "{out}");
+    let mut routes = world[1].clone();
+    let said: Value = serde_json::from_str(&out).unwrap();
+    let patch = serde_json::from_value::<json_patch::Patch>(said["steps"][0]["patch"].clone()).unwrap();
+    json_patch::patch(&mut routes, &patch).unwrap();
+    let before = all_served(&world, By::Istio);
+    for ((request, old), (_, new)) in before.iter().zip(all_served(&[world[0].clone(), routes], By::Istio)) {
+        assert!(are_same(old.as_ref().unwrap(), &new.unwrap()), "{request:?}\n{out}");
+    }
+}

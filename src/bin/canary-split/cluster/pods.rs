@@ -185,7 +185,7 @@ pub fn of_plugin<'p>(plugin: &Plugin, world: &World, pods: &'p [Pod]) -> Vec<&'p
     let is_one = |pod: &Pod| match pod.role {
         Role::Gateway | Role::Alone => true,
         Role::Sidecar => false,
-        Role::Unknown => !targets.is_empty() || !selector.is_empty(),
+        Role::Unknown => is_policy || !targets.is_empty() || !selector.is_empty(),
     };
     pods.iter().filter(|pod| pod.is_running && is_one(pod) && is_selected(pod)).collect()
 }

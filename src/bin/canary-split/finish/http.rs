@@ -177,10 +177,11 @@ impl<'w, 'o> Http<'w, 'o> {
             .map(|((own, _), (theirs, _))| (own, theirs))
     }
 
-    /// A route that takes requests which a route takes from it, before the default route for these does.
+    /// A route that takes requests which a route takes from it, before the default route for these does; not one that does the same.
     pub fn between(&self, at: usize, default: usize) -> Option<usize> {
+        let is_another = |later: &usize| !self.made_like(at, *later).is_empty();
         if self.service.is_virtual_service() {
-            return self.behind(at).find(|later| *later < default);
+            return self.behind(at).filter(is_another).find(|later| *later < default);
         }
         let entry = |at: usize, place: usize| self.entries.get(at).and_then(|entries| entries.get(place));
         let is_before = |later: usize, (own, theirs): (usize, usize)| {
@@ -191,6 +192,7 @@ impl<'w, 'o> Http<'w, 'o> {
         };
         self.behind(at)
             .filter(|later| *later != default)
+            .filter(is_another)
             .find(|later| self.shared(at, *later).any(|pair| is_before(*later, pair)))
     }
 

@@ -80,14 +80,20 @@ mod tests {
             (verified(&["b", "payload", "a"]), &["a", "b"]),
             (entry("envoy.filters.http.rbac", &entry("keycloak", &[])), &[]),
             ([entry("a", &[]), verified(&["b"]), field(2, b"typed")].concat(), &["b"]),
-            // Cut off, and other types of fields.
-            (verified(&["keycloak"])[..20].to_vec(), &[]),
+            // Other types of fields, and a length of more than 32 bits.
             ([vec![8, 1], verified(&["keycloak"])].concat(), &[]),
+            ([vec![8, 0], verified(&["keycloak"])].concat(), &[]),
+            ([vec![18, 0x80, 0x80, 0x80, 0x80, 0], verified(&["keycloak"])].concat(), &["keycloak"]),
+            ([vec![18, 0x80, 0x80, 0x80, 0x80, 0x80, 0], verified(&["keycloak"])].concat(), &[]),
             (vec![10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], &[]),
             (vec![10], &[]),
         ];
         for (metadata, expected) in table {
             assert_eq!(providers(metadata), *expected, "{metadata:?}");
+        }
+        let whole = verified(&["keycloak"]);
+        for length in 0..whole.len() {
+            assert_eq!(providers(&whole[..length]), [] as [&str; 0], "cut off after {length}");
         }
     }
 }

@@ -205,6 +205,7 @@ fn skip(list: &mut &[Entry], position: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     fn index(rules: &[&[HostPattern]]) -> HostIndex {
         HostIndex::new(rules.iter().copied())
@@ -219,6 +220,36 @@ mod tests {
                 assert!(is_same(&written, &small) && hash(&written) == hash(&small), "{byte} × {length}");
                 let other = vec![byte.wrapping_add(1); length];
                 assert_eq!(is_same(&written, &other), small == other.to_ascii_lowercase(), "{byte} × {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_bytes_next_to_each_other_are_made_small_as_one_is() {
+        for bytes in (0..=u16::MAX).map(u16::to_le_bytes) {
+            let written = [bytes; 4].concat();
+            let words = [written.clone(), written.to_ascii_lowercase()];
+            let [word, small] = words.map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap()));
+            assert_eq!(lower(word), small, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn hosts_that_differ_in_two_places_have_other_hashes() {
+        for length in [1, 7, 8, 9, 16] {
+            let host = vec![b'a'; length];
+            let longer = vec![b'a'; length + 1];
+            assert!(!is_same(&host, &longer) && hash(&host) != hash(&longer), "{length}");
+            for (one, other) in (0..length).flat_map(|one| (one..length).map(move |other| (one, other))) {
+                let mut hashes = BTreeSet::new();
+                for letters in (b'a'..=b'z').flat_map(|first| (b'a'..=b'z').map(move |second| [first, second])) {
+                    let mut written = host.clone();
+                    [written[one], written[other]] = letters;
+                    assert_eq!(is_same(&written, &host), written == host, "{written:?}");
+                    hashes.insert(hash(&written));
+                }
+                let hosts = if one == other { 26 } else { 26 * 26 };
+                assert_eq!(hashes.len(), hosts, "{length}: {one} and {other}");
             }
         }
     }

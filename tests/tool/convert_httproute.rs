@@ -153,6 +153,38 @@ fn each_shape_is_converted_or_refused_with_the_reason() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
+#[test]
+fn a_route_stays_within_the_limits_of_the_gateway_api() {
+    let weighted = "backendRefs: [{name: shop-v1, port: 80, weight: 80}, {name: shop-v2, port: 80, weight: 20}]";
+    let listed = |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().join(", ");
+    let rules = |count| {
+        let plain =
+            |at| format!("{{matches: [{{path: {{value: /{at}}}}}], backendRefs: [{{name: other, port: 80}}]}}, ");
+        format!("{}{{{weighted}}}", (0..count).map(plain).collect::<String>())
+    };
+    let matches = |count| {
+        let path = |at| format!("{{path: {{value: /{at}}}}}");
+        format!("{{matches: [{}], {weighted}}}", listed(count, &path))
+    };
+    let headers = |count| {
+        let header = |at| format!("{{name: x-{at}, value: a}}");
+        format!("{{matches: [{{headers: [{}]}}], {weighted}}}", listed(count, &header))
+    };
+    for (rules, refused) in [
+        (rules(14), None),
+        (rules(15), Some("it would have 17 rules, and the Gateway API allows 16")),
+        (matches(64), None),
+        (matches(65), Some("its rules would have 130 matches, and the Gateway API allows 128")),
+        (headers(15), None),
+        (headers(16), Some("a match asks for 16 headers already, and the Gateway API allows no more")),
+    ] {
+        let text = given(&json!({"spec": format!("rules: [{rules}]")}));
+        let (out, error, code) = ended(&fed(&["convert", "-"], &text));
+        assert_eq!(code, i32::from(refused.is_some()), "{rules}: {error}");
+        assert!(refused.is_none_or(|refused| error.contains(refused)), "{rules}: {error}{out}");
+    }
+}
+
 /// Which gateway orders the matches.
 #[derive(Clone, Copy, PartialEq)]
 pub enum By {

@@ -5,8 +5,8 @@ use crate::{Temporary, ended, living, tool};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 /// A dashboard that runs.
 struct Dashboard {
@@ -14,6 +14,8 @@ struct Dashboard {
     address: SocketAddr,
     /// With the slash before it.
     token: String,
+    /// What it says later, or who runs it.
+    rest: Option<BufReader<ChildStdout>>,
 }
 
 impl Dashboard {
@@ -29,9 +31,10 @@ impl Dashboard {
 
     /// Once it says where it is.
     fn begun(mut child: Child) -> Dashboard {
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let mut dashboard = Dashboard { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), token: String::new() };
+        let (mut line, mut rest) = (String::new(), BufReader::new(child.stdout.take().unwrap()));
+        rest.read_line(&mut line).unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut dashboard = Dashboard { child, address, token: String::new(), rest: Some(rest) };
         // From here on it ends with the test, however that ends.
         let said: Value = serde_json::from_str(line.trim()).unwrap_or_else(|_| panic!("it did not begin: {line}"));
         let (address, token) = said["url"].as_str().unwrap()["http://".len()..].split_once('/').unwrap();
@@ -88,6 +91,8 @@ impl Events {
         loop {
             let mut line = String::new();
             assert!(self.0.read_line(&mut line).unwrap() > 0, "the events have ended");
+            // The page listens to no other.
+            assert!(line.strip_prefix("event: ").is_none_or(|name| name == "look\n"), "{line}");
             if let Some(data) = line.strip_prefix("data: ") {
                 return serde_json::from_str(data).unwrap();
             }
@@ -152,10 +157,20 @@ fn nobody_gets_in_but_the_page_itself() {
                 "x-content-type-options: nosniff",
                 "cache-control: no-store",
                 "cross-origin-resource-policy: same-origin",
+                "cross-origin-opener-policy: same-origin",
             ] {
                 assert!(answer.head.contains(header), "{what}: {path}: {header}\n{}", answer.head);
             }
             assert!(!answer.head.contains("access-control-allow"), "{}", answer.head);
+            let kind = match path.rsplit_once('.') {
+                _ if answer.status != 200 => continue,
+                Some((_, "js")) => "text/javascript; charset=utf-8",
+                Some((_, "css")) => "text/css; charset=utf-8",
+                Some((_, "svg")) => "image/svg+xml",
+                _ if *path == "/" => "text/html; charset=utf-8",
+                _ => "application/json",
+            };
+            assert!(answer.head.contains(&format!("\r\ncontent-type: {kind}\r\n")), "{path}: {}", answer.head);
         }
     }
     assert_eq!(dashboard.get("/else").status, 404);
@@ -236,6 +251,8 @@ fn what_is_counted_is_kept_for_a_second_browser() {
     let history = dashboard.json("/state")["history"][key].clone();
     assert!(history.as_array().unwrap().contains(point), "{history:#}");
     let (one, other) = (events.next(), dashboard.follow().next());
+    let known = dashboard.json("/state")["state"]["at"].as_u64();
+    assert!(dashboard.follow().next()["state"]["at"].as_u64() > known, "what the state had comes once more");
     assert_eq!(
         (&one["state"]["rules"], &one["state"]["status"]),
         (&other["state"]["rules"], &other["state"]["status"])
@@ -270,6 +287,13 @@ fn a_gateway_that_goes_away_is_shown() {
     api.gateways(&["gateway-1", "gateway-2"]);
     let look = events.until(|look| look["state"]["gone"] == json!([]));
     assert_eq!(look["state"]["events"][0]["text"], "gateway istio-system/gateway-2 is back");
+    api.count("gateway-3", Counts::default());
+    api.gateways(&["gateway-1", "gateway-2", "gateway-3"]);
+    let texts = |look: &Value| -> Vec<String> {
+        look["state"]["events"].as_array().unwrap().iter().map(|event| event["text"].to_string()).collect()
+    };
+    let look = events.until(|look| texts(look).len() > 2);
+    assert_eq!((texts(&look).len(), &*texts(&look)[0]), (3, "\"gateway istio-system/gateway-3 appeared\""));
 }
 
 #[test]
@@ -283,6 +307,9 @@ fn a_cluster_that_goes_away_leaves_the_last_state() {
     let lost = events.until(|look| look["state"]["lost"] != Value::Null);
     assert!(lost["state"]["lost"]["why"].as_str().unwrap().contains("cannot be reached"), "{lost:#}");
     assert_eq!(lost["state"]["status"], before["state"]["status"]);
+    assert_eq!(lost["latest"], json!({}));
+    let event = &lost["state"]["events"][0];
+    assert!(event["text"].as_str().unwrap().starts_with("nothing can be read: "), "{event}");
     let since = lost["state"]["lost"]["since"].clone();
     // Nobody knows how the rule is now.
     let old =
@@ -290,6 +317,7 @@ fn a_cluster_that_goes_away_leaves_the_last_state() {
     assert_eq!((verdict(&before).0, verdict(&lost)), ("good", old));
     let later = events.next();
     assert_eq!((&later["state"]["lost"]["since"], verdict(&later)), (&since, old));
+    assert_eq!(later["state"]["events"].as_array().unwrap().len(), 1, "{later:#}");
 }
 
 #[test]
@@ -298,7 +326,9 @@ fn a_trip_has_its_evidence() {
     let dashboard = Dashboard::of(&[&envoy], &file);
     let mut events = dashboard.follow();
     assert_eq!(events.next()["state"]["rules"][0]["trips"], json!([]));
-    envoy.count(Counts { v1: 80, v2: 20, failed: 12, failing: 12, is_tripped: true });
+    let counts = Counts { v1: 80, v2: 20, failed: 12, failing: 12, is_tripped: true };
+    let of_stable = "canary_failing_visitors_total{rule=\"shop\",subset=\"v1\"} 3\n";
+    envoy.0.answer("/stats/prometheus", 200, statistics_of(&plugin(), counts) + of_stable);
     let look = events.until(|look| look["state"]["rules"][0]["trips"] != json!([]));
     assert_eq!(
         verdict(&look).1.split(", the gateway").next(),
@@ -306,13 +336,29 @@ fn a_trip_has_its_evidence() {
     );
     let trip = &look["state"]["rules"][0]["trips"][0];
     let evidence =
-        "since the gateways started, 12 of the 12 visitors that failed on v2 or v1 failed on v2; its weight is 20 %";
+        "since the gateways started, 12 of the 15 visitors that failed on v2 or v1 failed on v2; its weight is 20 %";
     assert_eq!((&trip["subset"], &trip["evidence"]), (&json!("v2"), &json!(evidence)));
     assert_eq!((&trip["since"], &trip["pods"]), (&look["state"]["at"], &json!([envoy.0.address.to_string()])));
-    assert_eq!(look["state"]["rules"][0]["failing"], json!([null, 12.0]));
-    let texts: Vec<&str> =
-        look["state"]["events"].as_array().unwrap().iter().map(|event| event["text"].as_str().unwrap()).collect();
-    assert!(texts.contains(&"rule shop: the guard removed v2 from the split"), "{texts:?}");
+    assert_eq!(look["state"]["rules"][0]["failing"], json!([3.0, 12.0]));
+    assert_eq!(trip["log"], Value::Null);
+    let happened = |look: &Value, text: &str| {
+        look["state"]["events"].as_array().unwrap().iter().any(|event| event["text"] == text)
+    };
+    for text in ["rule shop: the guard removed v2 from the split", "rule shop: v2 went from 20 to 0"] {
+        assert!(happened(&look, text), "{look:#}");
+    }
+    // Whoever begins later does not know when that was.
+    let late = Dashboard::of(&[&envoy], &file).json("/state");
+    let trips = &late["state"]["rules"][0]["trips"];
+    assert_eq!((&trips[0]["since"], &late["state"]["events"]), (&Value::Null, &json!([])), "{late:#}");
+    let well = statistics_of(&plugin(), Counts::default());
+    envoy.0.answer("/stats/prometheus", 200, &well);
+    events.until(|look| happened(look, "rule shop: the trip of v2 ended"));
+    // What nobody knows for a while is compared with what was known last.
+    envoy.0.answer("/stats/prometheus", 200, "");
+    events.until(|look| verdict(look).0 == "bad");
+    envoy.0.answer("/stats/prometheus", 200, well.replace("\"} 80\n", "\"} 60\n").replace("\"} 20\n", "\"} 40\n"));
+    events.until(|look| happened(look, "rule shop: v2 went from 20 to 40"));
 }
 
 #[test]
@@ -340,6 +386,24 @@ fn of_two_rules_of_one_name_the_gateways_know_the_first() {
 /// The draws that v2 owns, from the first one on.
 const V2: u64 = 858_993_459;
 
+/// What comes of a job that may wait for ever; `None`: it does.
+fn awaited<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || sender.send(job()));
+    receiver.recv_timeout(Duration::from_secs(60)).ok()
+}
+
+/// Does it in one minute, as a cookie names that in which it is made.
+fn within_a_minute<T>(job: impl Fn() -> T) -> T {
+    let minute = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() / 60;
+    loop {
+        let (begun, done) = (minute(), job());
+        if minute() == begun {
+            return done;
+        }
+    }
+}
+
 #[test]
 fn a_visitor_is_explained_as_explain_does() {
     let (envoy, file) = (Envoy::start(), manifest());
@@ -354,13 +418,16 @@ fn a_visitor_is_explained_as_explain_does() {
         ("", &[], "", false),
     ] {
         let encoded = "https%3A%2F%2Fshop.example.com%2F";
-        let found = dashboard.json(&format!("/explain?url={encoded}&{parameters}"));
-        let (out, error, _) = ended(&tool(&[&["explain", "-o", "json", "-f", path, url], arguments].concat()));
-        assert_eq!(error, "");
-        let explained: Value = serde_json::from_str(&out).unwrap();
+        let ask = || {
+            let found = dashboard.json(&format!("/explain?url={encoded}&{parameters}"));
+            let (out, error, _) = ended(&tool(&[&["explain", "-o", "json", "-f", path, url], arguments].concat()));
+            assert_eq!(error, "");
+            let (text, ..) = ended(&tool(&[&["explain", "-f", path, url], arguments].concat()));
+            (found, serde_json::from_str::<Value>(&out).unwrap(), text)
+        };
+        let (found, explained, text) = within_a_minute(ask);
         assert_eq!(found["explain"], explained, "{parameters}");
         assert_eq!(found["explain"]["subset"].as_str().unwrap_or_default(), subset, "{parameters}");
-        let (text, ..) = ended(&tool(&[&["explain", "-f", path, url], arguments].concat()));
         assert_eq!(found["text"], text);
         assert_eq!(found["position"].is_u64(), position, "{found:#}");
         // The part of the picture that it is in, by the subset's place.
@@ -380,6 +447,50 @@ fn a_visitor_is_explained_as_explain_does() {
 }
 
 #[test]
+fn a_rule_is_shown_with_its_keys_its_ramp_and_its_guard() {
+    let api = ApiServer::start(&["gateway-1"]);
+    let ask = |paused: bool| {
+        let mut plugin = plugin();
+        let config = &mut plugin["spec"]["pluginConfig"];
+        config["seal"] = json!("7d1f4c0a9b3e52d8");
+        let rule = &mut config["rules"][0];
+        rule["guard"] = json!({"holdFor": "1h", "action": "observe"});
+        let keys = json!([{"claim": "realm.role"}, {"queryParam": "uid"}, {"cookie": "session"}, {"remoteIp": true}]);
+        rule["sticky"] = json!({"keys": keys, "cookie": {}, "onWeightChange": "keep"});
+        let steps = [("0s", 9, 1), ("9000h", 5, 5)]
+            .map(|(after, v1, v2)| json!({"after": after, "weights": {"v1": v1, "v2": v2}}));
+        rule["ramp"] = json!({"start": "2026-01-01T00:00:00Z", "between": "linear", "steps": steps});
+        if paused {
+            rule["ramp"]["pausedAt"] = json!("2026-01-02T00:00:00Z");
+        }
+        let list = json!({"kind": "List", "metadata": {}, "items": [plugin]});
+        api.server.answer("/apis/extensions.istio.io/v1alpha1/wasmplugins", 200, list);
+        Dashboard::of_cluster(&api)
+    };
+    for (paused, what, part) in [(false, "resume", "is not paused"), (true, "pause", "is paused already")] {
+        let order = json!({"plugin": "istio-system/canary-split", "rule": "shop", "what": what});
+        let answer = ask(paused).get(&format!("/preview?order={}", encoded(&order.to_string())));
+        assert!(answer.status == 422 && answer.body.contains(part), "{what}: {} {}", answer.status, answer.body);
+    }
+    let dashboard = ask(true);
+    let rule = dashboard.json("/state")["state"]["rules"][0].clone();
+    let start = 1_767_225_600_u64;
+    let expected = json!({
+        "start": start, "pausedAt": start + 86_400, "isLinear": true, "before": [0.8, 0.2],
+        "steps": [{"at": start, "shares": [0.9, 0.1]}, {"at": start + 9_000 * 3600, "shares": [0.5, 0.5]}],
+    });
+    assert_eq!(rule["ramp"], expected);
+    assert_eq!(rule["guard"], json!({"margin": 0.01, "holdFor": 3600, "onlyObserves": true}));
+    let key = |kind: &str, name: &str| json!({"kind": kind, "name": name});
+    let keys = [key("claim", "realm.role"), key("queryParam", "uid"), key("cookie", "session"), key("remoteIp", "")];
+    assert_eq!((&rule["keys"], &rule["keeps"]), (&json!(keys), &json!(true)));
+    let without = dashboard.get("/explain?url=shop.example.com");
+    assert!(without.status == 422 && without.body.contains("give it too"), "{} {}", without.status, without.body);
+    let found = dashboard.json("/explain?url=shop.example.com&address=203.0.113.9");
+    assert!(found["explain"]["draw"].is_string(), "{found:#}");
+}
+
+#[test]
 fn what_cannot_be_begun_is_an_error() {
     let (envoy, file) = (Envoy::start(), manifest());
     let (admin, path) = (envoy.0.address.to_string(), file.0.to_str().unwrap());
@@ -392,6 +503,7 @@ fn what_cannot_be_begun_is_an_error() {
         (&["--admin", &admin, "-f", bare.0.to_str().unwrap()], "a bare pluginConfig"),
         (&["--admin", &admin, "-f", path, "--port", port], "in use"),
         (&["--kubeconfig", "none.yaml"], "none.yaml"),
+        (&["--write", "--admin", &admin, "-f", "manifests"], "--write needs the file"),
     ] {
         let (out, error, code) = ended(&tool(&[&["dashboard", "--no-open"], arguments].concat()));
         assert_eq!((out.as_str(), code), ("", 2), "{arguments:?}");
@@ -439,6 +551,10 @@ fn a_preview_is_what_set_would_do() {
         let answer = of(order.clone());
         assert!(answer.status == 422 && answer.body.contains(part), "{order}: {} {}", answer.status, answer.body);
     }
+    for query in ["", "?other={}", "?order={}&order={}"] {
+        let answer = dashboard.get(&format!("/preview{query}"));
+        assert_eq!((answer.status, answer.body.as_str()), (422, "which order?"), "{query}");
+    }
     assert_eq!(api.server.sent("PATCH"), []);
 }
 
@@ -450,6 +566,9 @@ fn a_change_is_written_to_the_cluster_once_somebody_has_agreed_to_it() {
     let (host, own) = (dashboard.host(), format!("http://{}", dashboard.host()));
     let path = format!("{}/change", dashboard.token);
     let good = [("host", &*host), ("origin", &*own), ("content-type", "application/json")];
+    let state = &dashboard.json("/state")["state"];
+    let said = (&state["source"], &state["isWritable"], &state["interval"]);
+    assert_eq!(said, (&json!("the cluster"), &json!(true), &json!(1)));
     let agreed = json!({"old": {"v1": 80, "v2": 20}, "new": {"v1": 75, "v2": 25}});
     for (what, headers, order, status) in [
         ("another site", vec![good[0], ("origin", "https://evil.example"), good[2]], order(&agreed), 403),
@@ -460,6 +579,12 @@ fn a_change_is_written_to_the_cluster_once_somebody_has_agreed_to_it() {
             "to something else",
             good.to_vec(),
             order(&json!({"old": {"v1": 90, "v2": 10}, "new": {"v1": 75, "v2": 25}})),
+            422,
+        ),
+        (
+            "to other weights",
+            good.to_vec(),
+            order(&json!({"old": {"v1": 80, "v2": 20}, "new": {"v1": 70, "v2": 30}})),
             422,
         ),
         ("no order", good.to_vec(), json!({}), 422),
@@ -553,6 +678,8 @@ fn visitors_are_dots_and_a_button_runs_its_command() {
     events.until(|look| look["state"]["visitorsUnknown"].is_string());
 
     assert_eq!(dashboard.json("/state")["state"]["buttons"], json!(["Press me"]));
+    let source = format!("Envoy at {admin}, config of {}", file.0.display());
+    assert_eq!(dashboard.json("/state")["state"]["source"], source);
     let (host, own) = (dashboard.host(), format!("http://{}", dashboard.host()));
     let path = format!("{}/press", dashboard.token);
     for (headers, body, status) in [
@@ -576,6 +703,7 @@ fn the_verdict_names_what_is_wrong() {
     let well = statistics_of(&plugin(), Counts::default());
     let with = |line: &str| format!("{well}{line}\n");
     let of_v2 = "canary_config_weight{rule=\"shop\",subset=\"v2\"}";
+    let moved = well.replace("\"} 80\n", "\"} 60\n").replace(&format!("{of_v2} 20"), &format!("{of_v2} 40"));
     for (first, second, level, text) in [
         (well.clone(), well.clone(), "good", "shop: 20 % on v2, all 2 gateways have it, no requests lately"),
         (
@@ -597,6 +725,14 @@ fn the_verdict_names_what_is_wrong() {
             "shop: the gateways differ: v2 has 20 at gateway-1 and 30 at gateway-2, all 2 gateways have it, no requests lately",
         ),
         (
+            with("canary_rule_fault{rule=\"shop\",state=\"last_good\"} 1").replace(&format!("{of_v2} 20\n"), ""),
+            well.clone(),
+            "bad",
+            "shop: its last good version is in force, because the config has a fault, 20 % on v2, all 2 gateways have it, no requests lately",
+        ),
+        // A ramp may be somewhere else than the config.
+        (moved.clone(), moved, "good", "shop: 40 % on v2, all 2 gateways have it, no requests lately"),
+        (
             statistics_of(&weighted(70, 30), Counts::default()),
             String::new(),
             "bad",
@@ -613,6 +749,10 @@ fn the_verdict_names_what_is_wrong() {
         api.report(names[1], &second);
         let look = events.until(|look| verdict(look) == (level, text));
         assert_eq!(look["state"]["rules"][0]["verdict"], json!({"level": level, "text": text}));
+        for trip in look["state"]["rules"][0]["trips"].as_array().unwrap() {
+            let log = json!("kubectl -n istio-system logs gateway-2 | grep 'visitors that failed'");
+            assert_eq!((&trip["pods"], &trip["log"]), (&json!(["gateway-2"]), &log));
+        }
     }
     api.gateways(&[]);
     events.until(|look| verdict(look) == ("bad", "shop: 20 % on v2, on no gateway, no requests lately"));
@@ -625,6 +765,20 @@ fn the_verdict_names_what_is_wrong() {
         let list = json!({"kind": "List", "metadata": {}, "items": [weighted(weights.0, weights.1)]});
         api.server.answer("/apis/extensions.istio.io/v1alpha1/wasmplugins", 200, list);
         events.until(|look| verdict(look).1 == format!("{text}, on no gateway, no requests lately"));
+    }
+    for (rule, text) in [
+        (
+            json!({"adopt": {"header": "x-draw"}, "sticky": {"cookie": {}}}),
+            "the weights of its route decide, by x-draw",
+        ),
+        (json!({"subset": "v2"}), "all its requests on v2"),
+    ] {
+        let mut plugin = plugin();
+        plugin["spec"]["pluginConfig"]["rules"][0] = rule;
+        plugin["spec"]["pluginConfig"]["rules"][0]["name"] = json!("shop");
+        let list = json!({"kind": "List", "metadata": {}, "items": [plugin]});
+        api.server.answer("/apis/extensions.istio.io/v1alpha1/wasmplugins", 200, list);
+        events.until(|look| verdict(look).1 == format!("shop: {text}, on no gateway, no requests lately"));
     }
 }
 
@@ -707,13 +861,54 @@ fn an_envoy_of_envoy_gateway_has_its_policy_and_its_routes() {
     let envoy = Envoy::start();
     let weights = [("v1", 80), ("v2", 20)]
         .map(|(subset, weight)| format!("canary_config_weight{{rule=\"shop\",subset=\"{subset}\"}} {weight}\n"));
-    envoy.0.answer("/stats/prometheus", 200, living::statistics("envoy:19001", &objects) + &weights.concat());
+    let well = living::statistics("envoy:19001", &objects) + &weights.concat();
+    envoy.0.answer("/stats/prometheus", 200, &well);
     let dashboard = Dashboard::of(&[&envoy], &file);
     let look = dashboard.follow().next();
     assert_eq!(verdict(&look), ("good", "shop: 20 % on v2, the gateway has it, no requests lately"));
     assert_eq!(look["state"]["rules"][0]["object"], "EnvoyExtensionPolicy edge/canary-split");
     let found = dashboard.json(&format!("/explain?url={}", encoded("https://shop.acme.io/")));
     assert!(found["text"].as_str().unwrap().contains("HTTPRoute shop/shop rules[0].matches[0]"), "{found:#}");
+    // More arrives at v2 than was decided.
+    let requests = [("v1", 80), ("v2", 20)].map(|(subset, number)| {
+        format!("canary_requests_total{{rule=\"shop\",subset=\"{subset}\",source=\"cookie\"}} {number}00\n")
+    });
+    let arrived = [(1, "500"), (0, "500")].map(|(rule, number)| {
+        let stats = json!([{"name": "rq_total", "value": number}]);
+        json!({"name": format!("httproute/shop/shop/rule/{rule}"), "host_statuses": [{"stats": stats}]})
+    });
+    let mut events = dashboard.follow();
+    events.next();
+    envoy.0.answer("/stats/prometheus", 200, well + &requests.concat());
+    envoy.0.answer("/clusters", 200, json!({"cluster_statuses": arrived}));
+    let look = events.until(|look| verdict(look).0 == "bad");
+    assert_eq!(verdict(&look).1, "shop: 20 % on v2, but 50.0 % arrived at v2, the gateway has it");
+}
+
+#[test]
+fn of_several_plugins_in_a_file_one_is_chosen() {
+    let mut other = weighted(1, 1);
+    other["metadata"]["name"] = json!("other");
+    let (envoy, file) = (Envoy::start(), Temporary::new(&format!("{other}\n{}", plugin())));
+    let (admin, path) = (envoy.0.address.to_string(), file.0.to_str().unwrap());
+    let dashboard = Dashboard::start(&["--admin", &admin, "-f", path, "--plugin", "canary-split"]);
+    let whole = dashboard.json("/state");
+    assert_eq!(verdict(&whole), ("good", "shop: 20 % on v2, the gateway has it, no requests lately"));
+    assert_eq!(whole["state"]["rules"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_canary_with_a_weight_and_no_ready_pod_is_bad() {
+    for (weight, is_ready, expected) in [(20, "False", true), (20, "True", false), (0, "False", false)] {
+        let mut objects = living::objects("WasmPlugin", weight);
+        let pod = objects.iter_mut().find(|object| object["metadata"]["name"] == "shop-v2" && object["kind"] == "Pod");
+        pod.unwrap()["status"]["conditions"][0]["status"] = json!(is_ready);
+        let cluster = living::Cluster::new(objects);
+        let dashboard = Dashboard::start(&["--kubeconfig", cluster.kubeconfig.0.to_str().unwrap()]);
+        let whole = dashboard.json("/state");
+        let text = verdict(&whole).1;
+        assert_eq!(text.contains("no pod of v2 is ready"), expected, "{weight} {is_ready}: {text}");
+    }
 }
 
 #[test]
@@ -815,27 +1010,36 @@ fn a_browser_is_not_told_the_token_where_others_can_read_it() {
     );
     // A browser is opened at a terminal alone.
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
-    let child = Command::new("script")
-        .args(["-qec", &command, "/dev/null"])
-        .env("PATH", path)
-        .env("XDG_RUNTIME_DIR", &runtime)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn();
-    // With script the terminal ends, and so does what runs there.
-    let dashboard = Dashboard::begun(child.unwrap());
-    let (sender, noted) = std::sync::mpsc::channel();
-    std::thread::spawn(move || sender.send(std::fs::read_to_string(&note).unwrap()));
-    let noted = noted.recv_timeout(Duration::from_secs(60)).expect("a browser was opened");
-    let mut lines = noted.lines();
-    let given = lines.next().unwrap();
-    assert!(!given.contains(&dashboard.token[1..]) && given.starts_with(runtime.to_str().unwrap()), "{given}");
-    assert_eq!((lines.next(), lines.next()), (Some("600"), Some("700")));
-    assert!(noted.contains(&format!("url=http://{}{}/\"", dashboard.address, dashboard.token)), "{noted}");
-    // Once the page is there, the file is not.
-    assert!(std::path::Path::new(given).exists());
-    assert_eq!(dashboard.get("/").status, 200);
-    assert_eq!(std::fs::read_dir(&runtime).unwrap().count(), 0);
-    drop(dashboard);
+    for is_interrupted in [false, true] {
+        let child = Command::new("script")
+            .args(["-qec", &command, "/dev/null"])
+            .env("PATH", &path)
+            .env("XDG_RUNTIME_DIR", &runtime)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        // With script the terminal ends, and so does what runs there.
+        let mut dashboard = Dashboard::begun(child.unwrap());
+        let note = note.clone();
+        let noted = awaited(move || std::fs::read_to_string(&note).unwrap()).expect("a browser was opened");
+        let mut lines = noted.lines();
+        let given = lines.next().unwrap();
+        assert!(!given.contains(&dashboard.token[1..]) && given.starts_with(runtime.to_str().unwrap()), "{given}");
+        assert_eq!((lines.next(), lines.next()), (Some("600"), Some("700")));
+        assert!(noted.contains(&format!("url=http://{}{}/\"", dashboard.address, dashboard.token)), "{noted}");
+        // Once the page is there, or nobody is, the file is not.
+        assert!(std::path::Path::new(given).exists());
+        if is_interrupted {
+            // From its first answer on it hears of interrupts.
+            assert_eq!(ask(dashboard.address, "GET", "/", &[("host", &dashboard.host())]).status, 403);
+            dashboard.child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
+            let mut rest = dashboard.rest.take().unwrap();
+            awaited(move || rest.read_to_end(&mut Vec::new()).unwrap()).expect("an interrupt ends it");
+            assert_eq!(dashboard.child.wait().unwrap().code(), Some(130));
+        } else {
+            assert_eq!(dashboard.get("/").status, 200);
+        }
+        assert_eq!(std::fs::read_dir(&runtime).unwrap().count(), 0);
+    }
     [&folder, &runtime].into_iter().for_each(|folder| std::fs::remove_dir_all(folder).unwrap());
 }

@@ -32,6 +32,8 @@ struct Case {
     after: Option<String>,
     split: Option<Value>,
     steps: Option<usize>,
+    /// What a note says.
+    note: Option<String>,
     gone: Option<Vec<String>>,
     idle: Option<Vec<String>>,
     #[serde(default)]
@@ -246,6 +248,8 @@ fn each_step_serves_every_request_as_before() {
         let (before, findings) = (state.served(&mut visitors), state.findings());
         let steps = answer["steps"].as_array().unwrap();
         assert!(case.steps.is_none_or(|number| number == steps.len()), "{name}: {out}");
+        let notes = answer["notes"].to_string();
+        assert!(case.note.as_ref().is_none_or(|note| notes.contains(note.as_str())), "{name}: {notes}");
         for (number, step) in steps.iter().enumerate() {
             let patch: json_patch::Patch = serde_json::from_value(step["patch"].clone()).unwrap();
             json_patch::patch(state.object(step["object"].as_str().unwrap()), &patch).unwrap();
@@ -279,7 +283,6 @@ fn each_step_serves_every_request_as_before() {
             for subset in ["v1", "v2", "v3"] {
                 assert_eq!(!subsets.contains(subset), gone.iter().any(|gone| gone == subset), "{name}: {subset}");
             }
-            let notes = answer["notes"].to_string();
             for workload in ["shop-v1", "shop-v2", "shop-v3"] {
                 let is_idle = notes.contains(&format!("Deployment shop/{workload} no longer gets requests"));
                 assert_eq!(is_idle, case.idle.iter().flatten().any(|idle| idle == workload), "{name}: {notes}");
@@ -295,7 +298,7 @@ fn each_step_serves_every_request_as_before() {
         // What is done is done.
         if case.command.starts_with("promote") {
             let (out, _, code) = ended(&tool(&command));
-            assert_eq!((code, out.as_str()), (0, "rule shop: nothing to do; nothing is written\n"), "{name}");
+            assert!(code == 0 && out.starts_with("rule shop: nothing to do; nothing is written\n"), "{name}: {out}");
         }
     }
 }
@@ -357,6 +360,12 @@ fn routes_of_the_gateway_api_are_promoted_and_removed_too() {
             "remove",
             "- {matches: [{path: {value: /api}, $hdr2}], $v2}\n- {matches: [{path: {value: /static}}], $v1}\n- {$v1}",
             "- {matches: [{path: {value: /static}}], $v1}\n- {$v1}",
+        ),
+        // The first default route behind that for stable is that of its path, though it is written last.
+        (
+            "remove",
+            "- {$v1}\n- {matches: [{path: {value: /api}, $hdr1}], $v1}\n- {matches: [{$hdr2}], $v2}\n- {matches: [{path: {value: /api}}], $v1}",
+            "- {$v1}\n- {matches: [{path: {value: /api}}], $v1}",
         ),
         (
             "promote",

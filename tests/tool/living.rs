@@ -14,15 +14,16 @@ struct State {
 }
 
 /// A stand-in for an API server, with the pods behind it.
-struct Cluster {
+pub struct Cluster {
     state: Arc<Mutex<State>>,
-    kubeconfig: Temporary,
+    /// How the tool finds it.
+    pub kubeconfig: Temporary,
     /// As long as it is needed.
     _server: Server,
 }
 
 impl Cluster {
-    fn new(objects: Vec<Value>) -> Cluster {
+    pub fn new(objects: Vec<Value>) -> Cluster {
         let state = Arc::new(Mutex::new(State { objects, ..State::default() }));
         let shared = Arc::clone(&state);
         let server = Server::start(move |method, path, body| respond(method, path, body, &mut shared.lock().unwrap()));

@@ -250,6 +250,59 @@ mod tests {
             "spec": {"containers": [{"name": "main"}, {"name": "istio-proxy", "args": arguments}]}, "status": {"phase": "Running"}})
     }
 
+    /// The names of the pods that a plugin is on, next to other objects.
+    fn on(object: &Value, others: &str, pods: &[Value]) -> Vec<String> {
+        let sources = [&object.to_string(), others].map(|text| Rc::new(Source::new("given", text.to_owned())));
+        let objects = Objects::of(&Unit { folder: String::new(), sources: sources.to_vec() }).unwrap();
+        let (world, pods) = (World::of(&objects), pods.iter().map(Pod::of).collect::<Vec<_>>());
+        of_plugin(&world.plugins[0], &world, &pods).iter().map(|pod| pod.name.clone()).collect()
+    }
+
+    #[test]
+    fn a_policy_is_on_the_pods_of_its_gateway() {
+        let of = |name: &str, gateway: &str, namespace: &str| {
+            let labels = json!({"gateway.envoyproxy.io/owning-gateway-name": gateway,
+                "gateway.envoyproxy.io/owning-gateway-namespace": namespace});
+            pod("envoy-gateway-system", name, json!([]), labels)
+        };
+        let pods = [of("public", "public", "edge"), of("inner", "inner", "edge"), of("other", "public", "other")];
+        let config = json!({"rules": [{"name": "a", "subset": "v1"}]});
+        for (kind, expected) in [("Gateway", &["public"][..]), ("HTTPRoute", &[])] {
+            let target = json!({"group": "gateway.networking.k8s.io", "kind": kind, "name": "public"});
+            let spec = json!({"targetRefs": [target], "wasm": [{"name": "canary-split", "config": config}]});
+            let policy = json!({"apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": "EnvoyExtensionPolicy",
+                "metadata": {"namespace": "edge", "name": "canary-split"}, "spec": spec});
+            assert_eq!(on(&policy, &pods), expected, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_pod_that_ends_or_does_not_run_is_no_gateway() {
+        let labels = json!({"istio": "ingressgateway"});
+        let with = |name: &str, path: &str, value: Value| {
+            let mut pod = pod("edge", name, json!(["proxy", "router"]), labels.clone());
+            pod[path.split_once('/').unwrap().0][path.split_once('/').unwrap().1] = value;
+            pod
+        };
+        let pods = [
+            with("runs", "status/phase", json!("Running")),
+            with("waits", "status/phase", json!("Pending")),
+            with("ends", "metadata/deletionTimestamp", json!("2026-01-01T00:00:00Z")),
+            pod("edge", "another", json!(["run", "sidecar"]), labels.clone()),
+        ];
+        let spec =
+            json!({"selector": {"matchLabels": labels}, "pluginConfig": {"rules": [{"name": "a", "subset": "v1"}]}});
+        let plugin = json!({"apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
+            "metadata": {"namespace": "edge", "name": "canary-split"}, "spec": spec});
+        assert_eq!(on(&plugin, "", &pods), ["runs", "another"]);
+        for (kind, status, expected) in
+            [("Ready", "True", true), ("Ready", "False", false), ("Initialized", "True", false)]
+        {
+            let conditions = json!([{"type": kind, "status": status}]);
+            assert_eq!(Pod::of(&with("x", "status/conditions", conditions)).is_ready, expected, "{kind} {status}");
+        }
+    }
+
     #[test]
     fn a_plugin_is_on_the_gateways_that_it_selects() {
         let (router, waypoint) = (json!(["proxy", "router", "--x"]), json!(["proxy", "waypoint"]));
@@ -278,11 +331,7 @@ mod tests {
             spec["pluginConfig"] = json!({"rules": [{"name": "a", "subset": "v1"}]});
             let plugin = json!({"apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
                 "metadata": {"namespace": namespace, "name": "canary-split"}, "spec": spec});
-            let sources = vec![Rc::new(Source::new("plugin", plugin.to_string()))];
-            let objects = Objects::of(&Unit { folder: String::new(), sources }).unwrap();
-            let (world, pods) = (World::of(&objects), pods.iter().map(Pod::of).collect::<Vec<_>>());
-            let on: Vec<&str> = of_plugin(&world.plugins[0], &world, &pods).iter().map(|pod| &*pod.name).collect();
-            assert_eq!(on, expected, "{namespace} {spec}");
+            assert_eq!(on(&plugin, "", &pods), expected, "{namespace} {spec}");
         }
     }
 
@@ -340,11 +389,7 @@ mod tests {
             };
             let plugin = json!({"apiVersion": format!("{group}/v1alpha1"), "kind": kind,
                 "metadata": {"namespace": "shop", "name": "canary-split"}, "spec": spec});
-            let sources = [plugin.to_string(), others.clone()].map(|text| Rc::new(Source::new("given", text)));
-            let objects = Objects::of(&Unit { folder: String::new(), sources: sources.to_vec() }).unwrap();
-            let (world, pods) = (World::of(&objects), pods.iter().map(Pod::of).collect::<Vec<_>>());
-            let on: Vec<&str> = of_plugin(&world.plugins[0], &world, &pods).iter().map(|pod| &*pod.name).collect();
-            assert_eq!(on, expected, "{spec}");
+            assert_eq!(on(&plugin, &others, &pods), expected, "{spec}");
         }
     }
 }

@@ -654,4 +654,34 @@ mod tests {
             assert_eq!(subsets, expected, "{kind}");
         }
     }
+    #[test]
+    fn what_came_before_and_what_other_rules_sent_is_not_counted() {
+        let hosts = ["shop.example.com"];
+        let config = json!({"rules": [
+            {"name": "testers", "hosts": hosts, "match": [{"headers": {"x-tester": {"exact": "1"}}}], "subset": "v2"},
+            {"name": "shop", "hosts": hosts, "split": [{"subset": "v1", "weight": 80}, {"subset": "v2", "weight": 20}]}]});
+        let target = json!([{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public"}]);
+        let spec = json!({"targetRefs": target, "pluginConfig": config});
+        let look = |v1: u64, v2: u64, testers: u64| {
+            let requests = |rule: &str, subset: &str, source: &str, number: u64| {
+                format!("canary_requests_total{{rule=\"{rule}\",subset=\"{subset}\",source=\"{source}\"}} {number}\n")
+            };
+            let text = requests("shop", "v1", "fresh", v1)
+                + &requests("shop", "v2", "fresh", v2)
+                + &requests("testers", "v2", "fixed", testers);
+            let cluster = |subset: &str| format!("outbound|80||shop-{subset}.shop.svc.cluster.local");
+            let arrived = Some([(cluster("v1"), v1), (cluster("v2"), v2 + testers)].into());
+            Looks::from([(
+                "edge/istios".to_owned(),
+                Ok(Look { statistics: Statistics::read(&text), arrived, unknown: None }),
+            )])
+        };
+        let inventory = Inventory::of(objects("WasmPlugin", "extensions.istio.io/v1alpha1", &spec));
+        let world = World::of(&inventory.objects);
+        let reading = read(&world, &inventory, &look(500, 500, 7), &look(1300, 700, 47), Second(0));
+        let subsets = reading.plugins[0].rules[1].subsets.iter();
+        let counted: Vec<_> = subsets.map(|subset| (subset.counted, subset.decided, subset.arrived)).collect();
+        let expected = |number, share| ((number, Some(number)), Some(share), Some(share));
+        assert_eq!(counted, [expected(800.0, 0.8), expected(200.0, 0.2)], "{:?}", reading.notes);
+    }
 }

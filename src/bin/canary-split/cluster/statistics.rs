@@ -198,6 +198,37 @@ plugin___istio_system_canary_split_2___canary_config_fingerprint{} 7
     }
 
     #[test]
+    fn every_source_and_every_class_is_counted() {
+        let sources = ["fixed", "fresh", "key", "cookie", "kept", "remembered"].map(|one| ("requests", "source", one));
+        let classes = ["1xx", "2xx", "3xx", "4xx", "5xx"].map(|one| ("responses", "code_class", one));
+        let all = |lines: &[(&str, &str, &str)]| -> String {
+            let line = |(at, (name, label, one)): (usize, &(&str, &str, &str))| {
+                format!("canary_{name}_total{{rule=\"shop\",subset=\"v2\",{label}=\"{one}\"}} {}\n", 1 << at)
+            };
+            lines.iter().enumerate().map(line).collect()
+        };
+        let statistics = Statistics::read(&(all(&sources) + &all(&classes)));
+        assert_eq!((statistics.requests("shop", "v2"), statistics.responses("shop", "v2")), (63.0, (31.0, 16.0)));
+    }
+
+    #[test]
+    fn a_statistic_has_these_labels_and_no_others() {
+        for (labels, number, expected) in [
+            (r#"rule="shop",subset="v2""#, "20", Some(20)),
+            (r#"subset="v2",rule="shop""#, "4294967295", Some(u32::MAX)),
+            (r#"rule="shop",subset="v2""#, "4294967296", None),
+            (r#"rule="shop",subset="v2",plugin="b""#, "20", None),
+            (r#"rule="shop""#, "20", None),
+            (r#"rule="shop",subset="v1""#, "20", None),
+        ] {
+            let text = format!("canary_config_weight{{{labels}}} {number}\n");
+            assert_eq!(Statistics::read(&text).weight("shop", "v2"), expected, "{text}");
+        }
+        let Statistics(samples) = Statistics::read(r#"a{b="c\"d\\e\nf,}"} 1"#);
+        assert_eq!(samples[0].label("b"), Some("c\"d\\e\nf,}"));
+    }
+
+    #[test]
     fn rejected_pushes_are_those_of_routes_and_extensions() {
         for (line, expected) in [
             (r#"envoy_http_rds_update_rejected{rds_route_config="http.80"} 2"#, Some(2.0)),

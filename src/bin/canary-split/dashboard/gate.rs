@@ -121,7 +121,12 @@ mod tests {
 
     #[test]
     fn no_two_tokens_are_the_same() {
-        let [one, other] = [Gate::new(), Gate::new()].map(|gate| gate.unwrap().token);
-        assert!(one != other && one.len() == 48, "{one} {other}");
+        let tokens: Vec<String> = (0..64).map(|_| Gate::new().unwrap().token).collect();
+        assert!(tokens.iter().all(|token| token.len() == 48), "{tokens:?}");
+        // All of it is chance.
+        for place in 0..48 {
+            let first = &tokens[0][place..=place];
+            assert!(tokens.iter().any(|token| &token[place..=place] != first), "{place}: {tokens:?}");
+        }
     }
 }

@@ -135,5 +135,23 @@ mod tests {
         let both = one.with(&other);
         assert_eq!(both.subsets.iter().map(|subset| subset.arrived).collect::<Vec<_>>(), [Some(16.0), None]);
         assert_eq!((both.at, both.subsets[0].decided, both.subsets[0].in_force), (2, 16.0, Some(0.5)));
+        assert_eq!((both.subsets[0].responses, both.subsets[0].failed), (20.0, 2.0));
+    }
+
+    #[test]
+    fn a_counter_and_a_subset_begin_with_what_they_count_first() {
+        for (before, later, expected) in [
+            (None, None, None),
+            (None, Some(2.0), Some(2.0)),
+            (Some(1.0), Some(2.0), Some(3.0)),
+            (Some(1.0), None, None),
+        ] {
+            let (mut one, mut other) = (point(1), point(2));
+            (one.subsets[0].failing, other.subsets[0].failing) = (before, later);
+            assert_eq!(one.with(&other).subsets[0].failing, expected, "{before:?} {later:?}");
+        }
+        let mut one = point(1);
+        one.subsets.truncate(1);
+        assert_eq!(one.with(&point(2)).subsets[1], point(2).subsets[1]);
     }
 }

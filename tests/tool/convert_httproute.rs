@@ -52,6 +52,13 @@ fn shown(rule: &Value) -> String {
     format!("{name}{} →{to}{fields}", entries.join(" or ")).trim().to_owned()
 }
 
+/// What a case has, as an HTTPRoute.
+fn given_route(case: &Value) -> String {
+    let kind = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute";
+    let parents = ("parentRefs", "[{name: public, namespace: edge}]");
+    given(case, kind, &[("hostnames", "[shop.acme.io]"), parents])
+}
+
 /// What a plugin is, where it is, and which rules it has.
 pub fn read_plugin(plugin: &Value) -> (String, Vec<Value>) {
     let text = |path: &str| plugin.pointer(path).and_then(Value::as_str).unwrap_or_default();
@@ -74,9 +81,7 @@ fn each_shape_is_converted_or_refused_with_the_reason() {
     let mut wrong = Vec::new();
     for (number, case) in table.iter().enumerate() {
         let name = case["name"].as_str().unwrap();
-        let kind = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute";
-        let parents = ("parentRefs", "[{name: public, namespace: edge}]");
-        let text = given(case, kind, &[("hostnames", "[shop.acme.io]"), parents]);
+        let text = given_route(case);
         let folder = Folder::new(&format!("httproute-{number}"));
         let file = folder.file("given.yaml", &text);
         let out = folder.path("out");
@@ -178,7 +183,7 @@ fn a_route_stays_within_the_limits_of_the_gateway_api() {
         (headers(15), None),
         (headers(16), Some("a match asks for 16 headers already, and the Gateway API allows no more")),
     ] {
-        let text = given(&json!({"spec": format!("rules: [{rules}]")}));
+        let text = given_route(&json!({"spec": format!("rules: [{rules}]")}));
         let (out, error, code) = ended(&fed(&["convert", "-"], &text));
         assert_eq!(code, i32::from(refused.is_some()), "{rules}: {error}");
         assert!(refused.is_none_or(|refused| error.contains(refused)), "{rules}: {error}{out}");

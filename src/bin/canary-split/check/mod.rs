@@ -39,7 +39,6 @@ mod secrets;
 mod settings;
 mod shared_pods;
 mod short_host;
-mod some_paths;
 mod stable;
 mod step;
 mod strangers;
@@ -73,7 +72,7 @@ use std::time::Duration;
 use together::Worlds;
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 38] = [
+pub const CODES: [&[&Code]; 37] = [
     &config::CODES,
     &duplicates::CODES,
     &parts::CODES,
@@ -92,7 +91,6 @@ pub const CODES: [&[&Code]; 38] = [
     &seal::CODES,
     &order::CODES,
     &paths::CODES,
-    &some_paths::CODES,
     &stable::CODES,
     &shared_pods::CODES,
     &weights::CODES,
@@ -340,7 +338,6 @@ fn check(objects: &Objects, now: Second) -> Vec<Finding> {
         seal::check(&sites, &mut findings);
         order::check(&sites, &mut findings);
         paths::check(&sites, &mut findings);
-        some_paths::check(&sites, &mut findings);
         stable::check(&world, &sites, &mut findings);
         shared_pods::check(&world, &sites, &mut findings);
         weights::check(&sites, &mut findings);

@@ -105,7 +105,7 @@ impl<'w, 'o> Site<'w, 'o> {
     }
 
     /// Whether an earlier rule that counts decides all requests with these properties.
-    pub fn is_decided_before(&self, known: &[&Asked], counts: impl Fn(&Rule) -> bool) -> bool {
+    fn is_decided_before(&self, known: &[&Asked], counts: impl Fn(&Rule) -> bool) -> bool {
         let takes = |rule: &Rule, known: &[&Asked]| {
             rule.matches.iter().any(|one| {
                 let mut conditions = one.conditions.iter().map(Asked::of_rule);

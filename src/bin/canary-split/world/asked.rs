@@ -226,23 +226,6 @@ impl<'c> Asked<'c> {
         }
     }
 
-    /// The path that it asks for, and whether it takes longer ones that begin with it; `None`: it is about something else, or cannot
-    /// be told.
-    pub fn path(&self) -> Option<(&str, bool)> {
-        match self.text {
-            _ if !self.is_about_path() || self.is_negative => None,
-            Text::Exact(path) => Some((path, false)),
-            Text::Prefix(path) | Text::Below(path) => Some((path, true)),
-            _ => None,
-        }
-    }
-
-    /// Whether a rule can ask for the same: not for a port, and not for a path in any case.
-    pub fn can_be_of_rule(&self) -> bool {
-        let is_path_in_any_case = self.is_about_path() && self.ignores_case;
-        !matches!(self.subject, Subject::Other(_) | Subject::Origin(_)) && !is_path_in_any_case
-    }
-
     /// Whether it is about something that a visitor can send.
     pub fn is_about_visitors(&self) -> bool {
         matches!(self.subject, Subject::Header(_) | Subject::QueryParam(_)) && !self.is_negative

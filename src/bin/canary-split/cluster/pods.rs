@@ -272,7 +272,7 @@ mod tests {
             let spec = json!({"targetRefs": [target], "wasm": [{"name": "canary-split", "config": config}]});
             let policy = json!({"apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": "EnvoyExtensionPolicy",
                 "metadata": {"namespace": "edge", "name": "canary-split"}, "spec": spec});
-            assert_eq!(on(&policy, &pods), expected, "{kind}");
+            assert_eq!(on(&policy, "", &pods), expected, "{kind}");
         }
     }
 

@@ -481,8 +481,13 @@ fn a_rule_is_shown_with_its_keys_its_ramp_and_its_guard() {
     });
     assert_eq!(rule["ramp"], expected);
     assert_eq!(rule["guard"], json!({"margin": 0.01, "holdFor": 3600, "onlyObserves": true}));
-    let key = |kind: &str, name: &str| json!({"kind": kind, "name": name});
-    let keys = [key("claim", "realm.role"), key("queryParam", "uid"), key("cookie", "session"), key("remoteIp", "")];
+    let key = |kind: &str, path: &[&str]| json!({"kind": kind, "path": path});
+    let keys = [
+        key("claim", &["realm", "role"]),
+        key("queryParam", &["uid"]),
+        key("cookie", &["session"]),
+        key("remoteIp", &[]),
+    ];
     assert_eq!((&rule["keys"], &rule["keeps"]), (&json!(keys), &json!(true)));
     let without = dashboard.get("/explain?url=shop.example.com");
     assert!(without.status == 422 && without.body.contains("give it too"), "{} {}", without.status, without.body);

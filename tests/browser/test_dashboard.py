@@ -300,26 +300,35 @@ def test_another_page_and_whoever_has_no_token_get_nothing(browser, dashboard):
 
 
 @contextlib.contextmanager
-def foreign():
-    """A page of another origin."""
+def answering(body_of, kind):
+    """A server of what each path has; nothing is 404. Its port."""
 
-    class Page(http.server.BaseHTTPRequestHandler):
+    class Answers(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            self.send_response(200)
-            self.send_header("content-type", "text/html")
+            body = body_of(self.path)
+            self.send_response(200 if body else 404)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(body)))
             self.end_headers()
-            self.wfile.write(b"<!doctype html><body>foreign</body>")
+            self.wfile.write(body)
 
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://localhost:{server.server_port}/"
+        yield server.server_port
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextlib.contextmanager
+def foreign():
+    """A page of another origin."""
+    with answering(lambda _: b"<!doctype html><body>foreign</body>", "text/html") as port:
+        yield f"http://localhost:{port}/"
 
 
 @pytest.fixture
@@ -477,25 +486,8 @@ REFUSED = [
 @contextlib.contextmanager
 def admin(texts):
     """An Envoy's admin interface that says these texts, by their paths."""
-
-    class Admin(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            body = texts.get(self.path.split("?")[0], "").encode()
-            self.send_response(200 if body else 404)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Admin)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with answering(lambda path: texts.get(path.split("?")[0], "").encode(), "text/plain") as port:
+        yield f"127.0.0.1:{port}"
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("--module", type=Path, default=MODULE, help="the built module")
     parser.add_argument("--out", type=Path, default=TOP / ".image", help="where the image goes")
     parser.add_argument("--wasmplugin", type=Path, default=TOP / "wasmplugin", help="the folder of the WasmPlugin")
-    parser.add_argument("--form", choices=FORMS, default="compat", help="an image for every tool, or an artifact")
+    parser.add_argument("--form", choices=FORMS, default="compat", help="compat: an image that every registry and tool takes (default); artifact: with media types of its own")
     parser.add_argument("--url", help="REGISTRY/NAME that you push to, or in-cluster: set it in wasmplugin.yaml")
     options = parser.parse_args()
     # A tag next to the digest would say nothing, and we set the digest.
@@ -138,7 +138,7 @@ def main() -> None:
     in_cluster = options.wasmplugin / "in-cluster"
     (in_cluster / "canary_split.wasm.gz").write_bytes(zipped)
 
-    print(f"image   {options.out / 'canary-split.tar'}  (and oci/ next to it; {options.form})")
+    print(f"image   {options.out / 'canary-split.tar'} (the same as a folder: {options.out / 'oci'})")
     print(f"digest  {digest}")
     print(f"module  sha256:{hashlib.sha256(module).hexdigest()}, {len(module)} bytes")
     if options.url == "in-cluster":

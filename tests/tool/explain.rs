@@ -1,7 +1,7 @@
 //! `explain`.
 
 use crate::common::{Observed, Phase, Sent, cases};
-use crate::{ended, fed};
+use crate::{ended, fed, tool};
 use canary_split::split::Draw;
 use canary_split::visitor::keep::Keep;
 use canary_split::visitor::new_cookie::NewCookie;
@@ -304,8 +304,11 @@ fn a_request_is_spelled_as_for_curl() {
         ("-H|a b: c|a.test", "-H: \"a b\" is not a header name"),
         ("-H|a: b\nc|a.test", "a: a line break; no request can have one there"),
         ("-b|jar.txt|a.test", "-b: no = in it; files of cookies are not read, write 'NAME=VALUE'"),
-        ("--claims|[]|a.test", "--claims: no object, as in '{\"sub\": \"alice\"}'"),
-        ("--claims|{|a.test", "--claims: not JSON: EOF while parsing an object at line 1 column 1"),
+        ("--claims|[]|a.test", "--claims: no object; write '{\"sub\": \"alice\"}'"),
+        (
+            "--claims|{|a.test",
+            "--claims: not JSON: EOF while parsing an object at line 1 column 1; write '{\"sub\": \"alice\"}'",
+        ),
         ("ftp://a.test", "URL \"ftp://a.test\": neither http nor https"),
         (
             "--plugin|x|a.test",
@@ -411,7 +414,7 @@ fn a_cookie_is_decoded() {
         ),
         (
             &["canary-shop=1.5F2e6049.1c8cf84"],
-            "cookie    \"canary-shop=1.5F2e6049.1c8cf84\"\n          is not of the filter's form, as in 1.5f2e6049.1c8cf84; it says nothing\n".to_owned(),
+            "cookie    \"canary-shop=1.5F2e6049.1c8cf84\"\n          is no cookie of the filter, such as 1.5f2e6049.1c8cf84: the filter ignores it\n".to_owned(),
             1,
         ),
         (
@@ -464,4 +467,35 @@ fn a_claim_that_is_read_and_not_given_is_said() {
     assert!(decoded(&["shop.example.com"]).0.contains(note));
     assert!(!decoded(&["--claims", "{}", "shop.example.com"]).0.contains("note "));
     assert!(!decoded(&["other.example.com"]).0.contains("note "));
+}
+
+#[test]
+fn files_tell_the_route_of_a_host_that_they_have_routes_for() {
+    let said = |files: &[&str], more: &[&str], url: &str| {
+        let (out, error, code) = ended(&tool(&[&["explain", "-f"], files, more, &[url]].concat()));
+        assert_eq!((error.as_str(), code), ("", 0), "{files:?} {url}");
+        let lines = out.lines().filter(|line| line.starts_with("route") || line.contains("→")).map(str::trim);
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let sticky = "manifests/overlays/sticky";
+    let (v1, v2) = (
+        "→ httpbin.canary.svc.cluster.local subset v1 port 8000",
+        "→ httpbin.canary.svc.cluster.local subset v2 port 8001",
+    );
+    let (first, second) =
+        ("route     v2  VirtualService canary/httpbin http[0]", "route     v1  VirtualService canary/httpbin http[1]");
+    assert_eq!(said(&[sticky], &[], "https://canary.example.com/"), [second, v1, first, v2]);
+    // The draw is in the cookie.
+    let cookie = ["--now", "1796252400", "-b", "canary-httpbin=1.feedface.1c8cf84"];
+    assert_eq!(
+        said(&[sticky], &cookie, "https://canary.example.com/"),
+        ["route     VirtualService canary/httpbin http[0]", v2]
+    );
+    let redirect = "route     none: the Gateway sends every http request of this host to https";
+    assert_eq!(said(&[sticky], &[], "http://canary.example.com/"), [redirect]);
+    let routes = ["route     v1  HTTPRoute canary/httpbin rules[1]", "→ httpbin-v1 port 8000"];
+    assert_eq!(said(&["manifests/gateway-api/overlays/sticky"], &[], "https://canary.example.com/")[..2], routes);
+    // Other files may have them.
+    assert!(said(&[sticky], &[], "https://other.example.com/").is_empty());
+    assert!(said(&["manifests/overlays/sticky/wasmplugin.yaml"], &[], "https://canary.example.com/").is_empty());
 }

@@ -78,7 +78,7 @@ fn folders_that_cannot_be_read_and_files_that_are_no_text_are_named() {
     let cases = [
         (at("empty"), "neither a WasmPlugin nor"),
         (at("bytes.yaml"), "not UTF-8 from byte 3 on"),
-        (at("missing.yaml"), "No such file"),
+        (at("missing.yaml"), "No such file or directory\n"),
         ("/proc/self/mem".to_owned(), "/proc/self/mem: "),
     ];
     for (path, problem) in cases {
@@ -87,6 +87,70 @@ fn folders_that_cannot_be_read_and_files_that_are_no_text_are_named() {
         assert!(error.contains(problem) && error.contains(&path), "{error}");
     }
     fs::remove_dir_all(folder).unwrap();
+}
+
+/// A plugin and a route whose names and values clear the screen, change its title and turn the text around.
+const NAMES: &str = r#"
+apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
+metadata: {name: "canary-split\e[2J\u202e", namespace: "istio\a\u202e"}
+spec:
+  selector: {matchLabels: {istio: ingressgateway}}
+  url: oci://registry.example.com/canary-split@sha256:0000
+  phase: "AU\e[2J\u202e"
+  pluginConfig:
+    rules:
+    - name: "shop\e[2J\u202e"
+      hosts: ["shop.example.com\e[2J"]
+      split: [{subset: "v1\e[2J\u202e", weight: 90}, {subset: v2, weight: 10}]
+    - name: testers
+      match: [{headers: {"x-\u202e": {exact: "\e[2J"}}}]
+      split: [{subset: "v1", weight: 90}, {subset: "v2\e]0;title\a", weight: 10}]
+---
+"#;
+const ROUTES: &str = r#"
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: "sh\e[2J\u202eop", namespace: "sh\rop"}
+spec:
+  hosts: [shop.example.com, "\e[2J\u202e.example.com"]
+  gateways: ["istio-system/g\e[2J\u202e"]
+  http:
+  - name: "\e[2J\u202e"
+    match: [{uri: {prefix: "/\e[2J\u202e"}}]
+    route:
+    - {destination: {host: "sh\e[2J\u202eop", subset: SUBSET}, weight: 80}
+    - {destination: {host: shop, subset: v2}, weight: 20}
+"#;
+
+#[test]
+fn a_terminal_obeys_no_name_and_no_value_of_a_file() {
+    let routes = |subset: &str| ROUTES.replace("SUBSET", subset);
+    let both = format!("{NAMES}{}", routes("v1"));
+    let texts = [&both, NAMES, &routes("v1"), &routes(r#""v\e[2J\u202e1""#)];
+    let commands: [&[&str]; 9] = [
+        &["check", "--color", "always", "-"],
+        &["convert", "-"],
+        &["adopt", "-"],
+        &["explain", "https://shop.example.com/", "-f", "-"],
+        &["explain", "1.5f2e6049.1c8cf84", "-f", "-"],
+        &["set", "testers", "v2=30", "--dry-run", "-f", "-"],
+        &["rollback", "--all", "-f", "-"],
+        &["simulate", "-f", "-"],
+        &["diff", "manifests/overlays/sticky/wasmplugin.yaml", "-"],
+    ];
+    let mut shown = 0;
+    for (text, command) in texts.iter().flat_map(|text| commands.map(|command| (text, command))) {
+        let (out, error, code) = ended(&fed(command, text));
+        assert!(code < 3, "{command:?}: {error}");
+        for said in [out, error] {
+            let is_obeyed =
+                said.contains(['\x07', '\r', '\u{202e}']) || said.contains("\x1b[2J") || said.contains("\x1b]");
+            assert!(!is_obeyed, "{command:?}: {said:?}");
+            shown += usize::from(said.contains("\\x1b[2J"));
+        }
+    }
+    assert!(shown > 8, "{shown} of the texts say such a name");
 }
 
 #[test]

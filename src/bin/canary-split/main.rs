@@ -34,6 +34,7 @@ mod world;
 
 use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use input::stderr;
 use report::output::{Form, Output, print};
 use std::process::ExitCode;
 
@@ -159,7 +160,7 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("canary-split: {error}");
+            stderr::say(error);
             ExitCode::from(2)
         }
     }

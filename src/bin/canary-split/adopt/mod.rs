@@ -14,10 +14,11 @@ use crate::convert::gateway_api::read;
 use crate::convert::sticky::Sticky;
 use crate::input::manifest::{Object, Objects};
 use crate::input::sources::{self, Input, Source, Unit};
+use crate::input::stderr;
 use crate::input::time;
 use crate::input::unreadable::Unreadable;
 use crate::report::finding::{Finding, Severity};
-use crate::report::output::Output;
+use crate::report::output::{Output, harmless};
 use crate::world::World;
 use adopted::Adopted;
 use canary_split::config::DEFAULT_POSITION_HEADER;
@@ -30,7 +31,7 @@ use std::rc::Rc;
 /// What to adopt.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Files, folders, and `-` for the standard input: VirtualServices whose weights a controller writes, and their Gateways
+    /// Files, folders, and - for the standard input: VirtualServices whose weights a controller writes, and their Gateways
     #[arg(required = true, value_name = "FILE")]
     paths: Vec<PathBuf>,
     /// Keep visitors by this: cookie (default), header:NAME or claim:NAME; several are tried in order, the cookie last
@@ -79,18 +80,16 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
                 None => {
                     let texts: Vec<&str> = files.iter().filter(|_| is_good).map(|file| &*file.text).collect();
                     out.write_all(texts.join("---\n").as_bytes())?;
-                    io::stderr().write_all(&text)
+                    io::stderr().write_all(&harmless(&text))
                 }
             })
         }
     };
     done.map_err(|error| error.to_string())?;
     if matches!(output, Output::Text { .. }) {
-        adopted.refused.iter().for_each(|refusal| eprintln!("canary-split: not adopted: {refusal}"));
+        adopted.refused.iter().for_each(|refusal| stderr::say(format!("not adopted: {refusal}")));
         if !is_good && !adopted.services.is_empty() {
-            eprintln!(
-                "canary-split: the result has errors, so nothing was written; fix what they are about, and adopt again"
-            );
+            stderr::say("the result has errors, so nothing was written; fix what they are about, and adopt again");
         }
     }
     Ok(u8::from(!is_good || !adopted.refused.is_empty()))

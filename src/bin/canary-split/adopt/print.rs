@@ -32,10 +32,11 @@ impl Said<'_> {
             let (name, kept) = (&rule.name, sticky::kept(self.sticky));
             let routes: Vec<_> = routes.iter().map(|route| visible(route)).collect();
             let routes = routes.join(", ");
+            let title = visible(title);
             writeln!(out, "{title}: rule {name} adopts {routes}{whose}; sticky by {kept}")?;
         }
         if self.is_good {
-            writeln!(out, "\nApply in this order; assignments change once, with the second:")?;
+            writeln!(out, "\nApply in this order; only the second step changes who sees which version:")?;
             steps(out, &self.apply, "   then wait until every gateway has it: canary-split status")?;
             writeln!(out, "\nThe way back:")?;
             steps(out, &self.back, "")?;
@@ -43,7 +44,7 @@ impl Said<'_> {
         if !self.adopted.notes.is_empty() {
             writeln!(out)?;
         }
-        self.adopted.notes.iter().try_for_each(|note| writeln!(out, "{}", wrapped("note: ", note)))?;
+        self.adopted.notes.iter().try_for_each(|note| writeln!(out, "{}", wrapped("note: ", &visible(note))))?;
         if !self.adopted.services.is_empty() {
             writeln!(out)?;
             self.findings.iter().try_for_each(|finding| finding.print(out, is_colourful))?;

@@ -10,6 +10,7 @@ use crate::diff::Diff;
 use crate::input::choice;
 use crate::input::manifest::{Objects, PluginConfig};
 use crate::input::sources::{self, MARK, Source, Unit};
+use crate::input::stderr;
 use crate::input::time;
 use crate::report::fault::{self, FaultAt};
 use crate::report::output::Output;
@@ -128,7 +129,7 @@ impl Edited<'_> {
 
     /// Remembers a rule that could not be changed while others were.
     pub fn refuse(&mut self, refusal: &Refusal) {
-        eprintln!("canary-split: {}", refusal.text());
+        stderr::say(refusal.text());
         self.is_partial = true;
     }
 

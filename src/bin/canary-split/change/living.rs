@@ -11,6 +11,7 @@ use crate::cluster::rollout::{self, Reached};
 use crate::diff::Diff;
 use crate::edit::{self, Test};
 use crate::input::manifest::{Object, PluginConfig};
+use crate::input::stderr;
 use crate::report::fault::{self, FaultAt};
 use crate::report::output::{Output, print};
 use canary_split::config::General;
@@ -43,7 +44,7 @@ pub struct Plan {
 /// Does it; the exit code.
 pub fn run(target: &Target, rules: Rules, job: Job, output: Output) -> Result<u8, String> {
     can_be_asked(target.yes || target.dry_run)?;
-    target.access.run(|client| change(client, target, rules, job, output))
+    target.access.run_without_files(|client| change(client, target, rules, job, output))
 }
 
 async fn change(client: Client, target: &Target, rules: Rules<'_>, job: Job<'_>, output: Output) -> Result<u8, String> {
@@ -52,7 +53,7 @@ async fn change(client: Client, target: &Target, rules: Rules<'_>, job: Job<'_>,
     let (plans, is_partial) = match plans(&inventory, target, rules, job)? {
         Ok(planned) => planned,
         Err(fault) => {
-            eprintln!("canary-split: {fault}");
+            stderr::say(fault);
             return Ok(1);
         }
     };
@@ -81,7 +82,7 @@ async fn change(client: Client, target: &Target, rules: Rules<'_>, job: Job<'_>,
             Ok(written) => done.push((plan, Some(written))),
             Err(Refused::Said(why)) if !is_list => return Err(why),
             Err(refused) => {
-                eprintln!("canary-split: {}: nothing was written: {}", plan.object.title(), refused.said());
+                stderr::say(format!("{}: nothing was written: {}", plan.object.title(), refused.said()));
                 is_good = false;
             }
         }
@@ -195,7 +196,7 @@ fn plans(
                 let mut changes = Vec::new();
                 if let Err(refused) = General::parse(config.json().as_bytes()) {
                     let fault = refused.errors.first().map(ToString::to_string).unwrap_or_default();
-                    eprintln!("canary-split: {}", refused_whole(&config, &fault));
+                    stderr::say(refused_whole(&config, &fault));
                     is_partial = true;
                     continue;
                 }
@@ -203,7 +204,7 @@ fn plans(
                     match job(&config, chosen) {
                         Ok(change) => changes.push(change),
                         Err(refusal) => {
-                            eprintln!("canary-split: {}: {}", config.title(), refusal.text());
+                            stderr::say(format!("{}: {}", config.title(), refusal.text()));
                             is_partial = true;
                         }
                     }
@@ -292,7 +293,7 @@ impl Plan {
             let Some(told) = self.told.iter().find(|told| told.change.rule == rule) else { continue };
             let is_edited = !told.change.edits.is_empty();
             let ends = if is_edited { "this edit ends the trip" } else { "any edit of the rule ends the trip" };
-            eprintln!("canary-split: rule {rule}: the guard has removed {subset} from the split; {ends}");
+            stderr::say(format!("rule {rule}: the guard has removed {subset} from the split; {ends}"));
             are_edited &= is_edited;
         }
         are_edited

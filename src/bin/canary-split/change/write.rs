@@ -1,12 +1,13 @@
 //! Replaces the text of a file at once, or not at all.
 
+use crate::input::reason::reason;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
 /// Replaces a file's text; for a link, that of its target. Permissions stay.
 pub fn replace(path: &Path, text: &str) -> Result<(), String> {
-    let at = |error: io::Error| format!("{}: {error}", path.display());
+    let at = |error: io::Error| format!("{}: {}", path.display(), reason(&error));
     let file = fs::canonicalize(path).map_err(at)?;
     let mut name = std::ffi::OsString::from(".");
     name.push(file.file_name().unwrap_or_default());

@@ -23,9 +23,7 @@ pub fn print<'c>(
             codes.map(line).collect()
         }
         (Some(name), _) => {
-            let code = codes
-                .find(|code| code.name == name)
-                .ok_or_else(|| format!("--explain {name}: no such code; canary-split check --list has them all"))?;
+            let code = codes.find(|code| code.name == name).ok_or_else(|| unknown("--explain", name))?;
             let text = section(name);
             match output {
                 Output::Json => {
@@ -39,6 +37,11 @@ pub fn print<'c>(
         }
     };
     out.write_all(said.as_bytes()).map_err(|error| error.to_string())
+}
+
+/// The error for a name that no code has.
+pub fn unknown(option: &str, name: &str) -> String {
+    format!("{option} {name}: no such code; canary-split check --list has them all")
 }
 
 /// What the document says of a code.

@@ -163,8 +163,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
     }
     let is_known = |name: &str| known().any(|code| code.name == name);
     if let Some(unknown) = options.allow.iter().find(|allowed| !is_known(allowed)) {
-        let names: Vec<_> = known().map(|code| code.name).collect();
-        return Err(format!("--allow {unknown}: no such code; known are {}", names.join(", ")));
+        return Err(codes::unknown("--allow", unknown));
     }
     let mut said = if options.cluster {
         options.access.run(|client| look_at_cluster(client, options))?

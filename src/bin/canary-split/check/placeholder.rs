@@ -21,9 +21,14 @@ const DIGEST: Code = Code {
 pub const PLACEHOLDER: Code = Code {
     name: "placeholder",
     severity: Severity::Warning,
-    why: "this is a placeholder for you to replace: no image has a digest of zeros, everybody knows a shipped secret, and nobody has this host",
-    fix: "make image URL=… packs the module and writes its url; openssl rand -hex 16 makes a secret",
+    why: "this is a placeholder for you to replace: it works for nobody, or everybody knows it",
+    fix: "write a value of your own; what the message names makes one",
 };
+
+// What makes a value of one's own.
+const IMAGE: &str = "make image URL=… packs the module and writes the real one";
+const SECRET: &str = "openssl rand -hex 16 makes a secret";
+const HOST: &str = "name the host of your service";
 
 /// The host of the example that is shipped: whoever has another one no longer has the example.
 const EXAMPLE: &str = "canary.example.com";
@@ -50,8 +55,7 @@ pub fn note(world: &World) -> Option<String> {
     examples.for_each(|plugin| check_plugin(plugin, &mut findings));
     let placeholders = findings.into_iter().filter(|finding| *finding.code == PLACEHOLDER);
     let said: Vec<String> = placeholders.map(|finding| finding.message).collect();
-    let help = PLACEHOLDER.fix;
-    (!said.is_empty()).then(|| format!("the example as shipped, to be filled in: {} ({help})", said.join(", ")))
+    (!said.is_empty()).then(|| format!("the example as shipped, to be filled in: {}", said.join("; ")))
 }
 
 /// Whether a plugin, or a patch of it, is that of the example: with its label, and with no host but its own or on its Service.
@@ -77,7 +81,7 @@ fn check_plugin(plugin: &Plugin, findings: &mut Vec<Finding>) {
         if let Some(url) = url {
             let digest = url.text().and_then(|text| text.split_once("@sha256:")).map(|(_, digest)| digest);
             check_digest(object, url, digest, findings);
-            replaced(object, url, &format!("url of {}", object.title()), findings);
+            found(&object.source, url, &format!("url of {}", object.title()), IMAGE, findings);
         }
         if let Some(sum) = sum {
             check_digest(object, sum, written(sum).filter(|digest| !digest.is_empty()), findings);
@@ -90,7 +94,8 @@ fn check_routes(world: &World, findings: &mut Vec<Finding>) {
     for service in &world.routings {
         let hosts = service.hosts.iter().map(|(node, _)| *node);
         hosts.for_each(|host| {
-            replaced(service.object, host, &format!("a host of {}", service.object.title()), findings)
+            let what = format!("a host of {}", service.object.title());
+            found(&service.object.source, host, &what, HOST, findings)
         });
         // With the plugin it is the plugin's; in the example it is meant.
         let is_example = service.hosts.iter().all(|(_, host)| *host == EXAMPLE);
@@ -99,14 +104,16 @@ fn check_routes(world: &World, findings: &mut Vec<Finding>) {
         for node in written.map(|written| written.node) {
             // Under any kind of comparison.
             for (_, value) in node.entries() {
-                replaced(service.object, value, &format!("a value of {}", service.object.title()), findings);
+                let what = format!("a value of {}", service.object.title());
+                found(&service.object.source, value, &what, SECRET, findings);
             }
         }
     }
     for gateway in &world.gateways {
         let hosts = gateway.servers.iter().flat_map(|server| &server.hosts);
         hosts.for_each(|(host, _)| {
-            replaced(gateway.object, host, &format!("a host of {}", gateway.object.title()), findings)
+            let what = format!("a host of {}", gateway.object.title());
+            found(&gateway.object.source, host, &what, HOST, findings)
         });
     }
 }
@@ -123,7 +130,7 @@ fn check_digest(object: &Object, node: &Node, digest: Option<&str>, findings: &m
     let Some(digest) = digest else { return };
     let is_hex = digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if !digest.is_empty() && digest.bytes().all(|byte| byte == b'0') {
-        let message = format!("the digest of {} is nothing but zeros", object.title());
+        let message = format!("the digest of {} is nothing but zeros: {IMAGE}", object.title());
         findings.push(Finding::new(&PLACEHOLDER, &object.source, &node.span, message));
     } else if digest.len() != 64 || !is_hex {
         let message = format!("sha256:{digest} of {} is not a digest", object.title());
@@ -139,22 +146,19 @@ fn config(plugin: &Plugin, findings: &mut Vec<Finding>) {
         let dot = if path.is_empty() { "" } else { "." };
         open.extend(node.entries().iter().map(|(key, value)| (format!("{path}{dot}{}", key.name), value)));
         open.extend(node.items().iter().enumerate().map(|(at, item)| (format!("{path}[{at}]"), item)));
-        found(&plugin.config.source, node, &path, findings);
+        let own = if path.contains("hosts[") { HOST } else { SECRET };
+        found(&plugin.config.source, node, &path, own, findings);
     }
 }
 
-fn replaced(object: &Object, node: &Node, what: &str, findings: &mut Vec<Finding>) {
-    found(&object.source, node, what, findings);
-}
-
 /// The value itself may be a secret.
-fn found(source: &Rc<Source>, node: &Node, what: &str, findings: &mut Vec<Finding>) {
+fn found(source: &Rc<Source>, node: &Node, what: &str, own: &str, findings: &mut Vec<Finding>) {
     let is_it = |text: &str| {
         let text = text.to_ascii_lowercase().replace(['-', '_'], "");
         text.contains("replaceme") || text.contains("changeme")
     };
     if node.text().is_some_and(is_it) {
-        let message = format!("{what} is still the placeholder that is shipped");
+        let message = format!("{what} is still the placeholder that is shipped: {own}");
         findings.push(Finding::new(&PLACEHOLDER, source, &node.span, message));
     }
 }

@@ -1,6 +1,7 @@
 //! Reaches the API server as `kubectl` does.
 
 use super::refusal;
+use crate::input::reason::reason;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use std::future::Future;
@@ -40,6 +41,15 @@ impl Access {
         runtime.block_on(async { job(self.client().await?).await })
     }
 
+    /// The same, for a command that works on files too.
+    pub fn run_without_files<T, F: Future<Output = Result<T, String>>>(
+        &self,
+        job: impl FnOnce(Client) -> F,
+    ) -> Result<T, String> {
+        self.run(job)
+            .map_err(|error| if error == NO_CLUSTER { format!("{error}; for files give -f FILE") } else { error })
+    }
+
     async fn client(&self) -> Result<Client, String> {
         let mut config = self.config().await?;
         config.connect_timeout = Some(CONNECT);
@@ -71,7 +81,7 @@ impl Access {
         if let Some(file) = &self.kubeconfig {
             return match Kubeconfig::read_from(file) {
                 Ok(read) => Ok(Some(read)),
-                Err(KubeconfigError::ReadConfig(error, _)) => Err(format!("{}: {error}", file.display())),
+                Err(KubeconfigError::ReadConfig(error, _)) => Err(format!("{}: {}", file.display(), reason(&error))),
                 Err(error) => Err(format!("{}: {}", file.display(), refusal::kubeconfig(&error))),
             };
         }
@@ -84,7 +94,7 @@ impl Access {
     }
 }
 
-const NO_CLUSTER: &str = "no cluster: neither --kubeconfig nor $KUBECONFIG nor ~/.kube/config; for files give -f FILE";
+const NO_CLUSTER: &str = "no cluster: neither --kubeconfig nor $KUBECONFIG nor ~/.kube/config";
 
 fn listed(contexts: &[String]) -> String {
     if contexts.is_empty() { "none".to_owned() } else { contexts.join(", ") }

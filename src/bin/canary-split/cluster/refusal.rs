@@ -1,5 +1,6 @@
 //! Why an API server refuses a request or cannot be reached, in one line.
 
+use crate::input::reason::reason;
 use kube::Error;
 use kube::client::AuthError;
 use kube::config::KubeconfigError;
@@ -20,10 +21,10 @@ pub fn said(error: &Error) -> String {
 /// What is wrong with credentials, without showing any: a plugin prints tokens.
 fn credentials(error: &AuthError) -> String {
     match error {
-        AuthError::AuthExecStart(error) => format!("the kubeconfig's exec plugin cannot be started: {error}"),
+        AuthError::AuthExecStart(error) => format!("the kubeconfig's exec plugin cannot be started: {}", reason(error)),
         AuthError::AuthExecRun { out, .. } => format!("the kubeconfig's exec plugin has failed: {}", out.status),
         AuthError::AuthExecParse(_) => "the output of the kubeconfig's exec plugin is not an ExecCredential".to_owned(),
-        AuthError::ReadTokenFile(error, file) => format!("{}: {error}", file.display()),
+        AuthError::ReadTokenFile(error, file) => format!("{}: {}", file.display(), reason(error)),
         AuthError::MalformedTokenExpirationDate(_) => "the time at which the token expires cannot be read".to_owned(),
         _ => "the kubeconfig's credentials cannot be used".to_owned(),
     }
@@ -36,7 +37,7 @@ pub fn kubeconfig(error: &KubeconfigError) -> String {
             Some(at) => format!("not a kubeconfig: line {}, column {}", at.line(), at.column()),
             None => "not a kubeconfig".to_owned(),
         },
-        KubeconfigError::ReadConfig(error, file) => format!("{}: {error}", file.display()),
+        KubeconfigError::ReadConfig(error, file) => format!("{}: {}", file.display(), reason(error)),
         KubeconfigError::LoadCertificateAuthority(_) => "its certificate-authority cannot be read".to_owned(),
         KubeconfigError::LoadClientCertificate(_) => "its client-certificate cannot be read".to_owned(),
         KubeconfigError::LoadClientKey(_) => "its client-key cannot be read".to_owned(),
@@ -64,5 +65,5 @@ pub fn innermost(error: &dyn error::Error) -> String {
     while let Some(source) = root.source() {
         root = source;
     }
-    root.to_string()
+    reason(root)
 }

@@ -1,5 +1,6 @@
 //! `--write`: the files of the result.
 
+use crate::input::reason::reason;
 use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -46,7 +47,7 @@ pub fn write(folder: &Path, files: &[File], may_replace: bool) -> Result<(), Str
     if let Some(file) = existing {
         return Err(at(&file.path, "exists, so nothing was written; name another folder, or give --force".to_owned()));
     }
-    fs::create_dir_all(folder).map_err(|error| at(folder, error.to_string()))?;
+    fs::create_dir_all(folder).map_err(|error| at(folder, reason(&error)))?;
     for file in files {
         let mut options = OpenOptions::new();
         options.write(true);
@@ -56,7 +57,7 @@ pub fn write(folder: &Path, files: &[File], may_replace: bool) -> Result<(), Str
             options.create_new(true)
         };
         let written = options.open(&file.path).and_then(|mut open| open.write_all(file.text.as_bytes()));
-        written.map_err(|error| at(&file.path, error.to_string()))?;
+        written.map_err(|error| at(&file.path, reason(&error)))?;
     }
     Ok(())
 }

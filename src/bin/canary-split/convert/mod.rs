@@ -40,10 +40,11 @@ use crate::check;
 use crate::explain;
 use crate::input::manifest::{Object, Objects};
 use crate::input::sources::{self, Input, Unit};
+use crate::input::stderr;
 use crate::input::time;
 use crate::input::unreadable::Unreadable;
 use crate::report::finding::{Finding, Severity};
-use crate::report::output::Output;
+use crate::report::output::{Output, harmless};
 use canary_split::rollout::ramp::Second;
 use files::File;
 use gateway::{Controller, Home};
@@ -60,7 +61,7 @@ use texts::{Text, read};
 /// What to convert.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Files, folders, and `-` for the standard input: what has weights (VirtualServices; HTTPRoutes and GRPCRoutes; Ingresses with a
+    /// Files, folders, and - for the standard input: what has weights (VirtualServices; HTTPRoutes and GRPCRoutes; Ingresses with a
     /// canary; a traffic-tag WasmPlugin; with --leave Canaries and Rollouts), and its Gateways, DestinationRules, Services
     #[arg(required = true, value_name = "FILE")]
     paths: Vec<PathBuf>,
@@ -133,18 +134,16 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
                 None => {
                     let texts: Vec<&str> = made.files.iter().filter(|_| is_good).map(|file| &*file.text).collect();
                     out.write_all(joined(&texts).as_bytes())?;
-                    io::stderr().write_all(&text)
+                    io::stderr().write_all(&harmless(&text))
                 }
             })
         }
     };
     done.map_err(|error| error.to_string())?;
     if matches!(output, Output::Text { .. }) {
-        converted.refused.iter().for_each(|refusal| eprintln!("canary-split: not converted: {refusal}"));
+        converted.refused.iter().for_each(|refusal| stderr::say(format!("not converted: {refusal}")));
         if !is_good && !converted.services.is_empty() {
-            eprintln!(
-                "canary-split: the result has errors, so nothing was written; fix what they are about, and convert again"
-            );
+            stderr::say("the result has errors, so nothing was written; fix what they are about, and convert again");
         }
     }
     Ok(u8::from(!is_good || !converted.refused.is_empty()))

@@ -4,6 +4,7 @@ use super::result::Converted;
 use super::rule::Target;
 use super::steps::Steps as Ramp;
 use super::sticky::{self, Sticky};
+use crate::input::quoted::visible;
 use crate::report::finding::Finding;
 use crate::report::time::utc;
 use crate::report::wrap::wrapped;
@@ -65,9 +66,9 @@ impl Steps {
         if !self.visitors.is_empty() {
             "Apply in this order; visitors come with the last:"
         } else if !self.leave.is_empty() {
-            "Apply in this order; assignments change once, with the last:"
+            "Apply in this order; only the last step changes who sees which version:"
         } else {
-            "Apply in this order; assignments change once, with the second:"
+            "Apply in this order; only the second step changes who sees which version:"
         }
     }
 }
@@ -114,7 +115,8 @@ impl Said<'_> {
                             split.weights.iter().map(|(name, weight)| format!("{name} {weight}")).collect();
                         writeln!(
                             out,
-                            "{service}: rule {}, {}, sticky by {}{}",
+                            "{}: rule {}, {}, sticky by {}{}",
+                            visible(service),
                             rule.name,
                             weights.join(", "),
                             if split.extra.keys.is_empty() {
@@ -127,10 +129,15 @@ impl Said<'_> {
                     }
                     Target::Adopted(_) => {}
                     Target::Asked(name) => {
-                        writeln!(out, "{service}: rule {}, {name} for requests that match", rule.name)?;
+                        writeln!(out, "{}: rule {}, {name} for requests that match", visible(service), rule.name)?;
                     }
                     Target::Subset(name) => {
-                        writeln!(out, "{service}: rule {}, {name} alone, on the paths that only it has", rule.name)?;
+                        writeln!(
+                            out,
+                            "{}: rule {}, {name} alone, on the paths that only it has",
+                            visible(service),
+                            rule.name
+                        )?;
                     }
                 }
             }
@@ -144,7 +151,7 @@ impl Said<'_> {
         if !self.converted.notes.is_empty() {
             writeln!(out)?;
         }
-        self.converted.notes.iter().try_for_each(|note| writeln!(out, "{}", wrapped("note: ", note)))?;
+        self.converted.notes.iter().try_for_each(|note| writeln!(out, "{}", wrapped("note: ", &visible(note))))?;
         if !self.converted.services.is_empty() {
             writeln!(out)?;
             self.findings.iter().try_for_each(|finding| finding.print(out, is_colourful))?;

@@ -1,5 +1,6 @@
 //! Buttons of the page that run a command of whoever has started it.
 
+use crate::input::reason::reason;
 use std::process::Stdio;
 
 /// A button.
@@ -28,7 +29,7 @@ impl Button {
         match done {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => Err(format!("{}: {status}", self.command)),
-            Err(error) => Err(format!("sh: {error}")),
+            Err(error) => Err(format!("sh: {}", reason(&error))),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::cluster::pods::Pod;
 use crate::cluster::statistics::Statistics;
 use crate::input::choice::{choose, shown};
 use crate::input::manifest::{Objects, PluginConfig};
+use crate::input::reason::reason;
 use crate::input::sources;
 use crate::input::unreadable::Unreadable;
 use hyper::body::Bytes;
@@ -78,6 +79,6 @@ async fn look(address: &str) -> Result<Look, Silence> {
 }
 
 async fn ask(address: &str, path: &str) -> Result<Bytes, String> {
-    let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+    let stream = TcpStream::connect(address).await.map_err(|error| reason(&error))?;
     admin::get(TokioIo::new(stream), path).await
 }

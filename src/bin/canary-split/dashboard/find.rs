@@ -4,7 +4,6 @@ use crate::cluster::inventory::Inventory;
 use crate::explain::{self, Spelled};
 use crate::input::choice::choose;
 use crate::input::manifest::PluginConfig;
-use crate::world::World;
 use crate::world::plugin::Plugin;
 use canary_split::rollout::ramp::Second;
 use canary_split::rule::Target;
@@ -59,9 +58,7 @@ pub fn answer(question: &Question, inventory: &Inventory, now: Second) -> Result
             .with_claims(question.claims.clone());
     let configs: Vec<PluginConfig> = inventory.objects.configs().collect();
     let written = choose("what was read", &configs, question.plugin.as_deref())?;
-    // A file without routes says nothing about the way.
-    let has_routes = !World::of(&inventory.objects).routings.is_empty();
-    let answered = explain::answer_about(&spelled, &written, has_routes.then_some(inventory), now)?;
+    let answered = explain::answer_about(&spelled, &written, inventory, now)?;
     let plugin = Plugin::new(written);
     let rule = plugin.rules.iter().map(|(_, rule)| rule).find(|rule| answered.rule.as_ref() == Some(&rule.name));
     let position = rule.zip(answered.draw).and_then(|(rule, draw)| match &rule.target {

@@ -23,6 +23,8 @@ mod visitors;
 mod watch;
 
 use crate::cluster::access::Access;
+use crate::input::reason::reason;
+use crate::input::stderr;
 use crate::input::time;
 use crate::report::output::{Output, print};
 use buttons::Button;
@@ -107,9 +109,9 @@ async fn serve(source: Source, options: &Options, output: Output) -> Result<u8, 
     };
     let (watch, door) = Watch::begin(source, settings).await?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
-    let listener = TcpListener::bind(address).await.map_err(|error| format!("{address}: {error}"))?;
+    let listener = TcpListener::bind(address).await.map_err(|error| format!("{address}: {}", reason(&error)))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let gate = Gate::new().map_err(|error| format!("no random token: {error}"))?;
+    let gate = Gate::new().map_err(|error| format!("no random token: {}", reason(&error)))?;
     let url = format!("http://{address}/{}/", gate.token());
     say(&url, options.write, output)?;
     // A page that nobody can see is not opened.
@@ -127,7 +129,7 @@ async fn serve(source: Source, options: &Options, output: Output) -> Result<u8, 
 fn step_out(url: &str) -> Option<Doorstep> {
     let opened = Doorstep::new(url).and_then(|doorstep| doorstep.open().map(|()| doorstep));
     if opened.is_err() {
-        eprintln!("canary-split: no browser could be opened; open the address yourself");
+        stderr::say("no browser could be opened; open the address yourself");
     }
     opened.ok()
 }

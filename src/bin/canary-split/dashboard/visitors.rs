@@ -3,6 +3,7 @@
 use super::envoys;
 use super::rule::key;
 use crate::cluster::reading::PluginReading;
+use crate::input::reason::reason;
 use crate::world::World;
 use canary_split::rule::Target;
 use canary_split::split::Salt;
@@ -46,7 +47,7 @@ impl Visitors {
     pub fn read(&mut self, world: &World, plugins: &[PluginReading], now: u64) -> Result<Dots, String> {
         let Some(file) = &self.file else { return Ok(Dots::new()) };
         envoys::small(file)?;
-        let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {}", file.display(), reason(&error)))?;
         Ok(self.dots(&text, &cookies(world, plugins), now))
     }
 

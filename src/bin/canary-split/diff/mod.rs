@@ -14,6 +14,7 @@ mod sticky;
 
 use crate::input::choice::{Given, read};
 use crate::input::manifest::PluginConfig;
+use crate::input::stderr;
 use crate::input::time;
 use crate::input::unreadable::{self, Unreadable};
 use crate::report::fault::{self, FaultAt};
@@ -144,7 +145,7 @@ impl Diff {
         fault::warn(&self.faults);
         unreadable::warn(&self.unreadable);
         for plugin in &self.not_compared {
-            eprintln!("canary-split: {plugin} is on one side alone, as far as they could be read; it was not compared");
+            stderr::say(format!("{plugin} is on one side alone, as far as they could be read; it was not compared"));
         }
     }
 }

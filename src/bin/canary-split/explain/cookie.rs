@@ -217,7 +217,10 @@ impl Decoded {
     pub fn print(&self, file: &str, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "cookie    {}", self.shown)?;
         let (Some(draw), Some(made), Some(age)) = (&self.draw, &self.made, self.age_seconds) else {
-            return writeln!(out, "          is not of the filter's form, as in 1.5f2e6049.1c8cf84; it says nothing");
+            return writeln!(
+                out,
+                "          is no cookie of the filter, such as 1.5f2e6049.1c8cf84: the filter ignores it"
+            );
         };
         let ago = match u64::try_from(age) {
             Ok(age) => format!("{} ago", span(age / 60 * 60)),

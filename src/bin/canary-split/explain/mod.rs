@@ -15,10 +15,10 @@ mod url;
 
 use crate::cluster::access::Access;
 use crate::cluster::inventory::{Extent, Inventory};
-use crate::input::choice::{Given, choose, read, shown};
+use crate::input::choice::{choose, read, shown};
 use crate::input::manifest::{Objects, PluginConfig};
 use crate::input::time;
-use crate::input::unreadable;
+use crate::input::unreadable::{self, Unreadable};
 use crate::report::fault::{self, FaultAt};
 use crate::report::output::Output;
 use crate::report::plan;
@@ -50,7 +50,7 @@ use std::path::PathBuf;
 /// What to explain.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Read this file or folder with the WasmPlugin, a bare pluginConfig, or - for the standard input, instead of the cluster
+    /// Read this file or folder with the WasmPlugin and its routes, a bare pluginConfig, or - for the standard input, instead of the cluster
     #[arg(short = 'f', long, value_name = "FILE", help_heading = "Where")]
     config: Option<PathBuf>,
     /// Choose the WasmPlugin, if there are several: NAME or NAMESPACE/NAME
@@ -77,19 +77,18 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
         return decode(&cookies, options, output, out);
     }
     let mut request = options.request.read()?;
-    let (written, given, inventory) = configured(options)?;
+    let (written, unreadable, inventory) = configured(options)?;
     let evaluation = State::default().evaluate(written.json().as_bytes());
     let now = time::or_clock(options.now);
-    let mut explanation =
-        explain_way(&evaluation.config, &written, &mut request, inventory.as_ref(), options.draw, now)
-            .map_err(|Needs::Address| "the decision goes by the client's address; give it by --client-ip".to_owned())?;
+    let mut explanation = explain_way(&evaluation.config, &written, &mut request, &inventory, options.draw, now)
+        .map_err(|Needs::Address| "the decision goes by the client's address; give it by --client-ip".to_owned())?;
     if options.show_secrets {
         secrets::unmask(&mut explanation, &written);
     } else {
         secrets::mask(&mut explanation);
     }
     explanation.faults = FaultAt::all(&written, &evaluation.faults);
-    explanation.unreadable = given.unreadable;
+    explanation.unreadable = unreadable;
     let done = match output {
         Output::Json => writeln!(out, "{:#}", serde_json::to_value(&explanation).unwrap_or_default()),
         Output::Text { .. } => print::print(&explanation, out),
@@ -106,19 +105,19 @@ enum Needs {
     Address,
 }
 
-/// The decision about a request, the reasons, and where the request goes in the cluster.
+/// The decision about a request, the reasons, and where the request goes as far as that is known.
 fn explain_way(
     config: &Config,
     written: &PluginConfig,
     request: &mut Seen,
-    inventory: Option<&Inventory>,
+    inventory: &Inventory,
     draw: Option<Draw>,
     now: Second,
 ) -> Result<Explanation, Needs> {
     let (mut explanation, decided) = explain(config, written, request, draw, now);
-    if let Some(inventory) = inventory {
-        let world = World::of(&inventory.objects);
-        let plugin = Plugin::new(written.clone());
+    let (world, plugin) = (World::of(&inventory.objects), Plugin::new(written.clone()));
+    // The cluster has all routes, files may have some.
+    if written.source.is_living || routed::is_served(&world, &plugin, request) {
         explanation.routes = routed::routes(&world, &plugin, request, &decided, &inventory.pods);
     }
     if request.needs_address { Err(Needs::Address) } else { Ok(explanation) }
@@ -136,11 +135,11 @@ pub struct Answered {
     pub draw: Option<Draw>,
 }
 
-/// What a request gets by a config, and where it goes in the cluster; without secrets.
+/// What a request gets by a config, and where it goes; without secrets.
 pub fn answer_about(
     spelled: &Spelled,
     written: &PluginConfig,
-    inventory: Option<&Inventory>,
+    inventory: &Inventory,
     now: Second,
 ) -> Result<Answered, String> {
     let mut request = spelled.read()?;
@@ -159,21 +158,23 @@ pub fn answer_about(
     })
 }
 
-/// The config to ask, the files next to it that could not be read, and the cluster that it is from.
-fn configured(options: &Options) -> Result<(PluginConfig, Given, Option<Inventory>), String> {
+/// The config to ask, the files next to it that could not be read, and the cluster or files that it is from.
+fn configured(options: &Options) -> Result<(PluginConfig, Vec<Unreadable>, Inventory), String> {
     match &options.config {
         Some(path) => {
-            let given = read(path)?;
+            let mut given = read(path)?;
             let written = choose(&shown(path), &given.configs, options.plugin.as_deref())
                 .inspect_err(|_| unreadable::warn(&given.unreadable))?;
-            Ok((written, given, None))
+            let inventory = Inventory::of_files(given.unit_of(&written), Vec::new());
+            Ok((written, given.unreadable, inventory))
         }
         None => {
             let namespace = options.access.namespace.as_deref();
-            let inventory =
-                options.access.run(|client| async move { Inventory::read(&client, namespace, Extent::All).await })?;
+            let inventory = options
+                .access
+                .run_without_files(|client| async move { Inventory::read(&client, namespace, Extent::All).await })?;
             let configs: Vec<_> = inventory.objects.configs().collect();
-            Ok((choose("the cluster", &configs, options.plugin.as_deref())?, Given::default(), Some(inventory)))
+            Ok((choose("the cluster", &configs, options.plugin.as_deref())?, Vec::new(), inventory))
         }
     }
 }
@@ -181,7 +182,7 @@ fn configured(options: &Options) -> Result<(PluginConfig, Given, Option<Inventor
 /// Prints the content of cookies; the exit code.
 fn decode(cookies: &[cookie::Given], options: &Options, output: Output, out: &mut impl Write) -> Result<u8, String> {
     let now = time::or_clock(options.now);
-    let (written, given, _) = configured(options)?;
+    let (written, unreadable, _) = configured(options)?;
     let evaluation = State::default().evaluate(written.json().as_bytes());
     let decoded: Vec<Decoded> = cookies.iter().map(|cookie| cookie.decode(&evaluation.config, now)).collect();
     let faults = FaultAt::all(&written, &evaluation.faults);
@@ -196,9 +197,9 @@ fn decode(cookies: &[cookie::Given], options: &Options, output: Output, out: &mu
     };
     done.map_err(|error| error.to_string())?;
     fault::warn(&faults);
-    unreadable::warn(&given.unreadable);
+    unreadable::warn(&unreadable);
     let is_all_read = decoded.iter().all(|cookie| !cookie.rules.is_empty());
-    Ok(if given.unreadable.is_empty() { u8::from(!faults.is_empty() || !is_all_read) } else { 2 })
+    Ok(if unreadable.is_empty() { u8::from(!faults.is_empty() || !is_all_read) } else { 2 })
 }
 
 /// What a visitor who comes to a URL for the first time gets by these objects, and where the request goes, as people read it; `None`:

@@ -138,11 +138,14 @@ impl Spelled {
         let Some(text) = &self.claims else { return Ok(Value::Null) };
         match serde_json::from_str(text) {
             Ok(claims @ Value::Object(_)) => Ok(claims),
-            Ok(_) => Err("--claims: no object, as in '{\"sub\": \"alice\"}'".to_owned()),
-            Err(error) => Err(format!("--claims: not JSON: {error}")),
+            Ok(_) => Err(format!("--claims: no object; write {CLAIMS}")),
+            Err(error) => Err(format!("--claims: not JSON: {error}; write {CLAIMS}")),
         }
     }
 }
+
+/// Claims as they are given, for messages.
+const CLAIMS: &str = "'{\"sub\": \"alice\"}'";
 
 /// A name in lower case and a value; without one the header is left out.
 fn read_header(line: &[u8]) -> Result<(String, Option<Vec<u8>>), String> {

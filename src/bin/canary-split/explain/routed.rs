@@ -70,6 +70,11 @@ pub fn routes(world: &World, plugin: &Plugin, request: &Seen, decided: &[Decided
     decided.iter().map(|decided| routed(world, plugin, &tables, request, &host, decided, pods)).collect()
 }
 
+/// Whether any route is for the request's host.
+pub fn is_served(world: &World, plugin: &Plugin, request: &Seen) -> bool {
+    !world.beside(plugin).overlapping(&request.host()).is_empty()
+}
+
 /// Whether the gateways that serve a host over http only redirect it to https.
 fn is_sent_to_https(world: &World, plugin: &Plugin, host: &str) -> bool {
     let gateways = world.serving(host).filter(|gateway| plugin.may_be_on(gateway));

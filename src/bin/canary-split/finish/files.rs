@@ -8,6 +8,7 @@ use crate::edit::text::{self, Refused};
 use crate::edit::{Shown, differing};
 use crate::input::manifest::Objects;
 use crate::input::sources::{self, MARK, Source, Unit};
+use crate::input::stderr;
 use crate::input::unreadable::Unreadable;
 use crate::report::output::Output;
 use std::io::Write;
@@ -28,7 +29,7 @@ pub fn run(
         Ok(plan) => plan,
         Err(Refusal::Wrong(why)) => return Err(why),
         Err(Refusal::Fault(why)) => {
-            eprintln!("canary-split: {why}");
+            stderr::say(why);
             return Ok(1);
         }
     };

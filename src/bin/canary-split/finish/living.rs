@@ -11,6 +11,7 @@ use crate::cluster::patch::{self as write, Refused};
 use crate::cluster::rollout::{self, Reached};
 use crate::edit::{self, Test, differing, patch};
 use crate::input::manifest::{Object, Objects, PluginConfig};
+use crate::input::stderr;
 use crate::report::output::{Output, print};
 use kube::Client;
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ pub fn run(
     output: Output,
 ) -> Result<u8, String> {
     can_be_asked(target.yes || target.dry_run)?;
-    target.access.run(|client| finish(client, target, plan, output))
+    target.access.run_without_files(|client| finish(client, target, plan, output))
 }
 
 async fn finish(
@@ -39,7 +40,7 @@ async fn finish(
         Ok(plan) => plan,
         Err(Refusal::Wrong(why)) => return Err(why),
         Err(Refusal::Fault(why)) => {
-            eprintln!("canary-split: {why}");
+            stderr::say(why);
             return Ok(1);
         }
     };
@@ -66,9 +67,9 @@ async fn finish(
                 Ok(object) => object,
                 Err(Refused::Changed) => {
                     let title = stage.object.title();
-                    eprintln!(
-                        "canary-split: step {step}: {title} was changed by somebody else meanwhile; it and what follows was not written: look again"
-                    );
+                    stderr::say(format!(
+                        "step {step}: {title} was changed by somebody else meanwhile; it and what follows was not written: look again"
+                    ));
                     return Ok(1);
                 }
                 Err(Refused::Said(why)) => {
@@ -87,9 +88,9 @@ async fn finish(
                     match rollout::wait_for_routes(&client, &inventory, &config, &object, target.timeout).await {
                         Ok(reached) => reached,
                         Err(Unknown(why)) => {
-                            eprintln!(
-                                "canary-split: step {step} is written; whether the gateways have the routes is not known, so what follows was not written: {why}"
-                            );
+                            stderr::say(format!(
+                                "step {step} is written; whether the gateways have the routes is not known, so what follows was not written: {why}"
+                            ));
                             is_good = false;
                             break;
                         }
@@ -102,9 +103,9 @@ async fn finish(
             if !behind.is_empty() {
                 // The next steps rely on it.
                 let seconds = target.timeout.as_secs();
-                eprintln!(
-                    "canary-split: step {step} is in force on {current} of {total} gateway pods after {seconds} s; what follows was not written. Not on:"
-                );
+                stderr::say(format!(
+                    "step {step} is in force on {current} of {total} gateway pods after {seconds} s; what follows was not written. Not on:"
+                ));
                 behind.iter().for_each(|pod| eprintln!("  {pod}"));
                 is_good = false;
                 break;

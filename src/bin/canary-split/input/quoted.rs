@@ -16,15 +16,29 @@ pub fn quoted(text: impl AsRef<[u8]>) -> String {
     quoted
 }
 
-/// Without control characters: each is shown by its number.
+/// Without what a terminal obeys or nobody sees: each such character is shown by its number.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(char::is_control) {
+    if !text.chars().any(is_unseen) {
         return Cow::Borrowed(text);
     }
-    let shown = |each: char| {
-        if each.is_control() { format!("\\x{:02x}", u32::from(each)) } else { each.to_string() }
-    };
-    Cow::Owned(text.chars().map(shown).collect())
+    let mut shown = String::with_capacity(text.len());
+    for each in text.chars() {
+        match u32::from(each) {
+            number if is_unseen(each) && number < 0x100 => shown.push_str(&format!("\\x{number:02x}")),
+            number if is_unseen(each) => shown.push_str(&format!("\\u{{{number:x}}}")),
+            _ => shown.push(each),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Control characters, and those that turn the text around, join letters or have no width (Unicode's Bidi_Control, and what
+/// [UTS #39](https://www.unicode.org/reports/tr39/) calls default-ignorable).
+fn is_unseen(each: char) -> bool {
+    let is_ignorable = matches!(each,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}');
+    each.is_control() || is_ignorable
 }
 
 #[cfg(test)]
@@ -35,6 +49,7 @@ mod tests {
     fn a_terminal_obeys_nothing_that_others_wrote() {
         assert_eq!(visible("größer als 1"), "größer als 1");
         assert_eq!(visible("a\x1b[31m\nb\u{9b}"), "a\\x1b[31m\\x0ab\\x9b");
+        assert_eq!(visible("v2\u{202e}1v\u{200b}\u{e0041}\u{ad}"), "v2\\u{202e}1v\\u{200b}\\u{e0041}\\xad");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! PATH… → the texts to look at, and which of them are applied together.
 
+use super::reason::reason;
 pub use super::source::Source;
 use super::unreadable::Unreadable;
 use super::yaml::Node;
@@ -74,7 +75,7 @@ pub fn read_whole(path: &Path) -> Result<Source, Unreadable> {
     } else {
         (path.display().to_string(), fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)))
     };
-    done.map_err(|error| Unreadable::new(&name, None, error.to_string()))?;
+    done.map_err(|error| Unreadable::new(&name, None, reason(&error)))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         Unreadable::new(&name, None, format!("not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
     })?;
@@ -136,7 +137,7 @@ impl Input {
         let mut entries = match entries {
             Ok(entries) => entries,
             Err(error) => {
-                self.unreadable.push(Unreadable::new(&folder.display().to_string(), None, error.to_string()));
+                self.unreadable.push(Unreadable::new(&folder.display().to_string(), None, reason(&error)));
                 return;
             }
         };
@@ -186,7 +187,7 @@ fn render(folder: &Path, file: &Path) -> Result<Option<Unit>, Unreadable> {
         let done = match Command::new(program).args(arguments).arg(folder).output() {
             Ok(done) => done,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return unreadable(program, error.to_string()),
+            Err(error) => return unreadable(program, reason(&error)),
         };
         let said =
             String::from_utf8_lossy(if done.status.success() { &done.stdout } else { &done.stderr }).into_owned();

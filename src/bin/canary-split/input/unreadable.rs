@@ -1,5 +1,6 @@
 //! Input that could not be read, and why.
 
+use super::stderr;
 use serde::Serialize;
 use std::fmt;
 
@@ -22,7 +23,7 @@ impl Unreadable {
 
 /// Prints to standard error what could not be read.
 pub fn warn(all: &[Unreadable]) {
-    all.iter().for_each(|unreadable| eprintln!("canary-split: {unreadable}"));
+    all.iter().for_each(stderr::say);
 }
 
 /// `FILE:LINE:COLUMN: PROBLEM`

@@ -3,6 +3,7 @@
 use crate::input::manifest::PluginConfig;
 use crate::input::secret::Secret;
 use crate::input::secrets::{self, CONDITIONS};
+use crate::input::stderr;
 use crate::input::told::Told;
 use canary_split::reload::Fault;
 use serde::Serialize;
@@ -91,6 +92,6 @@ impl Hidden {
 /// Prints the faults to standard error.
 pub fn warn(faults: &[FaultAt]) {
     for fault in faults {
-        eprintln!("canary-split: warning: {fault}");
+        stderr::say(format!("warning: {fault}"));
     }
 }

@@ -225,7 +225,7 @@ fn ports_of(world: &World, routing: &Routing) -> Vec<u32> {
     }
     let goes_on = |(gateway, port): &(&Gateway, u32)| {
         let entrance = |host| Entrance { gateway, host, port: *port };
-        !routing.hosts.iter().all(|(_, host)| is_ended(routing, &entrance(host)))
+        !routing.hosts.iter().all(|(_, host)| is_ended(world, routing, &entrance(host)))
     };
     let all = gateways.iter().flat_map(|gateway| gateway.ports_for(routing).map(|port| (*gateway, port)));
     all.filter(goes_on).map(|(_, port)| port).collect()

@@ -3,7 +3,6 @@
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
-use crate::world::api_match::Precedence;
 use crate::world::asked::Asked;
 use crate::world::gateway::{Gateway, Protocol};
 use crate::world::gateway_name::resolved;
@@ -75,7 +74,7 @@ fn check_gateway(world: &World, gateway: &Gateway, bound: &[&Routing], findings:
         let is_plain = |(service, host): &(&Routing, &str)| {
             let entrance = Entrance { gateway, host, port: server.port.unwrap_or_default() };
             let is_redirected =
-                || world.routing(host).any(|service| is_bound(&service) && goes_to_https(service, &entrance));
+                || world.routing(host).any(|service| is_bound(&service) && goes_to_https(world, service, &entrance));
             served.iter().any(|served| overlap(served, host))
                 && gateway.servers_of(service).any(|own| std::ptr::eq(own, server))
                 && is_https(service, host)
@@ -99,21 +98,21 @@ fn hosts_with_bare_cookie(world: &World, gateway: &Gateway) -> HostIndex {
 }
 
 /// Whether all requests that come in there are sent to https by the routes.
-pub fn goes_to_https(service: &Routing, entrance: &Entrance) -> bool {
+pub fn goes_to_https(world: &World, service: &Routing, entrance: &Entrance) -> bool {
     let scheme = |route: &Route| route.setting("redirect")?.get("scheme").and_then(Node::text).map(str::to_owned);
     let is_https = |route: &Route| scheme(route).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
-    service.is_for(entrance.host) && last_of(service, entrance).is_some_and(is_https)
+    service.is_for(entrance.host) && last_of(world, service, entrance).is_some_and(is_https)
 }
 
 /// Whether the gateway answers all requests that come in there itself.
-pub fn is_ended(service: &Routing, entrance: &Entrance) -> bool {
-    last_of(service, entrance).is_some_and(|route| route.answer().is_some())
+pub fn is_ended(world: &World, service: &Routing, entrance: &Entrance) -> bool {
+    last_of(world, service, entrance).is_some_and(|route| route.answer().is_some())
 }
 
 /// The first route that takes whatever comes in there.
-pub fn last_of<'s, 'o>(service: &'s Routing<'o>, entrance: &Entrance) -> Option<&'s Route<'o>> {
+pub fn last_of<'s, 'o>(world: &World, service: &'s Routing<'o>, entrance: &Entrance) -> Option<&'s Route<'o>> {
     if !service.is_virtual_service() {
-        return last_of_api(service, entrance);
+        return last_of_api(world, service, entrance);
     }
     let namespace = &*service.object.namespace;
     let takes_all = |route: &&Route| {
@@ -126,7 +125,7 @@ pub fn last_of<'s, 'o>(service: &'s Routing<'o>, entrance: &Entrance) -> Option<
 }
 
 /// The same of the Gateway API, where the order of the text does not count, but the listener does.
-fn last_of_api<'s, 'o>(service: &'s Routing<'o>, entrance: &Entrance) -> Option<&'s Route<'o>> {
+fn last_of_api<'s, 'o>(world: &World, service: &'s Routing<'o>, entrance: &Entrance) -> Option<&'s Route<'o>> {
     let means = |parent: &Parent| {
         let servers = entrance.gateway.servers.iter();
         let mut own = servers.filter(|server| server.port == Some(entrance.port) && server.is(parent));
@@ -134,8 +133,8 @@ fn last_of_api<'s, 'o>(service: &'s Routing<'o>, entrance: &Entrance) -> Option<
     };
     let takes_all = |route: &&Route| route.asked.iter().any(|(_, asked)| asked.iter().all(Asked::is_any));
     let mut routes: Vec<&Route> = service.routes.iter().filter(takes_all).collect();
-    // Who orders them makes no difference between routes that take everything.
-    routes.sort_by_key(|route| route.specificity(Precedence::Istio));
+    let precedence = world.precedence_at(entrance.gateway, service);
+    routes.sort_by_key(|route| route.specificity(precedence));
     routes.first().copied().filter(|_| service.parents.iter().any(means))
 }
 

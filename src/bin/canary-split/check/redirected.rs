@@ -60,13 +60,13 @@ fn redirected<'w, 'o>(
     let mut all = own.flat_map(|server| hosts().map(move |host| (server, host)));
     all.find_map(|(server, host)| {
         let entrance = Entrance { gateway, host, port: server.port? };
-        let leads = || last_of(routing, &entrance).is_some_and(|route| !route.destinations.is_empty());
+        let leads = || last_of(world, routing, &entrance).is_some_and(|route| !route.destinations.is_empty());
         // A redirect of a wider host leaves this one alone.
         let sends = |other: &&Routing| {
             !std::ptr::eq(other.object, routing.object)
                 && other.hosts.iter().any(|(_, own)| own.eq_ignore_ascii_case(host))
                 && !other.is_virtual_service()
-                && goes_to_https(other, &entrance)
+                && goes_to_https(world, other, &entrance)
         };
         let is_there = gateway.serves_at(server, host, routing) && leads();
         world.routing(host).filter(|_| is_there).find(sends).map(|other| (server, other))

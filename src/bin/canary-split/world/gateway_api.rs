@@ -1,5 +1,6 @@
 //! Reads a Gateway of the Gateway API.
 
+use super::api_match::Precedence;
 use super::gateway::{Allowed, Gateway, Protocol, Server};
 use super::labels::Labels;
 use crate::input::manifest::Object;
@@ -70,6 +71,16 @@ pub fn lacks(gateway: &Gateway, selector: &Labels) -> bool {
 pub enum Runner {
     Istio,
     EnvoyGateway,
+}
+
+impl Runner {
+    /// How it orders the routes of a Gateway.
+    pub fn precedence(self) -> Precedence {
+        match self {
+            Runner::Istio => Precedence::Istio,
+            Runner::EnvoyGateway => Precedence::EnvoyGateway,
+        }
+    }
 }
 
 /// Who surely runs the Gateways of a class, by the controller of its GatewayClass if that is given, or by the names that Istio gives to

@@ -27,6 +27,7 @@ pub mod virtual_service;
 
 use crate::input::manifest::{GATEWAY_API, Object, Objects};
 use crate::input::yaml::{Key, Node};
+use api_match::Precedence;
 use beside::{Beside, Found, Names};
 use envoy_filter::Pick;
 use gateway::Gateway;
@@ -40,7 +41,7 @@ use parent::Parent;
 use plugin::{Aim, Plugin};
 use routing::{Destination, Route, Routing};
 use service::{DestinationRule, Service, Workload};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
@@ -77,6 +78,8 @@ pub struct World<'o> {
     index: Index<'o>,
     /// What policies of Envoy Gateway have next to them, by their gateways: many of them may be on routes of one.
     beside: RefCell<HashMap<Names, Rc<Found>>>,
+    /// The gateways that policies of Envoy Gateway may be on.
+    policed: OnceCell<Names>,
 }
 
 impl<'o> World<'o> {
@@ -112,6 +115,7 @@ impl<'o> World<'o> {
             unknown,
             index,
             beside: RefCell::default(),
+            policed: OnceCell::new(),
             picks: envoy_filter::picks(objects),
             policies: objects.of_kind("EnvoyExtensionPolicy").collect(),
             grants: objects.of_gateway_api("ReferenceGrant").collect(),
@@ -159,6 +163,24 @@ impl<'o> World<'o> {
     pub fn runner(&self, gateway: &Gateway) -> Option<Runner> {
         let class = gateway.object.text(&["spec", "gatewayClassName"]).filter(|_| gateway.is_of_api())?;
         gateway_api::runner(class, self.controllers.get(class).copied())
+    }
+
+    /// Who orders the routes of a routing at a Gateway of the Gateway API: whoever runs it. Only Envoy Gateway heeds its policies, so
+    /// one of these tells where nothing else does.
+    pub fn precedence_at(&self, gateway: &Gateway, routing: &Routing) -> Precedence {
+        let policed = || {
+            self.policed.get_or_init(|| {
+                let all = self.plugins.iter().filter(|plugin| plugin.is_policy()).map(|policy| self.gateways_with(policy));
+                let all: Vec<Names> = all.collect();
+                all.iter().flat_map(Names::iter).collect()
+            })
+        };
+        let mut parents = routing.parents.iter().filter(|parent| gateway.is(parent));
+        match self.runner(gateway) {
+            Some(runner) => runner.precedence(),
+            None if parents.any(|parent| policed().has((parent.namespace, parent.name))) => Precedence::EnvoyGateway,
+            None => Precedence::Istio,
+        }
     }
 
     /// The given Gateways that may be meant, with their places.

@@ -3,7 +3,6 @@
 use super::rules::has_hosts_of;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::asked::Asked;
-use crate::world::host::overlap;
 use crate::world::plugin::{Named, hosts};
 use crate::world::routing::Destination;
 use crate::world::site::{Class, Hosts, Site};
@@ -127,15 +126,11 @@ impl<'w, 'o> Site<'w, 'o> {
             rule.forget.is_empty() && (takes(rule, known) || paths.is_some_and(in_two))
         };
         let earlier = self.plugin.rules.iter().map(|(_, rule)| rule).take_while(|rule| !std::ptr::eq(*rule, self.rule));
-        earlier.into_iter().any(|rule| counts(rule) && self.is_under(rule) && holds(rule))
+        earlier.into_iter().any(|rule| counts(rule) && self.is_under(rule, known) && holds(rule))
     }
 
     /// Whether another rule is for all hosts of this one that have these routes.
-    fn is_under(&self, rule: &Rule) -> bool {
-        let (wide, own) = (hosts(rule), hosts(self.rule));
-        let served = self.services.iter().flat_map(|service| &service.hosts).map(|(_, host)| *host);
-        let mut served = served.filter(|host| own.iter().any(|own| overlap(own, host))).peekable();
-        let is_covered = |host: &str| !host.starts_with('*') && wide.iter().any(|wide| overlap(wide, host));
-        has_hosts_of(rule, self.rule) || served.peek().is_some() && served.all(is_covered)
+    fn is_under(&self, rule: &Rule, known: &[&Asked]) -> bool {
+        has_hosts_of(rule, self.rule) || self.is_covered_by(&hosts(rule), known)
     }
 }

@@ -12,6 +12,15 @@ pub fn overlap(one: &str, other: &str) -> bool {
     }
 }
 
+/// Whether the first includes all hosts of the second.
+pub fn covers(wide: &str, narrow: &str) -> bool {
+    match (wide.strip_prefix('*'), narrow.strip_prefix('*')) {
+        (Some(wide), Some(narrow)) => ends_with(narrow, wide),
+        (None, Some(_)) => false,
+        (_, None) => overlap(wide, narrow),
+    }
+}
+
 /// Whether a host of a VirtualService of this namespace is this host; Istio completes names without a dot.
 pub fn is_host_of(own: &str, namespace: &str, host: &str) -> bool {
     let completed = || format!("{own}.{namespace}.svc.cluster.local");
@@ -54,7 +63,7 @@ impl<'n> ServiceName<'n> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ServiceName, overlap};
+    use super::{ServiceName, covers, overlap};
 
     #[test]
     fn wildcards_overlap_as_in_istio() {
@@ -70,6 +79,23 @@ mod tests {
         ];
         for (one, other, expected) in table {
             assert_eq!((overlap(one, other), overlap(other, one)), (expected, expected), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_covers_narrower_ones() {
+        let table = [
+            ("*.example.com", "*.a.example.com", true),
+            ("*.a.example.com", "*.example.com", false),
+            ("*.example.com", "*.example.com", true),
+            ("*", "*.example.com", true),
+            ("*.example.com", "a.Example.com", true),
+            ("a.example.com", "*.example.com", false),
+            ("a.example.com", "a.example.com", true),
+            ("a.example.com", "b.example.com", false),
+        ];
+        for (wide, narrow, expected) in table {
+            assert_eq!(covers(wide, narrow), expected, "{wide} {narrow}");
         }
     }
 

@@ -4,11 +4,12 @@ use super::World;
 use super::api_match::Precedence;
 use super::asked::Asked;
 use super::beside::Beside;
-use super::host::{is_host_of, overlap};
+use super::host::{covers, is_host_of, overlap};
 use super::listeners;
 use super::plugin::{self, Named, Plugin};
 use super::routing::{Destination, Route, Routing};
 use super::table::{Met, Step, Table};
+use super::text::Taken;
 use crate::input::yaml::Node;
 use canary_split::rule::Rule;
 use canary_split::rule::hosts::HostPattern;
@@ -35,6 +36,8 @@ pub struct Site<'w, 'o> {
     pub host: (&'o Node, &'o str),
     /// The hosts that are not wildcards, if it is for several.
     exact: Vec<&'w str>,
+    /// The wildcards: of the rule's and the routings' the narrower one.
+    wide: Vec<String>,
 }
 
 /// The known properties of similar requests.
@@ -79,6 +82,17 @@ impl<'w, 'o> Site<'w, 'o> {
         &self.exact
     }
 
+    /// Whether every host for which there may be requests with these properties is covered by one of these.
+    pub fn is_covered_by(&self, patterns: &[String], known: &[&Asked]) -> bool {
+        let may_be = |host: &&&str| {
+            let host = Asked::host(host);
+            known.iter().filter(|asked| asked.is_about_host()).all(|asked| asked.taken_of(&[&host]) != Taken::None)
+        };
+        let exact = self.exact.iter().filter(may_be).copied();
+        let mut all = exact.chain(self.wide.iter().map(String::as_str)).peekable();
+        all.peek().is_some() && all.all(|host| patterns.iter().any(|wide| covers(wide, host)))
+    }
+
     /// The rule's requests for which the filter writes this value.
     pub fn classes(&self, value: &'w str) -> Vec<Class<'w>> {
         self.classes_with(|| Asked::header(self.header, value))
@@ -99,13 +113,14 @@ impl<'w, 'o> Site<'w, 'o> {
     }
 
     fn classes_with(&self, header: impl Fn() -> Asked<'w>) -> Vec<Class<'w>> {
-        let hosts = if self.steps().any(Step::asks_for_host) { self.exact.len().max(1) } else { 1 };
+        let exact = if self.steps().any(Step::asks_for_host) { self.exact.as_slice() } else { &[] };
+        let hosts = exact.len().max(1);
         let alternatives = self.rule.matches.len().max(1);
         let class = |number: usize| {
             let conditions = self.rule.matches.get(number / hosts).into_iter().flat_map(|all| &all.conditions);
             // The rule's conditions on its own header are about clients; here the filter writes the header.
             let of_rule = conditions.filter_map(Asked::of_rule).filter(|asked| !asked.is_about(self.header));
-            let host = self.exact.get(number % hosts).map(|host| Asked::host(host));
+            let host = exact.get(number % hosts).map(|host| Asked::host(host));
             Class(of_rule.chain(host).chain([header()]).collect())
         };
         (0..alternatives.saturating_mul(hosts).min(MAX_CLASSES)).map(class).collect()
@@ -207,11 +222,18 @@ fn sites_of<'w, 'o>(
                     Some(HostPattern::Exact(exact)) => Some(&**exact),
                     _ => Some(host.1).filter(|host| !host.starts_with('*')),
                 };
+                // What is longer is for fewer hosts.
+                let narrower = if pattern.len() > host.1.len() { pattern } else { host.1 };
+                let wide = exact.is_none().then(|| narrower.to_owned());
                 match sites.iter_mut().find(is_known) {
-                    Some(site) => site.exact.extend(exact),
+                    Some(site) => {
+                        site.exact.extend(exact);
+                        site.wide.extend(wide);
+                    }
                     None => {
-                        let (tables, exact) = (Vec::new(), exact.into_iter().collect());
-                        sites.push(Site { plugin, header, rule, services, tables, host: *host, exact });
+                        let (tables, exact, wide) =
+                            (Vec::new(), exact.into_iter().collect(), wide.into_iter().collect());
+                        sites.push(Site { plugin, header, rule, services, tables, host: *host, exact, wide });
                     }
                 }
             }

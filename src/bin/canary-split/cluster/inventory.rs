@@ -1,8 +1,8 @@
 //! The API server's objects of the kinds that the tool knows.
 
-use super::kinds::{self, ATTACHED, EXTENSIONS, OTHERS, PLUGINS, PODS, POLICIES, Versions};
+use super::kinds::{self, ATTACHED, EXTENSIONS, NAMESPACES, OTHERS, PLUGINS, PODS, POLICIES, Versions};
 use super::manager::Manager;
-use super::pods::Pod;
+use super::pods::{OWNING_CLASS, Pod};
 use super::refusal;
 use crate::input::manifest::{Object, Objects};
 use crate::input::sources::{Source, Unit};
@@ -75,13 +75,18 @@ impl Inventory {
                 Err(error) => return Err(refusal::said(&error)),
             }
         }
-        if extent == Extent::Plugins && all.iter().any(aims_elsewhere) {
-            for kind in ATTACHED {
-                match kinds::list(client, &inventory.versions, kind, None).await {
-                    Ok(list) => all.extend(list),
-                    Err(error) if refusal::is_forbidden(&error) => {}
-                    Err(error) => return Err(refusal::said(&error)),
-                }
+        let mut attached = Vec::new();
+        if extent == Extent::Plugins && (all.iter().any(aims_elsewhere) || pods.iter().any(is_shared)) {
+            attached.extend(ATTACHED);
+        }
+        if all.iter().flat_map(targets).any(|target| target["kind"] == "Service") {
+            attached.push(NAMESPACES);
+        }
+        for kind in attached {
+            match kinds::list(client, &inventory.versions, kind, None).await {
+                Ok(list) => all.extend(list),
+                Err(error) if refusal::is_forbidden(&error) => {}
+                Err(error) => return Err(refusal::said(&error)),
             }
         }
         if extent == Extent::All {
@@ -142,9 +147,20 @@ pub async fn list_pods(client: &Client, versions: &Versions, namespace: Option<&
 
 /// Whether a plugin names something else than a Gateway, so that other objects tell on which gateways it is.
 fn aims_elsewhere(plugin: &Value) -> bool {
-    let list = |path: &str| plugin.pointer(path).and_then(Value::as_array).into_iter().flatten();
-    let targets = list("/spec/targetRefs").chain(plugin.pointer("/spec/targetRef"));
-    targets.into_iter().any(|target| target["kind"] != "Gateway") || list("/spec/targetSelectors").next().is_some()
+    targets(plugin).any(|target| target["kind"] != "Gateway") || list(plugin, "/spec/targetSelectors").next().is_some()
+}
+
+fn targets(plugin: &Value) -> impl Iterator<Item = &Value> {
+    list(plugin, "/spec/targetRefs").chain(plugin.pointer("/spec/targetRef"))
+}
+
+fn list<'v>(object: &'v Value, path: &str) -> impl Iterator<Item = &'v Value> + use<'v> {
+    object.pointer(path).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// Whether a pod is one of all Gateways of a class, so that these tell which policies are on it.
+fn is_shared(pod: &Value) -> bool {
+    pod.pointer("/metadata/labels").is_some_and(|labels| labels.get(OWNING_CLASS).is_some())
 }
 
 /// Whether a pod is made by a workload that is read too.

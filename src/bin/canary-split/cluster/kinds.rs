@@ -58,6 +58,9 @@ pub const ATTACHED: [Kind; 4] = [
     kind("Service", "", "services"),
 ];
 
+/// What may name the waypoint of a Service instead of it.
+pub const NAMESPACES: Kind = kind("Namespace", "", "namespaces");
+
 /// The number of objects in one answer.
 const PAGE: usize = 500;
 

@@ -4,7 +4,7 @@ use crate::input::manifest::{Carrier, GATEWAY_API, Object};
 use crate::input::yaml::Node;
 use crate::world::World;
 use crate::world::gateway::Gateway;
-use crate::world::gateway_api::{NAME_LABEL, is_waypoint};
+use crate::world::gateway_api::NAME_LABEL;
 use crate::world::host::ServiceName;
 use crate::world::labels::Labels;
 use crate::world::namespace::{ROOT_NAMESPACE, is_same_namespace};
@@ -13,13 +13,11 @@ use crate::world::routing::Routing;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// By which a Service or its namespace names its waypoint.
-pub const USES_WAYPOINT: &str = "istio.io/use-waypoint";
-/// By which a Service names the namespace of its waypoint.
-const WAYPOINT_NAMESPACE: &str = "istio.io/use-waypoint-namespace";
 /// The labels of those that Envoy Gateway has made: the Gateway's name and its namespace, which need not be that of the pods.
 const OWNER: [&str; 2] =
     ["gateway.envoyproxy.io/owning-gateway-name", "gateway.envoyproxy.io/owning-gateway-namespace"];
+/// With `mergeGateways` in its place: the GatewayClass whose Gateways have one fleet.
+pub const OWNING_CLASS: &str = "gateway.envoyproxy.io/owning-gatewayclass";
 
 /// A pod.
 #[derive(Clone, Debug)]
@@ -50,14 +48,25 @@ pub struct Ports {
 /// The proxy of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
-    /// A gateway or a waypoint.
+    /// A gateway.
     Gateway,
+    /// A waypoint.
+    Waypoint,
     /// Next to an application.
     Sidecar,
     /// No proxy, or one that is started in an unknown way.
     Unknown,
     /// An Envoy without a cluster.
     Alone,
+}
+
+/// For what Envoy Gateway has made a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner<'p> {
+    /// A Gateway, by namespace and name.
+    Gateway(&'p str, &'p str),
+    /// All Gateways of a GatewayClass.
+    Class(&'p str),
 }
 
 impl Role {
@@ -70,7 +79,8 @@ impl Role {
             })
         };
         match () {
-            () if is_told("router") || is_told("waypoint") => Role::Gateway,
+            () if is_told("router") => Role::Gateway,
+            () if is_told("waypoint") => Role::Waypoint,
             () if is_told("sidecar") => Role::Sidecar,
             () => Role::Unknown,
         }
@@ -117,10 +127,13 @@ impl Pod {
         }
     }
 
-    /// The namespace and the name of the Gateway for which Envoy Gateway has made it.
-    fn owner(&self) -> Option<(&str, &str)> {
-        let [name, namespace] = OWNER.map(|label| self.labels.get(label).map(String::as_str));
-        Some((namespace?, name?))
+    /// For what Envoy Gateway has made it.
+    fn owner(&self) -> Option<Owner<'_>> {
+        let label = |name: &str| self.labels.get(name).map(String::as_str);
+        match (OWNER.map(label), label(OWNING_CLASS)) {
+            ([Some(name), Some(namespace)], _) => Some(Owner::Gateway(namespace, name)),
+            (_, class) => class.map(Owner::Class),
+        }
     }
 
     /// `NAMESPACE/NAME`
@@ -163,12 +176,15 @@ pub fn of_plugin<'p>(plugin: &Plugin, world: &World, pods: &'p [Pod]) -> Vec<&'p
     let targets = plugin.targets();
     let selector = plugin.selector().unwrap_or_default();
     let is_policy = plugin.is_policy();
-    let owners = if is_policy { gateways_of_policy(plugin, object, world) } else { Vec::new() };
+    let owners = if is_policy { owners(&gateways_of_policy(plugin, object, world), world) } else { Vec::new() };
     let waypoints: Vec<(&str, &str)> =
         targets.iter().filter_map(|target| waypoint(Aim::of(target), object, world)).collect();
+    let is_for_waypoints =
+        object.namespace == ROOT_NAMESPACE && targets.iter().any(|target| Aim::of(target).is_class_of_waypoints());
     let is_targeted = |pod: &Pod| {
         object.namespace == pod.namespace && targets.iter().any(|target| is_target(target, pod))
             || waypoints.iter().any(|(namespace, name)| pod.is_gateway(namespace, name))
+            || is_for_waypoints && pod.role == Role::Waypoint
     };
     let is_selected = |pod: &Pod| {
         if pod.role == Role::Alone {
@@ -176,14 +192,17 @@ pub fn of_plugin<'p>(plugin: &Plugin, world: &World, pods: &'p [Pod]) -> Vec<&'p
         } else if is_policy || pod.owner().is_some() {
             pod.owner().is_some_and(|owner| owners.contains(&owner))
         } else if targets.is_empty() {
-            (object.namespace == pod.namespace || object.namespace == ROOT_NAMESPACE) && pod.has(&selector)
+            // No selector reaches a waypoint.
+            pod.role != Role::Waypoint
+                && (object.namespace == pod.namespace || object.namespace == ROOT_NAMESPACE)
+                && pod.has(&selector)
         } else {
             is_targeted(pod)
         }
     };
     // A plugin that selects no labels is on every gateway.
     let is_one = |pod: &Pod| match pod.role {
-        Role::Gateway | Role::Alone => true,
+        Role::Gateway | Role::Waypoint | Role::Alone => true,
         Role::Sidecar => false,
         Role::Unknown => is_policy || !targets.is_empty() || !selector.is_empty(),
     };
@@ -206,6 +225,17 @@ fn gateways_of_policy<'w>(plugin: &'w Plugin, object: &'w Object, world: &'w Wor
     all
 }
 
+/// For what the pods of these Gateways may be made: each of them, or their classes.
+fn owners<'w>(gateways: &[(&'w str, &'w str)], world: &'w World) -> Vec<Owner<'w>> {
+    let is_one = |gateway: &&Gateway| {
+        let object = gateway.object;
+        gateway.is_of_api() && gateways.contains(&(&object.namespace, &object.name))
+    };
+    let classes = world.gateways.iter().filter(is_one);
+    let classes = classes.filter_map(|gateway| gateway.object.text(&["spec", "gatewayClassName"])).map(Owner::Class);
+    gateways.iter().map(|(namespace, name)| Owner::Gateway(namespace, name)).chain(classes).collect()
+}
+
 /// Whether an entry of `targetSelectors` finds an object.
 fn selects(selector: &Node, object: &Object) -> bool {
     let asked = selector.get("matchLabels").and_then(Labels::of).unwrap_or_default();
@@ -213,22 +243,13 @@ fn selects(selector: &Node, object: &Object) -> bool {
     selector.get("kind").and_then(Node::text) == Some(object.kind) && !asked.is_empty() && asked.selects(&own)
 }
 
-/// The waypoint of a Service that a plugin aims at: the one that its label names, or else that of its namespace.
+/// The waypoint of a Service that a plugin aims at.
 fn waypoint<'w>(target: Aim, object: &Object, world: &'w World) -> Option<(&'w str, &'w str)> {
-    if !target.is("Service", "") {
+    if !target.is_service() {
         return None;
     }
     let service = ServiceName { name: target.name, namespace: &object.namespace };
-    let service = world.services_called(&service).into_iter().next()?.object;
-    let labels = service.at(&["metadata", "labels"]).and_then(Labels::of).unwrap_or_default();
-    match labels.get(USES_WAYPOINT) {
-        Some(name) => Some((labels.get(WAYPOINT_NAMESPACE).unwrap_or(&service.namespace), name)),
-        None => {
-            let is_its = |gateway: &&Gateway| is_waypoint(gateway) && gateway.object.namespace == service.namespace;
-            let gateway = world.gateways.iter().find(is_its)?.object;
-            Some((&gateway.namespace, &gateway.name))
-        }
-    }
+    world.waypoint_of(world.services_called(&service).into_iter().next()?)
 }
 
 fn is_target(target: &Node, pod: &Pod) -> bool {
@@ -314,17 +335,21 @@ mod tests {
             pod("edge", "elsewhere", router, istio.clone()),
             pod("edge", "custom", none.clone(), istio.clone()),
             pod("shop", "application", sidecar, istio),
-            pod("edge", "of-the-api", waypoint, own),
+            pod("edge", "of-the-api", json!(["proxy", "router"]), own.clone()),
+            pod("edge", "waypoint", waypoint, own),
             pod("shop", "stranger", none, json!({})),
         ];
         let by_label = json!({"selector": {"matchLabels": {"istio": "ingressgateway"}}});
-        let by_target =
-            json!({"targetRefs": [{"kind": "Gateway", "group": "gateway.networking.k8s.io", "name": "public"}]});
+        let target = |kind: &str, name: &str| json!({"targetRefs": [{"kind": kind, "group": "gateway.networking.k8s.io", "name": name}]});
+        let (by_target, all_waypoints) = (target("Gateway", "public"), target("GatewayClass", "istio-waypoint"));
         for (namespace, spec, expected) in [
             ("istio-system", by_label.clone(), vec!["classic", "elsewhere", "custom"]),
             ("edge", by_label, vec!["elsewhere", "custom"]),
-            ("edge", by_target.clone(), vec!["of-the-api"]),
+            ("edge", by_target.clone(), vec!["of-the-api", "waypoint"]),
             ("istio-system", by_target, vec![]),
+            ("istio-system", all_waypoints.clone(), vec!["waypoint"]),
+            ("istio-system", target("GatewayClass", "istio"), vec![]),
+            ("edge", all_waypoints, vec![]),
             ("istio-system", json!({}), vec!["classic", "elsewhere", "of-the-api"]),
         ] {
             let mut spec = spec;
@@ -390,6 +415,82 @@ mod tests {
             let plugin = json!({"apiVersion": format!("{group}/v1alpha1"), "kind": kind,
                 "metadata": {"namespace": "shop", "name": "canary-split"}, "spec": spec});
             assert_eq!(on(&plugin, &others, &pods), expected, "{spec}");
+        }
+    }
+
+    #[test]
+    fn gateways_of_a_class_may_have_one_fleet() {
+        let of = |class: &str| {
+            pod("envoy-gateway-system", class, json!([]), json!({"gateway.envoyproxy.io/owning-gatewayclass": class}))
+        };
+        let pods = [of("merged"), of("other")];
+        let api = "apiVersion: gateway.networking.k8s.io/v1";
+        let gateway = |namespace: &str, name: &str, class: &str| {
+            format!(
+                "{{{api}, kind: Gateway, metadata: {{namespace: {namespace}, name: {name}}}, spec: {{gatewayClassName: {class}}}}}\n---\n"
+            )
+        };
+        let others = [("edge", "public", "merged"), ("edge", "inner", "other"), ("shop", "public", "other")]
+            .map(|(namespace, name, class)| gateway(namespace, name, class))
+            .concat()
+            + &format!(
+                "{{{api}, kind: HTTPRoute, metadata: {{namespace: edge, name: shop}}, spec: {{parentRefs: [{{name: public}}, {{name: inner}}]}}}}"
+            );
+        for (kind, name, expected) in [
+            ("Gateway", "public", &["merged"][..]),
+            ("Gateway", "inner", &["other"]),
+            ("Gateway", "absent", &[]),
+            ("HTTPRoute", "shop", &["merged", "other"]),
+        ] {
+            let target = json!({"group": "gateway.networking.k8s.io", "kind": kind, "name": name});
+            let config = json!({"rules": [{"name": "a", "subset": "v1"}]});
+            let spec = json!({"targetRefs": [target], "wasm": [{"name": "canary-split", "config": config}]});
+            let policy = json!({"apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": "EnvoyExtensionPolicy",
+                "metadata": {"namespace": "edge", "name": "canary-split"}, "spec": spec});
+            assert_eq!(on(&policy, &others, &pods), expected, "{kind} {name}");
+        }
+    }
+
+    #[test]
+    fn the_label_of_a_service_comes_before_that_of_its_namespace() {
+        let of = |namespace: &str, name: &str| {
+            let labels = json!({"gateway.networking.k8s.io/gateway-name": name});
+            pod(namespace, &format!("{namespace}-{name}"), json!(["proxy", "waypoint"]), labels)
+        };
+        let pods = [of("shop", "own"), of("shop", "all"), of("mesh", "all")];
+        let labels = |name: &str, namespace: &str| match (name, namespace) {
+            ("", _) => String::new(),
+            (_, "") => format!("istio.io/use-waypoint: {name}"),
+            _ => format!("istio.io/use-waypoint: {name}, istio.io/use-waypoint-namespace: {namespace}"),
+        };
+        for (service, namespace, expected) in [
+            (("own", ""), Some(("all", "mesh")), &["shop-own"][..]),
+            (("", ""), Some(("all", "mesh")), &["mesh-all"]),
+            (("", ""), Some(("all", "")), &["shop-all"]),
+            // Each label has its namespace next to it.
+            (("all", ""), Some(("none", "mesh")), &["shop-all"]),
+            (("none", ""), Some(("all", "")), &[]),
+            (("", ""), Some(("none", "")), &[]),
+            (("", ""), Some(("", "")), &[]),
+            // Without the right to read Namespaces.
+            (("", ""), None, &["shop-own"]),
+        ] {
+            let others = format!(
+                "{{apiVersion: v1, kind: Service, metadata: {{namespace: shop, name: shop, labels: {{{}}}}}, spec: {{}}}}\n---\n\
+                 {{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {{namespace: shop, name: own}}, spec: {{gatewayClassName: istio-waypoint}}}}\n",
+                labels(service.0, service.1)
+            ) + &namespace.map_or_else(String::new, |(name, of)| {
+                format!(
+                    "---\n{{apiVersion: v1, kind: Namespace, metadata: {{name: shop, labels: {{{}}}}}}}",
+                    labels(name, of)
+                )
+            });
+            for group in ["", "core"] {
+                let spec = json!({"targetRefs": [{"kind": "Service", "group": group, "name": "shop"}], "pluginConfig": {"rules": [{"name": "a", "subset": "v1"}]}});
+                let plugin = json!({"apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
+                    "metadata": {"namespace": "shop", "name": "canary-split"}, "spec": spec});
+                assert_eq!(on(&plugin, &others, &pods), expected, "{service:?} {namespace:?}");
+            }
         }
     }
 }

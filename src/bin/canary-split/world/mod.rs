@@ -24,6 +24,7 @@ pub mod site;
 pub mod table;
 pub mod text;
 pub mod virtual_service;
+pub mod waypoint;
 
 use crate::input::manifest::{GATEWAY_API, Object, Objects};
 use crate::input::yaml::{Key, Node};
@@ -72,6 +73,8 @@ pub struct World<'o> {
     pub grants: Vec<&'o Object>,
     /// cert-manager's.
     pub certificates: Vec<&'o Object>,
+    /// The given Namespaces, by their names.
+    pub namespaces: HashMap<&'o str, &'o Node>,
     /// The controllers of the given GatewayClasses, by their names.
     controllers: HashMap<&'o str, &'o str>,
     /// The places of these.
@@ -120,6 +123,7 @@ impl<'o> World<'o> {
             policies: objects.of_kind("EnvoyExtensionPolicy").collect(),
             grants: objects.of_gateway_api("ReferenceGrant").collect(),
             certificates: objects.of_kind("Certificate").collect(),
+            namespaces: of_kind(objects, "", "Namespace").collect(),
             controllers: controllers(objects),
         }
     }
@@ -170,7 +174,8 @@ impl<'o> World<'o> {
     pub fn precedence_at(&self, gateway: &Gateway, routing: &Routing) -> Precedence {
         let policed = || {
             self.policed.get_or_init(|| {
-                let all = self.plugins.iter().filter(|plugin| plugin.is_policy()).map(|policy| self.gateways_with(policy));
+                let all =
+                    self.plugins.iter().filter(|plugin| plugin.is_policy()).map(|policy| self.gateways_with(policy));
                 let all: Vec<Names> = all.collect();
                 all.iter().flat_map(Names::iter).collect()
             })
@@ -312,8 +317,7 @@ impl<'o> World<'o> {
         };
         let aims: Vec<Aim> = plugin.targets().into_iter().map(Aim::of).collect();
         parents.any(|parent| {
-            let is_it =
-                |aim: &Aim| ["", "core"].contains(&aim.group) && aim.kind == "Service" && aim.name == parent.name.1;
+            let is_it = |aim: &Aim| aim.is_service() && aim.name == parent.name.1;
             aims.iter().any(|aim| is_it(aim) || is_waypoint(aim))
         })
     }
@@ -426,13 +430,15 @@ fn may_have(node: &Node, labels: &Labels) -> bool {
     node.entries().iter().any(is_it) || node.items().iter().any(|item| may_have(item, labels))
 }
 
+/// Objects of a kind that is not among those that are read, by their names.
+fn of_kind<'o>(objects: &'o Objects, group: &str, kind: &str) -> impl Iterator<Item = (&'o str, &'o Node)> {
+    let all = objects.unknown.iter().filter(move |one| one.kind() == (group, kind));
+    all.filter_map(|one| Some((one.node.at(&["metadata", "name"])?.text()?, &one.node)))
+}
+
 fn controllers(objects: &Objects) -> HashMap<&str, &str> {
-    let classes = objects.unknown.iter().filter(|one| one.kind() == (GATEWAY_API, "GatewayClass"));
-    let read = classes.filter_map(|class| {
-        let node = &class.node;
-        Some((node.at(&["metadata", "name"])?.text()?, node.at(&["spec", "controllerName"])?.text()?))
-    });
-    read.collect()
+    let classes = of_kind(objects, GATEWAY_API, "GatewayClass");
+    classes.filter_map(|(name, class)| Some((name, class.at(&["spec", "controllerName"])?.text()?))).collect()
 }
 
 /// Gives routes of the Gateway API that name no host those of their listeners.

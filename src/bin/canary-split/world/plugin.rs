@@ -242,6 +242,16 @@ impl<'o> Aim<'o> {
         (self.kind, self.group) == (kind, group)
     }
 
+    /// Whether it is a Service.
+    pub fn is_service(&self) -> bool {
+        ["", "core"].contains(&self.group) && self.kind == "Service"
+    }
+
+    /// Whether it is all waypoints, for a plugin in Istio's root namespace.
+    pub fn is_class_of_waypoints(&self) -> bool {
+        self.is("GatewayClass", GATEWAY_API) && self.name == "istio-waypoint"
+    }
+
     /// Whether it is a route, for a policy of this name.
     pub fn names(&self, policy: &Object, routing: &Routing) -> bool {
         let object = routing.object;

@@ -1,13 +1,13 @@
 //! Where routes are attached: at which listeners a route is met, and which plugin is there.
 
 use super::read::Route;
-use crate::cluster::pods::USES_WAYPOINT;
 use crate::convert::gateway::{Aim, Controller, Home};
 use crate::convert::refusal::Refusal;
 use crate::input::manifest::{GATEWAY_API, Object, Objects};
 use crate::input::yaml::Node;
 use crate::world::host::overlap;
 use crate::world::namespace::is_same_namespace;
+use crate::world::waypoint::{USES_WAYPOINT, Use};
 
 /// By what Envoy Gateway is known in a GatewayClass.
 const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io/gatewayclass-controller";
@@ -19,8 +19,8 @@ const ISTIO: &str = "istio.io/";
 pub struct Gateways {
     gateways: Vec<Object>,
     classes: Vec<Object>,
-    /// Namespaces and Services that may say that they have a waypoint.
-    waypoints: Vec<(String, String)>,
+    /// The Services that say whether they have a waypoint, by namespace and name; the Namespaces that do have no name.
+    waypoints: Vec<(String, String, bool)>,
     wanted: Option<Controller>,
 }
 
@@ -81,14 +81,14 @@ impl Gateways {
     pub fn of(objects: &Objects, wanted: Option<Controller>) -> Gateways {
         let core = objects.unknown.iter().filter(|one| one.kind().0.is_empty()).map(|one| one.object("Namespace"));
         let namespaces: Vec<Object> = core.filter(|object| object.text(&["kind"]) == Some("Namespace")).collect();
-        let uses = |object: &&Object| {
-            let waypoint = object.at(&["metadata", "labels"]).and_then(|labels| labels.get(USES_WAYPOINT)?.text());
-            waypoint.is_some_and(|name| name != "none")
+        let has = |object: &Object| match Use::of(&object.node, &object.namespace) {
+            Use::Unsaid => None,
+            said => Some(said != Use::Off),
         };
         let classes = objects.unknown.iter().filter(|one| one.kind() == (GATEWAY_API, "GatewayClass"));
-        let services = objects.of_kind("Service").filter(uses);
-        let services = services.map(|service| (service.namespace.clone(), service.name.clone()));
-        let all = namespaces.iter().filter(uses).map(|namespace| (namespace.name.clone(), String::new()));
+        let services = objects.of_kind("Service");
+        let services = services.filter_map(|one| Some((one.namespace.clone(), one.name.clone(), has(one)?)));
+        let all = namespaces.iter().filter_map(|one| Some((one.name.clone(), String::new(), has(one)?)));
         Gateways {
             gateways: objects.of_gateway_api("Gateway").cloned().collect(),
             classes: classes.map(|one| one.object("GatewayClass")).collect(),
@@ -220,10 +220,12 @@ impl Gateways {
                 object.namespace
             ));
         }
-        let is_its = |(there, service): &(String, String)| {
-            is_same_namespace(there, namespace) && (service == name || service.is_empty())
+        let said = |service: &str| {
+            let is_it =
+                |(there, own, _): &&(String, String, bool)| is_same_namespace(there, namespace) && own == service;
+            self.waypoints.iter().find(is_it).map(|(.., has)| *has)
         };
-        if !self.waypoints.iter().any(is_its) {
+        if !said(name).or_else(|| said("")).unwrap_or_default() {
             return refuse(format!(
                 "its parent is Service {name}, so these are requests inside the mesh, where only a waypoint has the filter; if Service {name} or its Namespace has the label {USES_WAYPOINT}, give it too"
             ));
@@ -250,7 +252,12 @@ mod tests {
         let namespace = "kind: Namespace, metadata: {name: shop, labels: {istio.io/use-waypoint: waypoint}}";
         let without = "kind: Namespace, metadata: {name: shop, labels: {istio.io/use-waypoint: none}}";
         let elsewhere = "kind: Namespace, metadata: {name: other, labels: {istio.io/use-waypoint: waypoint}}";
-        for (given, expected) in [(service, true), (namespace, true), (without, false), (elsewhere, false)] {
+        let own = "kind: Service, metadata: {namespace: shop, name: shop, labels: {istio.io/use-waypoint: none}}";
+        let [off, on] =
+            [(namespace, own), (without, service)].map(|(all, own)| format!("{all}}}\n---\n{{apiVersion: v1, {own}"));
+        for (given, expected) in
+            [(service, true), (namespace, true), (without, false), (elsewhere, false), (&off, false), (&on, true)]
+        {
             let text = format!(
                 "{{apiVersion: v1, {given}}}\n---\n{{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {{namespace: shop, name: shop}}, \
                  spec: {{parentRefs: [{{group: '', kind: Service, name: shop}}]}}}}\n"

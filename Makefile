@@ -35,14 +35,16 @@ demo: build ## a whole canary on this machine: Envoy, v1, v2 (DEMO_EXIT=1 ends b
 	tests/setup.sh demo
 	$(PYTHON) tests/demo/demo.py
 
+# Half of the time is waiting for other processes. The demo has fixed ports, and pages are slow where others compute: these are alone.
+TWO := $(PYTHON) -m pytest -q -n 2 --dist worksteal
+
 setup: ## everything that `make test` needs
 	tests/setup.sh all
 
 test: setup build ## every test
 	cargo test --locked --all-features
-	$(PYTHON) -m pytest -q tests/manifests tests/envoy tests/demo
-	$(PYTHON) -m pytest -q tests/operate tests/soak
-	$(PYTHON) -m pytest -q tests/browser
+	$(TWO) tests/manifests tests/envoy tests/operate tests/soak
+	$(PYTHON) -m pytest -q tests/demo tests/browser
 	$(MAKE) test-istio test-cluster test-envoy-gateway
 
 test-fast: build ## native tests, the tool's, and the built module in the fake host
@@ -50,7 +52,7 @@ test-fast: build ## native tests, the tool's, and the built module in the fake h
 	cargo test --locked --all-features
 
 test-envoy: setup build ## the built module in every supported Envoy (ENVOY=1.39.3 for one)
-	$(PYTHON) -m pytest -q tests/envoy
+	$(TWO) tests/envoy
 
 TOOLS := PATH="$(CURDIR)/target/tools/bin:$$PATH"
 # Pinned: it decides how the fuzz targets are built.
@@ -109,10 +111,10 @@ corpora: $(CARGO_FUZZ) ## copies what make fuzz has kept and found into the repo
 	CORPORA=pack cargo test --locked --all-features --test fuzz -- --quiet
 
 test-manifests: setup build ## the shipped manifests render and mean what we say
-	$(PYTHON) -m pytest -q tests/manifests
+	$(TWO) tests/manifests
 
 test-operate: setup build ## metrics, rules and dashboard on a real Prometheus; some seconds of the soak
-	$(PYTHON) -m pytest -q tests/operate tests/soak
+	$(TWO) tests/operate tests/soak
 
 test-browser: setup build ## a real Chromium against the demo's stack and the tool's dashboard
 	cargo build --locked --bin canary-split

@@ -54,6 +54,53 @@ fn a_ramp_is_where_the_clock_says() {
     }
 }
 
+/// The share of the visitors, as they move in a ramp, who see the canary and then stable again: 5 gateways have clocks that differ at
+/// random by so much at most, and a request goes to any of them.
+fn flips(requests_within: f64, visitors: u32) -> f64 {
+    const DIFFERENCE: u64 = 100_000;
+    let mut random = fastrand::Rng::with_seed(7);
+    let ramp = ramp(Between::Step, &[(0, &[100, 0]), (DIFFERENCE as u32, &[0, 100])], None);
+    let rate = requests_within / DIFFERENCE as f64;
+    let mut flipped = 0;
+    for _ in 0..visitors {
+        let behind: [u64; 5] = std::array::from_fn(|_| random.u64(..DIFFERENCE));
+        let (mut after, mut has_moved) = (0.0, false);
+        loop {
+            after -= (1.0 - random.f64()).ln() / rate;
+            if after >= DIFFERENCE as f64 {
+                break;
+            }
+            let clock = START + DIFFERENCE + after as u64 - behind[random.usize(..behind.len())];
+            match ramp.moment(Second(clock)) {
+                Moment::At(1) => has_moved = true,
+                _ if has_moved => {
+                    flipped += 1;
+                    break;
+                }
+                _ => {}
+            }
+        }
+    }
+    f64::from(flipped) / f64::from(visitors)
+}
+
+#[test]
+fn clocks_that_differ_flip_as_many_as_the_document_says() {
+    let (_, page) = include_str!("../docs/rollout.md").split_once("| requests within the difference |").unwrap();
+    let rows = page.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let mut seen = 0;
+    for row in rows {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let (requests, said) = (cells[1].parse().unwrap(), cells[2].strip_suffix(" %").unwrap());
+        let found = 100.0 * flips(requests, if requests < 1.0 { 1_000_000 } else { 20_000 });
+        println!("{requests} requests within the difference: {found:.3} %");
+        let said: f64 = said.parse().unwrap();
+        assert!((found / said - 1.0).abs() < 0.15, "{row}: {found}");
+        seen += 1;
+    }
+    assert_eq!(seen, 4);
+}
+
 fn split(config: &str) -> WeightedSubsets {
     let rule = Config::from_json(config.as_bytes()).unwrap().rules.remove(0);
     match rule.target {

@@ -22,7 +22,7 @@ pub const PLACEHOLDER: Code = Code {
     name: "placeholder",
     severity: Severity::Warning,
     why: "this is a placeholder for you to replace: it works for nobody, or everybody knows it",
-    fix: "write a value of your own; what the message names makes one",
+    fix: "replace it as the message says",
 };
 
 // What makes a value of one's own.

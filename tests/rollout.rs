@@ -211,7 +211,7 @@ fn a_canary_trips_when_it_gets_the_failures() {
     assert!(ticks.tick([0, 4], [80, 20], TICK).is_empty());
     let [evidence] = ticks.tick([0, 4], [80, 20], TICK)[..] else { panic!("a trip") };
     assert_eq!(evidence, Evidence { canary: 1, failing: 12, of: 13, seconds: 3, expected: 0.2 });
-    assert_eq!(evidence.line("v2"), "v2: 12 of the 13 visitors that failed in the last 3 s, expected 20 %");
+    assert_eq!(evidence.line("v2"), "12 of the 13 visitors that failed in the last 3 s had v2, expected 20 %");
     assert_eq!(Evidence { expected: 0.0049, ..evidence }.line("v2").rsplit(' ').nth(1), Some("0.49"));
     assert_eq!(Evidence { expected: 0.0149, ..evidence }.line("v2").rsplit(' ').nth(1), Some("1"));
 }

@@ -304,11 +304,11 @@ fn trip(
     if is_first {
         let stable = split.subsets.first().map_or("", |stable| &*stable.name);
         let consequence = match (guard.action, guard.hold_for) {
-            (Action::Observe, _) => "action: observe, so it stays in the split".to_owned(),
-            (Action::Rollback, None) => format!("{stable} gets its share until the rule is edited"),
-            (Action::Rollback, Some(held)) => format!("{stable} gets its share for {held} s"),
+            (Action::Observe, _) => "stays in the split (action: observe)".to_owned(),
+            (Action::Rollback, None) => format!("is removed, {stable} gets its share until the rule is edited"),
+            (Action::Rollback, Some(held)) => format!("is removed, {stable} gets its share for {held} s"),
         };
-        log::error!("rule {}: {}; {consequence}", rule.name, evidence.line(&subset.name));
+        log::error!("rule {}: {} fails and {consequence}: {}", rule.name, subset.name, evidence.line(&subset.name));
     }
 }
 

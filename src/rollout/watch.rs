@@ -145,7 +145,7 @@ impl Watch {
 }
 
 impl Evidence {
-    /// In words: `v2: 12 of the 13 visitors that failed in the last 40 s, expected 20 %`.
+    /// In words: `12 of the 13 visitors that failed in the last 40 s had v2, expected 20 %`.
     pub fn line(&self, canary: &str) -> String {
         let Evidence { failing, of, seconds, expected, .. } = self;
         // In integers: the code that prints a float is a tenth of the module.
@@ -153,7 +153,7 @@ impl Evidence {
             hundredths @ 0..100 => format!("0.{hundredths:02}"),
             hundredths => ((hundredths + 50) / 100).to_string(),
         };
-        format!("{canary}: {failing} of the {of} visitors that failed in the last {seconds} s, expected {expected} %")
+        format!("{failing} of the {of} visitors that failed in the last {seconds} s had {canary}, expected {expected} %")
     }
 }
 

@@ -476,8 +476,8 @@ class Demo:
         for line in self.told:
             say(paint(f"  {line}", "bad"))
         expected = (
-            r"wasm log canary-split: rule httpbin: v2: \d+ of the \d+ visitors that failed in the last \d+ s, "
-            rf"expected {weights['v2']} %; v1 gets its share until the rule is edited"
+            r"wasm log canary-split: rule httpbin: v2 fails and is removed, v1 gets its share until the rule is edited: "
+            rf"\d+ of the \d+ visitors that failed in the last \d+ s had v2, expected {weights['v2']} %"
         )
         self.check(len(self.told) == 1 and re.fullmatch(expected, self.told[0]), "the gateway's log says so, once")
         self.check(not crowd.faults and before == 0 and 0 < lasted < 10, "no error before, and none after some seconds")

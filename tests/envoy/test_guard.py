@@ -89,7 +89,7 @@ def test_a_canary_that_fails_half_leaves_within_ten_seconds_and_an_outage_of_bot
         assert max(tripped.values()) <= 10, tripped
         assert min(envoy.stats("wasmcustom.rule=")[stat("failing_visitors_total", name)] for name in both) > 50
         lines = envoy.errors(plugin)
-        assert len(lines) == RUNS and all("expected 20 %; v1 gets its share until the rule is edited" in line for line in lines)
+        assert len(lines) == RUNS and all("v2 fails and is removed, v1 gets its share until the rule is edited: " in line and "expected 20 %" in line for line in lines)
         # On every worker, nobody gets there any more.
         weights = envoy.stats("wasmcustom.rule=")
         assert {weights[stat("config_weight", name)] for name in alone} == {0}

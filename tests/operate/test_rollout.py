@@ -92,7 +92,7 @@ def test_a_canary_that_fails_leaves_by_itself_and_is_told(watched):
 
     until(told, lambda: str(prometheus.query("canary_failing_visitors_total")))
     (line,) = envoy.errors(generated.plugin)
-    assert re.search(r"rule guarded: v2: (\d+) of the \1 visitors that failed in the last \d+ s, expected 50 %; v1 gets its share", line), line
+    assert re.search(r"rule guarded: v2 fails and is removed, v1 gets its share until the rule is edited: (\d+) of the \1 visitors that failed in the last \d+ s had v2, expected 50 %", line), line
     until(lambda: prometheus.value(weight("v2")) == 0, "a weight of 0")
     assert prometheus.value(weight("v1")) == 100
     # What has failed is still what failed: nobody gets there any more.

@@ -19,6 +19,7 @@ mod hosts;
 mod image;
 mod listening;
 mod mesh;
+mod missing;
 mod order;
 mod origin;
 mod pairs;
@@ -308,7 +309,7 @@ fn say(said: &Said, output: Output, out: &mut impl Write) -> io::Result<()> {
     for finding in findings {
         finding.print(out, is_colourful)?;
     }
-    writeln!(out, "{}", summary(*objects, *configs, findings.len()))?;
+    writeln!(out, "{}", summary(*objects, *configs, findings.len(), unreadable.len()))?;
     notes.iter().try_for_each(|note| writeln!(out, "{}", wrapped("", note)))
 }
 
@@ -371,16 +372,17 @@ fn note(world: &together::World) -> Option<String> {
         let (title, first, second) = (second.title(), first.place(), second.place());
         return Some(format!("{folder}{title} exists twice ({first}, {second}), so nothing was compared"));
     }
-    let missing = World::of(&world.objects).missing();
+    let missing = missing::missing(&World::of(&world.objects));
     (!missing.is_empty()).then(|| format!("{folder}not given, so not compared with: {}", missing.join(", ")))
 }
 
-fn summary(objects: usize, configs: usize, findings: usize) -> String {
+fn summary(objects: usize, configs: usize, findings: usize, unreadable: usize) -> String {
     let number = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let looked = format!("{}, {} of this filter", number(objects, "object"), number(configs, "config"));
-    match findings {
-        0 => format!("ok: {looked}"),
-        _ => format!("{} in {looked}", number(findings, "finding")),
+    match (findings, unreadable) {
+        (0, 0) => format!("ok: {looked}"),
+        (_, 0) => format!("{} in {looked}", number(findings, "finding")),
+        _ => format!("{} in {looked}; {unreadable} could not be read", number(findings, "finding")),
     }
 }
 

@@ -64,8 +64,7 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Where the gateway's pods are, as far as the manifests tell: they are given, a certificate is next to them, or it is the gateway
-/// that `istioctl install` makes.
+/// Where the gateway's pods are, as far as the manifests tell: they or a Service of them is given, or a certificate is next to them.
 pub fn gateway_namespaces<'w>(world: &'w World, plugin: &Plugin) -> BTreeSet<&'w str> {
     let mut found = BTreeSet::new();
     for gateway in wanted(world, plugin) {
@@ -83,6 +82,9 @@ pub fn gateway_namespaces<'w>(world: &'w World, plugin: &Plugin) -> BTreeSet<&'w
             .iter()
             .filter(|pods| !gateway.selector.is_empty() && gateway.selector.selects(&pods.labels));
         found.extend(pods.map(|pods| &*pods.object.namespace));
+        let selects = |own: &Labels| !gateway.selector.is_empty() && gateway.selector.selects(own);
+        let services = world.services.iter().filter(|service| service.selector.as_ref().is_some_and(selects));
+        found.extend(services.map(|service| &*service.object.namespace));
         for server in &gateway.servers {
             let is_its = |certificate: &&&Object| {
                 certificate.text(&["spec", "secretName"]).is_some_and(|name| server.secrets.contains(&name))
@@ -93,16 +95,44 @@ pub fn gateway_namespaces<'w>(world: &'w World, plugin: &Plugin) -> BTreeSet<&'w
     found
 }
 
+/// The same, with what is all but certain of a plugin that is next to the application: `istioctl install` has its gateway in the root
+/// namespace, and no gateway's pods are next to the application if all its Gateways are elsewhere.
+fn assumed_namespaces<'w>(world: &'w World, plugin: &Plugin, own: &str) -> BTreeSet<&'w str> {
+    let mut known = gateway_namespaces(world, plugin);
+    if !known.is_empty() || !world.is_of_application(own) {
+        return known;
+    }
+    if plugin.selector().is_some_and(|labels| labels.get("istio") == Some("ingressgateway")) {
+        known.insert(ROOT_NAMESPACE);
+        return known;
+    }
+    let gateways = wanted(world, plugin).into_iter().filter(|gateway| !gateway.is_of_api());
+    known.extend(gateways.map(|gateway| &*gateway.object.namespace));
+    if known.iter().any(|there| there.is_empty() || is_same_namespace(there, own)) {
+        known.clear();
+    }
+    known
+}
+
+/// Whether nothing tells if a plugin is in the namespace of the pods that it selects.
+pub fn is_place_unknown(world: &World, plugin: &Plugin) -> bool {
+    let Some(object) = plugin.object().filter(|_| !plugin.is_policy() && plugin.targets().is_empty()) else {
+        return false;
+    };
+    let own = &*object.namespace;
+    let is_of_istio = |gateway: &&Gateway| !gateway.is_of_api();
+    !own.is_empty()
+        && own != ROOT_NAMESPACE
+        && wanted(world, plugin).iter().any(is_of_istio)
+        && assumed_namespaces(world, plugin, own).is_empty()
+}
+
 fn namespace(world: &World, plugin: &Plugin, object: &Object, findings: &mut Vec<Finding>) {
     let own = &*object.namespace;
     if own.is_empty() || own == ROOT_NAMESPACE {
         return;
     }
-    let mut known = gateway_namespaces(world, plugin);
-    let is_of_istioctl = plugin.selector().is_some_and(|labels| labels.get("istio") == Some("ingressgateway"));
-    if known.is_empty() && is_of_istioctl && world.is_of_application(own) {
-        known.insert(ROOT_NAMESPACE);
-    }
+    let known = assumed_namespaces(world, plugin, own);
     if known.is_empty() || known.iter().any(|namespace| is_same_namespace(namespace, own)) {
         return;
     }

@@ -128,23 +128,6 @@ impl<'o> World<'o> {
         }
     }
 
-    /// The kinds of which none is given, so that nothing could be compared with them.
-    pub fn missing(&self) -> Vec<&'static str> {
-        let is_of_api = self.routings.iter().any(|routing| !routing.is_virtual_service());
-        let kinds = [
-            ("WasmPlugin", self.plugins.is_empty()),
-            ("VirtualService", self.virtual_services().next().is_none() && !is_of_api),
-            ("Gateway", self.gateways.is_empty()),
-            ("DestinationRule", self.destination_rules.is_empty() && !is_of_api),
-            ("Service", self.services.is_empty()),
-            ("workload", self.workloads.is_empty()),
-        ];
-        if self.plugins.iter().all(|plugin| plugin.rules.is_empty()) && self.routings.is_empty() {
-            return Vec::new();
-        }
-        kinds.into_iter().filter(|(_, is_missing)| *is_missing).map(|(kind, _)| kind).collect()
-    }
-
     /// All VirtualServices.
     pub fn virtual_services(&self) -> impl Iterator<Item = &Routing<'o>> {
         self.routings.iter().filter(|routing| routing.is_virtual_service())

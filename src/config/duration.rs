@@ -15,7 +15,7 @@ pub fn seconds(text: &str, why: &str) -> Result<u32, String> {
         ("m", 60_000_000_000),
         ("s", 1_000_000_000),
     ];
-    let wrong = || "is not a duration; write numbers with the units h, m and s, such as 720h or 1h30m".to_owned();
+    let wrong = || "is not a duration; write numbers with the units h, m and s, such as 5s, 1h30m or 720h".to_owned();
     if text == "0" {
         return Ok(0);
     }

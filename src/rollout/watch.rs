@@ -153,7 +153,9 @@ impl Evidence {
             hundredths @ 0..100 => format!("0.{hundredths:02}"),
             hundredths => ((hundredths + 50) / 100).to_string(),
         };
-        format!("{failing} of the {of} visitors that failed in the last {seconds} s had {canary}, expected {expected} %")
+        format!(
+            "{failing} of the {of} visitors that failed in the last {seconds} s had {canary}, expected {expected} %"
+        )
     }
 }
 

@@ -82,6 +82,7 @@ impl Target {
     pub fn open(&self) -> Result<Edited<'_>, String> {
         let begun = Instant::now();
         let path = self.file.as_deref().ok_or("which file? -f FILE names the one with the WasmPlugin")?;
+        self.access.go_with_files()?;
         if path.as_os_str() != "-" && path.is_dir() {
             return Err(format!("{}: a folder; name the file in it that holds the WasmPlugin", path.display()));
         }

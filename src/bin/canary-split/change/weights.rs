@@ -20,9 +20,18 @@ pub fn change(config: &PluginConfig, rule: Chosen, arguments: &[String], now: Se
     let mut notes = Vec::new();
     if let Some((before, after)) = scaled {
         notes.push(format!("the weights add up to {after} instead of {before}, so that the percentage is exact"));
+    } else if let Some((before, after)) = other_sum(&old, &weights) {
+        notes.push(format!("the weights add up to {after} instead of {before}"));
     }
     let said = said(&old, &weights);
     Ok(Change { rule: rule.name.to_owned(), index: rule.index, edits, said, notes, old, new: weights })
+}
+
+/// The sum before and after, if it was one and is another.
+fn other_sum(old: &[Present], new: &[(String, u32)]) -> Option<(u64, u64)> {
+    let before: u64 = old.iter().map(|(_, weight)| weight.map(u64::from)).sum::<Option<u64>>()?;
+    let after: u64 = new.iter().map(|(_, weight)| u64::from(*weight)).sum();
+    (before != after && before > 0).then_some((before, after))
 }
 
 /// The weights that are others now. One that is right already stays as it is written.

@@ -10,7 +10,7 @@ pub const CONFIG: Code = Code {
     name: "config",
     severity: Severity::Error,
     why: "the cluster accepts it; in the gateway a bad rule keeps its last good version or is off, and a bad config changes nothing",
-    fix: "fix the field; all of them are in docs/configuration.md",
+    fix: "fix the field; canary-split schema prints all of them",
 };
 
 /// The codes of this file.

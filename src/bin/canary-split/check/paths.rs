@@ -15,7 +15,7 @@ const PATH_FIRST: Code = Code {
     name: "stable-path-first",
     severity: Severity::Warning,
     why: "the first route that matches decides: the canary's visitors get stable here, and the canary everywhere else",
-    fix: "put the route that matches the header first (in an HTTPRoute add a match of these paths with the header), or add a rule for these paths to the plugin if only stable serves them",
+    fix: "put a copy of this route before it, with the header and the canary, so that its other settings stay (in an HTTPRoute add a match of these paths with the header); or add a rule for these paths to the plugin if only stable serves them",
 };
 
 /// The codes of this file.

@@ -38,7 +38,23 @@ impl Access {
     pub fn run<T, F: Future<Output = Result<T, String>>>(&self, job: impl FnOnce(Client) -> F) -> Result<T, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
-        runtime.block_on(async { job(self.client().await?).await })
+        runtime.block_on(async {
+            let config = self.config().await?;
+            let server = format!("the API server {} cannot be reached", shown(&config.cluster_url));
+            let client = client(config)?;
+            job(client).await.map_err(|error| match error.strip_prefix(refusal::UNREACHED) {
+                Some(why) => format!("{server}{why}"),
+                None => error,
+            })
+        })
+    }
+
+    /// Nothing of it goes with files.
+    pub fn go_with_files(&self) -> Result<(), String> {
+        match self.is_given() {
+            true => Err("-n, --context and --kubeconfig are for the cluster, and -f is for files".to_owned()),
+            false => Ok(()),
+        }
     }
 
     /// The same, for a command that works on files too.
@@ -48,13 +64,6 @@ impl Access {
     ) -> Result<T, String> {
         self.run(job)
             .map_err(|error| if error == NO_CLUSTER { format!("{error}; for files give -f FILE") } else { error })
-    }
-
-    async fn client(&self) -> Result<Client, String> {
-        let mut config = self.config().await?;
-        config.connect_timeout = Some(CONNECT);
-        config.read_timeout = Some(ANSWER);
-        Client::try_from(config).map_err(|error| refusal::said(&error))
     }
 
     async fn config(&self) -> Result<Config, String> {
@@ -69,7 +78,10 @@ impl Access {
             return Err(format!("the kubeconfig has no context {wanted}; it has {}", listed(&contexts)));
         }
         if self.context.is_none() && kubeconfig.current_context.as_deref().unwrap_or_default().is_empty() {
-            return Err(format!("the kubeconfig has no current context; choose with --context: {}", listed(&contexts)));
+            return Err(match contexts.as_slice() {
+                [] => "the kubeconfig has no context".to_owned(),
+                _ => format!("the kubeconfig has no current context; choose with --context: {}", listed(&contexts)),
+            });
         }
         Config::from_custom_kubeconfig(kubeconfig, &options)
             .await
@@ -92,6 +104,18 @@ impl Access {
         }
         Kubeconfig::read().map(Some).map_err(|error| format!("the kubeconfig: {}", refusal::kubeconfig(&error)))
     }
+}
+
+fn client(mut config: Config) -> Result<Client, String> {
+    config.connect_timeout = Some(CONNECT);
+    config.read_timeout = Some(ANSWER);
+    Client::try_from(config).map_err(|error| refusal::said(&error))
+}
+
+/// Scheme, host and port, without a user.
+fn shown(url: &http::Uri) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}", url.scheme_str().unwrap_or_default(), url.host().unwrap_or_default())
 }
 
 const NO_CLUSTER: &str = "no cluster: neither --kubeconfig nor $KUBECONFIG nor ~/.kube/config";

@@ -6,6 +6,9 @@ use kube::client::AuthError;
 use kube::config::KubeconfigError;
 use std::error;
 
+/// How a message begins if there was no answer.
+pub const UNREACHED: &str = "the API server cannot be reached";
+
 /// Why a request failed.
 pub fn said(error: &Error) -> String {
     match error {
@@ -14,7 +17,7 @@ pub fn said(error: &Error) -> String {
         }
         Error::Api(status) => status.message.clone(),
         Error::Auth(error) => credentials(error),
-        other => format!("the API server cannot be reached: {}", innermost(other)),
+        other => format!("{UNREACHED}: {}", innermost(other)),
     }
 }
 

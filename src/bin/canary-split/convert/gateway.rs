@@ -134,7 +134,7 @@ fn home(world: &World, labels: &Labels, notes: &mut Vec<String>) -> Home {
         Some(namespace) => namespace,
         None => {
             let note = format!(
-                "the plugin is in {ROOT_NAMESPACE}, from where it is on gateway pods ({labels}) of every namespace; change metadata.namespace if the mesh has another root namespace"
+                "neither pods nor a Service of the gateway ({labels}) are given: the plugin is in {ROOT_NAMESPACE}, from where it is on such pods of every namespace; change metadata.namespace if the mesh has another root namespace"
             );
             if !notes.contains(&note) {
                 notes.push(note);

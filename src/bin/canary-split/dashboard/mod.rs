@@ -64,10 +64,17 @@ pub struct Options {
     #[arg(long, value_name = "NAME")]
     plugin: Option<String>,
     /// Ask Envoy's admin interface here instead of a cluster, as in 127.0.0.1:9901; once for each Envoy
-    #[arg(long, value_name = "ADDRESS", requires = "config", help_heading = "Without a cluster")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address, requires = "config", help_heading = "Without a cluster")]
     admin: Vec<String>,
     /// Read this file or folder with the plugin that these Envoys have, and perhaps its routes
-    #[arg(short = 'f', long, value_name = "FILE", requires = "admin", help_heading = "Without a cluster")]
+    #[arg(
+        short = 'f',
+        long,
+        visible_alias = "filename",
+        value_name = "FILE",
+        requires = "admin",
+        help_heading = "Without a cluster"
+    )]
     config: Option<PathBuf>,
     /// Let the page move weights, pause ramps and roll back; it asks first
     #[arg(long)]
@@ -158,4 +165,11 @@ fn say(url: &str, is_writable: bool, output: Output) -> Result<(), String> {
         }
     };
     print(said.as_bytes())
+}
+
+/// `HOST:PORT`, as it is given.
+fn address(text: &str) -> Result<String, String> {
+    let is_one = |(host, port): &(&str, &str)| !host.is_empty() && port.parse::<u16>().is_ok();
+    let found = text.rsplit_once(':').filter(is_one);
+    found.map(|_| text.to_owned()).ok_or_else(|| "not HOST:PORT, as in 127.0.0.1:9901".to_owned())
 }

@@ -51,7 +51,7 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 pub struct Options {
     /// Read this file or folder with the WasmPlugin and its routes, a bare pluginConfig, or - for the standard input, instead of the cluster
-    #[arg(short = 'f', long, value_name = "FILE", help_heading = "Where")]
+    #[arg(short = 'f', long, visible_alias = "filename", value_name = "FILE", help_heading = "Where")]
     config: Option<PathBuf>,
     /// Choose the WasmPlugin, if there are several: NAME or NAMESPACE/NAME
     #[arg(long, value_name = "NAME", help_heading = "Where")]
@@ -162,6 +162,7 @@ pub fn answer_about(
 fn configured(options: &Options) -> Result<(PluginConfig, Vec<Unreadable>, Inventory), String> {
     match &options.config {
         Some(path) => {
+            options.access.go_with_files()?;
             let mut given = read(path)?;
             let written = choose(&shown(path), &given.configs, options.plugin.as_deref())
                 .inspect_err(|_| unreadable::warn(&given.unreadable))?;

@@ -34,6 +34,14 @@ impl Url {
         if authority.contains(&b'@') {
             return problem("a user in it; write -H 'authorization: …' instead");
         }
+        // Behind the brackets of an IPv6 address.
+        let after = authority.rsplit(|&byte| byte == b']').next().unwrap_or_default();
+        if let Some(colon) = after.iter().position(|&byte| byte == b':') {
+            let port = after.get(colon + 1..).and_then(|port| std::str::from_utf8(port).ok()).unwrap_or_default();
+            if !port.bytes().all(|digit| digit.is_ascii_digit()) || port.parse::<u16>().is_err() {
+                return problem("the port is no number from 0 to 65535");
+            }
+        }
         let own_port: &[u8] = if scheme == "https" { b":443" } else { b":80" };
         let authority = authority.strip_suffix(own_port).unwrap_or(authority);
         if authority.is_empty() || authority.starts_with(b":") {
@@ -99,7 +107,19 @@ mod tests {
             assert_eq!(seen, expected, "{text}");
         }
         assert_eq!(Url::parse(b"a.test/\xff").unwrap().path, b"/\xff");
-        for wrong in ["", "/a", "ftp://a.test", "https://", "https://:80/", "u:p@a.test", "a.test/a b", "a\n.test"] {
+        for wrong in [
+            "",
+            "/a",
+            "ftp://a.test",
+            "https://",
+            "https://:80/",
+            "u:p@a.test",
+            "a.test/a b",
+            "a\n.test",
+            "a.test:65536",
+            "a.test:x",
+            "[::1]:",
+        ] {
             assert!(Url::parse(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }

@@ -24,6 +24,7 @@ pub fn run(
     out: &mut impl Write,
 ) -> Result<u8, String> {
     let begun = Instant::now();
+    target.access.go_with_files()?;
     let mut sources = read(target)?;
     let plan = match plan(&objects(&sources)?) {
         Ok(plan) => plan,

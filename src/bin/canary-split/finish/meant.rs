@@ -55,7 +55,11 @@ impl<'w> Found<'w> {
         let plugin = match having.as_slice() {
             [plugin] => *plugin,
             [] if all.is_empty() => return Err("no WasmPlugin of this filter is given".to_owned().into()),
-            [] => return Err(format!("no rule {name} in {}", titles(&all)).into()),
+            [] => {
+                let rules: Vec<&str> = all.iter().flat_map(|plugin| rule::names(&plugin.config)).collect();
+                let known = if rules.is_empty() { "has none".to_owned() } else { format!("has {}", rules.join(", ")) };
+                return Err(format!("no rule {name}; {} {known}", titles(&all)).into());
+            }
             several => {
                 return Err(
                     format!("several plugins have a rule {name}; choose with --plugin: {}", titles(several)).into()
@@ -82,6 +86,12 @@ impl<'w> Found<'w> {
     /// The routes of a routing, as its gateway orders them.
     pub fn http<'o>(&self, service: &'w Routing<'o>) -> Http<'w, 'o> {
         Http::of(service, self.header, self.plugin.precedence())
+    }
+
+    /// What commands add to name its file: ` -f FILE`, or nothing in the cluster.
+    pub fn named_file(&self) -> String {
+        let source = &self.object.source;
+        if source.is_living { String::new() } else { format!(" -f {}", source.name) }
     }
 
     /// The path from its object to the rule.

@@ -38,8 +38,10 @@ pub fn plan(objects: &Objects, meant: &Meant, subset: &str) -> Result<Plan, Refu
     let weights = settled(found.rule, split, meant.now).map_err(Refusal::Fault)?;
     let (sum, own) = (weights.iter().sum::<u64>(), weights.get(at).copied().unwrap_or_default());
     if own != sum {
+        let is_stable = if at == 0 { "is stable already; it " } else { "" };
+        let file = found.named_file();
         return Err(Refusal::Fault(format!(
-            "rule {name}: {subset} has {own} of {sum}, and must have all; canary-split set {name} {subset}=100% brings it there"
+            "rule {name}: {subset} {is_stable}has {own} of {sum}, and must have all; canary-split set {name} {subset}=100%{file} brings it there"
         )));
     }
     given_once(objects, found.object)?;

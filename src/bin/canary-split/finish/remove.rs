@@ -24,6 +24,7 @@ pub fn plan(objects: &Objects, meant: &Meant) -> Result<Plan, Refusal> {
     let world = World::of(objects);
     let found = Found::of(&world, meant)?;
     let name = meant.rule;
+    let at = found.named_file();
     let mut old = Vec::new();
     if let Target::Split(split) = &found.rule.target {
         let weights = settled(found.rule, split, meant.now).map_err(Refusal::Fault)?;
@@ -31,13 +32,13 @@ pub fn plan(objects: &Objects, meant: &Meant) -> Result<Plan, Refusal> {
         let stable = split.subsets.first().map(|subset| &*subset.name).unwrap_or_default();
         if own != sum {
             return Err(Refusal::Fault(format!(
-                "rule {name}: stable ({stable}) has {own} of {sum}, and must have all; canary-split rollback {name} brings it there, or canary-split promote makes the canary stable"
+                "rule {name}: stable ({stable}) has {own} of {sum}, and must have all; canary-split rollback {name}{at} brings it there, or canary-split promote makes the canary stable"
             )));
         }
         let keeps = split.sticky.as_ref().is_some_and(|sticky| sticky.keep.is_some());
         if keeps && split.subsets.len() > 1 {
             return Err(Refusal::Fault(format!(
-                "rule {name} keeps visitors in its canaries (onWeightChange: keep); canary-split rollback {name} --evict sends them to stable first"
+                "rule {name} keeps visitors in its canaries (onWeightChange: keep); canary-split rollback {name} --evict{at} sends them to stable first"
             )));
         }
         old = split.subsets.iter().zip(weights).map(|(subset, weight)| (subset.name.to_string(), weight)).collect();
@@ -66,7 +67,14 @@ pub fn plan(objects: &Objects, meant: &Meant) -> Result<Plan, Refusal> {
     let mut after: Vec<(&Object, serde_json::Value)> =
         world.routings.iter().map(|routing| (routing.object, json(routing.object))).collect();
     let mut left = Vec::new();
-    for service in found.services(&world)? {
+    let services = found.services(&world)?;
+    if services.is_empty() && !found.object.source.is_living && !matches!(found.rule.target, Target::Adopted(_)) {
+        return Err(Refusal::Wrong(format!(
+            "rule {name}: no VirtualService and no HTTPRoute of its hosts that asks for {} is among the files, and its routes would stay; give them too, or remove the rule by hand if they are gone already",
+            found.header
+        )));
+    }
+    for service in services {
         let edits = of_routes(&found, &world, &found.http(service), &mut notes)?;
         if edits.is_empty() {
             continue;

@@ -33,8 +33,8 @@ pub struct Options {
     /// Choose how tables are printed; csv and plot are for --days
     #[arg(long, value_enum, default_value_t = Form::Table)]
     pub form: Form,
-    /// Draw the plan of a ramp: of a file or folder with the WasmPlugin, a bare pluginConfig, or - for the standard input
-    #[arg(help_heading = "A ramp", short = 'f', long, value_name = "FILE", conflicts_with_all = ["plan", "days", "guard"])]
+    /// Draw the plans of the ramps in this file or folder with the WasmPlugin, in a bare pluginConfig, or in the standard input (-)
+    #[arg(help_heading = "A ramp", short = 'f', long, visible_alias = "filename", value_name = "FILE", conflicts_with_all = ["plan", "days", "guard"])]
     pub config: Option<PathBuf>,
     /// Choose the WasmPlugin, if there are several: NAME or NAMESPACE/NAME
     #[arg(help_heading = "A ramp", long, value_name = "NAME", requires = "config")]

@@ -302,9 +302,41 @@ fn what_could_not_be_compared_is_said() {
         let (_, answer) = found(&text);
         assert_eq!(answer["notes"], serde_json::json!([note]));
     }
+    // What is given tells nothing of one object that it leads to.
+    let all = weighted.split("\n---\n").filter(|document| !document.contains("kind: Certificate\n"));
+    let of_edge = all.collect::<Vec<_>>().join("\n---\n").replace("istio: ingressgateway", "istio: edge");
+    let edge = of_edge.replace("namespace: istio-system", "namespace: edge");
+    let table = [
+        (edge, "gateway pods of WasmPlugin edge/canary-split"),
+        (
+            weighted.replace("host: httpbin.canary.svc.cluster.local\n        port", "host: htpbin\n        port"),
+            "Service canary/htpbin",
+        ),
+        (
+            weighted.replace("host: httpbin.canary.svc.cluster.local\n  subsets", "host: other\n  subsets"),
+            "DestinationRule of canary/httpbin",
+        ),
+        (
+            weighted.replacen("  selector:\n    app: httpbin\n", "  selector:\n    app: htpbin\n", 1),
+            "pods of Service canary/httpbin",
+        ),
+    ];
+    for (text, single) in table {
+        let (codes, answer) = found(&text);
+        assert_eq!((codes, &answer["notes"]), (Vec::new(), &serde_json::json!([not_given(single)])), "{single}");
+    }
     for text in [weighted.clone(), only(&["Service"]), only(&["DestinationRule", "Gateway"])] {
         assert_eq!(found(&text).1["notes"], serde_json::json!([]), "{text}");
     }
+}
+
+#[test]
+fn nothing_is_ok_where_something_could_not_be_read() {
+    let folder =
+        Folder::new("unread", &[("a.yaml", "kind: [\n"), ("b.yaml", &rendered("manifests/overlays/weighted"))]);
+    let (out, error, code) = ended(&tool(&["check", &folder.0.display().to_string()]));
+    assert!(out.starts_with("0 findings in 8 objects, 1 config of this filter; 1 could not be read\n"), "{out}");
+    assert!(code == 2 && error.contains("a.yaml:"), "{code}: {error}");
 }
 
 #[test]

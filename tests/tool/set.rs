@@ -107,6 +107,9 @@ fn only_the_numbers_change() {
         assert_eq!((code, error.as_str()), (0, ""), "{before}");
         assert_eq!(fs::read_to_string(&file).unwrap(), after);
         assert!(out.starts_with(&format!("{file}: rule web: ")) && out.contains("\n\nrule web\n  old  "), "{out}");
+        let sum_is_another =
+            ["v1=5 v2=95 ", "v1=50 v2=10", "v1=80 v2=10", "v1=1000000 v2=7"].contains(&arguments.join(" ").as_str());
+        assert_eq!(out.contains("  note: the weights add up to "), sum_is_another, "{out}");
         assert_eq!(folder.names(), ["a.yaml"]);
         // The same by the standard input.
         let (out, error, code) = ended(&fed(&[&command(&arguments)[..], &["-f", "-"]].concat(), &before));

@@ -532,7 +532,7 @@ class Demo:
 
             is_over = threading.Event()
             if not build.is_done():
-                say("\n  The page to look at is being built, once for all; it opens by itself.")
+                say("\n  The page to look at is being built (first run only); it opens by itself.")
             opening = threading.Thread(target=open_page)
             opening.start()
             try:

@@ -431,7 +431,8 @@ def test_the_runbook_has_no_commands_of_its_own():
     inline = [(None, line) for page in pages for line in re.findall(r"`(kubectl [^`]+)`", (ROOT / page).read_text())]
     tried = {command for page in pages for _, command in commands(page)} | {c for _, c in inline}
     for _, command in commands("docs/runbook.md"):
-        assert command in tried, command
+        # The reader's own repository is there for nobody else.
+        assert command in tried or command.startswith("git "), command
 
 
 def test_folders_and_deployments_in_commands_are_there(shipped):

@@ -1,15 +1,19 @@
 package cluster
 
 import (
+	"bufio"
 	"crypto/tls"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -112,7 +116,10 @@ const (
 	rollout         = "docs/rollout.md"
 	troubleshooting = "docs/troubleshooting.md"
 
+	theModule      = "### 1. The module"
 	v1Alone        = "### 2. v1 alone"
+	byLoadBalancer = "**With an address of the load balancer**"
+	byPortForward  = "**With a port-forward**"
 	v2InPlace      = "### 3. v2 in place"
 	byRequest      = "### 4. 80/20 by request"
 	byVisitor      = "### 5. 80/20 by visitor"
@@ -164,7 +171,7 @@ func (s *story) makeImage(url string) (reference string) {
 
 func (s *story) prepared() {
 	push(s.t, filepath.Join(s.user.folder, ".image"), s.makeImage(registryHost+"/canary-split"))
-	for _, line := range append(s.user.code(gettingStarted, v1Alone), s.user.code(gettingStarted, v2InPlace)...) {
+	for _, line := range slices.Concat(s.user.code(gettingStarted, v1Alone), s.user.code(gettingStarted, byLoadBalancer), s.user.code(gettingStarted, v2InPlace)) {
 		stop := load(s.t, s.cluster)
 		s.follow(line)
 		s.user.say("%d requests meanwhile, 0 failed", stop())
@@ -212,11 +219,38 @@ func (s *story) weighted() {
 		s.t.Errorf("%d of %d see v2", v2, total)
 	}
 	s.user.say("%d of %d see v2", v2, total)
-	titles := s.user.run(lines[1])
+	s.tenTitles(lines[1])
+	s.forwarded(lines[1])
+}
+
+func (s *story) tenTitles(curl string) {
+	s.t.Helper()
+	titles := s.user.run(curl)
 	s.user.show(titles)
 	if count := strings.Count(titles, "<title>"); count != 10 {
 		s.t.Errorf("%d titles", count)
 	}
+}
+
+// forwarded runs a curl of the documents where no load balancer has an address.
+func (s *story) forwarded(curl string) {
+	line := s.user.inline(gettingStarted, "port-forward")
+	forward := exec.Command("sh", "-c", "exec "+line)
+	forward.Dir, forward.Env = s.user.folder, s.user.env
+	forward.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	output, err := forward.StdoutPipe()
+	if err == nil {
+		err = forward.Start()
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = forward.Process.Kill(); _ = forward.Wait() }()
+	if said, err := bufio.NewReader(output).ReadString('\n'); err != nil || !strings.HasPrefix(said, "Forwarding from 127.0.0.1:8443") {
+		s.t.Fatalf("$ %s\n%s\n%v", line, said, err)
+	}
+	s.user.say("$ %s", line)
+	s.tenTitles(strings.Join(append(s.user.code(gettingStarted, byPortForward), curl), "\n"))
 }
 
 // patch runs a line of the documents under load, and says after what time everybody sees its effect.
@@ -490,6 +524,9 @@ func (s *story) inCluster() {
 	}
 	if output, err := s.user.try(apply, ""); err == nil || !strings.Contains(output, "no such file") {
 		s.t.Errorf("before make image: %s\n%v", output, err)
+	}
+	if tutorial, page := s.user.code(gettingStarted, theModule), s.user.code(install, inClusterWay); !slices.Equal(tutorial, page) {
+		s.t.Errorf("the tutorial has\n%s\nand %s has\n%s", tutorial, install, page)
 	}
 	s.makeImage("in-cluster")
 	for _, line := range s.user.code(install, inClusterWay)[1:] { // the first is makeImage's

@@ -80,7 +80,7 @@ func newUser(t *testing.T, p *controlPlane) *user {
 		}
 	}
 	u.kubeconfigs = p.kubeconfigs
-	u.env = append(os.Environ(), "KUBECONFIG="+p.kubeconfig, "KUBECACHEDIR="+filepath.Join(u.folder, "cache"), "PATH="+bin+":"+os.Getenv("PATH"), "GATEWAY="+loadBalancer)
+	u.env = append(os.Environ(), "KUBECONFIG="+p.kubeconfig, "KUBECACHEDIR="+filepath.Join(u.folder, "cache"), "PATH="+bin+":"+os.Getenv("PATH"), "GATEWAY="+loadBalancer, "PORT=443")
 	for _, home := range []string{"CACHE", "CONFIG", "DATA"} {
 		u.env = append(u.env, "HELM_"+home+"_HOME="+filepath.Join(u.folder, "helm"))
 	}

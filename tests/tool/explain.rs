@@ -1,5 +1,6 @@
 //! `explain`.
 
+use crate::check::Folder;
 use crate::common::{Observed, Phase, Sent, cases};
 use crate::{ended, fed, tool};
 use canary_split::split::Draw;
@@ -498,4 +499,16 @@ fn files_tell_the_route_of_a_host_that_they_have_routes_for() {
     // Other files may have them.
     assert!(said(&[sticky], &[], "https://other.example.com/").is_empty());
     assert!(said(&["manifests/overlays/sticky/wasmplugin.yaml"], &[], "https://canary.example.com/").is_empty());
+}
+
+#[test]
+fn one_plugin_in_two_files_is_named_by_its_files() {
+    let plugin = "kind: WasmPlugin\napiVersion: extensions.istio.io/v1alpha1\nmetadata: {name: canary-split, namespace: a}\nspec: {pluginConfig: {rules: []}}\n";
+    let folder = Folder::new("twice", &[("prod/p.yaml", plugin), ("staging/p.yaml", plugin)]);
+    let path = folder.0.display().to_string();
+    let (out, error, code) = ended(&tool(&["explain", "-f", &path, "https://a.test"]));
+    let why = format!(
+        "canary-split: {path}: a/canary-split is there 2 times, in {path}/prod/p.yaml, {path}/staging/p.yaml; give one of these\n"
+    );
+    assert_eq!((out.as_str(), error, code), ("", why, 2));
 }

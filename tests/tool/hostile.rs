@@ -119,16 +119,32 @@ spec:
   - name: "\e[2J\u202e"
     match: [{uri: {prefix: "/\e[2J\u202e"}}]
     route:
-    - {destination: {host: "sh\e[2J\u202eop", subset: SUBSET}, weight: 80}
+    - {destination: {host: "sh\e[2J\u202e\x9b2J\u3164\e[8m\nforged: line", subset: SUBSET}, weight: 80}
     - {destination: {host: shop, subset: v2}, weight: 20}
 "#;
+
+/// A plugin without a fault.
+const FINE: &str = "
+apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
+metadata: {name: canary-split, namespace: istio-system}
+spec:
+  selector: {matchLabels: {istio: ingressgateway}}
+  url: oci://registry.example.com/canary-split@sha256:0000
+  pluginConfig: {rules: [{name: shop, hosts: [shop.example.com], split: [{subset: v1, weight: 9}, {subset: v2, weight: 1}]}]}
+---
+";
 
 #[test]
 fn a_terminal_obeys_no_name_and_no_value_of_a_file() {
     let routes = |subset: &str| ROUTES.replace("SUBSET", subset);
     let both = format!("{NAMES}{}", routes("v1"));
-    let texts = [&both, NAMES, &routes("v1"), &routes(r#""v\e[2J\u202e1""#)];
-    let commands: [&[&str]; 9] = [
+    let routed = format!("{FINE}{}", routes("v1").replace(r#"uri: {prefix: "/\e[2J\u202e"}"#, "uri: {prefix: /}"));
+    assert!(routed.contains("{prefix: /}"));
+    let texts = [&both, &routed, NAMES, &routes("v1"), &routes(r#""v\e[2J\u202e1""#)];
+    let commands: [&[&str]; 11] = [
+        &["check", "-o", "json", "-"],
+        &["explain", "-o", "json", "https://shop.example.com/", "-f", "-"],
         &["check", "--color", "always", "-"],
         &["convert", "-"],
         &["adopt", "-"],
@@ -144,8 +160,8 @@ fn a_terminal_obeys_no_name_and_no_value_of_a_file() {
         let (out, error, code) = ended(&fed(command, text));
         assert!(code < 3, "{command:?}: {error}");
         for said in [out, error] {
-            let is_obeyed =
-                said.contains(['\x07', '\r', '\u{202e}']) || said.contains("\x1b[2J") || said.contains("\x1b]");
+            let is_obeyed = said.contains(['\x07', '\r', '\u{202e}', '\u{9b}', '\u{3164}'])
+                || ["\x1b[2J", "\x1b[8m", "\x1b]", "\nforged"].iter().any(|obeyed| said.contains(obeyed));
             assert!(!is_obeyed, "{command:?}: {said:?}");
             shown += usize::from(said.contains("\\x1b[2J"));
         }

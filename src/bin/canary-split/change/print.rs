@@ -59,7 +59,7 @@ pub fn say(
             }
         };
     }
-    let name = &place.name;
+    let name = visible(&place.name);
     for Told { change, .. } in told {
         let rule = &change.rule;
         if change.edits.is_empty() {

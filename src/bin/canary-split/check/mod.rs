@@ -55,7 +55,9 @@ use crate::cluster::reading::{self, Reading};
 use crate::cluster::{health, looks};
 use crate::input::choice::shown;
 use crate::input::manifest::Objects;
+use crate::input::quoted::visible;
 use crate::input::sources::{self, Input};
+use crate::input::stderr;
 use crate::input::time;
 use crate::input::unreadable::{self, Unreadable};
 use crate::report::finding::{Code, Finding, Severity};
@@ -218,7 +220,7 @@ fn look(options: &Options, is_known: &dyn Fn(&str) -> bool) -> Result<Said, Stri
             let end = notes.into_iter().map(|note| format!("; {note}")).collect::<String>();
             said.push(format!("{}: neither a WasmPlugin nor anything that it works with{end}", paths.join(", ")));
         }
-        return Err(said.join("\ncanary-split: "));
+        return Err(stderr::error_of(said));
     }
     let worlds = Worlds::of(parts);
     let now = time::or_clock(options.now);
@@ -310,7 +312,7 @@ fn say(said: &Said, output: Output, out: &mut impl Write) -> io::Result<()> {
         finding.print(out, is_colourful)?;
     }
     writeln!(out, "{}", summary(*objects, *configs, findings.len(), unreadable.len()))?;
-    notes.iter().try_for_each(|note| writeln!(out, "{}", wrapped("", note)))
+    notes.iter().try_for_each(|note| writeln!(out, "{}", wrapped("", &visible(note))))
 }
 
 /// All that is wrong with what is applied together.

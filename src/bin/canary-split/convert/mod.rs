@@ -32,6 +32,7 @@ mod routes;
 pub mod rule;
 mod steps;
 pub mod sticky;
+mod stream;
 mod texts;
 pub mod unit;
 mod weighted;
@@ -133,7 +134,7 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
                 Some(_) => out.write_all(&text),
                 None => {
                     let texts: Vec<&str> = made.files.iter().filter(|_| is_good).map(|file| &*file.text).collect();
-                    out.write_all(joined(&texts).as_bytes())?;
+                    out.write_all(stream::of(&texts).as_bytes())?;
                     io::stderr().write_all(&harmless(&text))
                 }
             })
@@ -147,21 +148,6 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
         }
     }
     Ok(u8::from(!is_good || !converted.refused.is_empty()))
-}
-
-/// Texts as documents of one.
-fn joined(texts: &[&str]) -> String {
-    let mut all = String::new();
-    for text in texts {
-        if !all.is_empty() && !text.starts_with("---") {
-            all.push_str("---\n");
-        }
-        all.push_str(text);
-        if !text.ends_with('\n') {
-            all.push('\n');
-        }
-    }
-    all
 }
 
 impl Options {

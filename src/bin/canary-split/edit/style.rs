@@ -46,7 +46,7 @@ impl Style {
 
     /// A field of a mapping at this column.
     pub fn field(self, name: &str, value: &Value, column: usize) -> String {
-        let name = plain(name).unwrap_or_else(|| Value::from(name).to_string());
+        let name = plain(name).unwrap_or_else(|| in_quotes(name));
         let below = match value {
             Value::Object(fields) if !fields.is_empty() => column + 2,
             Value::Array(items) if !items.is_empty() => column + if self.are_lists_indented { 2 } else { 0 },
@@ -64,14 +64,14 @@ impl Style {
 /// A value on one line.
 pub fn flow(value: &Value, is_json: bool) -> String {
     match value {
-        Value::String(text) if !is_json => plain(text).unwrap_or_else(|| value.to_string()),
+        Value::String(text) if is_json => in_quotes(text),
+        Value::String(text) => plain(text).unwrap_or_else(|| in_quotes(text)),
         Value::Array(items) => {
             let items: Vec<_> = items.iter().map(|item| flow(item, is_json)).collect();
             format!("[{}]", items.join(", "))
         }
         Value::Object(fields) => {
-            let name =
-                |name: &String| plain(name).filter(|_| !is_json).unwrap_or_else(|| Value::from(&**name).to_string());
+            let name = |name: &String| plain(name).filter(|_| !is_json).unwrap_or_else(|| in_quotes(name));
             let fields: Vec<_> =
                 fields.iter().map(|(key, value)| format!("{}: {}", name(key), flow(value, is_json))).collect();
             format!("{{{}}}", fields.join(", "))
@@ -86,9 +86,18 @@ pub fn scalar(new: &Value, old: &str, is_json: bool) -> String {
         Value::String(text) if old.starts_with('\'') && !text.contains(|text: char| text.is_control()) => {
             format!("'{}'", text.replace('\'', "''"))
         }
-        Value::String(_) if old.starts_with('"') => new.to_string(),
+        Value::String(text) if old.starts_with('"') => in_quotes(text),
         new => flow(new, is_json),
     }
+}
+
+/// A text in double quotes, as both JSON and YAML read it: YAML takes no control character as it is, and folds line ends.
+fn in_quotes(text: &str) -> String {
+    let json = Value::from(text).to_string();
+    let is_taken = |each: char| !each.is_control() && !matches!(each, '\u{2028}' | '\u{2029}' | '\u{feff}');
+    json.chars()
+        .map(|each| if is_taken(each) { each.to_string() } else { format!("\\u{:04x}", u32::from(each)) })
+        .collect()
 }
 
 /// A text without quotes, if it means the same everywhere.

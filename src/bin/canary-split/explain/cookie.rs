@@ -1,6 +1,7 @@
 //! Decodes a cookie of the filter.
 
 use super::shown::quoted;
+use crate::input::quoted::visible;
 use crate::report::share::Share;
 use crate::report::time::{span, utc};
 use canary_split::config::Config;
@@ -229,7 +230,7 @@ impl Decoded {
         writeln!(out, "draw      {draw}")?;
         writeln!(out, "made      {made}, {ago}")?;
         if self.rules.is_empty() {
-            writeln!(out, "No rule of {file} has a cookie of this name.")?;
+            writeln!(out, "No rule of {} has a cookie of this name.", visible(file))?;
         }
         self.rules.iter().try_for_each(|reading| reading.print(out))
     }

@@ -4,21 +4,22 @@ use super::draw::CHANCE;
 use super::explanation::{Explanation, Written};
 use super::passed::{Place, Reason};
 use super::routed::{Arrival, Routed};
+use crate::input::quoted::visible;
 use crate::report::wrap::wrapped;
 use std::io::{self, Write};
 
 /// Prints the rules in their order, then the decision of the one that holds.
 pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
     for passed in &explanation.passed {
-        writeln!(out, "rule {} does not hold", passed.rule)?;
+        writeln!(out, "rule {} does not hold", visible(&passed.rule))?;
         for reason in &passed.reasons {
             writeln!(out, "  {}", placed(&explanation.file, &reason.at))?;
-            writeln!(out, "    {}", sentence(reason))?;
+            writeln!(out, "    {}", visible(&sentence(reason)))?;
         }
     }
     match (&explanation.rule, &explanation.at) {
         (Some(rule), Some(at)) => {
-            writeln!(out, "rule {rule} decides")?;
+            writeln!(out, "rule {} decides", visible(rule))?;
             writeln!(out, "  {}", placed(&explanation.file, at))?;
         }
         _ if explanation.is_living && !explanation.faults.is_empty() => writeln!(
@@ -69,20 +70,21 @@ pub fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
         writeln!(out, "{}", wrapped("cookie    ", &reading.sentence()))?;
     }
     for note in &explanation.notes {
-        writeln!(out, "{}", wrapped("note      ", note))?;
+        writeln!(out, "{}", wrapped("note      ", &visible(note)))?;
     }
     for ignored in &explanation.ignored {
-        writeln!(out, "{}", wrapped("ignored   ", &format!("{}: {}", ignored.what, ignored.why)))?;
+        writeln!(out, "{}", wrapped("ignored   ", &visible(&format!("{}: {}", ignored.what, ignored.why))))?;
     }
     Ok(())
 }
 
 /// `FILE:LINE:COLUMN: PLACE`
 fn placed(file: &str, at: &Place) -> String {
-    match (at.line, at.column) {
+    let placed = match (at.line, at.column) {
         (Some(line), Some(column)) => format!("{file}:{line}:{column}: {}", at.place),
         _ => format!("{file}: {}", at.place),
-    }
+    };
+    visible(&placed).into_owned()
 }
 
 fn print_route(routed: &Routed, is_one: bool, is_living: bool, out: &mut impl Write) -> io::Result<()> {
@@ -94,7 +96,7 @@ fn print_route(routed: &Routed, is_one: bool, is_living: bool, out: &mut impl Wr
         return writeln!(out, "route     {subset}none takes it: 404");
     };
     let doubt = if routed.is_doubtful { ", if no other one takes it before" } else { "" };
-    writeln!(out, "route     {subset}{route}{doubt}")?;
+    writeln!(out, "route     {subset}{}{doubt}", visible(route))?;
     if let Some(instead) = routed.instead {
         writeln!(out, "          {instead}")?;
     }
@@ -105,7 +107,7 @@ fn print_route(routed: &Routed, is_one: bool, is_living: bool, out: &mut impl Wr
             pods.map_or(": pods not known".to_owned(), |pods| format!(": {} of {} pods ready", pods.ready, pods.total));
         // Manifests have no pods.
         let pods = if is_living { pods } else { String::new() };
-        writeln!(out, "          → {host}{subset}{port}{pods}")?;
+        writeln!(out, "          → {}{}{port}{pods}", visible(host), visible(&subset))?;
     }
     Ok(())
 }

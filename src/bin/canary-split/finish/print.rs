@@ -2,6 +2,7 @@
 
 use super::plan::{Plan, Stage};
 use crate::edit::patch;
+use crate::input::quoted::visible;
 use crate::report::wrap::wrapped;
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
@@ -34,14 +35,14 @@ pub fn say(plan: &Plan, written: &[Written], way: &Way, out: &mut impl Write) ->
         writeln!(out, "rule {}: nothing to do; nothing is written", plan.rule)?;
     }
     for (number, (stage, written)) in plan.stages.iter().zip(written).enumerate() {
-        let place = written.line.map(|line| format!(" ({}:{line})", written.file)).unwrap_or_default();
-        writeln!(out, "{}. {}{place}: {}", number + 1, stage.object.title(), stage.said)?;
+        let place = written.line.map(|line| format!(" ({}:{line})", visible(&written.file))).unwrap_or_default();
+        writeln!(out, "{}. {}{place}: {}", number + 1, visible(&stage.object.title()), visible(&stage.said))?;
         writeln!(out, "{}", wrapped("   ", stage.why))?;
         if way.is_dry || written.line.is_none() {
             write!(out, "{}", written.diff)?;
         }
     }
-    plan.notes.iter().try_for_each(|note| writeln!(out, "{}", wrapped("note: ", note)))
+    plan.notes.iter().try_for_each(|note| writeln!(out, "{}", wrapped("note: ", &visible(note))))
 }
 
 /// The same for programs.

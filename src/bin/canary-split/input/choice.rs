@@ -1,8 +1,8 @@
 //! The configs of a file or folder, and the choice of one.
 
 use super::manifest::{Objects, PluginConfig};
-use super::sources;
 use super::unreadable::Unreadable;
+use super::{sources, stderr};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -34,10 +34,10 @@ pub fn read(path: &Path) -> Result<Given, String> {
         return Ok(given);
     }
     let told: Vec<_> = given.unreadable.iter().map(Unreadable::to_string).collect();
-    match told.as_slice() {
-        [] => Err(format!("{}: no WasmPlugin of this filter and no pluginConfig", shown(path))),
-        told => Err(told.join("\ncanary-split: ")),
+    if told.is_empty() {
+        return Err(format!("{}: no WasmPlugin of this filter and no pluginConfig", shown(path)));
     }
+    Err(stderr::error_of(told))
 }
 
 impl Given {
@@ -55,7 +55,7 @@ pub fn shown(path: &Path) -> String {
 
 /// The chosen config of a place: that of the plugin `NAME` or `NAMESPACE/NAME`, or the only one.
 pub fn choose(place: &str, all: &[PluginConfig], plugin: Option<&str>) -> Result<PluginConfig, String> {
-    let titles = || all.iter().map(PluginConfig::title).collect::<Vec<_>>().join(", ");
+    let titles = || listed(all.iter().map(PluginConfig::title));
     let is_named = |config: &&PluginConfig, wanted: &str| {
         config.title() == wanted || config.object.as_ref().is_some_and(|object| object.name == wanted)
     };
@@ -70,6 +70,21 @@ pub fn choose(place: &str, all: &[PluginConfig], plugin: Option<&str>) -> Result
             Err(format!("{place}: no WasmPlugin {wanted} of this filter; there are {}", titles()))
         }
         ([], _) => Err(format!("{place}: no WasmPlugin of this filter and no pluginConfig")),
+        (several @ [first, ..], _) if several.iter().all(|config| config.title() == first.title()) => {
+            let files = listed(several.iter().map(|config| config.source.name.clone()));
+            Err(format!("{place}: {} is there {} times, in {files}; give one of these", first.title(), several.len()))
+        }
         _ => Err(format!("{place}: several WasmPlugins of this filter; choose with --plugin: {}", titles())),
     }
+}
+
+/// The first ones, and how many more there are.
+fn listed(names: impl ExactSizeIterator<Item = String>) -> String {
+    const MOST: usize = 10;
+    let more = names.len().saturating_sub(MOST);
+    let mut first: Vec<String> = names.take(MOST).collect();
+    if more > 0 {
+        first.push(format!("{more} more"));
+    }
+    first.join(", ")
 }

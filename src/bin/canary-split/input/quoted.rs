@@ -34,10 +34,11 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 
 /// Control characters, and those that turn the text around, join letters or have no width (Unicode's Bidi_Control, and what
 /// [UTS #39](https://www.unicode.org/reports/tr39/) calls default-ignorable).
-fn is_unseen(each: char) -> bool {
+pub fn is_unseen(each: char) -> bool {
     let is_ignorable = matches!(each,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}');
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}');
     each.is_control() || is_ignorable
 }
 
@@ -49,6 +50,7 @@ mod tests {
     fn a_terminal_obeys_nothing_that_others_wrote() {
         assert_eq!(visible("größer als 1"), "größer als 1");
         assert_eq!(visible("a\x1b[31m\nb\u{9b}"), "a\\x1b[31m\\x0ab\\x9b");
+        assert_eq!(visible("v2\u{3164}\u{115f}\u{fff9}"), "v2\\u{3164}\\u{115f}\\u{fff9}");
         assert_eq!(visible("v2\u{202e}1v\u{200b}\u{e0041}\u{ad}"), "v2\\u{202e}1v\\u{200b}\\u{e0041}\\xad");
     }
 

@@ -3,9 +3,14 @@
 use super::quoted::visible;
 use std::fmt::Display;
 
-/// `canary-split: TEXT`. The terminal obeys nothing that others wrote into it; lines stay lines.
+/// `canary-split: TEXT`, in one line. The terminal obeys nothing that others wrote into it.
 pub fn say(text: impl Display) {
-    let text = text.to_string();
-    let lines: Vec<_> = text.split('\n').map(visible).collect();
-    eprintln!("canary-split: {}", lines.join("\n"));
+    eprintln!("canary-split: {}", visible(&text.to_string()));
+}
+
+/// Says all but the last, which is the error.
+pub fn error_of(mut all: Vec<String>) -> String {
+    let last = all.pop().unwrap_or_default();
+    all.iter().for_each(say);
+    last
 }

@@ -1,6 +1,7 @@
 //! The findings of `check`: each with a code, its place, why it matters and how to fix it.
 
 use super::wrap::lines;
+use crate::input::quoted::visible;
 use crate::input::sources::Source;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
@@ -146,7 +147,8 @@ impl Finding {
         let (line, column) = self.source.position(self.span.start);
         let (text, pointed) = self.pointed();
         let snippet = Snippet::source(text).line_start(line).annotation(AnnotationKind::Primary.span(pointed));
-        let group = level.primary_title(&self.message).id(self.code.name);
+        let message = visible(&self.message);
+        let group = level.primary_title(&*message).id(self.code.name);
         // The columns of a cut line are not those of the file.
         let from = self.place.as_ref().and_then(|place| place.from.as_ref());
         let is_in_no_file = self.source.rendered_from.is_some() || self.source.is_living;
@@ -164,8 +166,8 @@ impl Finding {
                 .element(snippet)
         };
         // Rendered objects, and those in the cluster, have no lines in a file.
-        let place = self.place.as_ref().filter(|_| is_in_no_file).map(Place::to_string);
-        let rendered = from.map(|_| format!("rendered by {}", self.source.name));
+        let place = self.place.as_ref().filter(|_| is_in_no_file).map(|place| visible(&place.to_string()).into_owned());
+        let rendered = from.map(|_| format!("rendered by {}", visible(&self.source.name)));
         let notes = place.iter().chain(&rendered).map(|note| Level::NOTE.message(note.as_str()));
         let (why, fix) = (lines(NOTE + digits(line), self.code.why), lines(NOTE + digits(line), self.code.fix));
         let group = group.elements(notes);

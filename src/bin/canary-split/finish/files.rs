@@ -26,7 +26,12 @@ pub fn run(
     let begun = Instant::now();
     target.access.go_with_files()?;
     let mut sources = read(target)?;
-    let plan = match plan(&objects(&sources)?) {
+    let given = objects(&sources)?;
+    if given.configs().next().is_none() {
+        let paths: Vec<String> = target.files.iter().map(|path| path.display().to_string()).collect();
+        return Err(format!("{}: no WasmPlugin of this filter", paths.join(", ")));
+    }
+    let plan = match plan(&given) {
         Ok(plan) => plan,
         Err(Refusal::Wrong(why)) => return Err(why),
         Err(Refusal::Fault(why)) => {
@@ -49,7 +54,11 @@ pub fn run(
     }
     let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let is_written = !target.dry_run && !plan.stages.is_empty();
-    let end = if is_written { "written; apply it in this order" } else { "nothing is written" };
+    let end = if is_written {
+        "written; apply the files in this order, and wait for each: canary-split status"
+    } else {
+        "nothing is written"
+    };
     let way = Way { is_dry: target.dry_run, is_written, took_ms, gateways: None };
     match output {
         Output::Json => writeln!(out, "{:#}", to_json(&plan, &written, &way)),

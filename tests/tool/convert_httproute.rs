@@ -14,7 +14,7 @@ const HEADER: &str = "x-canary-subset";
 fn shown(rule: &Value) -> String {
     let text = |entry: &Value| {
         let tilde = if entry["type"] == "RegularExpression" { "~" } else { "" };
-        format!("{tilde}{}", entry["value"].as_str().unwrap())
+        format!("{tilde}{}", entry["value"].as_str().unwrap_or_default())
     };
     let named = |entry: &Value| format!("{}={}", entry["name"].as_str().unwrap(), text(entry));
     let entry = |entry: &Value| {

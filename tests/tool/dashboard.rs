@@ -903,6 +903,57 @@ fn of_several_plugins_in_a_file_one_is_chosen() {
 }
 
 #[test]
+fn a_route_that_is_called_like_another_plugin_in_the_folder_is_a_route() {
+    let mut objects = living::objects("WasmPlugin", 20);
+    let mut other = objects[0].clone();
+    other["metadata"] = json!({"namespace": "shop", "name": "shop"});
+    objects.push(other);
+    let file = Temporary::new("");
+    let folder = file.0.with_extension("d");
+    std::fs::create_dir_all(&folder).unwrap();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+    std::fs::write(folder.join("all.yaml"), list.to_string()).unwrap();
+    let envoy = Envoy::start();
+    let (admin, path) = (envoy.0.address.to_string(), folder.to_str().unwrap());
+    let dashboard = Dashboard::start(&["--admin", &admin, "-f", path, "--plugin", "edge/canary-split"]);
+    let found = dashboard.json(&format!("/explain?url={}", encoded("https://shop.acme.io/")));
+    assert!(found["text"].as_str().unwrap().contains("HTTPRoute shop/shop rules[0].matches[0]"), "{found:#}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_namespace_shows_its_plugins_alone() {
+    let mut objects = living::objects("WasmPlugin", 20);
+    let mut other = objects[0].clone();
+    other["metadata"]["namespace"] = json!("other");
+    objects.push(other);
+    let cluster = living::Cluster::new(objects);
+    let dashboard = Dashboard::start(&["--kubeconfig", cluster.kubeconfig.0.to_str().unwrap(), "-n", "edge"]);
+    let rules = dashboard.json("/state")["state"]["rules"].clone();
+    let keys: Vec<&Value> = rules.as_array().unwrap().iter().map(|rule| &rule["key"]).collect();
+    assert_eq!(keys, ["edge/canary-split shop"]);
+}
+
+#[test]
+fn it_says_what_the_address_allows() {
+    let (envoy, file) = (Envoy::start(), manifest());
+    for (option, may) in [(None, "look,"), (Some("--write"), "look, and move weights with your rights,")] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_canary-split"))
+            .args(["dashboard", "--no-open", "--admin", &envoy.0.address.to_string(), "-f", file.0.to_str().unwrap()])
+            .args(option)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said: Vec<_> = BufReader::new(child.stdout.take().unwrap()).lines().take(2).collect();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let said = said[1].as_ref().unwrap();
+        assert_eq!(said, &format!("Whoever has this address can {may} on this machine alone. Ctrl-C ends it."));
+    }
+}
+
+#[test]
 fn a_canary_with_a_weight_and_no_ready_pod_is_bad() {
     for (weight, is_ready, expected) in [(20, "False", true), (20, "True", false), (0, "False", false)] {
         let mut objects = living::objects("WasmPlugin", weight);
@@ -1013,8 +1064,22 @@ fn a_browser_is_not_told_the_token_where_others_can_read_it() {
         envoy.0.address,
         file.0.display()
     );
-    // A browser is opened at a terminal alone.
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    // A browser is opened at a terminal alone, and where somebody wants one.
+    for (shell, option, end) in [(["sh", "-c"], "", None), (["script", "-qec"], " --no-open", Some("/dev/null"))] {
+        let child = Command::new(shell[0])
+            .args([shell[1], &format!("exec {command}{option}")])
+            .args(end)
+            .env("PATH", &path)
+            .env("XDG_RUNTIME_DIR", &runtime)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        let dashboard = Dashboard::begun(child.unwrap());
+        // It answers once it has opened what it opens.
+        assert_ne!(ask(dashboard.address, "GET", "/", &[]).status, 200);
+        assert_eq!(std::fs::read_dir(&runtime).unwrap().count(), 0, "{shell:?}");
+    }
     for is_interrupted in [false, true] {
         let child = Command::new("script")
             .args(["-qec", &command, "/dev/null"])

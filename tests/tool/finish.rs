@@ -34,6 +34,8 @@ struct Case {
     steps: Option<usize>,
     /// What a note says.
     note: Option<String>,
+    /// What no note says.
+    silent: Option<String>,
     gone: Option<Vec<String>>,
     idle: Option<Vec<String>>,
     #[serde(default)]
@@ -250,6 +252,7 @@ fn each_step_serves_every_request_as_before() {
         assert!(case.steps.is_none_or(|number| number == steps.len()), "{name}: {out}");
         let notes = answer["notes"].to_string();
         assert!(case.note.as_ref().is_none_or(|note| notes.contains(note.as_str())), "{name}: {notes}");
+        assert!(case.silent.as_ref().is_none_or(|silent| !notes.contains(silent.as_str())), "{name}: {notes}");
         for (number, step) in steps.iter().enumerate() {
             let patch: json_patch::Patch = serde_json::from_value(step["patch"].clone()).unwrap();
             json_patch::patch(state.object(step["object"].as_str().unwrap()), &patch).unwrap();
@@ -369,6 +372,41 @@ fn routes_of_the_gateway_api_are_promoted_and_removed_too() {
             "- {$v1}\n- {matches: [{$hdr2}], $v2}\n- {matches: [{path: {value: /api}}], $v1}\n- {matches: [{path: {value: /api}, $hdr2}], $v2}",
             "- {$v2}\n- {matches: [{$hdr1}], $v1}\n- {matches: [{path: {value: /api}}], $v2}\n- {matches: [{path: {value: /api}, $hdr1}], $v1}",
         ),
+        // The header is not the first one.
+        (
+            "promote",
+            "- {matches: [{headers: [{name: x-a, value: b}, {name: x-canary-subset, value: v2}]}], $v2}\n- {matches: [{headers: [{name: x-a, value: b}]}], $v1}",
+            "- {matches: [{headers: [{name: x-a, value: b}, {name: x-canary-subset, value: v1}]}], $v1}\n- {matches: [{headers: [{name: x-a, value: b}]}], $v2}",
+        ),
+        // What is asked for between two entries of the default is not between the canary and that.
+        (
+            "promote",
+            "- {matches: [{$hdr2}, {queryParams: [{name: q, value: a}], $hdr2}], $v2}\n- {matches: [{path: {value: /}}, {queryParams: [{name: q, value: a}]}], $v1}",
+            "- {matches: [{$hdr1}, {queryParams: [{name: q, value: a}], $hdr1}], $v1}\n- {matches: [{path: {value: /}}, {queryParams: [{name: q, value: a}]}], $v2}",
+        ),
+        (
+            "promote",
+            "- {matches: [{path: {value: /a/b}, $hdr2}, {$hdr2}], $v2}\n- {matches: [{path: {value: /a/b}}, {path: {value: /}}], $v1}\n- {matches: [{path: {value: /a}}], timeouts: {request: 3s}, $v2}",
+            "- {matches: [{path: {value: /a/b}, $hdr1}, {$hdr1}], $v1}\n- {matches: [{path: {value: /a/b}}, {path: {value: /}}], $v2}\n- {matches: [{path: {value: /a}}], timeouts: {request: 3s}, $v2}",
+        ),
+        // A rule with one entry before the canary and one behind the default.
+        (
+            "promote",
+            "- {matches: [{path: {value: /api}, $hdr2}], $v2}\n- {matches: [{path: {value: /api}}], $v1}\n- {matches: [{path: {value: /api/x}}, {path: {value: /}}], timeouts: {request: 3s}, $v2}",
+            "- {matches: [{path: {value: /api}, $hdr1}], $v1}\n- {matches: [{path: {value: /api}}], $v2}\n- {matches: [{path: {value: /api/x}}, {path: {value: /}}], timeouts: {request: 3s}, $v2}",
+        ),
+        // What takes requests before it takes none from it.
+        (
+            "remove",
+            "- {matches: [{path: {value: /api}, $hdr1}], $v1}\n- {matches: [{path: {value: /api/x}}], timeouts: {request: 3s}, $v1}\n- {$v1}\n- {matches: [{path: {value: /api}}], $v1}",
+            "- {matches: [{path: {value: /api/x}}], timeouts: {request: 3s}, $v1}\n- {$v1}\n- {matches: [{path: {value: /api}}], $v1}",
+        ),
+        // Nor does what is behind its default route, though it is written first.
+        (
+            "remove",
+            "- {timeouts: {request: 3s}, $v1}\n- {matches: [{path: {value: /api}, $hdr1}], $v1}\n- {matches: [{path: {value: /api}}], $v1}",
+            "- {timeouts: {request: 3s}, $v1}\n- {matches: [{path: {value: /api}}], $v1}",
+        ),
         ("remove", "- {$v1}\n- {matches: [{$hdr2}], $v2}", "- {$v1}"),
         (
             "remove",
@@ -390,6 +428,11 @@ fn routes_of_the_gateway_api_are_promoted_and_removed_too() {
             "promote",
             "- {matches: [{path: {value: /api}, $hdr2}], $v2}\n- {$v1}",
             "takes some of the requests of rules[0], and not all; edit it by hand",
+        ),
+        (
+            "remove",
+            "- {matches: [{$hdr1}], $v1}\n- {matches: [{path: {value: /}, $hdr1}], $v1}\n- {$v1}",
+            "rules[0] of HTTPRoute canary/httpbin asks for the same as rules[1]; remove one of them",
         ),
         (
             "remove",

@@ -6,11 +6,29 @@ use canary_split::config::fingerprint;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
+/// What is wrong with a cluster.
+#[derive(Clone, Copy, Default, PartialEq)]
+pub enum Trouble {
+    #[default]
+    None,
+    /// The first write is refused.
+    Denied,
+    /// Somebody else writes just before the first write.
+    Overtaken,
+    /// The gateways never get what is written.
+    Lagging,
+    /// The guard has removed v2 of rule shop.
+    Tripped,
+}
+
 /// The objects of a cluster, and what it was asked to write.
 #[derive(Default)]
 struct State {
     objects: Vec<Value>,
     patches: Vec<Value>,
+    trouble: Trouble,
+    /// What the gateways have, if they get nothing new.
+    stuck: Option<Vec<Value>>,
 }
 
 /// A stand-in for an API server, with the pods behind it.
@@ -24,19 +42,25 @@ pub struct Cluster {
 
 impl Cluster {
     pub fn new(objects: Vec<Value>) -> Cluster {
-        let state = Arc::new(Mutex::new(State { objects, ..State::default() }));
+        Cluster::with(objects, Trouble::None)
+    }
+
+    pub fn with(objects: Vec<Value>, trouble: Trouble) -> Cluster {
+        let stuck = (trouble == Trouble::Lagging).then(|| objects.clone());
+        let state = Arc::new(Mutex::new(State { objects, trouble, stuck, ..State::default() }));
         let shared = Arc::clone(&state);
         let server = Server::start(move |method, path, body| respond(method, path, body, &mut shared.lock().unwrap()));
         Cluster { state, kubeconfig: server.kubeconfig(), _server: server }
     }
 
     /// Runs the tool on it.
-    fn tool(&self, arguments: &[&str]) -> (String, String, i32) {
+    pub fn tool(&self, arguments: &[&str]) -> (String, String, i32) {
         let path = self.kubeconfig.0.display().to_string();
         ended(&tool(&[arguments, &["--kubeconfig", &path]].concat()))
     }
 
-    fn patches(&self) -> Vec<Value> {
+    /// What it was asked to write.
+    pub fn patches(&self) -> Vec<Value> {
         self.state.lock().unwrap().patches.clone()
     }
 }
@@ -65,7 +89,9 @@ fn respond(method: &str, target: &str, body: &str, state: &mut State) -> (u16, S
         return (200, json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}).to_string());
     }
     if let Some((pod, _)) = path.split_once("/proxy/stats/prometheus") {
-        return (200, statistics(pod, &state.objects));
+        let trip =
+            if state.trouble == Trouble::Tripped { "canary_tripped{rule=\"shop\",subset=\"v2\"} 1\n" } else { "" };
+        return (200, statistics(pod, state.stuck.as_ref().unwrap_or(&state.objects)) + trip);
     }
     let found = KINDS.iter().find_map(|(group, version, plural, kind)| {
         let root = if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
@@ -89,6 +115,15 @@ fn respond(method: &str, target: &str, body: &str, state: &mut State) -> (u16, S
         let patch: Value = serde_json::from_str(body).unwrap();
         let Some(object) = state.objects.iter_mut().find(is_it) else { return missing() };
         state.patches.push(patch.clone());
+        match state.trouble {
+            Trouble::Denied if state.patches.len() == 1 => {
+                let status =
+                    json!({"kind": "Status", "reason": "Forbidden", "code": 403, "message": "it is forbidden"});
+                return (403, status.to_string());
+            }
+            Trouble::Overtaken if state.patches.len() == 1 => object["metadata"]["resourceVersion"] = json!("9"),
+            _ => {}
+        }
         if json_patch::patch(object, &serde_json::from_value::<json_patch::Patch>(patch).unwrap()).is_err() {
             return (422, json!({"kind": "Status", "reason": "Invalid", "code": 422}).to_string());
         }
@@ -112,7 +147,8 @@ pub fn statistics(pod: &str, objects: &[Value]) -> String {
             "WasmPlugin" => (format!("{istio}~istio-translated-wasmplugin"), &object["spec"]["pluginConfig"]),
             "TrafficExtension" => (istio, &object["spec"]["wasm"]["pluginConfig"]),
             "EnvoyExtensionPolicy" => {
-                let module = &object["spec"]["wasm"][0];
+                let modules = object["spec"]["wasm"].as_array().unwrap();
+                let module = modules.last().unwrap();
                 (module["name"].as_str().unwrap().to_owned(), &module["config"])
             }
             _ => continue,
@@ -143,7 +179,10 @@ pub fn objects(kind: &str, weight: u32) -> Vec<Value> {
     let spec = match kind {
         "WasmPlugin" => json!({"targetRefs": target, "pluginConfig": config(weight)}),
         "TrafficExtension" => json!({"targetRefs": target, "wasm": {"pluginConfig": config(weight)}}),
-        _ => json!({"targetRefs": target, "wasm": [{"name": "canary-split", "config": config(weight)}]}),
+        // A policy may have several modules.
+        _ => {
+            json!({"targetRefs": target, "wasm": [{"name": "auth"}, {"name": "canary-split", "config": config(weight)}]})
+        }
     };
     let (group, _, _, _) = KINDS.iter().find(|(.., own)| *own == kind).unwrap();
     let class = if kind == "EnvoyExtensionPolicy" { "eg" } else { "istio" };
@@ -188,7 +227,7 @@ pub fn objects(kind: &str, weight: u32) -> Vec<Value> {
 const CARRIERS: [(&str, &str); 3] = [
     ("WasmPlugin", "/spec/pluginConfig"),
     ("TrafficExtension", "/spec/wasm/pluginConfig"),
-    ("EnvoyExtensionPolicy", "/spec/wasm/0/config"),
+    ("EnvoyExtensionPolicy", "/spec/wasm/1/config"),
 ];
 
 #[test]

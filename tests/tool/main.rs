@@ -28,6 +28,7 @@ mod rollout;
 mod schema;
 mod screens;
 mod set;
+mod set_living;
 mod simulate;
 mod standin;
 mod strangers;

@@ -333,6 +333,19 @@ fn a_rollback_does_what_is_right_for_each_rule_and_says_it() {
         (KEEP, &["api"], &api(KEEP), &["FILE: rule api: v1 0 → 7, v2 7 → 0\n"]),
         (KEEP, &["--all"], &api(&zero), &["FILE: rule web: v2 30 → 0", "FILE: rule api: v1 0 → 7, v2 7 → 0\n"]),
         (&api(&zero), &["--all"], &api(&zero), &["FILE: rule web has these weights already; nothing is written\n"]),
+        // Weights that no split may have: their sum is 0, or too large.
+        (
+            &without.replace("60", "0").replace("30", "0").replace("10", "0"),
+            &["web"],
+            &zero.replace("60", "100"),
+            &["rule web: v1 0 → 100\n"],
+        ),
+        (
+            &without.replace("60", "0").replace("30", "4294967295"),
+            &["web"],
+            &zero.replace("60", "4294967295"),
+            &["rule web: v1 0 → 4294967295, v2 4294967295 → 0, v3 10 → 0\n"],
+        ),
         // Paused, or not begun yet.
         (&KEEP.replace("    # slowly", "    pausedAt: 2026-12-01T09:10:00Z"), &["web"], &zero, &["ramp removed"]),
         (&KEEP.replace("2026-12-01T09", "2036-12-01T09"), &["web"], &zero, &["ramp removed"]),
@@ -359,6 +372,13 @@ fn a_rollback_does_what_is_right_for_each_rule_and_says_it() {
             &["web"],
             &zero.replace("    cookie: {}", "    cookie: {path: /}"),
             &["sticky.cookie.ttl removed\n"],
+        ),
+        // A key that asks for nothing would be a fault too: the smallest part without which there is none is removed.
+        (
+            &without.replace("    cookie: {}", "    cookie: {}\n    keys: [{header: 'a b'}]"),
+            &["web"],
+            &zero,
+            &["v3 10 → 0, sticky.keys removed\n"],
         ),
     ];
     for (before, arguments, after, said) in table {

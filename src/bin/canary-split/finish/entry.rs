@@ -109,8 +109,41 @@ fn may_meet(one: Uri, other: Uri) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{are_overlapping, is_within};
+    use super::{are_overlapping, is_within, of_rule};
     use serde_json::json;
+
+    #[test]
+    fn an_entry_is_read_as_a_virtual_service_would_write_it() {
+        let header = |kind: &str| json!({"headers": [{"name": "X-Canary-Subset", "value": "v2", "type": kind}]});
+        let other = json!([{"name": "x-a", "value": "b"}]);
+        let with_other = json!({"headers": [other[0], {"name": "x-canary-subset", "value": "v2"}]});
+        let path = |path| json!({ "path": path });
+        for (entry, value, rest) in [
+            (json!({}), Ok(None), json!({})),
+            (header("Exact"), Ok(Some("v2")), json!({})),
+            (header("RegularExpression"), Err(()), json!({})),
+            (with_other, Ok(Some("v2")), json!({ "headers": other })),
+            (json!({ "headers": other }), Ok(None), json!({ "headers": other })),
+            (path(json!({})), Ok(None), json!({})),
+            (path(json!({"type": "PathPrefix", "value": "/"})), Ok(None), json!({})),
+            (path(json!({"value": "/a/"})), Ok(None), json!({"uri": {"below": "/a"}})),
+            (path(json!({"type": "Exact", "value": "/a"})), Ok(None), json!({"uri": {"exact": "/a"}})),
+            (path(json!({"type": "RegularExpression", "value": "/a"})), Ok(None), json!({"uri": {"regex": "/a"}})),
+            (json!({"method": "GET"}), Ok(None), json!({"method": "GET"})),
+        ] {
+            let read = of_rule(&json!({"matches": [entry]}), "httproute", "x-canary-subset");
+            let [read] = read.as_slice() else { panic!("{entry}") };
+            assert_eq!(
+                (read.value.as_ref().map(Option::as_deref), &read.rest),
+                (value.as_ref().map(|value| *value), &rest),
+                "{entry}"
+            );
+        }
+        for rule in [json!({}), json!({"matches": []})] {
+            let read = of_rule(&rule, "httproute", "x-canary-subset");
+            assert!(matches!(read.as_slice(), [all] if all.value == Ok(None) && all.rest == json!({})), "{rule}");
+        }
+    }
 
     #[test]
     fn paths_are_apart_if_no_request_has_both() {

@@ -111,9 +111,10 @@ impl<'w, 'o> Http<'w, 'o> {
         if self.service.is_virtual_service() { self.rest(at) } else { self.entries.get(at).map_or(&[], Vec::as_slice) }
     }
 
-    /// Whether an earlier route takes all requests of a path that meet an entry.
-    pub fn is_taken_before(&self, at: usize, entry: usize, path: &Value) -> bool {
+    /// Whether an earlier route takes all requests of a path that meet an entry; those that ask for the value that is left out do not.
+    pub fn is_taken_before(&self, at: usize, entry: usize, path: &Value, left_out: Option<&str>) -> bool {
         let takes = |earlier: &usize| match (self.kinds.get(*earlier), self.kinds.get(at)) {
+            (Some(Kind::ByHeader(one, _)), _) if left_out == Some(one.as_str()) => false,
             (Some(Kind::Plain(_)), _) => true,
             (Some(Kind::ByHeader(one, _)), Some(Kind::ByHeader(other, _))) => one == other,
             _ => false,

@@ -4,7 +4,7 @@ use super::entry::are_overlapping;
 use super::http::{Http, Kind};
 use super::meant::{Found, Meant, given_once, settled};
 use super::plan::{Plan, Stage, moved};
-use super::reach::reaches;
+use super::reach::{Gone, reaches};
 use crate::change::Refusal;
 use crate::edit::{Edit, Step};
 use crate::input::manifest::Objects;
@@ -63,7 +63,7 @@ pub fn plan(objects: &Objects, meant: &Meant, subset: &str) -> Result<Plan, Refu
     for service in &services {
         let http = found.http(service);
         let Some(new) = split.subsets.get(at) else { continue };
-        for other in known.iter().filter(|other| other.object().is_of_gateway_api()) {
+        for other in &known {
             if let Some((own, theirs)) = http.rival(other, &new.header_value) {
                 return Err(Refusal::Fault(format!(
                     "{} is for the same path as {} of {}: between two edits one of them would take requests of both; put them into one route",
@@ -139,8 +139,9 @@ fn of_routes(
     if let Some(at) = http.kinds.iter().position(|kind| *kind == Kind::Mixed) {
         return fault(at, format!("asks for {} otherwise than by one exact value; edit it by hand", found.header));
     }
-    let is_own = |at: &usize| reaches(found.plugin, found.rule, http, *at, None);
-    for at in http.asking(&new.header_value).filter(is_own) {
+    let may_meet = |at: usize, gone: Gone| reaches(found.plugin, found.rule, http, at, gone);
+    // Once a route asks for the value of the old stable, it hides no other one from the requests of the new stable.
+    for at in http.asking(&new.header_value).filter(|at| may_meet(*at, Gone::Routes(&new.header_value))) {
         if !http.leads_to(at, &new.name) {
             return fault(at, format!("takes the requests of {} and leads elsewhere", new.name));
         }
@@ -182,7 +183,7 @@ fn of_routes(
         for (plugin, rule, _) in found.others(world, http.service) {
             if let Target::Split(split) = &rule.target
                 && split.subsets.first().is_some_and(|stable| stable.name == old.name)
-                && reaches(plugin, rule, http, default, None)
+                && reaches(plugin, rule, http, default, Gone::Nothing)
             {
                 let why = format!("is the default route of rule {} too, whose stable is {}", rule.name, old.name);
                 return fault(default, why);
@@ -200,7 +201,7 @@ fn of_routes(
                     ),
                 );
             }
-            let mut explicit = http.asking(&old.header_value).filter(is_own);
+            let mut explicit = http.asking(&old.header_value).filter(|at| may_meet(*at, Gone::Nothing));
             if let Some(other) = explicit.find(|other| are_overlapping(http.rest(*other), http.rest(at))) {
                 return fault(other, format!("takes some of the requests of {} alone; edit it by hand", old.name));
             }
@@ -217,7 +218,9 @@ fn of_routes(
 fn default_elsewhere(found: &Found, world: &World, http: &Http, at: usize, new: &Subset) -> Option<String> {
     found.merged(world, http.service).into_iter().find_map(|service| {
         let other = found.http(service);
-        let is_it = |later| !other.leads_to(later, &new.name) && reaches(found.plugin, found.rule, &other, later, None);
+        let is_it = |later| {
+            !other.leads_to(later, &new.name) && reaches(found.plugin, found.rule, &other, later, Gone::Nothing)
+        };
         let default = http.first_behind(at, &other, is_it)?;
         Some(format!("{} of {}", other.called(default), other.object().title()))
     })

@@ -7,17 +7,27 @@ use canary_split::rule::Rule;
 use canary_split::rule::condition::{Condition, StringMatch};
 use serde_json::{Map, Value, json};
 
-/// Whether a request of a rule may meet a route; unknown counts as yes. A rule that goes takes no requests from later ones.
-pub fn reaches(plugin: &Plugin, rule: &Rule, http: &Http, at: usize, gone: Option<&Rule>) -> bool {
+/// What takes no requests from later ones, since it goes.
+#[derive(Clone, Copy)]
+pub enum Gone<'g> {
+    Nothing,
+    Rule(&'g Rule),
+    /// The routes that ask for this value.
+    Routes(&'g str),
+}
+
+/// Whether a request of a rule may meet a route; unknown counts as yes.
+pub fn reaches(plugin: &Plugin, rule: &Rule, http: &Http, at: usize, gone: Gone) -> bool {
     let is = |one: &Rule, other: &Rule| std::ptr::eq(one, other);
     let before = plugin.rules.iter().map(|(_, earlier)| earlier).take_while(|earlier| !is(earlier, rule));
-    let before = before.filter(|earlier| gone.is_none_or(|gone| !is(earlier, gone)));
+    let before = before.filter(|earlier| !matches!(gone, Gone::Rule(gone) if is(earlier, gone)));
     let taken: Vec<Value> = before.filter(|earlier| has_hosts_of(earlier, rule)).flat_map(taken_whole).collect();
+    let left_out = if let Gone::Routes(value) = gone { Some(value) } else { None };
     paths(rule).iter().any(|path| {
         http.conditions(at).iter().enumerate().any(|(place, entry)| {
             are_overlapping(std::slice::from_ref(path), std::slice::from_ref(entry))
                 && !taken.iter().any(|taken| is_within(path, taken) || is_within(entry, taken))
-                && !http.is_taken_before(at, place, path)
+                && !http.is_taken_before(at, place, path, left_out)
         })
     })
 }
@@ -50,7 +60,8 @@ fn paths(rule: &Rule) -> Vec<Value> {
 
 /// The paths of which a rule takes every request.
 fn taken_whole(rule: &Rule) -> Vec<Value> {
-    if !rule.forget.is_empty() || rule.remember.is_some() {
+    // It may forget visitors, too.
+    if rule.remember.is_some() {
         return Vec::new();
     }
     let is_whole = |conditions: &[Condition]| {

@@ -4,7 +4,7 @@ use super::entry::are_overlapping;
 use super::http::{Http, Kind};
 use super::meant::{Found, Meant, given_once, settled};
 use super::plan::{Plan, Stage, json};
-use super::reach::reaches;
+use super::reach::{Gone, reaches};
 use super::used::{self, Used};
 use crate::change::Refusal;
 use crate::edit::{Edit, patch};
@@ -122,15 +122,16 @@ fn of_routes(found: &Found, world: &World, http: &Http, notes: &mut Vec<String>)
     }
     let subsets = found.plugin.subsets(found.rule);
     let is_split = matches!(found.rule.target, Target::Split(_));
-    let is_own = |at: &usize| reaches(found.plugin, found.rule, http, *at, None);
+    let is_own = |at: &usize| reaches(found.plugin, found.rule, http, *at, Gone::Nothing);
     if let Some(stable) = subsets.first().filter(|_| is_split) {
         for at in http.asking(&stable.subset.header_value).filter(is_own) {
             if let Some(twin) = http.twin(at, &stable.subset.header_value) {
                 return fault(at, format!("asks for the same as {}; remove one of them", http.called(twin)));
             }
             let alike = |later: &usize| http.rest(*later) == http.rest(at);
-            match http.behind(at).next() {
-                Some(later) if alike(&later) && http.made_like(at, later).is_empty() => {}
+            let does_same = |later: &usize| http.made_like(at, *later).is_empty();
+            match http.behind(at).find(|later| alike(later) || !does_same(later)) {
+                Some(later) if does_same(&later) => {}
                 Some(later) => {
                     return fault(
                         later,
@@ -154,7 +155,7 @@ fn of_routes(found: &Found, world: &World, http: &Http, notes: &mut Vec<String>)
         for at in http.asking(value) {
             // The rule's own requests meet the later rules from then on.
             let needs = |(plugin, rule, values): &&(&Plugin, &Rule, HashSet<String>)| {
-                values.contains(value) && reaches(plugin, rule, http, at, Some(found.rule))
+                values.contains(value) && reaches(plugin, rule, http, at, Gone::Rule(found.rule))
             };
             match others.iter().find(needs) {
                 Some((_, rule, _)) if is_own(&at) => needed_by = needed_by.or(Some(rule)),
@@ -175,9 +176,8 @@ fn of_routes(found: &Found, world: &World, http: &Http, notes: &mut Vec<String>)
     if let Some(&first) = gone.first().filter(|_| gone.len() == http.routes.len()) {
         return fault(first, format!("is the last route, and a {} needs one", http.object().kind));
     }
-    let is_left = |at: &usize| !gone.contains(at);
     let has_default = |at: &usize| {
-        (0..http.routes.len()).filter(is_left).any(|left| {
+        (0..http.routes.len()).any(|left| {
             matches!(http.kinds.get(left), Some(Kind::Plain(_))) && are_overlapping(http.rest(*at), http.rest(left))
         })
     };

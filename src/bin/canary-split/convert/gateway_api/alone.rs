@@ -43,9 +43,6 @@ pub fn all<'u, 'o>(unit: &'u Unit<'o>, stables: &[Vec<String>], by: Controller) 
     let mut found = Vec::new();
     for (place, (route, _)) in unit.0.iter().enumerate() {
         for (rule, entries) in route.rules.iter().enumerate() {
-            if route.weighted.iter().any(|weighted| weighted.at == rule) {
-                continue;
-            }
             let only = only_backend(route.node(rule)).and_then(|only| backend(only, route));
             let Some(to) = only.and_then(|only| known.iter().find(|known| known.backend == only)) else { continue };
             for entry in entries.iter().filter(|entry| !entry.takes_all() && can_be_asked(&entry.conditions())) {

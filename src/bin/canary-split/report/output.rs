@@ -72,7 +72,8 @@ pub fn print(out: &[u8]) -> Result<(), String> {
 fn spelled_out(json: &str) -> String {
     let mut spelled = String::with_capacity(json.len());
     for each in json.chars() {
-        if is_unseen(each) && each != '\n' {
+        // Between strings JSON has these as they are, and within them never.
+        if is_unseen(each) && !matches!(each, '\t' | '\n' | '\r') {
             let units = each.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
             spelled.push_str(&units);
         } else {

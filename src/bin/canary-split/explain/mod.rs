@@ -204,7 +204,7 @@ fn decode(cookies: &[cookie::Given], options: &Options, output: Output, out: &mu
 }
 
 /// What a visitor who comes to a URL for the first time gets by these objects, and where the request goes, as people read it; `None`:
-/// it depends on more than that.
+/// it depends on more than that, or no Gateway serves it.
 pub fn of_first_visit(objects: &Objects, config: &PluginConfig, url: &str) -> Option<String> {
     let mut request = Seen::visiting(url).ok()?;
     let evaluation = State::default().evaluate(config.json().as_bytes());
@@ -221,6 +221,9 @@ pub fn of_first_visit(objects: &Objects, config: &PluginConfig, url: &str) -> Op
     }
     let (world, plugin) = (World::of(objects), Plugin::new(config.clone()));
     explanation.routes = routed::routes(&world, &plugin, &request, &decided, &[]);
+    if explanation.routes.iter().any(|routed| routed.instead == Some(routed::NOT_SERVED)) {
+        return None;
+    }
     secrets::mask(&mut explanation);
     let mut text = Vec::new();
     print::print(&explanation, &mut text).ok()?;

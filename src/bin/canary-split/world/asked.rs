@@ -90,6 +90,11 @@ impl<'c> Asked<'c> {
         }
     }
 
+    /// The scheme of a request.
+    pub fn scheme(scheme: &'c str) -> Asked<'c> {
+        Asked::of_other(Subject::Other("scheme"), Text::Exact(scheme))
+    }
+
     /// A query parameter with exactly this value.
     pub fn query_param(name: &'c str, value: &'c str) -> Asked<'c> {
         Asked {
@@ -206,6 +211,19 @@ impl<'c> Asked<'c> {
             Text::Exact(_) | Text::Prefix("") => false,
             text => text.holds(value, false) == Some(true),
         }
+    }
+
+    /// The port of the gateway that it asks for.
+    pub fn port(&self) -> Option<u32> {
+        match self.text {
+            Text::Unclear(node) if self.subject == Subject::Other("port") => node.number(),
+            _ => None,
+        }
+    }
+
+    /// Whether Istio takes it for a condition as any other though it always holds: of regexes it knows only this one.
+    pub fn is_any_unknown_to_istio(&self) -> bool {
+        self.is_any() && matches!(self.text, Text::Regex(regex, _) if regex != ".*")
     }
 
     /// Whether it is about the host.

@@ -18,6 +18,7 @@ pub mod namespace;
 pub mod parent;
 pub mod plugin;
 pub mod pods;
+pub mod reached;
 pub mod routing;
 pub mod service;
 pub mod site;

@@ -1,6 +1,7 @@
 //! `explain`: which server or listener a request comes to, and which of the routes there takes it.
 
-use crate::{ended, fed};
+use crate::check::Folder;
+use crate::{ended, fed, tool};
 
 const ISTIO: &str = "
 apiVersion: extensions.istio.io/v1alpha1
@@ -277,5 +278,45 @@ fn several_virtual_services_of_a_host_are_merged_as_in_istio() {
         objects.push(gateway("public", &[HTTPS]));
         let url = format!("https://shop.example.com{path}");
         assert_eq!(said(&plugin, &objects, &url), expected, "{url} {}", objects.join("---"));
+    }
+}
+
+#[test]
+fn a_kustomization_next_to_the_plugin_has_its_routes_unless_it_is_one_of_several_versions() {
+    let plugin = ISTIO.replace("SELECTION", "selector: {matchLabels: {istio: public}}");
+    let (public, web) = (gateway("public", &[HTTPS]), route("shop", "public", HOST, &[("", "web")]));
+    let other = web.replace("host: web", "host: other");
+    let rule = |version: &str| {
+        format!(
+            "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: web, namespace: shop}}
+spec: {{host: web, subsets: [{{name: v1, labels: {{version: {version}}}}}]}}
+"
+        )
+    };
+    let (first, second) = (rule("first"), rule("second"));
+    let files = [("plugin.yaml", &*plugin), ("gateway.yaml", &*public)];
+    let table = [
+        ("one", vec![("app/kustomization.yaml", "resources: [route.yaml]"), ("app/route.yaml", &web)], &["route"][..]),
+        ("plain", vec![("app/route.yaml", &*web)], &["route"]),
+        ("versions", vec![("prod/route.yaml", &*web), ("staging/route.yaml", &*other)], &["note"]),
+        // What has no versions counts.
+        (
+            "subsets",
+            vec![("route.yaml", &*web), ("prod/rule.yaml", &*first), ("staging/rule.yaml", &*second)],
+            &["route", "note"],
+        ),
+    ];
+    for (name, more, expected) in table {
+        let folder = Folder::new(&format!("explain-{name}"), &[&files[..], &more].concat());
+        let path = folder.0.display().to_string();
+        let (out, error, code) = ended(&tool(&["explain", "-f", &path, "https://shop.example.com/"]));
+        assert_eq!((error.as_str(), code), ("", 0), "{name}");
+        let words = out.lines().filter_map(|line| line.split(' ').next());
+        let said: Vec<&str> = words.filter(|word| ["route", "note"].contains(word)).collect();
+        assert_eq!(said, expected, "{name}: {out}");
+        assert_eq!(out.contains("are versions of which one is applied"), expected.contains(&"note"), "{out}");
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::check::Folder;
 use crate::{ended, fed, tool};
+use serde_json::{Value, json};
 
 const ISTIO: &str = "
 apiVersion: extensions.istio.io/v1alpha1
@@ -134,6 +135,11 @@ fn scheme_and_port_choose_the_server_of_istio() {
     let asking = |asked: &str| {
         vec![gateway("public", &[HTTP, HTTPS]), route("shop", "public", HOST, &[(asked, "asked"), ("", "web")])]
     };
+    let at_one = |name: &str| {
+        let asked = format!("{{gateways: [edge/{name}]}}");
+        let both = route("shop", "plain, edge/tls", HOST, &[(&asked, "https"), ("", "web")]);
+        vec![gateway("plain", &[HTTP]), gateway("tls", &[HTTPS]), both]
+    };
     let sent = [REDIRECT, HTTPS, ("HTTP 8080", "*", "")];
     let named = |host: &'static str| {
         vec![
@@ -159,10 +165,15 @@ fn scheme_and_port_choose_the_server_of_istio() {
         // A Service may show another port.
         (ports, "https://shop.example.com:9443/", "a http[0], if no other one takes it before → a"),
         (one(&[("HTTP 8080", "*", "")]), "http://shop.example.com/", "shop http[0] → web"),
+        // Envoy compares the first of two.
+        (asking("{queryParams: {q: {exact: \"1\"}}}"), "https://shop.example.com/?q=1&q=2", "shop http[0] → asked"),
         (asking("{port: 443}"), "https://shop.example.com/", "shop http[0] → asked"),
         (asking("{port: 80}"), "https://shop.example.com/", "shop http[1] → web"),
         (asking("{scheme: {exact: https}}"), "https://shop.example.com/", "shop http[0] → asked"),
         (asking("{scheme: {exact: https}}"), "http://shop.example.com/", "shop http[1] → web"),
+        (at_one("plain"), "http://shop.example.com/", "shop http[0] redirect"),
+        (at_one("plain"), "https://shop.example.com/", "shop http[1] → web"),
+        (at_one("tls"), "http://shop.example.com/", "shop http[1] → web"),
         // The narrower one of both hosts is what the gateway looks for.
         (named(HOST), "https://shop.example.com/", "a http[0] → wild"),
         (named(HOST), "https://shop.example.com/api", "b http[0] → api"),
@@ -183,6 +194,18 @@ fn scheme_and_port_choose_the_server_of_istio() {
     for (objects, url, expected) in table {
         assert_eq!(said(&plugin, &objects, url), expected, "{url} {}", objects.join("---"));
     }
+}
+
+#[test]
+fn that_no_gateway_serves_a_host_is_said_to_programs_too() {
+    let plugin = ISTIO.replace("SELECTION", "selector: {matchLabels: {istio: public}}");
+    let objects = [plugin, gateway("public", &[HTTP]), route("shop", "public", HOST, &[("", "web")])];
+    let (out, error, code) =
+        ended(&fed(&["explain", "-f", "-", "-o", "json", "https://shop.example.com/"], &objects.join("---")));
+    assert_eq!((error.as_str(), code), ("", 0));
+    let explanation: Value = serde_json::from_str(&out).unwrap();
+    let route = &explanation["routes"][0];
+    assert_eq!((&route["instead"], &route["route"]), (&json!("notServed"), &Value::Null), "{out}");
 }
 
 #[test]

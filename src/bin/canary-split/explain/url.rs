@@ -112,6 +112,11 @@ mod tests {
             assert_eq!(seen, expected, "{text}");
         }
         assert_eq!(Url::parse(b"a.test/\xff").unwrap().path, b"/\xff");
+        for (text, port) in
+            [("a.test", 80), ("https://a.test", 443), ("http://a.test:443", 443), ("wss://[::1]:8443/", 8443)]
+        {
+            assert_eq!(Url::parse(text.as_bytes()).unwrap().port, port, "{text}");
+        }
         for wrong in [
             "",
             "/a",

@@ -1,5 +1,7 @@
 //! The conditions of rules and routes on a request, and which of them imply others.
 
+use super::gateway_name::resolved;
+use super::namespace::is_same_namespace;
 use super::text::{Taken, Text};
 use crate::input::yaml::Node;
 use canary_split::rule::condition::{Condition, StringMatch};
@@ -213,10 +215,20 @@ impl<'c> Asked<'c> {
         }
     }
 
-    /// The port of the gateway that it asks for.
-    pub fn port(&self) -> Option<u32> {
-        match self.text {
-            Text::Unclear(node) if self.subject == Subject::Other("port") => node.number(),
+    /// Whether a condition on port or gateway, in a VirtualService of this namespace, holds at one of these gateways; `None`: it is about
+    /// something else, or the port is not known.
+    pub fn is_met_at(&self, port: Option<u32>, gateways: &[(&str, &str)], own: &str) -> Option<bool> {
+        let Text::Unclear(node) = self.text else { return None };
+        match self.subject {
+            Subject::Other("port") => Some(node.number()? == port?),
+            Subject::Origin("gateways") => {
+                let named: Vec<_> =
+                    node.items().iter().filter_map(Node::text).map(|name| resolved(name, own)).collect();
+                let is_it = |(namespace, name): &(&str, &str)| {
+                    named.iter().any(|(there, of)| of == name && is_same_namespace(there, namespace))
+                };
+                Some(gateways.iter().any(is_it))
+            }
             _ => None,
         }
     }

@@ -62,6 +62,8 @@ struct Way<'w, 'o> {
     /// How specific the host is by which the gateway chooses the routes: of the server's and the routing's the narrower one.
     domain: usize,
     redirects: bool,
+    /// Namespace and name of the Gateway, if it has any.
+    through: Option<(&'w str, &'w str)>,
     /// `None`: the server may be there for others.
     routing: Option<&'w Routing<'o>>,
 }
@@ -143,7 +145,8 @@ fn at<'w, 'o>(world: &'w World<'o>, plugin: &Plugin, place: &Place, ways: &[Way<
     }
     let is_classic = routings.iter().any(|routing| routing.is_virtual_service());
     let table = if is_classic {
-        Table::of_gateway(routings, |service, route| world.delegate(service, route), place.port)
+        let through: Vec<_> = ways.iter().filter_map(|way| way.through).collect();
+        Table::of_gateway(routings, |service, route| world.delegate(service, route), place.port, &through)
     } else {
         Table::of_listener(routings, plugin.precedence())
     };
@@ -191,7 +194,8 @@ fn through<'w, 'o>(
     };
     let place = Place { gateway: shared, section: None, port: server.port };
     let redirects = server.protocol == Protocol::Redirect;
-    let mut ways = vec![Way { place: place.clone(), server: own, domain: own, redirects, routing: None }];
+    let through = Some((&*gateway.object.namespace, &*gateway.object.name));
+    let mut ways = vec![Way { place: place.clone(), server: own, domain: own, redirects, through, routing: None }];
     for routing in routings.iter().copied() {
         let is_named = routing.parents.iter().any(|parent| gateway.is(parent) && server.is(parent));
         if !is_named || !gateway.serves_at(server, coming.host, routing) {
@@ -200,7 +204,7 @@ fn through<'w, 'o>(
         let served = coming.most_specific(gateway.hosts_at(server, routing));
         if let (Some(served), Some(asked)) = (served, coming.domain(routing)) {
             let (place, domain) = (place.clone(), served.max(asked));
-            ways.push(Way { place, server: own, domain, redirects, routing: Some(routing) });
+            ways.push(Way { place, server: own, domain, redirects, through, routing: Some(routing) });
         }
     }
     ways
@@ -228,7 +232,10 @@ fn unknown<'w, 'o>(
     places.extend(routing.mesh_parents.iter().map(|parent| open(At::Mesh(parent.namespace, parent.name.1))));
     places.extend(routing.has_other_parents.then(|| open(At::Unknown)));
     let domain = coming.domain(routing).unwrap_or_default();
-    let way = |place| Way { place, server: 0, domain, redirects: false, routing: Some(routing) };
+    let way = |place: Place<'w>| {
+        let through = if let At::Named(_, namespace, name) = place.gateway { Some((namespace, name)) } else { None };
+        Way { place, server: 0, domain, redirects: false, through, routing: Some(routing) }
+    };
     places.into_iter().map(way).collect()
 }
 

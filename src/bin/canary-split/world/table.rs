@@ -77,12 +77,13 @@ impl<'w, 'o> Table<'w, 'o> {
         Table::new(steps(service, delegate), false)
     }
 
-    /// Those of one host at a port of a gateway, as Istio merges them: the older first, of each the routes up to the first that takes
+    /// Those of one host at a port that these gateways share, as Istio merges them: the older first, of each the routes up to the first that takes
     /// everything, and these last.
     pub fn of_gateway(
         mut services: Vec<&'w Routing<'o>>,
         delegate: impl Fn(&'w Routing<'o>, &'w Route<'o>) -> Option<&'w Routing<'o>>,
         port: Option<u32>,
+        gateways: &[(&str, &str)],
     ) -> Table<'w, 'o> {
         let made = |service: &Routing<'o>| service.object.text(&["metadata", "creationTimestamp"]);
         services.sort_by_key(|service| (made(service), &service.object.name, &service.object.namespace));
@@ -90,7 +91,8 @@ impl<'w, 'o> Table<'w, 'o> {
         let (mut first, mut last) = (Vec::new(), Vec::new());
         for (owner, service) in services.into_iter().enumerate() {
             for step in steps(service, |route| delegate(service, route)) {
-                let (step, open) = Step { owner, ..step }.at_port(port).parted();
+                let is_met = |asked: &Asked| asked.is_met_at(port, gateways, &service.object.namespace);
+                let (step, open) = Step { owner, ..step }.met(is_met).parted();
                 first.extend(step);
                 if let Some(open) = open {
                     last.push(open);
@@ -216,13 +218,10 @@ impl<'w, 'o> Step<'w, 'o> {
         Step { service, route, around, entries, owner: 0, is_last: false }
     }
 
-    /// What of it is met at a port of a gateway.
-    fn at_port(mut self, port: Option<u32>) -> Step<'w, 'o> {
-        if port.is_some() {
-            let is_other = |asked: &&Asked| asked.port().is_some_and(|own| Some(own) != port);
-            self.entries.retain(|entry| !entry.asked.iter().any(is_other));
-            self.entries.iter_mut().for_each(|entry| entry.asked.retain(|asked| asked.port().is_none()));
-        }
+    /// What of it is met where it is known of some conditions whether they hold.
+    fn met(mut self, is_met: impl Fn(&Asked) -> Option<bool>) -> Step<'w, 'o> {
+        self.entries.retain(|entry| !entry.asked.iter().any(|asked| is_met(asked) == Some(false)));
+        self.entries.iter_mut().for_each(|entry| entry.asked.retain(|asked| is_met(asked).is_none()));
         self
     }
 

@@ -15,6 +15,7 @@ mod dashboard;
 mod diff;
 mod documented;
 mod explain;
+mod explain_route;
 mod finish;
 mod finish_httproute;
 mod hostile;

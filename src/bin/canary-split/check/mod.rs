@@ -23,7 +23,6 @@ mod missing;
 mod order;
 mod origin;
 mod pairs;
-mod parts;
 mod paths;
 mod placeholder;
 mod places;
@@ -42,9 +41,8 @@ mod shared_pods;
 mod short_host;
 mod stable;
 mod step;
-mod strangers;
 mod targets;
-mod together;
+mod twice;
 mod unchosen;
 mod websocket;
 mod weights;
@@ -63,22 +61,22 @@ use crate::input::unreadable::{self, Unreadable};
 use crate::report::finding::{Code, Finding, Severity};
 use crate::report::output::Output;
 use crate::report::wrap::wrapped;
-use crate::world::{World, site};
+use crate::world::parts::Part;
+use crate::world::together::{self, Worlds};
+use crate::world::{World, parts, site};
 use canary_split::rollout::ramp::Second;
 use kube::Client;
-use parts::Part;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
-use together::Worlds;
 
 /// Every code there is, file by file.
 pub const CODES: [&[&Code]; 37] = [
     &config::CODES,
     &duplicates::CODES,
-    &parts::CODES,
+    &twice::CODES,
     &rules::CODES,
     &plugin::CODES,
     &rivals::CODES,
@@ -320,7 +318,7 @@ fn check(objects: &Objects, now: Second) -> Vec<Finding> {
     let mut findings = Vec::new();
     config::check(objects, &mut findings);
     duplicates::check(objects, &mut findings);
-    parts::check(objects, &mut findings);
+    twice::check(objects, &mut findings);
     if parts::twice(objects).is_none() {
         let world = World::of(objects);
         let sites = site::sites(&world);

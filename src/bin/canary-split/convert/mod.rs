@@ -250,9 +250,11 @@ impl Made {
         let host = rules.flat_map(|rule| &rule.hosts).find(|host| !host.starts_with('*'));
         let visit = host.and_then(|host| {
             let config = all.configs().find(|config| config.json().contains(&**host))?;
-            let url = format!("https://{host}{}", path(converted, host));
-            let text = explain::of_first_visit(&all, &config, &url)?;
-            Some((url, text))
+            ["https", "http"].into_iter().find_map(|scheme| {
+                let url = format!("{scheme}://{host}{}", path(converted, host));
+                let text = explain::of_first_visit(&all, &config, &url)?;
+                Some((url, text))
+            })
         });
         Checked { findings, notes, visit }
     }

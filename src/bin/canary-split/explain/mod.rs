@@ -23,8 +23,9 @@ use crate::report::fault::{self, FaultAt};
 use crate::report::output::Output;
 use crate::report::plan;
 use crate::report::share::{DRAWS, Share};
-use crate::world::World;
 use crate::world::plugin::Plugin;
+use crate::world::together::Worlds;
+use crate::world::{World, parts};
 use canary_split::config::Config;
 use canary_split::decide::{Answer, Choice, Decision, answer};
 use canary_split::metrics;
@@ -86,6 +87,9 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
         secrets::unmask(&mut explanation, &written);
     } else {
         secrets::mask(&mut explanation);
+    }
+    if !written.source.is_living {
+        explanation.notes.extend(inventory.notes);
     }
     explanation.faults = FaultAt::all(&written, &evaluation.faults);
     explanation.unreadable = unreadable;
@@ -163,10 +167,13 @@ fn configured(options: &Options) -> Result<(PluginConfig, Vec<Unreadable>, Inven
     match &options.config {
         Some(path) => {
             options.access.go_with_files()?;
-            let mut given = read(path)?;
+            let given = read(path)?;
             let written = choose(&shown(path), &given.configs, options.plugin.as_deref())
                 .inspect_err(|_| unreadable::warn(&given.unreadable))?;
-            let inventory = Inventory::of_files(given.unit_of(&written), Vec::new());
+            let parts = given.units.iter().flat_map(|unit| parts::of(unit, &mut Vec::new()));
+            let (objects, versions) = Worlds::of(parts.collect()).with(&written.source);
+            let mut inventory = Inventory::of_files(objects, Vec::new());
+            inventory.notes.extend((!versions.is_empty()).then(|| of_versions(&versions)));
             Ok((written, given.unreadable, inventory))
         }
         None => {
@@ -178,6 +185,14 @@ fn configured(options: &Options) -> Result<(PluginConfig, Vec<Unreadable>, Inven
             Ok((choose("the cluster", &configs, options.plugin.as_deref())?, Vec::new(), inventory))
         }
     }
+}
+
+/// The note that routes may be in versions of which only one is applied.
+fn of_versions(folders: &[String]) -> String {
+    let folders = folders.join(", ");
+    format!(
+        "{folders} are versions of which one is applied, so their routes were not read; to see the route, give a folder with the plugin and one of them"
+    )
 }
 
 /// Prints the content of cookies; the exit code.
@@ -204,7 +219,7 @@ fn decode(cookies: &[cookie::Given], options: &Options, output: Output, out: &mu
 }
 
 /// What a visitor who comes to a URL for the first time gets by these objects, and where the request goes, as people read it; `None`:
-/// it depends on more than that.
+/// it depends on more than that, or no Gateway serves it.
 pub fn of_first_visit(objects: &Objects, config: &PluginConfig, url: &str) -> Option<String> {
     let mut request = Seen::visiting(url).ok()?;
     let evaluation = State::default().evaluate(config.json().as_bytes());
@@ -221,6 +236,9 @@ pub fn of_first_visit(objects: &Objects, config: &PluginConfig, url: &str) -> Op
     }
     let (world, plugin) = (World::of(objects), Plugin::new(config.clone()));
     explanation.routes = routed::routes(&world, &plugin, &request, &decided, &[]);
+    if explanation.routes.iter().any(|routed| routed.instead == Some(routed::NOT_SERVED)) {
+        return None;
+    }
     secrets::mask(&mut explanation);
     let mut text = Vec::new();
     print::print(&explanation, &mut text).ok()?;

@@ -3,7 +3,7 @@
 use super::draw::CHANCE;
 use super::explanation::{Explanation, Written};
 use super::passed::{Place, Reason};
-use super::routed::{Arrival, Routed};
+use super::routed::{Arrival, NOT_SERVED, Routed};
 use crate::input::quoted::visible;
 use crate::report::wrap::wrapped;
 use std::io::{self, Write};
@@ -91,6 +91,13 @@ fn print_route(routed: &Routed, is_one: bool, is_living: bool, out: &mut impl Wr
     let subset = routed.subset.as_ref().filter(|_| !is_one).map(|subset| format!("{subset}  ")).unwrap_or_default();
     if routed.instead == Some("httpsRedirect") {
         return writeln!(out, "route     none: the Gateway sends every http request of this host to https");
+    }
+    if routed.instead == Some(NOT_SERVED) {
+        let scheme = routed.scheme;
+        return writeln!(
+            out,
+            "route     none: no Gateway with the filter serves the routes of this host over {scheme}"
+        );
     }
     let Some(route) = &routed.route else {
         return writeln!(out, "route     {subset}none takes it: 404");

@@ -57,6 +57,8 @@ pub struct Spelled {
 
 /// A request as the filter sees it.
 pub struct Seen {
+    /// The port of the URL.
+    pub port: u16,
     /// Pseudo-headers first; names in lower case.
     headers: Vec<(String, Vec<u8>)>,
     claims: Value,
@@ -94,6 +96,7 @@ impl Spelled {
             (":scheme".to_owned(), url.scheme.into()),
             (":path".to_owned(), url.path),
         ];
+        let port = url.port;
         let host = given.iter().find_map(|(name, value)| value.clone().filter(|_| name == "host"));
         headers.push((":authority".to_owned(), host.unwrap_or(url.authority)));
         if let Some(agent) = self.agent.as_ref().filter(|agent| !agent.is_empty() && !is_given("user-agent")) {
@@ -108,6 +111,7 @@ impl Spelled {
         }
         let address = self.client_ip.map(|ip| if ip.is_ipv6() { format!("[{ip}]:0") } else { format!("{ip}:0") });
         Ok(Seen {
+            port,
             headers,
             claims: self.read_claims()?,
             claim: None,
@@ -193,9 +197,9 @@ impl Seen {
         host.map_or(authority.as_str(), |(host, _)| host).trim_end_matches('.').to_owned()
     }
 
-    /// Whether it came over http, and not over https.
-    pub fn is_plain(&self) -> bool {
-        self.text(":scheme") == "http"
+    /// `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        if self.text(":scheme") == "https" { "https" } else { "http" }
     }
 
     /// The method.

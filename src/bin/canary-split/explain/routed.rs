@@ -5,14 +5,15 @@ use crate::cluster::expected::{self, Pods};
 use crate::cluster::pods::Pod;
 use crate::world::World;
 use crate::world::asked::Asked;
-use crate::world::gateway::{Protocol, Server};
-use crate::world::host::overlap;
-use crate::world::listeners;
 use crate::world::plugin::Plugin;
-use crate::world::routing::{Destination, Route, VirtualService};
-use crate::world::table::Table;
+use crate::world::reached::{Coming, Reached, reached};
+use crate::world::routing::{Destination, Route};
+use crate::world::table::{Met, Step};
 use crate::world::text::Taken;
 use serde::Serialize;
+
+/// That no Gateway with the filter serves the routes of the host over the scheme.
+pub const NOT_SERVED: &str = "notServed";
 
 /// Where the requests of one subset go.
 #[derive(Debug, Serialize)]
@@ -24,10 +25,13 @@ pub struct Routed {
     pub route: Option<String>,
     /// Whether something unknown may send it elsewhere before that.
     pub is_doubtful: bool,
-    /// What happens instead of routing: `redirect`, `directResponse`, or `httpsRedirect` of the Gateway.
+    /// What happens instead of routing: `redirect`, `directResponse`, `httpsRedirect` of the Gateway, or [`NOT_SERVED`].
     pub instead: Option<&'static str>,
     /// Where the route leads.
     pub destinations: Vec<Arrival>,
+    /// The scheme of the request.
+    #[serde(skip)]
+    pub scheme: &'static str,
 }
 
 /// A destination of a route.
@@ -54,20 +58,20 @@ pub struct Decided {
 
 /// Where a request goes for each of these decisions.
 pub fn routes(world: &World, plugin: &Plugin, request: &Seen, decided: &[Decided], pods: &[Pod]) -> Vec<Routed> {
-    let host = request.host();
-    let beside = world.beside(plugin);
-    let services = most_specific(beside.overlapping(&host), &host);
-    if request.is_plain() && is_sent_to_https(world, plugin, &host) {
-        return vec![Routed {
-            subset: None,
-            route: None,
-            is_doubtful: false,
-            instead: Some("httpsRedirect"),
-            destinations: Vec::new(),
-        }];
+    let (host, scheme, beside) = (request.host(), request.scheme(), world.beside(plugin));
+    let coming = Coming { host: &host, port: request.port.into(), is_tls: scheme == "https" };
+    let reached = reached(world, plugin, &beside, coming);
+    let is_served = !reached.is_empty() || beside.overlapping(&host).is_empty();
+    let instead = match reached.as_slice() {
+        [] if !is_served => Some(NOT_SERVED),
+        [_, ..] if reached.iter().all(|one| one.sends_to_https) => Some("httpsRedirect"),
+        _ => None,
+    };
+    if instead.is_some() {
+        let (subset, route, destinations) = (None, None, Vec::new());
+        return vec![Routed { subset, route, is_doubtful: false, instead, destinations, scheme }];
     }
-    let tables = listeners::tables(world, plugin, &beside, &services, &host);
-    decided.iter().map(|decided| routed(world, plugin, &tables, request, &host, decided, pods)).collect()
+    decided.iter().map(|decided| routed(world, plugin, &reached, request, decided, pods)).collect()
 }
 
 /// Whether any route is for the request's host.
@@ -75,67 +79,69 @@ pub fn is_served(world: &World, plugin: &Plugin, request: &Seen) -> bool {
     !world.beside(plugin).overlapping(&request.host()).is_empty()
 }
 
-/// Whether the gateways that serve a host over http only redirect it to https.
-fn is_sent_to_https(world: &World, plugin: &Plugin, host: &str) -> bool {
-    let gateways = world.serving(host).filter(|gateway| plugin.may_be_on(gateway));
-    let servers = gateways.flat_map(|gateway| &gateway.servers);
-    let is_for_host = |server: &&Server| server.hosts().any(|own| overlap(own.rsplit('/').next().unwrap_or(own), host));
-    let plain: Vec<_> = servers.filter(is_for_host).map(|server| server.protocol).collect();
-    plain.contains(&Protocol::Redirect) && !plain.contains(&Protocol::Http)
-}
-
-/// Envoy looks for the exact host, then for the longest wildcard.
-fn most_specific<'w, 'o>(mut services: Vec<&'w VirtualService<'o>>, host: &str) -> Vec<&'w VirtualService<'o>> {
-    let length = |service: &VirtualService| {
-        let hosts = service.hosts.iter().map(|(_, own)| *own);
-        let fitting = hosts.filter(|own| overlap(own, host));
-        fitting.map(|own| if own.starts_with('*') { own.len() } else { usize::MAX }).max().unwrap_or_default()
-    };
-    let most = services.iter().map(|service| length(service)).max();
-    services.retain(|service| Some(length(service)) == most);
-    services
-}
-
 fn routed(
     world: &World,
     plugin: &Plugin,
-    tables: &[Table],
+    reached: &[Reached],
     request: &Seen,
-    host: &str,
     decided: &Decided,
     pods: &[Pod],
 ) -> Routed {
+    let (host, scheme, path, method) = (request.host(), request.scheme(), request.path(), request.method());
+    let mut known: Vec<Asked> =
+        vec![Asked::host(&host), Asked::scheme(scheme), Asked::uri(&path), Asked::method(&method)];
+    let header = plugin.header.as_deref().unwrap_or_default();
+    let sent = request.texts().filter(|(name, _)| *name != header);
+    known.extend(sent.map(|(name, value)| Asked::header(name, value)));
+    let query = request.query();
+    // Of several with one name Envoy compares the first.
+    let is_first = |at: usize, name: &String| !query.iter().take(at).any(|(before, _)| before == name);
+    let params = query.iter().enumerate().filter(|(at, (name, _))| is_first(*at, name));
+    known.extend(params.map(|(_, (name, value))| Asked::query_param(name, value)));
+    known.extend(decided.subset.iter().map(|(_, value)| Asked::header(header, value)));
+    let takers: Vec<_> = reached.iter().map(|one| taker(one, &known)).collect();
+    let found = takers.iter().flatten().next();
+    let is_it = |other: &Option<Taker>| match (other, found) {
+        (Some(other), Some(found)) => std::ptr::eq(other.step.route, found.step.route),
+        (other, found) => other.is_none() && found.is_none(),
+    };
     let mut routed = Routed {
         subset: decided.subset.as_ref().map(|(name, _)| name.clone()),
         route: None,
-        is_doubtful: tables.len() > 1,
+        is_doubtful: !takers.iter().all(is_it) || found.is_some_and(|found| found.is_doubtful),
         instead: None,
         destinations: Vec::new(),
+        scheme,
     };
-    for table in tables {
-        let (path, method) = (request.path(), request.method());
-        let mut known: Vec<Asked> = vec![Asked::host(host), Asked::uri(&path), Asked::method(&method)];
-        let header = plugin.header.as_deref().unwrap_or_default();
-        let sent = request.texts().filter(|(name, _)| *name != header);
-        known.extend(sent.map(|(name, value)| Asked::header(name, value)));
-        let query = request.query();
-        known.extend(query.iter().map(|(name, value)| Asked::query_param(name, value)));
-        known.extend(decided.subset.iter().map(|(_, value)| Asked::header(header, value)));
-        // The whole request is known: what is missing is absent.
-        let absent: Vec<Asked> = table.asked().filter_map(|asked| asked.absent_in(&known)).collect();
-        let known: Vec<&Asked> = known.iter().chain(&absent).collect();
-        let met = table.met(&known);
-        let Some(taker) = met.iter().find(|met| met.taken == Taken::All).or(met.first()) else { continue };
-        let route = taker.step.route;
-        routed.is_doubtful |= met.first().is_some_and(|first| first.taken != Taken::All);
-        routed.route = Some(format!("{} {}", taker.step.service.object.title(), taker.step.path()));
+    if let Some(Taker { step, .. }) = found {
+        let route = step.route;
+        routed.route = Some(format!("{} {}", step.service.object.title(), step.path()));
         routed.instead = route.answer();
         let picked = decided.position.and_then(|position| picked(route, position));
         let destinations = picked.map_or(&*route.destinations, std::slice::from_ref).iter();
         routed.destinations = destinations.map(|destination| arrival(world, destination, pods)).collect();
-        break;
     }
     routed
+}
+
+/// The route that takes a request.
+struct Taker<'t, 'w, 'o> {
+    step: &'t Step<'w, 'o>,
+    /// Whether another one may take it before.
+    is_doubtful: bool,
+}
+
+/// The route that takes a request with these properties, if the gateway routes it.
+fn taker<'t, 'w, 'o>(reached: &'t Reached<'w, 'o>, known: &[Asked]) -> Option<Taker<'t, 'w, 'o>> {
+    let table = Some(&reached.table).filter(|_| !reached.sends_to_https)?;
+    // The whole request is known: what is missing is absent.
+    let absent: Vec<Asked> = table.asked().filter_map(|asked| asked.absent_in(known)).collect();
+    let known: Vec<&Asked> = known.iter().chain(&absent).collect();
+    let met = table.met(&known);
+    let is_sure = |met: &&Met| met.taken == Taken::All;
+    let step = met.iter().find(is_sure).or(met.first())?.step;
+    let is_doubtful = !met.first().is_some_and(|first| is_sure(&first)) || table.is_disputed(step, &known);
+    Some(Taker { step, is_doubtful })
 }
 
 /// Where Envoy sends a position: Istio leaves out destinations without a weight, and intervals are in the order of the list.

@@ -9,6 +9,8 @@ pub struct Url {
     pub scheme: &'static str,
     /// The host, and the port if it is not the scheme's own.
     pub authority: Vec<u8>,
+    /// The port, which may be the scheme's own.
+    pub port: u16,
     /// The path and the query, without dot segments and without the fragment.
     pub path: Vec<u8>,
 }
@@ -36,13 +38,16 @@ impl Url {
         }
         // Behind the brackets of an IPv6 address.
         let after = authority.rsplit(|&byte| byte == b']').next().unwrap_or_default();
+        let mut given = None;
         if let Some(colon) = after.iter().position(|&byte| byte == b':') {
             let port = after.get(colon + 1..).and_then(|port| std::str::from_utf8(port).ok()).unwrap_or_default();
-            if !port.bytes().all(|digit| digit.is_ascii_digit()) || port.parse::<u16>().is_err() {
+            given = port.parse::<u16>().ok().filter(|_| port.bytes().all(|digit| digit.is_ascii_digit()));
+            if given.is_none() {
                 return problem("the port is no number from 0 to 65535");
             }
         }
-        let own_port: &[u8] = if scheme == "https" { b":443" } else { b":80" };
+        let (own, own_port): (u16, &[u8]) = if scheme == "https" { (443, b":443") } else { (80, b":80") };
+        let port = given.unwrap_or(own);
         let authority = authority.strip_suffix(own_port).unwrap_or(authority);
         if authority.is_empty() || authority.starts_with(b":") {
             return problem("no host");
@@ -51,7 +56,7 @@ impl Url {
             Some(at) => target.split_at_checked(at).unwrap_or_default(),
             None => (target, &[][..]),
         };
-        Ok(Url { scheme, authority: authority.to_vec(), path: [&without_dots(path), query].concat() })
+        Ok(Url { scheme, authority: authority.to_vec(), port, path: [&without_dots(path), query].concat() })
     }
 }
 
@@ -107,6 +112,11 @@ mod tests {
             assert_eq!(seen, expected, "{text}");
         }
         assert_eq!(Url::parse(b"a.test/\xff").unwrap().path, b"/\xff");
+        for (text, port) in
+            [("a.test", 80), ("https://a.test", 443), ("http://a.test:443", 443), ("wss://[::1]:8443/", 8443)]
+        {
+            assert_eq!(Url::parse(text.as_bytes()).unwrap().port, port, "{text}");
+        }
         for wrong in [
             "",
             "/a",

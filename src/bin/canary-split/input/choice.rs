@@ -1,18 +1,18 @@
 //! The configs of a file or folder, and the choice of one.
 
 use super::manifest::{Objects, PluginConfig};
+use super::sources::{self, Unit};
+use super::stderr;
 use super::unreadable::Unreadable;
-use super::{sources, stderr};
 use std::path::Path;
-use std::rc::Rc;
 
 /// The configs at a path, and the files there that could not be read.
 #[derive(Debug, Default)]
 pub struct Given {
     /// At least one.
     pub configs: Vec<PluginConfig>,
-    /// Everything there, by what is applied together.
-    pub units: Vec<Objects>,
+    /// Everything there.
+    pub units: Vec<Unit>,
     /// These may contain more configs.
     pub unreadable: Vec<Unreadable>,
 }
@@ -25,11 +25,11 @@ pub struct Given {
 pub fn read(path: &Path) -> Result<Given, String> {
     let input = sources::read_all(&[path.to_owned()]);
     let mut given = Given { unreadable: input.unreadable, ..Given::default() };
-    for mut objects in input.units.iter().map(Objects::readable) {
+    for objects in input.units.iter().map(Objects::readable) {
         given.configs.extend(objects.configs());
-        given.unreadable.append(&mut objects.unreadable);
-        given.units.push(objects);
+        given.unreadable.extend(objects.unreadable);
     }
+    given.units = input.units;
     if !given.configs.is_empty() {
         return Ok(given);
     }
@@ -38,14 +38,6 @@ pub fn read(path: &Path) -> Result<Given, String> {
         return Err(format!("{}: no WasmPlugin of this filter and no pluginConfig", shown(path)));
     }
     Err(stderr::error_of(told))
-}
-
-impl Given {
-    /// Everything that is applied together with a config.
-    pub fn unit_of(&mut self, config: &PluginConfig) -> Objects {
-        let is_its = |objects: &&mut Objects| objects.sources.iter().any(|source| Rc::ptr_eq(source, &config.source));
-        self.units.iter_mut().find(is_its).map(std::mem::take).unwrap_or_default()
-    }
 }
 
 /// The name of a path.

@@ -1,5 +1,7 @@
 //! The conditions of rules and routes on a request, and which of them imply others.
 
+use super::gateway_name::resolved;
+use super::namespace::is_same_namespace;
 use super::text::{Taken, Text};
 use crate::input::yaml::Node;
 use canary_split::rule::condition::{Condition, StringMatch};
@@ -88,6 +90,11 @@ impl<'c> Asked<'c> {
             ignores_case: false,
             written: None,
         }
+    }
+
+    /// The scheme of a request.
+    pub fn scheme(scheme: &'c str) -> Asked<'c> {
+        Asked::of_other(Subject::Other("scheme"), Text::Exact(scheme))
     }
 
     /// A query parameter with exactly this value.
@@ -206,6 +213,29 @@ impl<'c> Asked<'c> {
             Text::Exact(_) | Text::Prefix("") => false,
             text => text.holds(value, false) == Some(true),
         }
+    }
+
+    /// Whether a condition on port or gateway, in a VirtualService of this namespace, holds at one of these gateways; `None`: it is about
+    /// something else, or the port is not known.
+    pub fn is_met_at(&self, port: Option<u32>, gateways: &[(&str, &str)], own: &str) -> Option<bool> {
+        let Text::Unclear(node) = self.text else { return None };
+        match self.subject {
+            Subject::Other("port") => Some(node.number()? == port?),
+            Subject::Origin("gateways") => {
+                let named: Vec<_> =
+                    node.items().iter().filter_map(Node::text).map(|name| resolved(name, own)).collect();
+                let is_it = |(namespace, name): &(&str, &str)| {
+                    named.iter().any(|(there, of)| of == name && is_same_namespace(there, namespace))
+                };
+                Some(gateways.iter().any(is_it))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether Istio takes it for a condition as any other though it always holds: of regexes it knows only this one.
+    pub fn is_any_unknown_to_istio(&self) -> bool {
+        self.is_any() && matches!(self.text, Text::Regex(regex, _) if regex != ".*")
     }
 
     /// Whether it is about the host.

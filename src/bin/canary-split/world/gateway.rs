@@ -102,14 +102,18 @@ impl<'o> Gateway<'o> {
 
     /// Whether this server does.
     pub fn serves_at(&self, server: &Server, host: &str, routing: &Routing) -> bool {
+        self.allows(server, routing) && self.hosts_at(server, routing).any(|served| overlap(served, host))
+    }
+
+    /// The hosts that a server has for the namespace of a routing.
+    pub fn hosts_at(&self, server: &Server<'o>, routing: &Routing) -> impl Iterator<Item = &'o str> {
         let namespace = &*routing.object.namespace;
-        self.allows(server, routing)
-            && server.hosts().any(|served| match served.split_once('/') {
-                None => overlap(served, host),
-                Some(("*", served)) => overlap(served, host),
-                Some((".", served)) => overlap(served, host) && is_same_namespace(&self.object.namespace, namespace),
-                Some((from, served)) => overlap(served, host) && is_same_namespace(from, namespace),
-            })
+        server.hosts().filter_map(move |served| match served.split_once('/') {
+            None => Some(served),
+            Some(("*", served)) => Some(served),
+            Some((".", served)) => is_same_namespace(&self.object.namespace, namespace).then_some(served),
+            Some((from, served)) => is_same_namespace(from, namespace).then_some(served),
+        })
     }
 
     /// Whether a server allows the namespace and the kind of a routing.

@@ -2,9 +2,7 @@
 
 use super::World;
 use super::beside::Beside;
-use super::plugin::Plugin;
 use super::routing::Routing;
-use super::table::Table;
 use std::collections::{BTreeMap, HashSet};
 
 /// Where requests come in: a listener, or what is known of one that is not given.
@@ -18,21 +16,6 @@ enum Entrance<'w> {
     Mesh { namespace: &'w str, name: &'w str },
     /// Anything else.
     Unknown,
-}
-
-/// The routes that requests for a host meet at a plugin's gateways: one table for each VirtualService, and one for each listener of the
-/// Gateway API.
-pub fn tables<'w, 'o>(
-    world: &'w World<'o>,
-    plugin: &Plugin,
-    beside: &Beside<'w, 'o>,
-    routings: &[&'w Routing<'o>],
-    host: &str,
-) -> Vec<Table<'w, 'o>> {
-    let classic = routings.iter().filter(|routing| routing.is_virtual_service());
-    let classic = classic.map(|service| Table::of(service, |route| world.delegate(service, route)));
-    let groups = groups(world, beside, routings, host).into_iter();
-    classic.chain(groups.map(|group| Table::of_listener(group, plugin.precedence()))).collect()
 }
 
 /// The routings for a host that are of the Gateway API, as a listener that a plugin may be on has them together. Listeners that some

@@ -16,13 +16,17 @@ pub mod listeners;
 mod makers;
 pub mod namespace;
 pub mod parent;
+pub mod parts;
 pub mod plugin;
 pub mod pods;
+pub mod reached;
 pub mod routing;
 pub mod service;
 pub mod site;
+mod strangers;
 pub mod table;
 pub mod text;
+pub mod together;
 pub mod virtual_service;
 pub mod waypoint;
 

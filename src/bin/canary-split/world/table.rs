@@ -1,5 +1,5 @@
-//! The routes of a VirtualService, including those of delegates, or of all routes of the Gateway API at a listener, in the order in
-//! which a request at a gateway meets them.
+//! The routes of a VirtualService, including those of delegates, of all VirtualServices of a host at a gateway, or of all routes of the
+//! Gateway API at a listener, in the order in which a request at a gateway meets them.
 
 use super::api_match::Precedence;
 use super::asked::{Asked, Subject, Written};
@@ -20,6 +20,8 @@ pub struct Table<'w, 'o> {
     pub steps: Vec<Step<'w, 'o>>,
     /// Whether no other routes come before them: they are all of a listener's for a host.
     pub is_alone: bool,
+    /// Whether it is known in which order the objects are that they are from.
+    is_order_known: bool,
     /// Steps and entries by their first condition.
     index: HashMap<(&'w Subject<'o>, &'w str), Vec<(usize, usize)>>,
     /// The first that takes everything, and others that cannot be looked up.
@@ -37,6 +39,10 @@ pub struct Step<'w, 'o> {
     around: Option<&'w Route<'o>>,
     /// Any of these may hold.
     pub entries: Vec<Entry<'w, 'o>>,
+    /// Which of several VirtualServices for one host it belongs to.
+    owner: usize,
+    /// Whether it takes everything, and so comes after the routes of all of them.
+    is_last: bool,
 }
 
 /// Conditions that must all hold.
@@ -68,21 +74,34 @@ pub struct Met<'t, 'w, 'o> {
 impl<'w, 'o> Table<'w, 'o> {
     /// Reads one; `delegate` knows the VirtualService that a route delegates to.
     pub fn of(service: &'w Routing<'o>, delegate: impl Fn(&'w Route<'o>) -> Option<&'w Routing<'o>>) -> Table<'w, 'o> {
-        let mut steps: Vec<Step> = Vec::new();
-        let mut combined = 0usize;
-        for route in &service.routes {
-            let known = delegate(route).filter(|delegate| {
-                combined = combinations(route, delegate).saturating_add(combined);
-                combined <= MAX_COMBINED
-            });
-            match known {
-                Some(delegate) => {
-                    steps.extend(delegate.routes.iter().map(|inner| Step::of(delegate, inner, Some(route))))
+        Table::new(steps(service, delegate), false)
+    }
+
+    /// Those of one host at a port that these gateways share, as Istio merges them: the older first, of each the routes up to the first that takes
+    /// everything, and these last.
+    pub fn of_gateway(
+        mut services: Vec<&'w Routing<'o>>,
+        delegate: impl Fn(&'w Routing<'o>, &'w Route<'o>) -> Option<&'w Routing<'o>>,
+        port: Option<u32>,
+        gateways: &[(&str, &str)],
+    ) -> Table<'w, 'o> {
+        let made = |service: &Routing<'o>| service.object.text(&["metadata", "creationTimestamp"]);
+        services.sort_by_key(|service| (made(service), &service.object.name, &service.object.namespace));
+        let is_order_known = services.len() < 2 || services.iter().all(|service| made(service).is_some());
+        let (mut first, mut last) = (Vec::new(), Vec::new());
+        for (owner, service) in services.into_iter().enumerate() {
+            for step in steps(service, |route| delegate(service, route)) {
+                let is_met = |asked: &Asked| asked.is_met_at(port, gateways, &service.object.namespace);
+                let (step, open) = Step { owner, ..step }.met(is_met).parted();
+                first.extend(step);
+                if let Some(open) = open {
+                    last.push(open);
+                    break;
                 }
-                None => steps.push(Step::of(service, route, None)),
             }
         }
-        Table::new(steps, false)
+        first.append(&mut last);
+        Table { is_order_known, ..Table::new(first, true) }
     }
 
     /// All routes of the Gateway API that a listener has for a host: the most specific first, then those of the older object.
@@ -118,7 +137,7 @@ impl<'w, 'o> Table<'w, 'o> {
                 None => {}
             }
         }
-        Table { steps, is_alone, index, loose }
+        Table { steps, is_alone, is_order_known: true, index, loose }
     }
 
     /// All conditions of its routes.
@@ -165,6 +184,13 @@ impl<'w, 'o> Table<'w, 'o> {
         Some((place, self.steps.get(place)?))
     }
 
+    /// Whether a route of another VirtualService may take requests with these properties before a step does.
+    pub fn is_disputed(&self, step: &Step, known: &[&Asked]) -> bool {
+        let is_rival = |other: &&Step| other.owner != step.owner && other.is_last == step.is_last;
+        let takes = |other: &Step| other.entries.iter().any(|entry| other.taken(entry, known) != Taken::None);
+        !self.is_order_known && self.steps.iter().filter(is_rival).any(takes)
+    }
+
     /// Whether requests with these properties surely get to an entry.
     pub fn reaches(&self, met: &Met, known: &[&Asked]) -> bool {
         let narrowed: Vec<&Asked> = known.iter().chain(&met.entry.asked).copied().collect();
@@ -189,7 +215,28 @@ impl<'w, 'o> Step<'w, 'o> {
                 around.asked.iter().flat_map(|(_, asked)| inner(&asked.iter().collect::<Vec<_>>())).collect()
             }
         };
-        Step { service, route, around, entries }
+        Step { service, route, around, entries, owner: 0, is_last: false }
+    }
+
+    /// What of it is met where it is known of some conditions whether they hold.
+    fn met(mut self, is_met: impl Fn(&Asked) -> Option<bool>) -> Step<'w, 'o> {
+        self.entries.retain(|entry| !entry.asked.iter().any(|asked| is_met(asked) == Some(false)));
+        self.entries.iter_mut().for_each(|entry| entry.asked.retain(|asked| is_met(asked).is_none()));
+        self
+    }
+
+    /// What comes before the first of its entries that takes everything, and that entry.
+    fn parted(mut self) -> (Option<Step<'w, 'o>>, Option<Step<'w, 'o>>) {
+        let around = self.around.into_iter().flat_map(|around| &around.asked).flat_map(|(_, asked)| asked);
+        let is_known = !self.route.is_delegated() && !around.into_iter().any(Asked::is_any_unknown_to_istio);
+        let is_open = |entry: &Entry| entry.asked.is_empty() && !entry.own.iter().any(Asked::is_any_unknown_to_istio);
+        let Some(at) = self.entries.iter().position(|entry| is_known && is_open(entry)) else {
+            return (Some(self), None);
+        };
+        let open = self.entries.split_off(at).into_iter().take(1).collect();
+        let Step { service, route, around, owner, .. } = self;
+        let open = Step { service, route, around, entries: open, owner, is_last: true };
+        (Some(self).filter(|step| !step.entries.is_empty()), Some(open))
     }
 
     /// `http[PLACE] of VirtualService NAMESPACE/NAME`, or `rules[PLACE].matches[PLACE] of HTTPRoute NAMESPACE/NAME`
@@ -312,6 +359,26 @@ impl<'o> Entry<'_, 'o> {
     pub fn without<'e>(&'e self, header: &'e str) -> impl Iterator<Item = &'e Asked<'o>> {
         self.asked.iter().copied().filter(|asked| !asked.is_about(header))
     }
+}
+
+/// The routes of a VirtualService, with those of delegates in place of the delegating ones.
+fn steps<'w, 'o>(
+    service: &'w Routing<'o>,
+    delegate: impl Fn(&'w Route<'o>) -> Option<&'w Routing<'o>>,
+) -> Vec<Step<'w, 'o>> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut combined = 0usize;
+    for route in &service.routes {
+        let known = delegate(route).filter(|delegate| {
+            combined = combinations(route, delegate).saturating_add(combined);
+            combined <= MAX_COMBINED
+        });
+        match known {
+            Some(delegate) => steps.extend(delegate.routes.iter().map(|inner| Step::of(delegate, inner, Some(route)))),
+            None => steps.push(Step::of(service, route, None)),
+        }
+    }
+    steps
 }
 
 fn combinations(route: &Route, delegate: &Routing) -> usize {

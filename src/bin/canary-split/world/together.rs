@@ -1,11 +1,13 @@
-//! Which kustomizations and folders are compared with each other: all that do not hold the same object.
+//! Which kustomizations and folders are applied together: all that do not hold the same object.
 
 use super::parts::{self, Part};
 use crate::input::manifest::Objects;
+use crate::input::sources::Source;
 use crate::report::finding::Finding;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
-/// Objects that are compared with each other.
+/// Objects that are applied together.
 #[derive(Debug)]
 pub struct World {
     /// What they are called: the folder of the version, or of the only part; empty: several.
@@ -23,6 +25,8 @@ pub struct Worlds {
     sharing: usize,
     /// The names of the texts that are shared.
     shared: HashSet<String>,
+    /// What is shared.
+    common: Objects,
 }
 
 impl Worlds {
@@ -36,13 +40,25 @@ impl Worlds {
         let [versions, shared] =
             [versions, shared].map(|parts| parts.into_iter().map(|(part, _)| part).collect::<Vec<_>>());
         let names = shared.iter().flat_map(|part| &part.objects.sources).map(|source| source.name.clone()).collect();
+        let common = Objects::together(shared.iter().map(|part| &part.objects));
         let mut all: Vec<World> = versions.into_iter().map(|version| together(&shared, Some(version))).collect();
         if all.is_empty() && !shared.is_empty() {
             all.push(together(&shared, None));
         }
         let sharing = all.len();
         all.extend(alone.into_iter().map(|part| together(&[], Some(part))));
-        Worlds { all, sharing, shared: names }
+        Worlds { all, sharing, shared: names, common }
+    }
+
+    /// What is surely applied together with a text, and the folders of the versions of which one is applied too.
+    pub fn with(self, source: &Rc<Source>) -> (Objects, Vec<String>) {
+        let has = |world: &World| world.objects.sources.iter().any(|own| Rc::ptr_eq(own, source));
+        let mut found: Vec<World> = self.all.into_iter().filter(has).collect();
+        match found.pop() {
+            Some(only) if found.is_empty() => (only.objects, Vec::new()),
+            Some(last) => (self.common, found.into_iter().chain([last]).map(|world| world.folder).collect()),
+            None => Default::default(),
+        }
     }
 
     /// What is found in each of them → what counts, in the order of the worlds.

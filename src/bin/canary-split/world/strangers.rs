@@ -1,10 +1,10 @@
 //! Which objects have nothing to do with the plugin or with what is routed: that there are two versions of one does not matter.
 
+use super::World;
+use super::host_index::HostIndex;
+use super::plugin::hosts;
+use super::routing::Routing;
 use crate::input::manifest::{Object, Objects};
-use crate::world::World;
-use crate::world::host_index::HostIndex;
-use crate::world::plugin::hosts;
-use crate::world::routing::Routing;
 use std::collections::HashSet;
 
 /// The places in the list of all that belong together: the plugin, the routes of its hosts (without a plugin all routes), and what

@@ -249,7 +249,7 @@ def test_a_canary_without_healthy_pods_leaves_and_visitors_are_served_by_stable(
         # The worker that has not found it itself knows at its next tick.
         until(lambda: {status(user) for user in range(200)} == {200}, envoy.explain("nobody on v2"), 5)
         [line] = envoy.errors(plugin)
-        assert line.startswith("rule shop: v2: ")
+        assert line.startswith("rule shop: v2 fails and is removed, ")
 
 
 def test_two_gateways_agree_on_the_weights_of_every_second(tmp_path, certificate):

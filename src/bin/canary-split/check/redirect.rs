@@ -150,6 +150,11 @@ fn takes_all_at(entry: &Node, namespace: &str, entrance: &Entrance) -> bool {
             ":authority" | "host" => may_be(asked, entrance.host),
             _ => false,
         }),
+        // What is not https yet.
+        "withoutHeaders" => asked.entries().iter().all(|(name, asked)| {
+            let is_scheme = [":scheme", "x-forwarded-proto"].iter().any(|own| name.name.eq_ignore_ascii_case(own));
+            is_scheme && may_be(asked, "https") && !may_be(asked, "http")
+        }),
         "gateways" => {
             let names = asked.items().iter().filter_map(Node::text);
             names.map(|name| resolved(name, namespace).1).any(|name| name == entrance.gateway.object.name)

@@ -178,7 +178,7 @@ impl<'o> World<'o> {
     }
 
     /// The namespaces of a gateway's pods, as far as pods or Services show them.
-    pub fn namespaces_of(&self, gateway: &Gateway<'o>) -> BTreeSet<&'o str> {
+    pub fn shown_namespaces_of(&self, gateway: &Gateway<'o>) -> BTreeSet<&'o str> {
         if gateway.is_of_api() {
             return [&*gateway.object.namespace].into_iter().filter(|namespace| !namespace.is_empty()).collect();
         }
@@ -186,9 +186,14 @@ impl<'o> World<'o> {
         let is_its = |service: &&Service| service.selector.as_ref().is_some_and(|own| gateway.selector.selects(own));
         let services = self.services.iter().filter(is_its).map(|service| &*service.object.namespace);
         let known = pods.map(|pods| &*pods.object.namespace).chain(services);
-        let mut known: BTreeSet<&str> = known.filter(|namespace| !namespace.is_empty()).collect();
+        known.filter(|namespace| !namespace.is_empty()).collect()
+    }
+
+    /// The same, or else where the usual gateway's are.
+    pub fn namespaces_of(&self, gateway: &Gateway<'o>) -> BTreeSet<&'o str> {
+        let mut known = self.shown_namespaces_of(gateway);
         // The gateway that istioctl install makes.
-        if known.is_empty() && gateway.selector.get("istio") == Some("ingressgateway") {
+        if known.is_empty() && !gateway.is_of_api() && gateway.selector.get("istio") == Some("ingressgateway") {
             known.insert(ROOT_NAMESPACE);
         }
         known

@@ -320,3 +320,21 @@ fn time_grows_with_the_number_of_config_errors() {
         format!("{plugin}{}}}}}}}", rule(listed(count, &|at| format!("a{at}: 1"))))
     });
 }
+
+#[test]
+fn time_grows_with_the_number_of_converted_routes() {
+    let gateway = "{apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: public, namespace: shop}, \
+        spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*.example.com']}]}}\n";
+    let one = |at: usize| {
+        let to =
+            |subset: &str, weight: u32| format!("{{destination: {{host: s{at}, subset: {subset}}}, weight: {weight}}}");
+        let http = format!("http: [{{route: [{}, {}]}}]", to("v1", 80), to("v2", 20));
+        format!(
+            "---\n{{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {{name: v{at}, namespace: shop}}, \
+             spec: {{hosts: [h{at}.example.com], gateways: [public], {http}}}}}\n"
+        )
+    };
+    assert_linear("VirtualServices with weights", &["convert", "-"], 200, &|count| {
+        gateway.to_owned() + &(0..count).map(one).collect::<String>()
+    });
+}

@@ -155,7 +155,23 @@ fn time_grows_with_the_number_of_objects() {
         );
         object("EnvoyExtensionPolicy", "gateway.envoyproxy.io/v1alpha1", &format!("p{at}"), "shop", &spec)
     };
-    let table: [(&str, Text); 13] = [
+    let table: [(&str, Text); 15] = [
+        (
+            "plugins with one rule",
+            Box::new(|count| {
+                let one = |at| config(1).replace("name: canary-split,", &format!("name: canary-split{at},"));
+                all(count, &one)
+            }),
+        ),
+        (
+            "VirtualServices for one host",
+            Box::new(|count| {
+                let one = |at| {
+                    routes(at, &named("a", at), "shop", "edge/g", &named("s", at)).replace(&format!("[h{at}."), "[h0.")
+                };
+                config(1) + &gateway("g", "edge", "*") + &all(count, &one)
+            }),
+        ),
         (
             "HTTPRoutes at one Gateway of the Gateway API",
             Box::new(|count| {

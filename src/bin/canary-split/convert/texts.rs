@@ -108,7 +108,7 @@ impl Texts {
 
 impl Text {
     /// The text with all edits so far.
-    pub fn new(&self) -> String {
+    pub fn written(&self) -> String {
         let mut all = String::new();
         let mut end = 0;
         for (place, piece) in self.pieces.iter().enumerate() {

@@ -1,7 +1,8 @@
 //! For any files, the tool ends by itself: with a result or with one line.
 
 use crate::{ended, fed};
-use std::fs;
+use std::fs::{self, File};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -80,6 +81,7 @@ fn folders_that_cannot_be_read_and_files_that_are_no_text_are_named() {
         (at("bytes.yaml"), "not UTF-8 from byte 3 on"),
         (at("missing.yaml"), "No such file or directory\n"),
         ("/proc/self/mem".to_owned(), "/proc/self/mem: "),
+        ("/dev/zero".to_owned(), "/dev/zero: more than 256 MiB, which is the limit\n"),
     ];
     for (path, problem) in cases {
         let (out, error, code) = ended(&fed(&["check", &path], ""));
@@ -87,6 +89,15 @@ fn folders_that_cannot_be_read_and_files_that_are_no_text_are_named() {
         assert!(error.contains(problem) && error.contains(&path), "{error}");
     }
     fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_standard_input_without_end_is_read_up_to_the_limit() {
+    let mut tool = Command::new(env!("CARGO_BIN_EXE_canary-split"));
+    let (out, error, code) =
+        ended(&tool.args(["check", "-"]).stdin(File::open("/dev/zero").unwrap()).output().unwrap());
+    let said = "canary-split: standard input: more than 256 MiB, which is the limit\n";
+    assert_eq!((&*out, &*error, code), ("", said, 2));
 }
 
 /// A plugin and a route whose names and values clear the screen, change its title and turn the text around.

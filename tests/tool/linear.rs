@@ -155,7 +155,23 @@ fn time_grows_with_the_number_of_objects() {
         );
         object("EnvoyExtensionPolicy", "gateway.envoyproxy.io/v1alpha1", &format!("p{at}"), "shop", &spec)
     };
-    let table: [(&str, Text); 13] = [
+    let table: [(&str, Text); 15] = [
+        (
+            "plugins with one rule",
+            Box::new(|count| {
+                let one = |at| config(1).replace("name: canary-split,", &format!("name: canary-split{at},"));
+                all(count, &one)
+            }),
+        ),
+        (
+            "VirtualServices for one host",
+            Box::new(|count| {
+                let one = |at| {
+                    routes(at, &named("a", at), "shop", "edge/g", &named("s", at)).replace(&format!("[h{at}."), "[h0.")
+                };
+                config(1) + &gateway("g", "edge", "*") + &all(count, &one)
+            }),
+        ),
         (
             "HTTPRoutes at one Gateway of the Gateway API",
             Box::new(|count| {
@@ -318,5 +334,23 @@ fn time_grows_with_the_number_of_config_errors() {
     let plugin = "{apiVersion: extensions.istio.io/v1alpha1, kind: WasmPlugin, metadata: {name: c}, spec: {url: canary-split, pluginConfig: {";
     assert_linear("fields in a plugin", CHECK, 2000, &|count| {
         format!("{plugin}{}}}}}}}", rule(listed(count, &|at| format!("a{at}: 1"))))
+    });
+}
+
+#[test]
+fn time_grows_with_the_number_of_converted_routes() {
+    let gateway = "{apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: public, namespace: shop}, \
+        spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*.example.com']}]}}\n";
+    let one = |at: usize| {
+        let to =
+            |subset: &str, weight: u32| format!("{{destination: {{host: s{at}, subset: {subset}}}, weight: {weight}}}");
+        let http = format!("http: [{{route: [{}, {}]}}]", to("v1", 80), to("v2", 20));
+        format!(
+            "---\n{{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {{name: v{at}, namespace: shop}}, \
+             spec: {{hosts: [h{at}.example.com], gateways: [public], {http}}}}}\n"
+        )
+    };
+    assert_linear("VirtualServices with weights", &["convert", "-"], 200, &|count| {
+        gateway.to_owned() + &(0..count).map(one).collect::<String>()
     });
 }

@@ -30,7 +30,7 @@ const ELSEWHERE: Code = Code {
     name: "route-elsewhere",
     severity: Severity::Error,
     why: "visitors for whom the filter chooses one subset see the other, and every count and share is wrong",
-    fix: "let the route lead to the subset that its header names",
+    fix: "let the route lead to the subset that its header names, and ask for that by exact, under headers",
 };
 
 /// The codes of this file.
@@ -46,12 +46,16 @@ pub fn check(world: &World, sites: &[Site], findings: &mut Vec<Finding>) {
     }
 }
 
-impl<'w> Site<'w, '_> {
+impl<'w, 'o> Site<'w, 'o> {
     fn subset(&self, named: &Named<'w>, world: &World, mesh: &Mesh, findings: &mut Vec<Finding>) {
         let value = &*named.subset.header_value;
         let is_asked_for = self.steps().any(|step| step.takes(self.header, value));
         if is_asked_for {
             self.elsewhere(named, findings);
+        }
+        if named.is_chosen && !named.is_stable {
+            self.taken_along(named, findings);
+            self.inverted(named, findings);
         }
         // A route that asks for the header and for another host takes none of these requests.
         let is_taken = self.steps().any(|step| step.takes_at(self.header, value, self.hosts()));
@@ -189,6 +193,62 @@ impl<'w> Site<'w, '_> {
                 }
             }
         }
+    }
+
+    /// Routes for another subset that take requests of this one by more than its name. Of stable's they are another finding.
+    fn taken_along(&self, named: &Named<'w>, findings: &mut Vec<Finding>) {
+        let (name, value) = (&*named.subset.name, &*named.subset.header_value);
+        let is_unnamed = |asked: &Asked| asked.takes_unnamed(value);
+        if !self.steps().any(|step| step.route.conditions(self.header).any(|(asked, _)| is_unnamed(asked))) {
+            return;
+        }
+        let is_it = |met: &Met| met.entry.condition(self.header).is_some_and(|(asked, _)| is_unnamed(asked));
+        for (met, there) in self.led_astray(named).into_iter().filter(|(met, _)| is_it(met)) {
+            let message = format!("the route to subset {there} takes requests of subset {name} too");
+            let node = met.entry.condition(self.header).map_or(met.entry.node, |(_, written)| written.node);
+            findings.push(Finding::new(&ELSEWHERE, &met.step.service.object.source, &node.span, message));
+        }
+    }
+
+    /// Routes to a subset that take everything but its requests, which get another one.
+    fn inverted(&self, named: &Named<'w>, findings: &mut Vec<Finding>) {
+        let (name, value) = (&*named.subset.name, &*named.subset.header_value);
+        let leads_there = |step: &&Step| {
+            let all = &step.route.destinations;
+            !all.is_empty() && all.iter().all(|destination| destination.is_version(name))
+        };
+        let excludes = |asked: &&Asked| asked.excludes(self.header, value);
+        let entries = |step: &'_ Step<'w, '_>| {
+            let own = step.entries.iter().filter(|entry| entry.asked.iter().copied().any(|asked| excludes(&asked)));
+            own.map(|entry| (step.service, entry.node)).collect::<Vec<_>>()
+        };
+        let found: Vec<_> = self.steps().filter(leads_there).flat_map(entries).collect();
+        if found.is_empty() || self.led_astray(named).is_empty() {
+            return;
+        }
+        for (service, node) in found {
+            let message = format!("the route to subset {name} takes all requests but those of subset {name}");
+            findings.push(Finding::new(&ELSEWHERE, &service.object.source, &node.span, message));
+        }
+    }
+
+    /// What requests of a subset surely get to, and the other subset of the rule that it leads to.
+    fn led_astray(&self, named: &Named<'w>) -> Vec<(Met<'_, 'w, 'o>, &'w str)> {
+        let mut found = Vec::new();
+        for class in self.classes(&named.subset.header_value) {
+            let known = class.known();
+            for table in &self.tables {
+                for met in table.met(&known) {
+                    let destinations = &met.step.route.destinations;
+                    let others = destinations.iter().map(|destination| self.other(destination, &named.subset.name));
+                    let others = others.collect::<Option<Vec<_>>>().unwrap_or_default();
+                    if let Some(there) = others.first().filter(|_| table.reaches(&met, &known)) {
+                        found.push((met, *there));
+                    }
+                }
+            }
+        }
+        found
     }
 
     /// Whether there are routes for a subset, but under another seal.

@@ -1,10 +1,12 @@
 //! Whether the rules, the routes and the Gateways speak of the same hosts.
 
 use super::{attached, grants, redirect, redirected};
+use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
 use crate::world::gateway::Gateway;
 use crate::world::host_index::HostIndex;
+use crate::world::namespace::is_same_namespace;
 use crate::world::plugin::{Plugin, hosts};
 use crate::world::routing::Routing;
 use std::collections::{HashMap, HashSet};
@@ -13,7 +15,7 @@ const NOT_SERVED: Code = Code {
     name: "host-not-served",
     severity: Severity::Error,
     why: "no request for this host gets to these routes: no rule decides it, or it is answered with 404",
-    fix: "write the same host into hosts of the rule, of the VirtualService and of the Gateway's servers",
+    fix: "write the same host into hosts of the rule, of the VirtualService and of the Gateway's servers, of which one must speak HTTP or HTTPS and end TLS; export the VirtualService to the gateway's namespace",
 };
 
 const MISSING: Code = Code {
@@ -99,10 +101,48 @@ fn at_gateways(world: &World, service: &Routing, findings: &mut Vec<Finding>) {
                 let what = if service.is_virtual_service() { "server" } else { "listener" };
                 let message = format!("{host} is served by no {what} of {}", names.join(", "));
                 findings.push(Finding::new(&NOT_SERVED, &service.object.source, &node.span, message));
+            } else if gateways.iter().all(|gateway| gateway.passes_through(host, service)) {
+                let names: Vec<_> = gateways.iter().map(|gateway| gateway.object.title()).collect();
+                let message = format!("{host} is served by no server of {} that speaks HTTP", names.join(", "));
+                findings.push(Finding::new(&NOT_SERVED, &service.object.source, &node.span, message));
             }
         }
     }
+    if are_all {
+        hidden(world, service, &gateways, findings);
+    }
     missing(world, service, findings);
+}
+
+/// A VirtualService that is not exported to where the pods of its gateways are.
+fn hidden<'o>(world: &World<'o>, service: &Routing, gateways: &[&Gateway<'o>], findings: &mut Vec<Finding>) {
+    let own = &*service.object.namespace;
+    let exported: Vec<&str> = service.object.items(&["spec", "exportTo"]).iter().filter_map(Node::text).collect();
+    let is_seen_in = |there: &str| {
+        let is_it = |name: &str| name == "*" || name == there || name == "." && is_same_namespace(own, there);
+        exported.iter().any(|name| is_it(name))
+    };
+    let hiding = |gateway: &&Gateway<'o>| {
+        let mut there = world.shown_namespaces_of(gateway);
+        // A gateway of one's own may have the label of the one that istioctl install makes.
+        if there.is_empty() && !is_same_namespace(&gateway.object.namespace, own) {
+            there = world.namespaces_of(gateway);
+        }
+        (!there.is_empty() && !there.iter().any(|there| is_seen_in(there))).then_some((gateway.object, there))
+    };
+    if !service.is_virtual_service() || exported.is_empty() {
+        return;
+    }
+    let Some(all) = gateways.iter().map(hiding).collect::<Option<Vec<_>>>() else { return };
+    let (Some((gateway, there)), Some(node)) = (all.first(), service.object.at(&["spec", "exportTo"])) else { return };
+    let there: Vec<_> = there.iter().copied().collect();
+    let message = format!(
+        "{} is not exported to {}, where the pods of {} are",
+        service.object.title(),
+        there.join(", "),
+        gateway.title()
+    );
+    findings.push(Finding::new(&NOT_SERVED, &service.object.source, &node.span, message));
 }
 
 /// A Gateway that is named and does not exist, while one that serves the host does and has no routes for it. That one has the same name

@@ -138,24 +138,58 @@ fn last_of_api<'s, 'o>(world: &World, service: &'s Routing<'o>, entrance: &Entra
     routes.first().copied().filter(|_| service.parents.iter().any(means))
 }
 
+/// Whether an entry of a VirtualService's `match` says nothing against requests that come in there.
+pub fn may_take_at(entry: &Node, namespace: &str, entrance: &Entrance) -> bool {
+    let is_asked = |key: &str| ["port", "scheme", "authority", "gateways"].contains(&key);
+    let is_of_header = |name: &str| {
+        [":scheme", "x-forwarded-proto", ":authority", "host"].iter().any(|own| name.eq_ignore_ascii_case(own))
+    };
+    entry.entries().iter().all(|(key, asked)| match &*key.name {
+        "headers" | "withoutHeaders" => {
+            let mut known = asked.entries().iter().filter(|(name, _)| is_of_header(&name.name));
+            known.all(|(name, asked)| {
+                let holds = match name.name.to_ascii_lowercase().as_str() {
+                    ":scheme" | "x-forwarded-proto" => may_be(asked, "http"),
+                    _ => may_be(asked, entrance.host),
+                };
+                holds == (&*key.name == "headers")
+            })
+        }
+        key if is_asked(key) => takes_at(key, asked, namespace, entrance),
+        _ => true,
+    })
+}
+
 fn takes_all_at(entry: &Node, namespace: &str, entrance: &Entrance) -> bool {
     entry.entries().iter().all(|(key, asked)| match &*key.name {
         "name" | "statPrefix" | "ignoreUriCase" => true,
         "uri" => asked.get("exact").is_none() && ["/", "/a", "/a/b.c"].iter().all(|path| may_be(asked, path)),
-        "port" => asked.number() == Some(entrance.port),
-        "scheme" => may_be(asked, "http"),
-        "authority" => may_be(asked, entrance.host),
         "headers" => asked.entries().iter().all(|(name, asked)| match name.name.to_ascii_lowercase().as_str() {
             ":scheme" | "x-forwarded-proto" => may_be(asked, "http"),
             ":authority" | "host" => may_be(asked, entrance.host),
             _ => false,
         }),
+        // What is not https yet.
+        "withoutHeaders" => asked.entries().iter().all(|(name, asked)| {
+            let is_scheme = [":scheme", "x-forwarded-proto"].iter().any(|own| name.name.eq_ignore_ascii_case(own));
+            is_scheme && may_be(asked, "https") && !may_be(asked, "http")
+        }),
+        other => takes_at(other, asked, namespace, entrance),
+    })
+}
+
+/// Whether a condition that is about an entrance alone holds there.
+fn takes_at(key: &str, asked: &Node, namespace: &str, entrance: &Entrance) -> bool {
+    match key {
+        "port" => asked.number() == Some(entrance.port),
+        "scheme" => may_be(asked, "http"),
+        "authority" => may_be(asked, entrance.host),
         "gateways" => {
             let names = asked.items().iter().filter_map(Node::text);
             names.map(|name| resolved(name, namespace).1).any(|name| name == entrance.gateway.object.name)
         }
         _ => false,
-    })
+    }
 }
 
 /// Whether a condition holds for this value.

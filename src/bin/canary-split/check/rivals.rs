@@ -58,24 +58,31 @@ impl<'p> Where<'p> {
     }
 }
 
-/// Compares every plugin with those before it that may be on the same gateway.
+/// Compares every plugin with those before it that may be on the same gateway, up to the first that writes the same header.
 pub fn check(world: &World, findings: &mut Vec<Finding>) {
     let mut known: HashMap<Where, Vec<&Plugin>> = HashMap::new();
     for plugin in &world.plugins {
         let Some(object) = plugin.object() else { continue };
         let all = Where::all(plugin, object);
-        let mut seen = HashSet::new();
         let earlier = all.iter().filter_map(|own| known.get(&own.met())).flatten().copied();
-        let earlier: Vec<&Plugin> = earlier.filter(|earlier| seen.insert(std::ptr::from_ref(*earlier))).collect();
-        all.into_iter().for_each(|own| known.entry(own).or_default().push(plugin));
-        let earlier = earlier.into_iter().filter_map(|earlier| Some((earlier, shared(earlier, plugin)?)));
-        for (earlier, header) in earlier.filter(|(earlier, _)| are_together(earlier, plugin)) {
+        let shared = earlier.filter_map(|earlier| Some((earlier, shared(earlier, plugin)?)));
+        // Many of them may write a header; one tells.
+        let (mut seen, most) = (HashSet::new(), plugin.headers().count());
+        for (earlier, header) in shared {
+            if seen.contains(header) || !are_together(earlier, plugin) {
+                continue;
+            }
+            seen.insert(header);
             let there = earlier.object().map(Object::title).unwrap_or_default();
             let own = plugin.config.node.as_ref().and_then(|config| config.get("header"));
             let node = own.or(object.at(&["metadata", "name"])).unwrap_or(&object.node);
             let message = format!("{} writes {header}, as {there} does", object.title());
             findings.push(Finding::new(&TWO_PLUGINS, &object.source, &node.span, message));
+            if seen.len() == most {
+                break;
+            }
         }
+        all.into_iter().for_each(|own| known.entry(own).or_default().push(plugin));
     }
 }
 

@@ -8,10 +8,12 @@ use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
 use crate::world::gateway::Gateway;
 use crate::world::gateway_api::{self, Runner};
+use crate::world::host::ServiceName;
 use crate::world::labels::Labels;
-use crate::world::namespace::is_same_namespace;
+use crate::world::namespace::{ROOT_NAMESPACE, is_same_namespace};
 use crate::world::plugin::{Aim, Plugin, hosts};
 use crate::world::routing::Routing;
+use crate::world::waypoint::{USES_WAYPOINT, Use};
 use std::cell::OnceCell;
 use std::collections::HashMap;
 
@@ -20,7 +22,7 @@ pub const TARGET: Code = Code {
     name: "plugin-target",
     severity: Severity::Error,
     why: "targetRefs reach the pods of a Gateway of the Gateway API that Istio runs in the plugin's own namespace, and no other gateway: this one does not get the plugin, and everybody sees stable",
-    fix: "for a Gateway of networking.istio.io give selector.matchLabels its labels instead; for one of gateway.networking.k8s.io put the plugin into its namespace and name it; one that Envoy Gateway runs needs an EnvoyExtensionPolicy instead",
+    fix: "for a Gateway of networking.istio.io give selector.matchLabels its labels instead; for one of gateway.networking.k8s.io put the plugin into its namespace and name it; one that Envoy Gateway runs needs an EnvoyExtensionPolicy instead; a Service needs a waypoint, which its label istio.io/use-waypoint or that of its Namespace names",
 };
 
 /// The same of a policy of Envoy Gateway.
@@ -63,7 +65,13 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
             let is_for_waypoints = FOR_WAYPOINTS.contains(&(kind.as_str(), group.as_str()));
             let problem = match kind.as_str() {
                 _ if is_gateway(target) => named(world, plugin, object, target),
-                _ if is_for_waypoints && (has_gateway || is_at_waypoint(world, object, target)) => None,
+                _ if is_for_waypoints && has_gateway => None,
+                _ if is_for_waypoints && is_at_waypoint(world, plugin, target) => {
+                    no_waypoint(world, object, target).map(|problem| ("name", problem))
+                }
+                "GatewayClass" if Aim::of(target).is_class_of_waypoints() && object.namespace != ROOT_NAMESPACE => {
+                    Some(("name", format!("GatewayClass istio-waypoint, which counts in {ROOT_NAMESPACE} alone")))
+                }
                 "Gateway" => Some(("group", format!("a Gateway of {}", quoted(&group)))),
                 "" => Some(("kind", "something of no kind".to_owned())),
                 _ => Some(("kind", format!("a {kind}"))),
@@ -77,12 +85,41 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whether routes inside the mesh are for a Service that a plugin aims at.
-fn is_at_waypoint(world: &World, object: &Object, target: &Node) -> bool {
+/// Whether a plugin is meant for waypoints: routes inside the mesh are for a Service that it aims at, or for any if it aims at all of them.
+fn is_at_waypoint(world: &World, plugin: &Plugin, target: &Node) -> bool {
     let aim = Aim::of(target);
-    let mut services = world.routings.iter().flat_map(|routing| &routing.mesh_parents);
-    aim.kind == "Service"
-        && services.any(|parent| parent.name.1 == aim.name && is_same_namespace(parent.namespace, &object.namespace))
+    let is_meant = |routing: &Routing| {
+        let own = plugin.object().map_or("", |object| &object.namespace);
+        let mut parents = routing.mesh_parents.iter();
+        parents.any(|parent| parent.name.1 == aim.name && is_same_namespace(parent.namespace, own))
+    };
+    match aim.kind {
+        "Service" => world.routings.iter().any(is_meant),
+        "GatewayClass" => world.routings.iter().any(|routing| world.is_at_waypoint(plugin, routing)),
+        _ => false,
+    }
+}
+
+/// Why requests to a Service that a plugin aims at pass no waypoint, if that is sure.
+fn no_waypoint(world: &World, object: &Object, target: &Node) -> Option<String> {
+    let aim = Aim::of(target);
+    if !aim.is_service() {
+        return None;
+    }
+    let services = world.services_called(&ServiceName { name: aim.name, namespace: &object.namespace });
+    let [service] = services.as_slice() else { return None };
+    let (title, there) = (service.object.title(), &*service.object.namespace);
+    match world.said_of_waypoint(&service.object.name, there)? {
+        Use::Off => Some(format!("{title}, whose label {USES_WAYPOINT} says none")),
+        Use::Unsaid => Some(format!("{title}, and neither it nor Namespace {there} has the label {USES_WAYPOINT}")),
+        Use::Of(namespace, name) => {
+            let all = world.gateways.iter().filter(|gateway| gateway.is_of_api());
+            // Where none of its namespace is given, it may be there.
+            let mut near = all.filter(|gateway| is_same_namespace(&gateway.object.namespace, namespace)).peekable();
+            let is_missing = near.peek().is_some() && !near.any(|gateway| gateway.object.name == name);
+            is_missing.then(|| format!("{title}, whose waypoint {namespace}/{name} does not exist"))
+        }
+    }
 }
 
 /// A Gateway or a route of the Gateway API.

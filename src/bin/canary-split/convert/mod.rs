@@ -217,7 +217,7 @@ impl Made {
         let names =
             files::names(own.iter().map(String::as_str).chain(converted.texts.edited().map(|text| &*text.old.name)));
         let count = plugins.len();
-        let texts = plugins.into_iter().chain(converted.texts.edited().map(|text| text.new.clone()));
+        let texts = plugins.into_iter().chain(converted.texts.edited().map(Text::written));
         let path = |name: String| folder.map_or_else(|| PathBuf::from(&name), |folder| folder.join(&name));
         let files = names.into_iter().zip(texts).map(|(name, text)| File { path: path(name), text }).collect();
         Ok(Made { files, plugins: count })
@@ -241,7 +241,7 @@ impl Made {
                 .0
                 .iter()
                 .filter(|text| text.instead_of.is_empty() || !text.edited.is_empty())
-                .map(|text| if text.edited.is_empty() { Rc::clone(&text.old) } else { named(&text.new) }),
+                .map(|text| if text.edited.is_empty() { Rc::clone(&text.old) } else { named(&text.written()) }),
         );
         let all = Objects::readable(&Unit { folder: String::new(), sources });
         let mut findings = check::of_objects(&all, now, &mut notes);
@@ -277,7 +277,8 @@ impl Made {
         }
         for (file, text) in routes.iter().zip(converted.texts.edited()) {
             let is_made = !text.instead_of.is_empty();
-            let all = if is_made { read(&text.old.name, &text.new).unwrap_or_default().objects } else { Vec::new() };
+            let all =
+                if is_made { read(&text.old.name, &text.written()).unwrap_or_default().objects } else { Vec::new() };
             let titles: Vec<String> =
                 if is_made { all.iter().map(Object::title).collect() } else { text.edited.clone() };
             steps.routes.extend(match folder {

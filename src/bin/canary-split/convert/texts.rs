@@ -9,8 +9,10 @@ use crate::edit::text::{Refused, edited};
 use crate::edit::{Edit, Shown, fields};
 use crate::input::manifest::{Object, Objects};
 use crate::input::sources::{Source, Unit};
-use crate::input::yaml::Node;
+use crate::input::yaml::{self, Node};
 use crate::world::routing::VirtualService;
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// All source texts with their edits.
@@ -22,8 +24,10 @@ pub struct Texts(pub Vec<Text>);
 pub struct Text {
     /// The text before the edits.
     pub old: Rc<Source>,
-    /// The text with all edits so far.
-    pub new: String,
+    /// Its parts that are read separately: an edit of an object changes one of them, so the others need not be read for it.
+    pieces: Rc<[Range<usize>]>,
+    /// The parts that are edited, by their places.
+    new: BTreeMap<usize, Rc<str>>,
     /// Titles of the edited objects.
     pub edited: Vec<String>,
     /// Titles of the Ingresses that a generated text replaces; empty for a given text.
@@ -41,7 +45,8 @@ impl Texts {
             let made = made.iter().find(|made| Rc::ptr_eq(&made.source, source));
             Text {
                 old: Rc::clone(source),
-                new: source.text.clone(),
+                pieces: yaml::pieces(&source.text).into(),
+                new: BTreeMap::new(),
                 edited: Vec::new(),
                 instead_of: made.map(|made| made.instead_of.clone()).unwrap_or_default(),
                 hosts: made.map(|made| made.hosts.clone()).unwrap_or_default(),
@@ -75,15 +80,44 @@ impl Texts {
     /// Edits an object in its source text.
     pub fn edit(&mut self, objects: &Objects, object: &Object, edits: &[Edit]) -> Result<&mut Text, Refusal> {
         let lost = || Refusal::at(object, &object.node, "it cannot be found again in its text");
-        let own = nodes(objects).filter(|(source, _)| Rc::ptr_eq(source, &object.source));
-        let number = own.into_iter().position(|(_, node)| node.span == object.node.span).ok_or_else(lost)?;
         let text = self.0.iter_mut().find(|text| Rc::ptr_eq(&text.old, &object.source)).ok_or_else(lost)?;
+        let place = text.pieces.partition_point(|piece| piece.end < object.node.span.end);
+        let piece = text.pieces.get(place).cloned().ok_or_else(lost)?;
+        let is_there = |(source, node): &(&Rc<Source>, &Node)| {
+            piece.contains(&node.span.start) && Rc::ptr_eq(source, &object.source)
+        };
+        let number = nodes(objects).filter(is_there).position(|(_, node)| node.span == object.node.span);
+        let number = number.ok_or_else(lost)?;
+        let old = match text.new.get(&place) {
+            Some(new) => Rc::clone(new),
+            None => text.old.text.get(piece).ok_or_else(lost)?.into(),
+        };
         // An earlier edit may have moved the object, so look for it in the current text.
-        let now = read(&text.old.name, &text.new).map_err(|_| lost())?;
+        let now = read(&text.old.name, &old).map_err(|_| lost())?;
         let span = nodes(&now).nth(number).map(|(_, node)| node.span.clone()).ok_or_else(lost)?;
-        text.new = edited(&text.new, &span, edits).map_err(|refused| refusal(object, edits, &refused))?.text;
+        let new = edited(&old, &span, edits);
+        // What comes after it begins a line.
+        let new = new.map(|edited| edited.text).and_then(|new| {
+            if new.ends_with('\n') || !old.ends_with('\n') { Ok(new) } else { Err(Refused::Unwritable) }
+        });
+        text.new.insert(place, new.map_err(|refused| refusal(object, edits, &refused))?.into());
         text.edited.push(object.title());
         Ok(text)
+    }
+}
+
+impl Text {
+    /// The text with all edits so far.
+    pub fn written(&self) -> String {
+        let mut all = String::new();
+        let mut end = 0;
+        for (place, piece) in self.pieces.iter().enumerate() {
+            let Some(new) = self.new.get(&place) else { continue };
+            all.push_str(self.old.text.get(end..piece.start).unwrap_or_default());
+            all.push_str(new);
+            end = piece.end;
+        }
+        all + self.old.text.get(end..).unwrap_or_default()
     }
 }
 

@@ -6,7 +6,7 @@ use super::unreadable::Unreadable;
 use super::yaml::Node;
 use std::collections::HashSet;
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
@@ -16,6 +16,9 @@ pub const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml"
 
 /// The byte order mark that a text may begin with.
 pub const MARK: char = '\u{feff}';
+
+/// The most bytes of a text: a device has no end, and manifests are smaller.
+const MOST: u64 = 256 * 1024 * 1024;
 
 /// Texts that are applied together.
 #[derive(Debug, Default)]
@@ -69,17 +72,27 @@ pub fn read(path: &Path) -> Result<Source, Unreadable> {
 
 /// Reads one file, or the standard input for `-`, with the byte order mark that it may begin with.
 pub fn read_whole(path: &Path) -> Result<Source, Unreadable> {
-    let mut bytes = Vec::new();
     let (name, done) = if path.as_os_str() == "-" {
-        ("standard input".to_owned(), std::io::stdin().lock().read_to_end(&mut bytes))
+        ("standard input".to_owned(), bytes(io::stdin().lock()))
     } else {
-        (path.display().to_string(), fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)))
+        (path.display().to_string(), fs::File::open(path).and_then(bytes))
     };
-    done.map_err(|error| Unreadable::new(&name, None, reason(&error)))?;
+    let bytes = done.map_err(|error| Unreadable::new(&name, None, reason(&error)))?;
+    if bytes.len() as u64 > MOST {
+        let problem = format!("more than {} MiB, which is the limit", MOST / 1024 / 1024);
+        return Err(Unreadable::new(&name, None, problem));
+    }
     let text = String::from_utf8(bytes).map_err(|error| {
         Unreadable::new(&name, None, format!("not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
     })?;
     Ok(Source::new(name, text))
+}
+
+/// All bytes, or one more than the limit.
+fn bytes(input: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input.take(MOST + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn is_kustomization(path: &Path) -> bool {
@@ -186,7 +199,7 @@ fn render(folder: &Path, file: &Path) -> Result<Option<Unit>, Unreadable> {
         let name = format!("{program} {} {}", arguments.join(" "), folder.display());
         let done = match Command::new(program).args(arguments).arg(folder).output() {
             Ok(done) => done,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return unreadable(program, reason(&error)),
         };
         let said =

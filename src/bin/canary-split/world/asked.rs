@@ -197,6 +197,11 @@ impl<'c> Asked<'c> {
         self.is_about(header) && !self.is_negative && self.text.holds(value, false) != Some(false)
     }
 
+    /// Whether it is this header, and must not be this.
+    pub fn excludes(&self, header: &str, value: &str) -> bool {
+        self.is_about(header) && self.is_negative && self.text.holds(value, false) == Some(true)
+    }
+
     /// Whether it must not hold.
     pub fn is_negative(&self) -> bool {
         self.is_negative

@@ -95,6 +95,12 @@ impl<'o> Gateway<'o> {
         self.servers_of(routing).any(|server| self.serves_at(server, host, routing))
     }
 
+    /// Whether it serves a host to a VirtualService that has HTTP routes, and no server that does speaks HTTP.
+    pub fn passes_through(&self, host: &str, routing: &Routing) -> bool {
+        let mut servers = self.servers_of(routing).filter(|server| self.serves_at(server, host, routing));
+        !self.is_of_api() && !routing.routes.is_empty() && servers.all(|server| server.protocol == Protocol::Other)
+    }
+
     /// Whether one of its servers would serve a host to a routing that named it.
     pub fn would_serve(&self, host: &str, routing: &Routing) -> bool {
         self.servers.iter().any(|server| self.serves_at(server, host, routing))

@@ -41,9 +41,9 @@ use host::{ServiceName, overlap};
 use index::{Index, Lists};
 use labels::Labels;
 use makers::Maker;
-use namespace::{ROOT_NAMESPACE, is_same_namespace};
+use namespace::ROOT_NAMESPACE;
 use parent::Parent;
-use plugin::{Aim, Plugin};
+use plugin::Plugin;
 use routing::{Destination, Route, Routing};
 use service::{DestinationRule, Service, Workload};
 use std::cell::{OnceCell, RefCell};
@@ -182,7 +182,7 @@ impl<'o> World<'o> {
     }
 
     /// The namespaces of a gateway's pods, as far as pods or Services show them.
-    pub fn namespaces_of(&self, gateway: &Gateway<'o>) -> BTreeSet<&'o str> {
+    pub fn shown_namespaces_of(&self, gateway: &Gateway<'o>) -> BTreeSet<&'o str> {
         if gateway.is_of_api() {
             return [&*gateway.object.namespace].into_iter().filter(|namespace| !namespace.is_empty()).collect();
         }
@@ -190,9 +190,14 @@ impl<'o> World<'o> {
         let is_its = |service: &&Service| service.selector.as_ref().is_some_and(|own| gateway.selector.selects(own));
         let services = self.services.iter().filter(is_its).map(|service| &*service.object.namespace);
         let known = pods.map(|pods| &*pods.object.namespace).chain(services);
-        let mut known: BTreeSet<&str> = known.filter(|namespace| !namespace.is_empty()).collect();
+        known.filter(|namespace| !namespace.is_empty()).collect()
+    }
+
+    /// The same, or else where the usual gateway's are.
+    pub fn namespaces_of(&self, gateway: &Gateway<'o>) -> BTreeSet<&'o str> {
+        let mut known = self.shown_namespaces_of(gateway);
         // The gateway that istioctl install makes.
-        if known.is_empty() && gateway.selector.get("istio") == Some("ingressgateway") {
+        if known.is_empty() && !gateway.is_of_api() && gateway.selector.get("istio") == Some("ingressgateway") {
             known.insert(ROOT_NAMESPACE);
         }
         known
@@ -283,30 +288,13 @@ impl<'o> World<'o> {
     }
 
     /// Whether requests for a routing may have been decided by a plugin, which is no policy.
-    fn may_decide(&self, plugin: &Plugin, routing: &Routing, at: &Names) -> bool {
+    fn may_decide(&self, plugin: &Plugin, routing: &Routing<'o>, at: &Names) -> bool {
         if routing.is_virtual_service() {
             let (gateways, are_all) = self.gateways_of(routing);
             return !are_all || gateways.iter().any(|gateway| plugin.may_be_on(gateway));
         }
         let is_there = routing.gateways().any(|gateway| at.has(gateway));
         routing.has_other_parents || is_there || self.is_at_waypoint(plugin, routing)
-    }
-
-    /// Whether a plugin is on a waypoint that has the routes of a routing: it aims at the Service or at the waypoint.
-    fn is_at_waypoint(&self, plugin: &Plugin, routing: &Routing) -> bool {
-        let own = plugin.object().map_or("", |object| &object.namespace);
-        let is_there = |namespace: &str| is_same_namespace(namespace, own);
-        let mut parents = routing.mesh_parents.iter().filter(|parent| is_there(parent.namespace));
-        let is_waypoint = |aim: &Aim| {
-            let named = |gateway: &&Gateway| gateway.is_of_api() && gateway.object.name == aim.name;
-            let mut gateways = self.gateways.iter().filter(named).filter(|gateway| is_there(&gateway.object.namespace));
-            aim.is("Gateway", GATEWAY_API) && gateways.any(gateway_api::is_waypoint)
-        };
-        let aims: Vec<Aim> = plugin.targets().into_iter().map(Aim::of).collect();
-        parents.any(|parent| {
-            let is_it = |aim: &Aim| aim.is_service() && aim.name == parent.name.1;
-            aims.iter().any(|aim| is_it(aim) || is_waypoint(aim))
-        })
     }
 
     /// The VirtualService that a route delegates to, if it is given.

@@ -13,6 +13,7 @@ use super::text::Taken;
 use crate::input::yaml::Node;
 use canary_split::rule::Rule;
 use canary_split::rule::hosts::HostPattern;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -38,6 +39,8 @@ pub struct Site<'w, 'o> {
     exact: Vec<&'w str>,
     /// The wildcards: of the rule's and the routings' the narrower one.
     wide: Vec<String>,
+    /// Whether any of its routes asks for the host.
+    asks_for_host: OnceCell<bool>,
 }
 
 /// The known properties of similar requests.
@@ -113,7 +116,8 @@ impl<'w, 'o> Site<'w, 'o> {
     }
 
     fn classes_with(&self, header: impl Fn() -> Asked<'w>) -> Vec<Class<'w>> {
-        let exact = if self.steps().any(Step::asks_for_host) { self.exact.as_slice() } else { &[] };
+        let asks_for_host = *self.asks_for_host.get_or_init(|| self.steps().any(Step::asks_for_host));
+        let exact = if asks_for_host { self.exact.as_slice() } else { &[] };
         let hosts = exact.len().max(1);
         let alternatives = self.rule.matches.len().max(1);
         let class = |number: usize| {
@@ -199,6 +203,8 @@ fn sites_of<'w, 'o>(
     beside: &Beside<'w, 'o>,
 ) -> Vec<Site<'w, 'o>> {
     let mut sites: Vec<Site> = Vec::new();
+    // Many routings may have one host.
+    let mut places: HashMap<&str, usize> = HashMap::new();
     let patterns = plugin::hosts(rule);
     for (number, pattern) in patterns.iter().enumerate() {
         let is_the_host = |service: &Routing, own: &str| is_host_of(own, &service.object.namespace, pattern);
@@ -213,11 +219,6 @@ fn sites_of<'w, 'o>(
             let is_covered = covered.iter().any(|covered| std::ptr::eq(*covered, service));
             let is_its = |own: &str| is_the_host(service, own) || is_covered && overlap(own, pattern);
             for host in service.hosts.iter().filter(|(_, own)| is_its(own)) {
-                let services = beside.with(host.1);
-                let is_known = |site: &&mut Site| {
-                    site.services.len() == services.len()
-                        && site.services.iter().zip(&services).all(|(one, other)| std::ptr::eq(*one, *other))
-                };
                 let exact = match rule.hosts.get(number) {
                     Some(HostPattern::Exact(exact)) => Some(&**exact),
                     _ => Some(host.1).filter(|host| !host.starts_with('*')),
@@ -225,16 +226,22 @@ fn sites_of<'w, 'o>(
                 // What is longer is for fewer hosts.
                 let narrower = if pattern.len() > host.1.len() { pattern } else { host.1 };
                 let wide = exact.is_none().then(|| narrower.to_owned());
-                match sites.iter_mut().find(is_known) {
-                    Some(site) => {
-                        site.exact.extend(exact);
-                        site.wide.extend(wide);
-                    }
-                    None => {
-                        let (tables, exact, wide) =
-                            (Vec::new(), exact.into_iter().collect(), wide.into_iter().collect());
-                        sites.push(Site { plugin, header, rule, services, tables, host: *host, exact, wide });
-                    }
+                let place = *places.entry(host.1).or_insert_with(|| {
+                    let services = beside.with(host.1);
+                    let is_same = |site: &Site| {
+                        site.services.len() == services.len()
+                            && site.services.iter().zip(&services).all(|(one, other)| std::ptr::eq(*one, *other))
+                    };
+                    sites.iter().position(is_same).unwrap_or_else(|| {
+                        let (tables, exact, wide) = (Vec::new(), Vec::new(), Vec::new());
+                        let (host, asks_for_host) = (*host, OnceCell::new());
+                        sites.push(Site { plugin, header, rule, services, tables, host, exact, wide, asks_for_host });
+                        sites.len() - 1
+                    })
+                });
+                if let Some(site) = sites.get_mut(place) {
+                    site.exact.extend(exact);
+                    site.wide.extend(wide);
                 }
             }
         }

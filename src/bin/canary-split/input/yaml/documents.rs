@@ -50,6 +50,13 @@ pub fn read(text: &str) -> Read {
     read
 }
 
+/// The parts of a text that are read separately: the JSON objects at its beginning, and what is between lines that begin with `---`.
+pub fn pieces(text: &str) -> Vec<Range<usize>> {
+    let (_, begin) = objects(text);
+    let json = Some(0..begin).filter(|json| !json.is_empty());
+    json.into_iter().chain(parts(text, begin, &mut Vec::new())).collect()
+}
+
 /// The JSON objects at the beginning of a text, and their end. As in `kubectl`, YAML may follow after the first.
 fn objects(text: &str) -> (Read, usize) {
     let (mut read, mut at) = (Read::default(), 0);

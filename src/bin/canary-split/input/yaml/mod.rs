@@ -22,5 +22,5 @@ mod token;
 mod tree;
 mod words;
 
-pub use documents::{TEMPLATE, documents, read};
+pub use documents::{TEMPLATE, documents, pieces, read};
 pub use node::{Key, Node, Value};

@@ -343,3 +343,19 @@ spec: {{host: web, subsets: [{{name: v1, labels: {{version: {version}}}}}]}}
         assert_eq!(out.contains("are versions of which one is applied"), expected.contains(&"note"), "{out}");
     }
 }
+
+#[test]
+fn a_service_at_a_waypoint_is_known_by_every_name_that_callers_write() {
+    let said = |host: &str| {
+        let url = format!("http://{host}:8000/");
+        let (out, error, code) = ended(&tool(&["explain", "-f", "manifests/gateway-api/waypoint", &url]));
+        assert_eq!((error.as_str(), code), ("", 0), "{host}");
+        out.lines().any(|line| line == "route     v2  HTTPRoute canary/httpbin rules[0].matches[0]")
+    };
+    for host in ["httpbin", "httpbin.canary", "httpbin.canary.svc", "httpbin.canary.svc.cluster.local"] {
+        assert!(said(host), "{host}");
+    }
+    for host in ["httpbin.other", "httpbin.canary.example.com", "other.canary"] {
+        assert!(!said(host), "{host}");
+    }
+}

@@ -58,10 +58,11 @@ pub struct Decided {
 
 /// Where a request goes for each of these decisions.
 pub fn routes(world: &World, plugin: &Plugin, request: &Seen, decided: &[Decided], pods: &[Pod]) -> Vec<Routed> {
-    let (host, scheme, beside) = (request.host(), request.scheme(), world.beside(plugin));
-    let coming = Coming { host: &host, port: request.port.into(), is_tls: scheme == "https" };
+    let (whole, scheme, beside) = (request.host(), request.scheme(), world.beside(plugin));
+    let host = routed_as(world, &whole);
+    let coming = Coming { host, port: request.port.into(), is_tls: scheme == "https" };
     let reached = reached(world, plugin, &beside, coming);
-    let is_served = !reached.is_empty() || beside.overlapping(&host).is_empty();
+    let is_served = !reached.is_empty() || beside.overlapping(host).is_empty();
     let instead = match reached.as_slice() {
         [] if !is_served => Some(NOT_SERVED),
         [_, ..] if reached.iter().all(|one| one.sends_to_https) => Some("httpsRedirect"),
@@ -76,7 +77,18 @@ pub fn routes(world: &World, plugin: &Plugin, request: &Seen, decided: &[Decided
 
 /// Whether any route is for the request's host.
 pub fn is_served(world: &World, plugin: &Plugin, request: &Seen) -> bool {
-    !world.beside(plugin).overlapping(&request.host()).is_empty()
+    !world.beside(plugin).overlapping(routed_as(world, &request.host())).is_empty()
+}
+
+/// The host by which routes know it: callers in the mesh write the Service `shop` also as `shop.NAMESPACE`, `shop.NAMESPACE.svc` and
+/// in full.
+fn routed_as<'h>(world: &World, host: &'h str) -> &'h str {
+    let Some((name, rest)) = host.split_once('.') else { return host };
+    let namespace = rest.split_once('.').map_or(rest, |(namespace, _)| namespace);
+    let is_full =
+        rest == namespace || rest.get(namespace.len()..).is_some_and(|end| end == ".svc" || end.starts_with(".svc."));
+    let mut parents = world.routings.iter().flat_map(|routing| &routing.mesh_parents);
+    if is_full && parents.any(|parent| parent.name.1 == name && parent.namespace == namespace) { name } else { host }
 }
 
 fn routed(
@@ -89,7 +101,7 @@ fn routed(
 ) -> Routed {
     let (host, scheme, path, method) = (request.host(), request.scheme(), request.path(), request.method());
     let mut known: Vec<Asked> =
-        vec![Asked::host(&host), Asked::scheme(scheme), Asked::uri(&path), Asked::method(&method)];
+        vec![Asked::host(routed_as(world, &host)), Asked::scheme(scheme), Asked::uri(&path), Asked::method(&method)];
     let header = plugin.header.as_deref().unwrap_or_default();
     let sent = request.texts().filter(|(name, _)| *name != header);
     known.extend(sent.map(|(name, value)| Asked::header(name, value)));

@@ -333,6 +333,24 @@ fn a_plugin_for_a_service_is_on_the_waypoint_that_its_namespace_names() {
     assert_on(&Cluster::new(all), "WasmPlugin shop/canary-split", "shared-mesh");
 }
 
+#[test]
+fn a_service_that_no_label_leads_through_a_waypoint_is_found_in_a_cluster() {
+    for (labels, is_found) in [(json!({}), true), (json!({"istio.io/use-waypoint": "shared"}), false)] {
+        let mut all = objects("WasmPlugin", 20);
+        all[0]["metadata"]["namespace"] = json!("shop");
+        all[0]["spec"]["targetRefs"] = json!([{"group": "", "kind": "Service", "name": "shop-v1"}]);
+        all.push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": labels}}));
+        all.push(json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "mesh", "namespace": "shop"},
+            "spec": {"parentRefs": [{"group": "", "kind": "Service", "name": "shop-v1"}],
+                     "rules": [{"backendRefs": [{"name": "shop-v1", "port": 80}]}]},
+        }));
+        let (out, error, _) = Cluster::new(all).tool(&["check", "--cluster", "--interval", "1s", "-o", "json"]);
+        let why = "aims at Service shop/shop-v1, and neither it nor Namespace shop has the label istio.io/use-waypoint";
+        assert_eq!(out.contains(why), is_found, "{labels}: {out}{error}");
+    }
+}
+
 /// Of all pods, a plugin is on this one.
 fn assert_on(cluster: &Cluster, title: &str, pod: &str) {
     let (out, error, _) = cluster.tool(&["status", "--interval", "1s", "-o", "json"]);
@@ -347,4 +365,32 @@ fn assert_on(cluster: &Cluster, title: &str, pod: &str) {
         assert_eq!((code, error.as_str()), (0, ""), "{out}");
         assert!(out.contains(&format!("{title} is in force on 1 of 1 gateway pods")), "{out}");
     }
+}
+
+#[test]
+fn what_is_for_the_cluster_goes_with_no_file_and_a_server_without_an_answer_is_named() {
+    let plugin = "manifests/overlays/sticky/wasmplugin.yaml";
+    let either = "-n, --context and --kubeconfig are for the cluster, and -f is for files";
+    let kubeconfig = Temporary::new(
+        "{apiVersion: v1, kind: Config, current-context: a, contexts: [{name: a, context: {cluster: a, user: a}}], clusters: [{name: a, cluster: {server: \"http://user:secret@127.0.0.1:1\"}}], users: [{name: a, user: {}}]}",
+    );
+    let empty = Temporary::new("{apiVersion: v1, kind: Config}");
+    let (dead, none) = (kubeconfig.0.to_str().unwrap(), empty.0.to_str().unwrap());
+    for (arguments, why) in [
+        (&["explain", "-f", plugin, "-n", "a", "https://a.test"][..], either),
+        (&["set", "v2=20%", "--dry-run", "-f", plugin, "--context", "a"], either),
+        (&["rollback", "--dry-run", "-f", plugin, "-n", "a"], either),
+        (&["promote", "httpbin", "v2", "-f", plugin, "--kubeconfig", dead], either),
+        (&["remove", "httpbin", "-f", plugin, "-n", "a"], either),
+        (&["status", "--kubeconfig", dead], "the API server http://127.0.0.1:1 cannot be reached: Connection refused"),
+        (&["status", "--kubeconfig", none], "the kubeconfig has no context"),
+    ] {
+        let (out, error, code) = ended(&tool(arguments));
+        assert_eq!((out.as_str(), error, code), ("", format!("canary-split: {why}\n"), 2), "{arguments:?}");
+    }
+    let (_, error, code) = ended(&tool(&["dashboard", "-f", plugin, "--no-open", "--admin", "envoy"]));
+    assert!(
+        code == 2 && error.contains("'envoy' for '--admin <ADDRESS>': not HOST:PORT, as in 127.0.0.1:9901"),
+        "{error}"
+    );
 }

@@ -111,7 +111,12 @@ fn no_waypoint(world: &World, object: &Object, target: &Node) -> Option<String> 
     let (title, there) = (service.object.title(), &*service.object.namespace);
     match world.said_of_waypoint(&service.object.name, there)? {
         Use::Off => Some(format!("{title}, whose label {USES_WAYPOINT} says none")),
-        Use::Unsaid => Some(format!("{title}, and neither it nor Namespace {there} has the label {USES_WAYPOINT}")),
+        // Istio's own way sets the label by a command, which no file shows.
+        Use::Unsaid => service
+            .object
+            .source
+            .is_living
+            .then(|| format!("{title}, and neither it nor Namespace {there} has the label {USES_WAYPOINT}")),
         Use::Of(namespace, name) => {
             let all = world.gateways.iter().filter(|gateway| gateway.is_of_api());
             // Where none of its namespace is given, it may be there.

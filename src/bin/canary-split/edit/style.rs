@@ -122,3 +122,19 @@ fn plain(text: &str) -> Option<String> {
         && is_key(&format!("{{{text}: 1}}\n"));
     is_plain.then(|| text.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Value, flow, in_quotes};
+    use crate::input::yaml;
+
+    #[test]
+    fn what_yaml_takes_only_as_an_escape_is_written_as_one() {
+        let text = "a\u{7f}\u{85}\u{9b}\u{2028}\u{feff}b \u{1f680} \"\\";
+        let written = in_quotes(text);
+        assert_eq!(written, "\"a\\u007f\\u0085\\u009b\\u2028\\ufeffb \u{1f680} \\\"\\\\\"");
+        assert_eq!(flow(&Value::from(text), false), written);
+        assert_eq!(serde_json::from_str::<String>(&written).unwrap(), text);
+        assert_eq!(yaml::documents(&written).unwrap()[0].text(), Some(text));
+    }
+}

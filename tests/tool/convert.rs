@@ -256,6 +256,62 @@ fn files_are_written_once_and_name_the_steps() {
     assert_eq!(json["apply"], json!(["apply WasmPlugin istio-system/canary-split", "apply VirtualService shop/shop"]));
 }
 
+/// The lines of a text, each this far to the right; the first one after a dash.
+fn item(text: &str, column: usize) -> String {
+    let margin = " ".repeat(column);
+    let lines =
+        text.lines().enumerate().map(|(at, line)| format!("{margin}{} {line}\n", if at == 0 { "-" } else { " " }));
+    lines.collect()
+}
+
+#[test]
+fn items_of_a_list_are_edited_as_documents_are() {
+    let one = format!("{WEIGHTED}    timeout: 5s  # long\n");
+    let two = WEIGHTED.replace("name: shop", "name: two").replace("shop.acme.io", "two.acme.io");
+    let rule = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: shop, namespace: shop}\n\
+        spec: {host: shop, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]}\n";
+    let made = |text: &str| {
+        let (out, error, code) = ended(&fed(&["convert", "-", "--output", "json"], text));
+        assert_eq!(code, 0, "{text}\n{out}\n{error}");
+        serde_json::from_str::<Value>(&out).unwrap()["objects"].clone()
+    };
+    let documents = [one.as_str(), rule, two.as_str()];
+    let expected = made(&documents.join("---\n"));
+    assert_eq!(of_kind(list(&expected), "VirtualService").len(), 2);
+    let all = |column: usize| documents.map(|text| item(text, column)).concat();
+    let json = |text: &str| objects(text)[0].to_string();
+    let head = "apiVersion: v1\nkind: List\n";
+    let lists = [
+        format!("{head}items:\n{}metadata: {{resourceVersion: ''}}\n", all(0)),
+        format!("{head}items:\n{}", all(2)).trim_end().to_owned(),
+        format!("{head}items:\n{}", all(4)).replace('\n', "\r\n"),
+        format!(
+            "kind: VirtualServiceList\napiVersion: networking.istio.io/v1\nitems:\n{}---\n{rule}",
+            item(&one, 1) + &item(&two, 1)
+        ),
+        format!("{head}items:\n{}  - {}\n  - {}\n", item(&one, 2), json(&two), json(rule)),
+        format!("{:#}", json!({"kind": "List", "items": documents.map(|text| objects(text)[0].clone())})),
+        // Here one item says what another one says.
+        format!("{head}items:\n{}", all(0))
+            .replacen("gateways: [public]", "gateways: &same [public]", 1)
+            .replace("gateways: [public]", "gateways: *same"),
+    ];
+    assert!(lists[6].contains("&same") && lists[6].contains("*same"));
+    for text in &lists {
+        assert_eq!(made(text), expected, "{text}");
+    }
+    // Everything else stays as it is.
+    let folder = Folder::new("items");
+    let text = lists[0].replace(&item(rule, 0), &format!("# kept\n{}# as it is\n", item(rule, 0)));
+    let file = folder.file("list.yaml", &text);
+    assert_eq!(ended(&tool(&["convert", &file, "--write", &folder.path("out")])).2, 0);
+    let written = fs::read_to_string(folder.path("out/list.yaml")).unwrap();
+    let kept = |part: &str| assert!(text.contains(part) && written.contains(part), "{part}\n{written}");
+    kept("timeout: 5s  # long\n");
+    kept(&text[text.find("# kept").unwrap()..text.find("# as it is").unwrap()]);
+    kept("metadata: {resourceVersion: ''}\n");
+}
+
 #[test]
 fn what_is_nothing_to_convert_is_named() {
     let folder = Folder::new("nothing");

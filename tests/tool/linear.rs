@@ -353,4 +353,9 @@ fn time_grows_with_the_number_of_converted_routes() {
     assert_linear("VirtualServices with weights", &["convert", "-"], 200, &|count| {
         gateway.to_owned() + &(0..count).map(one).collect::<String>()
     });
+    // As `kubectl get` prints them.
+    let item = |at: usize| one(at).replace("---\n", "- ");
+    assert_linear("VirtualServices of a List", &["convert", "-"], 100, &|count| {
+        format!("kind: List\napiVersion: v1\nitems:\n- {gateway}{}", (0..count).map(item).collect::<String>())
+    });
 }

@@ -22,6 +22,7 @@ mod leaving;
 mod names;
 mod origins;
 pub mod owner;
+mod pieces;
 mod plan;
 pub mod plugin;
 mod policy;

@@ -2,6 +2,7 @@
 
 use super::extra::{Extras, Known};
 use super::ingress::Made;
+use super::pieces::{self, Piece};
 use super::plan::Plan;
 use super::refusal::Refusal;
 use super::routes;
@@ -12,7 +13,6 @@ use crate::input::sources::{Source, Unit};
 use crate::input::yaml::{self, Node};
 use crate::world::routing::VirtualService;
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::rc::Rc;
 
 /// All source texts with their edits.
@@ -25,7 +25,7 @@ pub struct Text {
     /// The text before the edits.
     pub old: Rc<Source>,
     /// Its parts that are read separately: an edit of an object changes one of them, so the others need not be read for it.
-    pieces: Rc<[Range<usize>]>,
+    pieces: Rc<[Piece]>,
     /// The parts that are edited, by their places.
     new: BTreeMap<usize, Rc<str>>,
     /// Titles of the edited objects.
@@ -45,7 +45,7 @@ impl Texts {
             let made = made.iter().find(|made| Rc::ptr_eq(&made.source, source));
             Text {
                 old: Rc::clone(source),
-                pieces: yaml::pieces(&source.text).into(),
+                pieces: pieces::of(&source.text).into(),
                 new: BTreeMap::new(),
                 edited: Vec::new(),
                 instead_of: made.map(|made| made.instead_of.clone()).unwrap_or_default(),
@@ -81,20 +81,26 @@ impl Texts {
     pub fn edit(&mut self, objects: &Objects, object: &Object, edits: &[Edit]) -> Result<&mut Text, Refusal> {
         let lost = || Refusal::at(object, &object.node, "it cannot be found again in its text");
         let text = self.0.iter_mut().find(|text| Rc::ptr_eq(&text.old, &object.source)).ok_or_else(lost)?;
-        let place = text.pieces.partition_point(|piece| piece.end < object.node.span.end);
-        let piece = text.pieces.get(place).cloned().ok_or_else(lost)?;
-        let is_there = |(source, node): &(&Rc<Source>, &Node)| {
-            piece.contains(&node.span.start) && Rc::ptr_eq(source, &object.source)
-        };
-        let number = nodes(objects).filter(is_there).position(|(_, node)| node.span == object.node.span);
-        let number = number.ok_or_else(lost)?;
+        let place = text.pieces.partition_point(|piece| piece.span.end < object.node.span.end);
+        let piece =
+            text.pieces.get(place).filter(|piece| piece.span.start <= object.node.span.start).ok_or_else(lost)?;
         let old = match text.new.get(&place) {
             Some(new) => Rc::clone(new),
-            None => text.old.text.get(piece).ok_or_else(lost)?.into(),
+            None => text.old.text.get(piece.span.clone()).ok_or_else(lost)?.into(),
         };
         // An earlier edit may have moved the object, so look for it in the current text.
-        let now = read(&text.old.name, &old).map_err(|_| lost())?;
-        let span = nodes(&now).nth(number).map(|(_, node)| node.span.clone()).ok_or_else(lost)?;
+        let span = match piece.item {
+            Some(item) => item.of(&yaml::documents(&old).map_err(|_| lost())?).map(|node| node.span.clone()),
+            None => {
+                let is_there = |(source, node): &(&Rc<Source>, &Node)| {
+                    piece.span.contains(&node.span.start) && Rc::ptr_eq(source, &object.source)
+                };
+                let number = nodes(objects).filter(is_there).position(|(_, node)| node.span == object.node.span);
+                let now = read(&text.old.name, &old).map_err(|_| lost())?;
+                number.and_then(|number| nodes(&now).nth(number).map(|(_, node)| node.span.clone()))
+            }
+        };
+        let span = span.ok_or_else(lost)?;
         let new = edited(&old, &span, edits);
         // What comes after it begins a line.
         let new = new.map(|edited| edited.text).and_then(|new| {
@@ -113,9 +119,9 @@ impl Text {
         let mut end = 0;
         for (place, piece) in self.pieces.iter().enumerate() {
             let Some(new) = self.new.get(&place) else { continue };
-            all.push_str(self.old.text.get(end..piece.start).unwrap_or_default());
+            all.push_str(self.old.text.get(end..piece.span.start).unwrap_or_default());
             all.push_str(new);
-            end = piece.end;
+            end = piece.span.end;
         }
         all + self.old.text.get(end..).unwrap_or_default()
     }

@@ -35,8 +35,9 @@ demo: build ## a whole canary on this machine: Envoy, v1, v2 (DEMO_EXIT=1 ends b
 	tests/setup.sh demo
 	$(PYTHON) tests/demo/demo.py
 
-# Half of the time is waiting for other processes. The demo has fixed ports, and pages are slow where others compute: these are alone.
-TWO := $(PYTHON) -m pytest -q -n 2 --dist worksteal
+# Half of the time is waiting for other processes. The tests of a file share a gateway, so one process runs them, in order. The demo
+# has fixed ports, and pages are slow where others compute: these are alone.
+TWO := $(PYTHON) -m pytest -q -n 2 --dist loadfile
 
 setup: ## everything that `make test` needs
 	tests/setup.sh all

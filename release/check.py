@@ -17,6 +17,8 @@ IN_DOCUMENTS = [
     r"docker://\S+/canary-split:(\d+\.\d+\.\d+)",
     r"crane push \S+ \S+/canary-split:(\d+\.\d+\.\d+)",
     r"^ *rev: v(\d+\.\d+\.\d+)$",
+    r"--tag v(\d+\.\d+\.\d+)$",
+    r"key: canary-split-v(\d+\.\d+\.\d+)\b",
 ]
 
 
@@ -64,6 +66,9 @@ def to_do(built: bool) -> list[str]:
         notes.section(facts.VERSION)
     except SystemExit as error:
         open_points.append(str(error))
+    for file in documents():
+        if facts.UNPUBLISHED in (facts.TOP / file).read_text():
+            open_points.append(f"{file} says: {facts.UNPUBLISHED}")
     if facts.DIGEST == facts.NO_DIGEST:
         open_points.append("wasmplugin/wasmplugin.yaml has no digest yet (release/prepare.py writes it)")
     elif built:

@@ -21,6 +21,8 @@ PLATFORMS = {
 }
 
 NO_DIGEST = "sha256:" + 64 * "0"
+# What the documents say until the first release, and what no release may say.
+UNPUBLISHED = "No release has been published yet"
 
 
 def said(file: str, pattern: str) -> str:

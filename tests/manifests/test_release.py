@@ -35,6 +35,8 @@ class Copy:
         for file in (ROOT / "manifests/metrics").iterdir():
             shutil.copy(file, top / "manifests/metrics")
         (top / "CHANGELOG.md").write_text(CHANGELOG)
+        for page in (top / "README.md", *(top / "docs").glob("*.md")):
+            page.write_text(page.read_text().replace(FACTS["UNPUBLISHED"], "There is a release"))
         self.edit("wasmplugin/wasmplugin.yaml", FACTS["DIGEST"], DIGEST)
         if CHART.exists():
             self.edit("wasmplugin/chart/values.yaml", FACTS["DIGEST"], DIGEST)
@@ -108,6 +110,12 @@ def test_documents_that_name_another_version_are_refused(copy):
     (copy.top / "docs/NEW.md").write_text("```sh\nskopeo copy oci-archive:a.tar docker://r.example.com/canary-split:9.9.9\n```\n")
     done = copy.run("check.py", f"v{VERSION}")
     assert done.returncode == 1 and "docs/NEW.md says 9.9.9" in done.stderr
+
+
+def test_documents_that_know_of_no_release_are_refused(copy):
+    (copy.top / "docs/NEW.md").write_text(f"{FACTS['UNPUBLISHED']}. Build it.\n")
+    done = copy.run("check.py", f"v{VERSION}")
+    assert done.returncode == 1 and "docs/NEW.md says: No release has been published yet" in done.stderr
 
 
 def test_another_image_than_the_committed_one_is_refused(copy):

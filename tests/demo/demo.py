@@ -318,7 +318,7 @@ class Demo:
             say("  " + paint(f"<title>{title}</title>", subset or "bad"))
         self.check(
             len(found) == 10 and all(map(subset_of, found)),
-            "ten pages (how many of each is chance: one run in ten has no v2)",
+            "ten pages (the numbers vary: about one run in ten shows no v2)",
         )
 
     def thousand_requests(self):
@@ -393,7 +393,7 @@ class Demo:
             return f"({error!r})"
 
     def move_weight(self):
-        """80/20 becomes 50/50 while a thousand visitors click on"""
+        """80/20 becomes 50/50 while a thousand visitors keep clicking"""
         self.apply("sticky")
         config = self.manifests["sticky"].config
         crowd = Crowd(self.ports["https"])
@@ -525,7 +525,7 @@ class Demo:
                     say(f"\n  {error}")
                     return
                 say(paint(f"\nLook at it, and move it: {page.url}", "bold"))
-                say("  The hundred dots are visitors who click on. Slide the weight of v2, or let it fail.")
+                say("  The hundred dots are visitors who keep clicking. Slide the weight of v2, or let it fail.")
                 page.show()
                 # To Linux the thread that starts a process is its parent.
                 is_over.wait()

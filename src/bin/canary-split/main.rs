@@ -4,7 +4,7 @@
 //! input → world → one folder a command → report
 //! ```
 //!
-//! Commands use `input`, `world` (how objects work together), `cluster` (the living one) and `report`. They do not use one another,
+//! Commands use `input`, `world` (how objects work together), `cluster` (the live one) and `report`. They do not use one another,
 //! with these exceptions: `set` and `rollback` make a `change`, which shows what `diff` finds; `finish` (`promote`, `remove`) shows
 //! that nobody moves; `status`, `convert` and `adopt` show what `check` finds; `convert` shows what `explain` says; `adopt` makes its
 //! plugin as `convert` does; `dashboard` shows what `status` and `explain` say, and makes a

@@ -1,4 +1,4 @@
-//! What is wrong in the living cluster, according to the gateways.
+//! What is wrong in the live cluster, according to the gateways.
 
 use super::inventory::Inventory;
 use super::reading::{Gateway, PluginReading, Reading, RuleReading, State, SubsetReading};

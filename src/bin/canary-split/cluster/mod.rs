@@ -1,4 +1,4 @@
-//! The living cluster: the objects of its API server, and the answers of each gateway pod.
+//! The live cluster: the objects of its API server, and the answers of each gateway pod.
 //!
 //! ```text
 //! access → inventory (objects, pods, managers) → look (statistics, admin) → reading (shares) → health (findings)

@@ -23,7 +23,7 @@ const NO_ROUTE: Code = Code {
     name: "no-header-route",
     severity: Severity::Error,
     why: "the filter cannot see whether there is a route: it counts these requests as the subset's, and the default route takes them",
-    fix: "put a route that matches the header before the default route, or a match of the same path with the header into an HTTPRoute; values are compared byte by byte",
+    fix: "put a route that matches the header before the default route; in an HTTPRoute, add a match with the same path and the header; values are compared byte by byte",
 };
 
 const ELSEWHERE: Code = Code {

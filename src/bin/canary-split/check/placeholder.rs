@@ -21,8 +21,8 @@ const DIGEST: Code = Code {
 pub const PLACEHOLDER: Code = Code {
     name: "placeholder",
     severity: Severity::Warning,
-    why: "this is a placeholder for you to replace: it works for nobody, or everybody knows it",
-    fix: "replace it as the message says",
+    why: "this is a placeholder for you to replace: nothing works with it, or everybody knows the secret",
+    fix: "put in a value of your own; the message says what makes it",
 };
 
 // What makes a value of one's own.
@@ -118,7 +118,7 @@ fn check_routes(world: &World, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Text as it was meant, also where YAML takes it for a number.
+/// Text as it was meant, even where YAML takes it for a number.
 fn written(node: &Node) -> Option<&str> {
     match &node.value {
         Value::String(text) | Value::Number(text) => Some(text),

@@ -10,7 +10,7 @@ use std::rc::Rc;
 const UNCHOSEN: Code = Code {
     name: "unchosen-route",
     severity: Severity::Warning,
-    why: "nobody can get there: the filter removes what clients send in this header; usually a name is spelled in two ways",
+    why: "nobody can get there: the filter removes what clients send in this header; usually one of the two names is misspelt",
     fix: "remove the route, or name the subset in a rule (with a weight of 0 while nobody is to see it)",
 };
 

@@ -14,7 +14,7 @@ use crate::world::World;
 use canary_split::rule::{Target, WeightedSubsets};
 use canary_split::subset::Subset;
 
-const ROUTES_FIRST: &str = "every request of the rule has the subset's header and gets to the same pods by the default route, also if the filter fails; requests that no rule decides follow the default route";
+const ROUTES_FIRST: &str = "every request of the rule has the subset's header and reaches the same pods by the default route, even if the filter fails; requests that no rule decides follow the default route";
 const SPLIT_LAST: &str =
     "all the weight is the subset's in either order, so nobody moves; from here on a rollback leads to it";
 

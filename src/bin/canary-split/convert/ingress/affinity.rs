@@ -63,7 +63,7 @@ pub fn of(main: &Ingress, canary: &Canary, extra: &mut Extra, notes: &mut Vec<St
     if let (Some(said), false) = (main.get("affinity"), extra.overrides.is_empty()) {
         notes.push(main.note(
             &said,
-            "counted before the canary's header and cookie; now these count first, also for visitors who have a subset already",
+            "counted before the canary's header and cookie; now these count first, even for visitors who have a subset already",
         ));
     }
     Ok(())

@@ -35,7 +35,7 @@ pub fn in_routes(first: &str) -> String {
     )
 }
 
-/// A whole number, also if it is written as text.
+/// A whole number, even if it is written as text.
 pub fn whole(node: &Node) -> Option<u32> {
     node.number().or_else(|| node.text()?.parse().ok())
 }

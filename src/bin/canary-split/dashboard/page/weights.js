@@ -94,7 +94,7 @@ export class Mover {
     this.figure.hidden = !diff?.picture.new.length;
     if (this.figure.hidden) return;
     const { picture } = diff;
-    // Colours and names are those of the rule, also if a subset is gone then.
+    // Colours and names are those of the rule, even if a subset is gone then.
     const names = this.rule.names;
     const place = (number) => names.indexOf(diff.subsets[number].subset);
     const [runs, moving] = [[], []];

@@ -18,8 +18,6 @@ use canary_split::split::Draw;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-/// The most hosts of a rule and its routes that are looked at.
-const MAX_HOSTS: usize = 8;
 /// The most requests of a kind that are tried, and of these that the rule decides.
 const MAX_TRIED: usize = 256;
 const MAX_DECIDED: usize = 48;
@@ -31,9 +29,9 @@ pub struct Walks<'w, 'o> {
     beside: Beside<'w, 'o>,
     config: Config,
     /// By host, and whether it is https.
-    reached: HashMap<(&'w str, bool), Rc<Vec<Reached<'w, 'o>>>>,
+    reached: HashMap<(String, bool), Rc<Vec<Reached<'w, 'o>>>>,
     /// The deciding rule by host, path and method.
-    deciding: HashMap<(&'w str, String, String), Option<String>>,
+    deciding: HashMap<(String, String, String), Option<String>>,
 }
 
 /// One request, and where it goes as each subset's.
@@ -67,8 +65,8 @@ impl<'w, 'o> Walks<'w, 'o> {
             .filter(|entry| entry.asked.iter().any(|asked| asked.is_about_entrance()))
             .map(|entry| std::ptr::from_ref(entry.node))
             .collect();
-        let hosts = if unmet.is_empty() { &[][..] } else { site.hosts().get(..MAX_HOSTS).unwrap_or(site.hosts()) };
-        for (host, is_tls) in hosts.iter().flat_map(|host| [(*host, true), (*host, false)]) {
+        let hosts = if unmet.is_empty() { Vec::new() } else { site.tried_hosts() };
+        for (host, is_tls) in hosts.iter().flat_map(|host| [(host, true), (host, false)]) {
             for one in self.reached(host, is_tls).iter().filter(|one| !one.sends_to_https) {
                 if !one.is_given {
                     return HashSet::new();
@@ -87,13 +85,12 @@ impl<'w, 'o> Walks<'w, 'o> {
     /// Looks at requests of a rule at its routes: at each gateway, for each kind, one after the other.
     pub fn each(&mut self, site: &Site<'w, 'o>, mut look: impl FnMut(&Walked<'_, 'w, 'o>)) {
         let (subsets, kinds) = (site.subsets(), kinds(site.rule));
-        let mut seen = HashSet::new();
-        for host in site.hosts().iter().copied().filter(|host| seen.insert(*host)).take(MAX_HOSTS) {
+        for host in site.tried_hosts() {
             for is_tls in [true, false] {
-                let reached = self.reached(host, is_tls);
+                let reached = self.reached(&host, is_tls);
                 for one in reached.iter().filter(|one| !one.sends_to_https) {
                     let scheme = one.is_given.then_some(if is_tls { "https" } else { "http" });
-                    kinds.iter().for_each(|kind| self.each_of(kind, site, (host, scheme), &subsets, one, &mut look));
+                    kinds.iter().for_each(|kind| self.each_of(kind, site, (&host, scheme), &subsets, one, &mut look));
                 }
             }
         }
@@ -103,7 +100,7 @@ impl<'w, 'o> Walks<'w, 'o> {
         &mut self,
         kind: &Kind,
         site: &Site<'w, 'o>,
-        (host, scheme): (&'w str, Option<&'static str>),
+        (host, scheme): (&str, Option<&'static str>),
         subsets: &[Named<'w>],
         reached: &Reached<'w, 'o>,
         look: &mut impl FnMut(&Walked<'_, 'w, 'o>),
@@ -125,11 +122,11 @@ impl<'w, 'o> Walks<'w, 'o> {
         }
     }
 
-    fn reached(&mut self, host: &'w str, is_tls: bool) -> Rc<Vec<Reached<'w, 'o>>> {
+    fn reached(&mut self, host: &str, is_tls: bool) -> Rc<Vec<Reached<'w, 'o>>> {
         let port = if is_tls { 443 } else { 80 };
         let (world, plugin, beside) = (self.world, self.plugin, &self.beside);
         let find = || Rc::new(reached(world, plugin, beside, Coming { host, port, is_tls }));
-        Rc::clone(self.reached.entry((host, is_tls)).or_insert_with(find))
+        Rc::clone(self.reached.entry((host.to_owned(), is_tls)).or_insert_with(find))
     }
 
     /// Whether the rule decides a request, and none before it.
@@ -137,7 +134,7 @@ impl<'w, 'o> Walks<'w, 'o> {
         &mut self,
         site: &Site,
         kind: &Kind,
-        (host, (path, method)): (&'w str, (&str, &str)),
+        (host, (path, method)): (&str, (&str, &str)),
         witness: &mut Witness,
     ) -> bool {
         let decide = |witness: &mut Witness| {
@@ -147,7 +144,7 @@ impl<'w, 'o> Walks<'w, 'o> {
         if !kind.is_plain() {
             return decide(witness).as_ref() == Some(&site.rule.name);
         }
-        let key = (host, path.to_owned(), method.to_owned());
+        let key = (host.to_owned(), path.to_owned(), method.to_owned());
         self.deciding.entry(key).or_insert_with(|| decide(witness)).as_ref() == Some(&site.rule.name)
     }
 }

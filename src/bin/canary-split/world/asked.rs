@@ -328,7 +328,11 @@ impl<'c> Asked<'c> {
         match &self.subject {
             Subject::Header(name) if is_in_every_request(name) && !is_known() => Taken::Unknown,
             Subject::Header(_) | Subject::QueryParam(_) if !is_known() => {
-                if self.is_negative { Taken::All } else { Taken::None }
+                if self.is_negative {
+                    Taken::All
+                } else {
+                    Taken::None
+                }
             }
             _ => self.taken_of(known),
         }

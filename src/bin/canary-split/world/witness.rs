@@ -186,9 +186,8 @@ impl<'w, 'o> Table<'w, 'o> {
         for step in &self.steps {
             for entry in &step.entries {
                 let mut all = entry.asked.iter().map(|asked| asked.taken_of_whole(known));
-                let taken = all.try_fold(Taken::All, |taken, next| {
-                    Some(taken.and(next)).filter(|taken| *taken != Taken::None)
-                });
+                let taken =
+                    all.try_fold(Taken::All, |taken, next| Some(taken.and(next)).filter(|taken| *taken != Taken::None));
                 match taken {
                     None => {}
                     Some(Taken::All) if !step.route.is_delegated() && !self.is_disputed(step, known) => {

@@ -85,7 +85,9 @@ impl Bypassed {
         match self.routes.len() {
             0 | 1 => {}
             2 => self.finding.message.push_str("; so it is at another route"),
-            more => self.finding.message.push_str(&format!("; so it is at {} other routes", more - 1)),
+            more @ ..10 => self.finding.message.push_str(&format!("; so it is at {} other routes", more - 1)),
+            // Not all are tried.
+            _ => self.finding.message.push_str("; so it is at many other routes"),
         }
         self.finding
     }
@@ -172,7 +174,7 @@ impl<'w, 'o> Site<'w, 'o> {
     fn bypassed(&self, world: &World<'o>, walked: &Walked<'_, 'w, 'o>, found: &mut Vec<Bypassed>) {
         let is_own = |way: &Way| matches!(way, Way::Route(_, entry) if entry.asks_for_value(self.header));
         let mut rest = walked.ways.iter().filter(|(_, way)| !is_own(way));
-        let Some((stable, Way::Route(open, place))) = rest.next().filter(|(named, _)| named.is_stable) else { return };
+        let Some((stable, Way::Route(open, _))) = rest.next().filter(|(named, _)| named.is_stable) else { return };
         if !rest.all(|(_, way)| matches!(way, Way::Route(step, _) if std::ptr::eq(step.route, open.route))) {
             return;
         }
@@ -192,7 +194,7 @@ impl<'w, 'o> Site<'w, 'o> {
             let span = &entry.node.span;
             let is_same = |known: &&mut Bypassed| known.finding.span == *span && *known.canary == *canary.subset.name;
             if let Some(known) = found.iter_mut().find(is_same) {
-                known.routes.insert(place.node.span.start);
+                known.routes.insert(open.route.node.span.start);
                 continue;
             }
             let message = format!(
@@ -207,7 +209,7 @@ impl<'w, 'o> Site<'w, 'o> {
             found.push(Bypassed {
                 finding: Finding::new(&CANARY_FIRST, &step.service.object.source, span, message),
                 canary: canary.subset.name.to_string(),
-                routes: [place.node.span.start].into(),
+                routes: [open.route.node.span.start].into(),
             });
         }
     }

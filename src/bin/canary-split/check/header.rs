@@ -19,7 +19,8 @@ const MISMATCH: Code = Code {
     fix: "match the plugin's header, or set header in pluginConfig",
 };
 
-const NO_ROUTE: Code = Code {
+/// No route takes a subset's requests.
+pub const NO_ROUTE: Code = Code {
     name: "no-header-route",
     severity: Severity::Error,
     why: "the filter cannot see whether there is a route: it counts these requests as the subset's, and the default route takes them",

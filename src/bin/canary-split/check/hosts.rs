@@ -4,7 +4,7 @@ use super::{attached, grants, redirect, redirected};
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
-use crate::world::gateway::Gateway;
+use crate::world::gateway::{Gateway, Protocol, Server};
 use crate::world::host_index::HostIndex;
 use crate::world::namespace::is_same_namespace;
 use crate::world::plugin::{Plugin, hosts};
@@ -105,6 +105,13 @@ fn at_gateways(world: &World, service: &Routing, findings: &mut Vec<Finding>) {
                 let names: Vec<_> = gateways.iter().map(|gateway| gateway.object.title()).collect();
                 let message = format!("{host} is served by no server of {} that speaks HTTP", names.join(", "));
                 findings.push(Finding::new(&NOT_SERVED, &service.object.source, &node.span, message));
+            } else if is_only_redirected(world, service, &gateways, host) {
+                let names: Vec<_> = gateways.iter().map(|gateway| gateway.object.title()).collect();
+                let message = format!(
+                    "{host} is sent to https by {}, and served there by no server that ends TLS",
+                    names.join(", ")
+                );
+                findings.push(Finding::new(&NOT_SERVED, &service.object.source, &node.span, message));
             }
         }
     }
@@ -112,6 +119,24 @@ fn at_gateways(world: &World, service: &Routing, findings: &mut Vec<Finding>) {
         hidden(world, service, &gateways, findings);
     }
     missing(world, service, findings);
+}
+
+/// Whether the servers for a host do no more than send it to https, where no routes of it are served. Where no server is for TLS, a
+/// load balancer may end it: Envoy does not redirect what that has received over https.
+fn is_only_redirected(world: &World, service: &Routing, gateways: &[&Gateway], host: &str) -> bool {
+    let leads = |gateway: &Gateway, routing: &Routing| {
+        let mut servers = gateway.servers_of(routing).filter(|server| gateway.serves_at(server, host, routing));
+        servers.any(|server| [Protocol::Http, Protocol::Https].contains(&server.protocol))
+    };
+    let is_led = |routing: &Routing| {
+        let (own, are_all) = world.gateways_of(routing);
+        !are_all || own.iter().any(|gateway| leads(gateway, routing))
+    };
+    let mut all = gateways.iter().flat_map(|gateway| &gateway.servers);
+    service.is_virtual_service()
+        && !service.routes.is_empty()
+        && all.any(Server::is_for_tls)
+        && !world.routing(host).any(is_led)
 }
 
 /// A VirtualService that is not exported to where the pods of its gateways are.

@@ -23,6 +23,7 @@ mod missing;
 mod order;
 mod origin;
 mod pairs;
+mod parted;
 mod paths;
 mod placeholder;
 mod places;
@@ -44,6 +45,7 @@ mod step;
 mod targets;
 mod twice;
 mod unchosen;
+mod walks;
 mod websocket;
 mod weights;
 
@@ -73,7 +75,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 37] = [
+pub const CODES: [&[&Code]; 38] = [
     &config::CODES,
     &duplicates::CODES,
     &twice::CODES,
@@ -92,6 +94,7 @@ pub const CODES: [&[&Code]; 37] = [
     &seal::CODES,
     &order::CODES,
     &paths::CODES,
+    &parted::CODES,
     &stable::CODES,
     &shared_pods::CODES,
     &weights::CODES,
@@ -222,7 +225,7 @@ fn look(options: &Options, is_known: &dyn Fn(&str) -> bool) -> Result<Said, Stri
     }
     let worlds = Worlds::of(parts);
     let now = time::or_clock(options.now);
-    let found = worlds.all.iter().map(|world| check(&world.objects, now)).collect();
+    let found = worlds.all.iter().map(|world| check(&world.objects, now, &mut notes)).collect();
     if !options.allow.iter().any(|allowed| allowed == placeholder::PLACEHOLDER.name) {
         notes.extend(worlds.all.iter().filter_map(|world| placeholder::note(&World::of(&world.objects))));
     }
@@ -253,7 +256,7 @@ pub fn of_cluster(
     notes: &mut Vec<String>,
 ) -> Vec<Finding> {
     let objects = &inventory.objects;
-    let mut findings = check(objects, now);
+    let mut findings = check(objects, now, notes);
     if let Some(reading) = reading {
         findings.extend(health::findings(&World::of(objects), inventory, reading));
     }
@@ -263,7 +266,7 @@ pub fn of_cluster(
 
 /// All that is wrong with objects that another command has made.
 pub fn of_objects(objects: &Objects, now: Second, notes: &mut Vec<String>) -> Vec<Finding> {
-    let mut findings = check(objects, now);
+    let mut findings = check(objects, now, &mut Vec::new());
     settle(objects, &mut findings, false, notes);
     findings
 }
@@ -314,7 +317,7 @@ fn say(said: &Said, output: Output, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// All that is wrong with what is applied together.
-fn check(objects: &Objects, now: Second) -> Vec<Finding> {
+fn check(objects: &Objects, now: Second, notes: &mut Vec<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
     config::check(objects, &mut findings);
     duplicates::check(objects, &mut findings);
@@ -338,6 +341,7 @@ fn check(objects: &Objects, now: Second) -> Vec<Finding> {
         seal::check(&sites, &mut findings);
         order::check(&sites, &mut findings);
         paths::check(&sites, &mut findings);
+        parted::check(&world, &sites, &mut findings, notes);
         stable::check(&world, &sites, &mut findings);
         shared_pods::check(&world, &sites, &mut findings);
         weights::check(&sites, &mut findings);

@@ -248,6 +248,11 @@ impl<'c> Asked<'c> {
         self.subject == Subject::Host
     }
 
+    /// Whether it is about where requests come in: the port, the scheme or the gateway.
+    pub fn is_about_entrance(&self) -> bool {
+        matches!(self.subject, Subject::Other("port" | "scheme") | Subject::Origin("gateways"))
+    }
+
     /// Whether it is about the path.
     pub fn is_about_path(&self) -> bool {
         self.subject == Subject::Uri
@@ -317,6 +322,36 @@ impl<'c> Asked<'c> {
         }
     }
 
+    /// Whether one request meets this: all of its headers and query parameters are known, but for those that every request has.
+    pub fn taken_of_whole(&self, known: &[&Asked]) -> Taken {
+        let is_known = || known.iter().any(|known| known.subject == self.subject);
+        match &self.subject {
+            Subject::Header(name) if is_in_every_request(name) && !is_known() => Taken::Unknown,
+            Subject::Header(_) | Subject::QueryParam(_) if !is_known() => {
+                if self.is_negative {
+                    Taken::All
+                } else {
+                    Taken::None
+                }
+            }
+            _ => self.taken_of(known),
+        }
+    }
+
+    /// A path and a method of a request that meets it, if it is about one of these.
+    pub fn sample(&self) -> (Option<&'c str>, Option<&'c str>) {
+        let text = match self.text {
+            Text::Exact(text) | Text::Prefix(text) | Text::Below(text) if !self.is_negative => text,
+            _ => return (None, None),
+        };
+        match self.subject {
+            Subject::Uri if text.is_empty() => (Some("/"), None),
+            Subject::Uri => (Some(text), None),
+            Subject::Method => (None, Some(text)),
+            _ => (None, None),
+        }
+    }
+
     /// How many of the values that meet this one meet another one about the same subject.
     fn implies(&self, other: &Asked) -> Taken {
         self.text.implies(self.ignores_case, &other.text, other.ignores_case)
@@ -334,6 +369,13 @@ impl<'c> Asked<'c> {
                 Text::Prefix("/" | "") | Text::Below("") | Text::Regex(".*" | "/.*" | "^/.*" | "^/.*$", _)
             )
     }
+}
+
+/// Whether browsers or proxies add a header to every request.
+fn is_in_every_request(name: &str) -> bool {
+    let is_added = |begin: &&str| name.starts_with(begin);
+    [":", "x-forwarded-", "x-envoy-"].iter().any(is_added)
+        || ["host", "user-agent", "accept", "accept-encoding", "content-type", "x-request-id"].contains(&name)
 }
 
 fn lower(name: &str) -> Cow<'_, str> {

@@ -180,6 +180,12 @@ impl<'o> Server<'o> {
         self.hosts.iter().map(|(_, host)| *host)
     }
 
+    /// Whether clients speak TLS with it, which may end there.
+    pub fn is_for_tls(&self) -> bool {
+        let protocol = self.node.at(&["port", "protocol"]).and_then(Node::text).unwrap_or_default();
+        ["HTTPS", "TLS"].iter().any(|own| protocol.eq_ignore_ascii_case(own))
+    }
+
     /// Whether it is meant by a parent that means its gateway.
     pub fn is(&self, parent: &Parent) -> bool {
         !parent.is_of_api || parent.means(self.section, self.port)

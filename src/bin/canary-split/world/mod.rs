@@ -29,6 +29,7 @@ pub mod text;
 pub mod together;
 pub mod virtual_service;
 pub mod waypoint;
+pub mod witness;
 
 use crate::input::manifest::{GATEWAY_API, Object, Objects};
 use crate::input::yaml::{Key, Node};

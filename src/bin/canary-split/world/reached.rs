@@ -26,6 +26,8 @@ pub struct Coming<'r> {
 pub struct Reached<'w, 'o> {
     /// Whether the gateway sends it to https, whatever the routes say.
     pub sends_to_https: bool,
+    /// Whether the gateway is given.
+    pub is_given: bool,
     /// The routes.
     pub table: Table<'w, 'o>,
 }
@@ -150,7 +152,8 @@ fn at<'w, 'o>(world: &'w World<'o>, plugin: &Plugin, place: &Place, ways: &[Way<
     } else {
         Table::of_listener(routings, plugin.precedence())
     };
-    Reached { sends_to_https: ways.iter().any(|way| way.redirects), table }
+    let (sends_to_https, is_given) = (ways.iter().any(|way| way.redirects), ways.iter().all(Way::is_given));
+    Reached { sends_to_https, is_given, table }
 }
 
 /// The servers that are given, with the routings that they serve.

@@ -14,11 +14,13 @@ use crate::input::yaml::Node;
 use canary_split::rule::Rule;
 use canary_split::rule::hosts::HostPattern;
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// The most alternatives and hosts of a rule that are looked at.
 const MAX_CLASSES: usize = 32;
+/// The most hosts that are tried.
+const MAX_TRIED: usize = 8;
 
 /// A host of a rule, and the routings whose routes its requests surely meet.
 #[derive(Debug)]
@@ -83,6 +85,15 @@ impl<'w, 'o> Site<'w, 'o> {
     /// The hosts that are not wildcards.
     pub fn hosts(&self) -> &[&'w str] {
         &self.exact
+    }
+
+    /// Hosts of requests for it: for a wildcard one that nobody names.
+    pub fn tried_hosts(&self) -> Vec<String> {
+        let below =
+            |wide: &String| Some(format!("any-other-host{}", wide.strip_prefix('*').filter(|end| !end.is_empty())?));
+        let mut seen = HashSet::new();
+        let all = self.exact.iter().map(|host| host.to_ascii_lowercase()).chain(self.wide.iter().filter_map(below));
+        all.filter(|host| seen.insert(host.clone())).take(MAX_TRIED).collect()
     }
 
     /// Whether every host for which there may be requests with these properties is covered by one of these.

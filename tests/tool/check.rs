@@ -139,7 +139,7 @@ fn the_one<'d>(documents: &'d mut [String], object: &str, mistake: &str) -> &'d 
     found.remove(0)
 }
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "tests/istio/spoiled.yaml",
     "tests/tool/spoiled.yaml",
     "tests/tool/setup.yaml",
@@ -149,9 +149,10 @@ const TABLES: [&str; 9] = [
     "tests/tool/rollout.yaml",
     "tests/tool/adopted.yaml",
     "tests/tool/gateway_spoiled.yaml",
+    "tests/tool/slips.yaml",
 ];
 
-const SILENT: [&str; 8] = [
+const SILENT: [&str; 9] = [
     "tests/tool/silent.yaml",
     "tests/tool/setup-silent.yaml",
     "tests/tool/routes-silent.yaml",
@@ -160,6 +161,7 @@ const SILENT: [&str; 8] = [
     "tests/tool/rollout-silent.yaml",
     "tests/tool/adopted-silent.yaml",
     "tests/tool/gateway_silent.yaml",
+    "tests/tool/slips-silent.yaml",
 ];
 
 /// The messages of an answer.

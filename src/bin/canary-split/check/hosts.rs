@@ -9,7 +9,7 @@ use crate::world::host_index::HostIndex;
 use crate::world::namespace::is_same_namespace;
 use crate::world::plugin::{Plugin, hosts};
 use crate::world::routing::Routing;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 const NOT_SERVED: Code = Code {
     name: "host-not-served",
@@ -123,11 +123,7 @@ fn hidden<'o>(world: &World<'o>, service: &Routing, gateways: &[&Gateway<'o>], f
         exported.iter().any(|name| is_it(name))
     };
     let hiding = |gateway: &&Gateway<'o>| {
-        let mut there = world.shown_namespaces_of(gateway);
-        // A gateway of one's own may have the label of the one that istioctl install makes.
-        if there.is_empty() && !is_same_namespace(&gateway.object.namespace, own) {
-            there = world.namespaces_of(gateway);
-        }
+        let there = pods_of(world, gateway, service);
         (!there.is_empty() && !there.iter().any(|there| is_seen_in(there))).then_some((gateway.object, there))
     };
     if !service.is_virtual_service() || exported.is_empty() {
@@ -143,6 +139,14 @@ fn hidden<'o>(world: &World<'o>, service: &Routing, gateways: &[&Gateway<'o>], f
         gateway.title()
     );
     findings.push(Finding::new(&NOT_SERVED, &service.object.source, &node.span, message));
+}
+
+/// The namespaces of the pods of a routing's gateway, as far as they are known.
+pub fn pods_of<'o>(world: &World<'o>, gateway: &Gateway<'o>, service: &Routing) -> BTreeSet<&'o str> {
+    let shown = world.shown_namespaces_of(gateway);
+    // A gateway of one's own may have the label of the one that istioctl install makes.
+    let may_be_own = is_same_namespace(&gateway.object.namespace, &service.object.namespace);
+    if shown.is_empty() && !may_be_own { world.namespaces_of(gateway) } else { shown }
 }
 
 /// A Gateway that is named and does not exist, while one that serves the host does and has no routes for it. That one has the same name

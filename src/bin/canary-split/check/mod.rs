@@ -44,6 +44,7 @@ mod step;
 mod targets;
 mod twice;
 mod unchosen;
+mod unseen;
 mod websocket;
 mod weights;
 
@@ -343,6 +344,7 @@ fn check(objects: &Objects, now: Second) -> Vec<Finding> {
         weights::check(&sites, &mut findings);
         first::check(&sites, &mut findings);
         destinations::check(&world, &mut findings);
+        unseen::check(&world, &sites, &mut findings);
         short_host::check(&world, &mut findings);
         websocket::check(&world, &sites, &mut findings);
         cors::check(&sites, &mut findings);

@@ -322,11 +322,22 @@ fn what_could_not_be_compared_is_said() {
             weighted.replacen("  selector:\n    app: httpbin\n", "  selector:\n    app: htpbin\n", 1),
             "pods of Service canary/httpbin",
         ),
+        (
+            weighted.replace(
+                "      - canary.example.com\n      name",
+                "      - canary.example.com\n      - x.io\n      name",
+            ),
+            "routes of x.io",
+        ),
+        (weighted.replace("- canary/httpbin", "- canary/httpbin\n  - edge/public"), "Gateway edge/public"),
     ];
     for (text, single) in table {
         let (codes, answer) = found(&text);
         assert_eq!((codes, &answer["notes"]), (Vec::new(), &serde_json::json!([not_given(single)])), "{single}");
     }
+    let unplaced = weighted.replace("  namespace: istio-system\nspec:\n  failStrategy", "spec:\n  failStrategy");
+    let note = "WasmPlugin canary-split has no metadata.namespace: it goes where kubectl or Helm is told to, which must be that of the gateway's pods, istio-system";
+    assert_eq!(found(&unplaced).1["notes"], serde_json::json!([note]));
     for text in [weighted.clone(), only(&["Service"]), only(&["DestinationRule", "Gateway"])] {
         assert_eq!(found(&text).1["notes"], serde_json::json!([]), "{text}");
     }

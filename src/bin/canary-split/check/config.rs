@@ -37,5 +37,16 @@ pub fn check(objects: &Objects, findings: &mut Vec<Finding>) {
 
 fn finding(config: &PluginConfig, locator: &Locator, error: &ConfigError) -> Finding {
     let is_name = ["unknown field", "given twice"].iter().any(|problem| error.problem.starts_with(problem));
-    Finding::new(&CONFIG, &config.source, &locator.locate(&error.place, is_name), error.to_string())
+    let message = format!("{error}{}", hint(error));
+    Finding::new(&CONFIG, &config.source, &locator.locate(&error.place, is_name), message)
+}
+
+/// What to write instead, where YAML has changed what was written.
+fn hint(error: &ConfigError) -> &'static str {
+    let field = error.place.rsplit('.').next().unwrap_or_default();
+    let knows_on = || error.problem.split([' ', ',']).any(|known| known == "on");
+    if field == "true" && error.problem.starts_with("unknown field") && knows_on() {
+        return "; write \"on\" in quotes, since YAML reads it as true";
+    }
+    ""
 }

@@ -17,9 +17,11 @@ mod grants;
 mod header;
 mod hosts;
 mod image;
+mod kinds;
 mod listening;
 mod mesh;
 mod missing;
+mod misspelt;
 mod order;
 mod origin;
 mod pairs;
@@ -74,10 +76,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 37] = [
+pub const CODES: [&[&Code]; 38] = [
     &config::CODES,
     &duplicates::CODES,
     &twice::CODES,
+    &kinds::CODES,
     &rules::CODES,
     &plugin::CODES,
     &rivals::CODES,
@@ -212,7 +215,7 @@ fn look(options: &Options, is_known: &dyn Fn(&str) -> bool) -> Result<Said, Stri
     let all = Objects::together(parts.iter().map(|part| &part.objects));
     unreadable.extend(all.unreadable.iter().cloned());
     let (objects, configs) = (all.objects.len() + all.bare.len(), all.configs().count());
-    if objects == 0 {
+    if objects == 0 && !kinds::is_any(&all) {
         let mut said: Vec<_> = unreadable.iter().map(Unreadable::to_string).collect();
         if said.is_empty() {
             let paths: Vec<_> = options.paths.iter().map(|path| shown(path)).collect();
@@ -228,6 +231,7 @@ fn look(options: &Options, is_known: &dyn Fn(&str) -> bool) -> Result<Said, Stri
         notes.extend(worlds.all.iter().filter_map(|world| placeholder::note(&World::of(&world.objects))));
     }
     notes.extend(worlds.all.iter().filter_map(|world| parts::strangers(&world.objects)));
+    notes.extend(worlds.all.iter().flat_map(|world| plugin::unplaced(&World::of(&world.objects))));
     notes.extend(worlds.all.iter().filter_map(note));
     notes.extend(all.almost_ours().map(|plugin| {
         let (title, place) = (plugin.title(), plugin.place());
@@ -320,6 +324,7 @@ fn check(objects: &Objects, now: Second) -> Vec<Finding> {
     config::check(objects, &mut findings);
     duplicates::check(objects, &mut findings);
     twice::check(objects, &mut findings);
+    kinds::check(objects, &mut findings);
     if parts::twice(objects).is_none() {
         let world = World::of(objects);
         let sites = site::sites(&world);

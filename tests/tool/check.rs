@@ -283,6 +283,19 @@ fn a_finding_can_be_allowed_and_an_unknown_code_cannot() {
     assert_eq!((&*error, code), (unknown, 2));
 }
 
+fn without_url(text: &str) -> String {
+    text.lines().filter(|line| !line.starts_with("  url: ")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_plugin_without_a_url_is_no_patch_once_it_is_rendered() {
+    let text = without_url(&rendered("manifests/overlays/weighted"));
+    let files = [("kustomization.yaml", "resources: [all.yaml]\n"), ("all.yaml", text.as_str())];
+    let (findings, _, code) = Folder::new("no-url", &files).checked(&["."]);
+    assert_eq!((findings.len(), code), (1, 1), "{findings:?}");
+    assert!(findings[0].ends_with(" image-url"), "{findings:?}");
+}
+
 #[test]
 fn what_could_not_be_compared_is_said() {
     let weighted = rendered("manifests/overlays/weighted");
@@ -329,6 +342,7 @@ fn what_could_not_be_compared_is_said() {
             ),
             "routes of x.io",
         ),
+        (without_url(&weighted), "url of WasmPlugin istio-system/canary-split"),
         (weighted.replace("- canary/httpbin", "- canary/httpbin\n  - edge/public"), "Gateway edge/public"),
     ];
     for (text, single) in table {

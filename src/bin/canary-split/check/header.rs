@@ -26,7 +26,8 @@ const NO_ROUTE: Code = Code {
     fix: "put a route that matches the header before the default route, or a match of the same path with the header into an HTTPRoute; values are compared byte by byte",
 };
 
-const ELSEWHERE: Code = Code {
+/// A route leads to another subset than its header names.
+pub const ELSEWHERE: Code = Code {
     name: "route-elsewhere",
     severity: Severity::Error,
     why: "visitors for whom the filter chooses one subset see the other, and every count and share is wrong",

@@ -4,8 +4,6 @@ use crate::input::manifest::Object;
 use crate::input::yaml::{Node, Value};
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
-use crate::world::plugin::Plugin;
-use std::rc::Rc;
 
 const FAIL_STRATEGY: Code = Code {
     name: "fail-strategy",
@@ -39,7 +37,8 @@ pub fn check(world: &World, findings: &mut Vec<Finding>) {
         };
         let (url, digest) = plugin.url();
         let Some(url) = url.filter(|url| !matches!(url.value, Value::Null)) else {
-            if !plugin.is_policy() && is_whole(world, plugin, object) {
+            // A file may be a patch of the plugin that has it.
+            if !plugin.is_policy() && object.source.rendered_from.is_some() {
                 findings.push(without(object));
             }
             continue;
@@ -138,18 +137,6 @@ fn image(url: &str, name: &str) -> Option<String> {
         None if name.is_empty() || name.starts_with(['/', '@', ':']) => Some(format!("{url} names no registry")),
         None => is_upper(name).then(|| format!("{url} has capital letters in the name of the repository")),
     }
-}
-
-/// Whether a plugin without a url is no patch of one: it was rendered or is in a cluster, or it has all else and is next to other objects.
-fn is_whole(world: &World, plugin: &Plugin, object: &Object) -> bool {
-    let source = &object.source;
-    let has_place = plugin.selector().is_some() || !plugin.targets().is_empty();
-    let is_beside = |other: &Object| Rc::ptr_eq(&other.source, source);
-    let routings = world.routings.iter().map(|routing| routing.object);
-    let mut beside = routings.chain(world.gateways.iter().map(|gateway| gateway.object));
-    source.is_living
-        || source.rendered_from.is_some()
-        || has_place && plugin.config.node.is_some() && beside.any(is_beside)
 }
 
 fn without(object: &Object) -> Finding {

@@ -8,8 +8,9 @@ use crate::world::routing::{Destination, Routing};
 /// More are only counted.
 const MOST: usize = 6;
 
-/// The kinds of which none is given; of the others, what the routes that follow a plugin lead to and what a plugin should be on.
-pub fn missing(world: &World) -> Vec<String> {
+/// The kinds of which none is given; of the others, what the routes that follow a plugin lead to and what a plugin should be on;
+/// of versions that are compared one by one each is not alone.
+pub fn missing(world: &World, is_alone: bool) -> Vec<String> {
     if world.plugins.iter().all(|plugin| plugin.rules.is_empty()) && world.routings.is_empty() {
         return Vec::new();
     }
@@ -29,7 +30,12 @@ pub fn missing(world: &World) -> Vec<String> {
         let unplaced = world.plugins.iter().filter(|plugin| plugin::is_place_unknown(world, plugin));
         single.extend(unplaced.filter_map(|plugin| Some(format!("gateway pods of {}", plugin.object()?.title()))));
     }
-    single.extend(hosts::without_routes(world).into_iter().map(|host| format!("routes of {host}")));
+    let without_url = world.plugins.iter().filter(|plugin| !plugin.is_policy() && plugin.url().0.is_none());
+    single.extend(without_url.filter_map(|plugin| Some(format!("url of {}", plugin.object()?.title()))));
+    // Another version may have them.
+    if is_alone {
+        single.extend(hosts::without_routes(world).into_iter().map(|host| format!("routes of {host}")));
+    }
     let headers = || world.plugins.iter().filter_map(|plugin| plugin.header.as_deref());
     let follows = |routing: &&Routing| headers().any(|header| routing.asks_for(header));
     for routing in world.routings.iter().filter(follows) {

@@ -22,6 +22,7 @@ mod listening;
 mod mesh;
 mod missing;
 mod misspelt;
+mod nobody;
 mod order;
 mod origin;
 mod pairs;
@@ -46,6 +47,7 @@ mod step;
 mod targets;
 mod twice;
 mod unchosen;
+mod unmet;
 mod unseen;
 mod websocket;
 mod weights;
@@ -76,7 +78,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 38] = [
+pub const CODES: [&[&Code]; 40] = [
     &config::CODES,
     &duplicates::CODES,
     &twice::CODES,
@@ -91,6 +93,7 @@ pub const CODES: [&[&Code]; 38] = [
     &image::CODES,
     &placeholder::CODES,
     &header::CODES,
+    &unmet::CODES,
     &unchosen::CODES,
     &mesh::CODES,
     &seal::CODES,
@@ -102,6 +105,7 @@ pub const CODES: [&[&Code]; 38] = [
     &first::CODES,
     &destinations::CODES,
     &listening::CODES,
+    &nobody::CODES,
     &short_host::CODES,
     &websocket::CODES,
     &cors::CODES,
@@ -339,6 +343,7 @@ fn check(objects: &Objects, now: Second) -> Vec<Finding> {
         image::check(&world, &mut findings);
         placeholder::check(&world, &mut findings);
         header::check(&world, &sites, &mut findings);
+        unmet::check(&world, &sites, &mut findings);
         unchosen::check(&world, &sites, &mut findings);
         mesh::check(&world, &mut findings);
         seal::check(&sites, &mut findings);
@@ -349,6 +354,7 @@ fn check(objects: &Objects, now: Second) -> Vec<Finding> {
         weights::check(&sites, &mut findings);
         first::check(&sites, &mut findings);
         destinations::check(&world, &mut findings);
+        nobody::check(objects, &world, &sites, &mut findings);
         unseen::check(&world, &sites, &mut findings);
         short_host::check(&world, &mut findings);
         websocket::check(&world, &sites, &mut findings);
@@ -379,7 +385,7 @@ fn note(world: &together::World) -> Option<String> {
         let (title, first, second) = (second.title(), first.place(), second.place());
         return Some(format!("{folder}{title} exists twice ({first}, {second}), so nothing was compared"));
     }
-    let missing = missing::missing(&World::of(&world.objects));
+    let missing = missing::missing(&World::of(&world.objects), world.folder.is_empty());
     (!missing.is_empty()).then(|| format!("{folder}not given, so not compared with: {}", missing.join(", ")))
 }
 

@@ -139,7 +139,7 @@ fn the_one<'d>(documents: &'d mut [String], object: &str, mistake: &str) -> &'d 
     found.remove(0)
 }
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "tests/istio/spoiled.yaml",
     "tests/tool/spoiled.yaml",
     "tests/tool/setup.yaml",
@@ -150,9 +150,10 @@ const TABLES: [&str; 10] = [
     "tests/tool/adopted.yaml",
     "tests/tool/gateway_spoiled.yaml",
     "tests/tool/ways.yaml",
+    "tests/tool/slips.yaml",
 ];
 
-const SILENT: [&str; 9] = [
+const SILENT: [&str; 10] = [
     "tests/tool/silent.yaml",
     "tests/tool/setup-silent.yaml",
     "tests/tool/routes-silent.yaml",
@@ -162,6 +163,7 @@ const SILENT: [&str; 9] = [
     "tests/tool/adopted-silent.yaml",
     "tests/tool/gateway_silent.yaml",
     "tests/tool/ways-silent.yaml",
+    "tests/tool/slips-silent.yaml",
 ];
 
 /// The messages of an answer.
@@ -283,6 +285,19 @@ fn a_finding_can_be_allowed_and_an_unknown_code_cannot() {
     assert_eq!((&*error, code), (unknown, 2));
 }
 
+fn without_url(text: &str) -> String {
+    text.lines().filter(|line| !line.starts_with("  url: ")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_plugin_without_a_url_is_no_patch_once_it_is_rendered() {
+    let text = without_url(&rendered("manifests/overlays/weighted"));
+    let files = [("kustomization.yaml", "resources: [all.yaml]\n"), ("all.yaml", text.as_str())];
+    let (findings, _, code) = Folder::new("no-url", &files).checked(&["."]);
+    assert_eq!((findings.len(), code), (1, 1), "{findings:?}");
+    assert!(findings[0].ends_with(" image-url"), "{findings:?}");
+}
+
 #[test]
 fn what_could_not_be_compared_is_said() {
     let weighted = rendered("manifests/overlays/weighted");
@@ -322,11 +337,23 @@ fn what_could_not_be_compared_is_said() {
             weighted.replacen("  selector:\n    app: httpbin\n", "  selector:\n    app: htpbin\n", 1),
             "pods of Service canary/httpbin",
         ),
+        (
+            weighted.replace(
+                "      - canary.example.com\n      name",
+                "      - canary.example.com\n      - x.io\n      name",
+            ),
+            "routes of x.io",
+        ),
+        (without_url(&weighted), "url of WasmPlugin istio-system/canary-split"),
+        (weighted.replace("- canary/httpbin", "- canary/httpbin\n  - edge/public"), "Gateway edge/public"),
     ];
     for (text, single) in table {
         let (codes, answer) = found(&text);
         assert_eq!((codes, &answer["notes"]), (Vec::new(), &serde_json::json!([not_given(single)])), "{single}");
     }
+    let unplaced = weighted.replace("  namespace: istio-system\nspec:\n  failStrategy", "spec:\n  failStrategy");
+    let note = "WasmPlugin canary-split has no metadata.namespace: it goes where kubectl or Helm is told to, which must be that of the gateway's pods, istio-system";
+    assert_eq!(found(&unplaced).1["notes"], serde_json::json!([note]));
     for text in [weighted.clone(), only(&["Service"]), only(&["DestinationRule", "Gateway"])] {
         assert_eq!(found(&text).1["notes"], serde_json::json!([]), "{text}");
     }

@@ -37,5 +37,33 @@ pub fn check(objects: &Objects, findings: &mut Vec<Finding>) {
 
 fn finding(config: &PluginConfig, locator: &Locator, error: &ConfigError) -> Finding {
     let is_name = ["unknown field", "given twice"].iter().any(|problem| error.problem.starts_with(problem));
-    Finding::new(&CONFIG, &config.source, &locator.locate(&error.place, is_name), error.to_string())
+    let message = format!("{error}{}", hint(error));
+    Finding::new(&CONFIG, &config.source, &locator.locate(&error.place, is_name), message)
+}
+
+/// Fields that have durations.
+const DURATIONS: [&str; 3] = ["ttl", "after", "holdFor"];
+/// Fields of `match` that have a condition for each name.
+const CONDITIONS: [&str; 5] = ["headers", "withoutHeaders", "cookies", "queryParams", "claims"];
+
+/// What to write instead, where that is plain.
+fn hint(error: &ConfigError) -> &'static str {
+    let field = error.place.rsplit('.').next().unwrap_or_default();
+    let knows_on = || error.problem.split([' ', ',']).any(|known| known == "on");
+    if field == "true" && error.problem.starts_with("unknown field") && knows_on() {
+        return "; write \"on\" in quotes, since YAML reads it as true";
+    }
+    let is_in_match = error.place.contains(".match[") || error.place.contains(".forget[");
+    if error.problem.ends_with("is a number, not a string") {
+        return match field {
+            "margin" => "; write it in quotes and with a percent sign, as in \"5%\"",
+            field if DURATIONS.contains(&field) => "; write it with a unit, as in 24h",
+            _ => "",
+        };
+    }
+    let is_text = error.problem.ends_with("a string, not an object");
+    if is_text && is_in_match && !field.ends_with(']') && !CONDITIONS.contains(&field) {
+        return "; write {exact: …}, or prefix or regex";
+    }
+    ""
 }

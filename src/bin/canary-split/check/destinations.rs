@@ -14,11 +14,12 @@ use crate::world::routing::{Destination, Routing};
 use crate::world::service::{Service, Workload};
 use std::collections::HashSet;
 
-const NO_SUBSET: Code = Code {
+/// A subset that no gateway knows.
+pub const NO_SUBSET: Code = Code {
     name: "no-such-subset",
     severity: Severity::Error,
     why: "the cluster accepts it; Envoy answers 503 to every request that is routed there",
-    fix: "add the subset to the DestinationRule, or name one that it has",
+    fix: "add the subset to the DestinationRule, or name one that it has; put the DestinationRule into the namespace of its Service, and export it to that of the gateway",
 };
 
 const WITHOUT_PODS: Code = Code {

@@ -27,7 +27,8 @@ pub const NO_ROUTE: Code = Code {
     fix: "put a route that matches the header before the default route; in an HTTPRoute, add a match with the same path and the header; values are compared byte by byte",
 };
 
-const ELSEWHERE: Code = Code {
+/// A route leads to another subset than its header names.
+pub const ELSEWHERE: Code = Code {
     name: "route-elsewhere",
     severity: Severity::Error,
     why: "visitors for whom the filter chooses one subset see the other, and every count and share is wrong",

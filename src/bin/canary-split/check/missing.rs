@@ -1,6 +1,6 @@
 //! What is not given, so that nothing could be compared with it.
 
-use super::plugin;
+use super::{hosts, plugin};
 use crate::world::World;
 use crate::world::host::ServiceName;
 use crate::world::routing::{Destination, Routing};
@@ -8,8 +8,9 @@ use crate::world::routing::{Destination, Routing};
 /// More are only counted.
 const MOST: usize = 6;
 
-/// The kinds of which none is given; of the others, what the routes that follow a plugin lead to and what a plugin should be on.
-pub fn missing(world: &World) -> Vec<String> {
+/// The kinds of which none is given; of the others, what the routes that follow a plugin lead to and what a plugin should be on;
+/// of versions that are compared one by one each is not alone.
+pub fn missing(world: &World, is_alone: bool) -> Vec<String> {
     if world.plugins.iter().all(|plugin| plugin.rules.is_empty()) && world.routings.is_empty() {
         return Vec::new();
     }
@@ -29,11 +30,21 @@ pub fn missing(world: &World) -> Vec<String> {
         let unplaced = world.plugins.iter().filter(|plugin| plugin::is_place_unknown(world, plugin));
         single.extend(unplaced.filter_map(|plugin| Some(format!("gateway pods of {}", plugin.object()?.title()))));
     }
+    let without_url = world.plugins.iter().filter(|plugin| !plugin.is_policy() && plugin.url().0.is_none());
+    single.extend(without_url.filter_map(|plugin| Some(format!("url of {}", plugin.object()?.title()))));
+    // Another version may have them.
+    if is_alone {
+        single.extend(hosts::without_routes(world).into_iter().map(|host| format!("routes of {host}")));
+    }
     let headers = || world.plugins.iter().filter_map(|plugin| plugin.header.as_deref());
     let follows = |routing: &&Routing| headers().any(|header| routing.asks_for(header));
     for routing in world.routings.iter().filter(follows) {
         let all = routing.routes.iter().flat_map(|route| &route.destinations);
         single.extend(all.filter_map(|destination| behind(world, destination)));
+        if !world.gateways.is_empty() {
+            let absent = routing.parents.iter().filter(|named| !world.has_gateway(named));
+            single.extend(absent.map(|named| format!("Gateway {}", titled(named.namespace, named.name))));
+        }
     }
     let mut seen = std::collections::HashSet::new();
     single.retain(|one| seen.insert(one.clone()));
@@ -49,8 +60,7 @@ pub fn missing(world: &World) -> Vec<String> {
 /// The first that is not given on the way to a destination's pods.
 fn behind(world: &World, destination: &Destination) -> Option<String> {
     let ServiceName { name, namespace } = destination.service()?;
-    let slash = if namespace.is_empty() { "" } else { "/" };
-    let title = format!("{namespace}{slash}{name}");
+    let title = titled(namespace, name);
     if world.services_of(destination).is_empty() {
         return (!world.services.is_empty()).then(|| format!("Service {title}"));
     }
@@ -60,4 +70,9 @@ fn behind(world: &World, destination: &Destination) -> Option<String> {
     let service = world.service_of(destination).filter(|service| service.selector.is_some())?;
     let is_open = world.pods_behind(service).is_empty() && !world.has_obscure_pods(service);
     (is_open && !world.workloads.is_empty()).then(|| format!("pods of Service {title}"))
+}
+
+fn titled(namespace: &str, name: &str) -> String {
+    let slash = if namespace.is_empty() { "" } else { "/" };
+    format!("{namespace}{slash}{name}")
 }

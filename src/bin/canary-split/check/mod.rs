@@ -17,9 +17,12 @@ mod grants;
 mod header;
 mod hosts;
 mod image;
+mod kinds;
 mod listening;
 mod mesh;
 mod missing;
+mod misspelt;
+mod nobody;
 mod order;
 mod origin;
 mod pairs;
@@ -45,6 +48,8 @@ mod step;
 mod targets;
 mod twice;
 mod unchosen;
+mod unmet;
+mod unseen;
 mod walks;
 mod websocket;
 mod weights;
@@ -75,10 +80,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// Every code there is, file by file.
-pub const CODES: [&[&Code]; 38] = [
+pub const CODES: [&[&Code]; 41] = [
     &config::CODES,
     &duplicates::CODES,
     &twice::CODES,
+    &kinds::CODES,
     &rules::CODES,
     &plugin::CODES,
     &rivals::CODES,
@@ -89,6 +95,7 @@ pub const CODES: [&[&Code]; 38] = [
     &image::CODES,
     &placeholder::CODES,
     &header::CODES,
+    &unmet::CODES,
     &unchosen::CODES,
     &mesh::CODES,
     &seal::CODES,
@@ -101,6 +108,7 @@ pub const CODES: [&[&Code]; 38] = [
     &first::CODES,
     &destinations::CODES,
     &listening::CODES,
+    &nobody::CODES,
     &short_host::CODES,
     &websocket::CODES,
     &cors::CODES,
@@ -214,7 +222,7 @@ fn look(options: &Options, is_known: &dyn Fn(&str) -> bool) -> Result<Said, Stri
     let all = Objects::together(parts.iter().map(|part| &part.objects));
     unreadable.extend(all.unreadable.iter().cloned());
     let (objects, configs) = (all.objects.len() + all.bare.len(), all.configs().count());
-    if objects == 0 {
+    if objects == 0 && !kinds::is_any(&all) {
         let mut said: Vec<_> = unreadable.iter().map(Unreadable::to_string).collect();
         if said.is_empty() {
             let paths: Vec<_> = options.paths.iter().map(|path| shown(path)).collect();
@@ -230,6 +238,7 @@ fn look(options: &Options, is_known: &dyn Fn(&str) -> bool) -> Result<Said, Stri
         notes.extend(worlds.all.iter().filter_map(|world| placeholder::note(&World::of(&world.objects))));
     }
     notes.extend(worlds.all.iter().filter_map(|world| parts::strangers(&world.objects)));
+    notes.extend(worlds.all.iter().flat_map(|world| plugin::unplaced(&World::of(&world.objects))));
     notes.extend(worlds.all.iter().filter_map(note));
     notes.extend(all.almost_ours().map(|plugin| {
         let (title, place) = (plugin.title(), plugin.place());
@@ -322,6 +331,7 @@ fn check(objects: &Objects, now: Second, notes: &mut Vec<String>) -> Vec<Finding
     config::check(objects, &mut findings);
     duplicates::check(objects, &mut findings);
     twice::check(objects, &mut findings);
+    kinds::check(objects, &mut findings);
     if parts::twice(objects).is_none() {
         let world = World::of(objects);
         let sites = site::sites(&world);
@@ -336,6 +346,7 @@ fn check(objects: &Objects, now: Second, notes: &mut Vec<String>) -> Vec<Finding
         image::check(&world, &mut findings);
         placeholder::check(&world, &mut findings);
         header::check(&world, &sites, &mut findings);
+        unmet::check(&world, &sites, &mut findings);
         unchosen::check(&world, &sites, &mut findings);
         mesh::check(&world, &mut findings);
         seal::check(&sites, &mut findings);
@@ -347,6 +358,8 @@ fn check(objects: &Objects, now: Second, notes: &mut Vec<String>) -> Vec<Finding
         weights::check(&sites, &mut findings);
         first::check(&sites, &mut findings);
         destinations::check(&world, &mut findings);
+        nobody::check(objects, &world, &sites, &mut findings);
+        unseen::check(&world, &sites, &mut findings);
         short_host::check(&world, &mut findings);
         websocket::check(&world, &sites, &mut findings);
         cors::check(&sites, &mut findings);
@@ -376,7 +389,7 @@ fn note(world: &together::World) -> Option<String> {
         let (title, first, second) = (second.title(), first.place(), second.place());
         return Some(format!("{folder}{title} exists twice ({first}, {second}), so nothing was compared"));
     }
-    let missing = missing::missing(&World::of(&world.objects));
+    let missing = missing::missing(&World::of(&world.objects), world.folder.is_empty());
     (!missing.is_empty()).then(|| format!("{folder}not given, so not compared with: {}", missing.join(", ")))
 }
 

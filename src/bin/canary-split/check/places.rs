@@ -20,7 +20,9 @@ pub fn add(objects: &Objects, findings: &mut [Finding]) {
     for finding in findings {
         let objects = by_source.get(&Rc::as_ptr(&finding.source)).map_or(&[][..], Vec::as_slice);
         let next = objects.partition_point(|object| object.node.span.start <= finding.span.start);
-        let Some(object) = next.checked_sub(1).and_then(|at| objects.get(at)) else { continue };
+        let before = next.checked_sub(1).and_then(|at| objects.get(at));
+        // One of an unknown kind may be after it.
+        let Some(object) = before.filter(|object| finding.span.start < object.node.span.end) else { continue };
         let steps = steps(&object.node, &finding.span);
         let from = finding.source.rendered_from.as_deref().and_then(|folder| origins.find(folder, object, &steps));
         finding.place = Some(Place { object: object.title(), path: written(&steps), from });

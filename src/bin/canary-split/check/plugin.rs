@@ -127,6 +127,31 @@ pub fn is_place_unknown(world: &World, plugin: &Plugin) -> bool {
         && assumed_namespaces(world, plugin, own).is_empty()
 }
 
+/// The plugins that go wherever everything is applied to, while others name their namespaces.
+pub fn unplaced(world: &World) -> Vec<String> {
+    let is_placed = |object: &Object| !object.namespace.is_empty();
+    let mut others = world.routings.iter().map(|routing| routing.object);
+    let mut gateways = world.gateways.iter().map(|gateway| gateway.object);
+    if !others.any(is_placed) && !gateways.any(is_placed) {
+        return Vec::new();
+    }
+    let said = |plugin: &Plugin| {
+        // A patch may well leave it out.
+        let object = plugin.object().filter(|object| !is_placed(object) && plugin.url().0.is_some())?;
+        let known: Vec<_> = gateway_namespaces(world, plugin).into_iter().filter(|there| !there.is_empty()).collect();
+        let there = match (plugin.is_policy(), known.as_slice()) {
+            (true, _) => "that of its route or Gateway".to_owned(),
+            (false, []) => "that of the gateway's pods".to_owned(),
+            (false, known) => format!("that of the gateway's pods, {}", known.join(", ")),
+        };
+        let title = object.title();
+        Some(format!(
+            "{title} has no metadata.namespace: it goes where kubectl or Helm is told to, which must be {there}"
+        ))
+    };
+    world.plugins.iter().filter_map(said).collect()
+}
+
 fn namespace(world: &World, plugin: &Plugin, object: &Object, findings: &mut Vec<Finding>) {
     let own = &*object.namespace;
     if own.is_empty() || own == ROOT_NAMESPACE {

@@ -1,12 +1,14 @@
 //! Whether the canary's routes treat requests as stable's do.
 
 use super::same::{differing, milliseconds, place, setting};
+use super::websocket::TIMEOUT;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::routing::leads_alike;
 use crate::world::site::Site;
 use crate::world::table::Step;
 use std::collections::HashSet;
+use std::rc::Rc;
 
 const DIFFER: Code = Code {
     name: "settings-differ",
@@ -23,6 +25,9 @@ const COPIED: [&str; 3] = ["rewrite", "timeout", "retries"];
 
 /// Looks at the canary's routes, each next to those that take stable's requests in its place.
 pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
+    let place = |finding: &Finding| (Rc::as_ptr(&finding.source), finding.span.start);
+    let known = findings.iter().filter(|finding| *finding.code == TIMEOUT).map(place);
+    let known: HashSet<_> = known.collect();
     for site in sites {
         let subsets = site.subsets();
         for stable in subsets.iter().filter(|named| named.is_stable) {
@@ -37,7 +42,8 @@ pub fn check(sites: &[Site], findings: &mut Vec<Finding>) {
                     }
                     for key in keys.iter().filter(|key| !is_alike(canary, default, key)) {
                         if seen.insert((std::ptr::from_ref(canary.route), *key)) {
-                            findings.push(finding(canary, default, key));
+                            let finding = finding(canary, default, key);
+                            findings.extend(Some(finding).filter(|finding| !known.contains(&place(finding))));
                         }
                     }
                 }
@@ -62,8 +68,8 @@ fn said<'o>(step: &Step<'_, 'o>, key: &str) -> Option<&'o Node> {
 fn is_alike(canary: &Step, default: &Step, key: &str) -> bool {
     let (own, other) = (said(canary, key), said(default, key));
     let is_its_own = match key {
-        // A timeout of the canary alone is another finding.
-        "timeout" => other.is_none(),
+        // A timeout of the canary alone is another finding where both lead to one host.
+        "timeout" => other.is_none() && leads_alike(canary.route, default.route),
         // From another path another one may be right, and one that stable does not have.
         "rewrite" => own.is_some() && canary.uris() != default.uris(),
         _ => false,

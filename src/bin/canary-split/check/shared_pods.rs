@@ -1,9 +1,11 @@
 //! Whether two subsets of a rule are the same pods.
 
+use super::header::ELSEWHERE;
 use super::stable::has_canary;
 use crate::input::yaml::Node;
 use crate::report::finding::{Code, Finding, Severity};
 use crate::world::World;
+use crate::world::plugin::Named;
 use crate::world::pods::{Common, Selected, in_common};
 use crate::world::routing::{Destination, VirtualService};
 use crate::world::site::Site;
@@ -26,6 +28,8 @@ struct End<'t, 'o> {
     service: &'t VirtualService<'o>,
     destination: &'t Destination<'o>,
     is_stables: bool,
+    /// The canary for which the route is.
+    canary: Option<&'t str>,
 }
 
 /// Looks at the splits, and where their requests are routed.
@@ -51,11 +55,14 @@ impl<'o> Site<'_, 'o> {
         for (table, named) in self.tables.iter().flat_map(|table| subsets.iter().map(move |named| (table, named))) {
             for (others, own) in self.pairs(table, named) {
                 let is_others = values.iter().any(|value| others.takes(self.header, value));
+                let is_its = |named: &&Named| others.takes(self.header, &named.subset.header_value);
+                let mut canaries = subsets.iter().filter(|named| !named.is_stable);
+                let canary = canaries.find(is_its).map(|named| &*named.subset.name);
                 for destination in &own.route.destinations {
-                    let one = End { service: own.service, destination, is_stables: named.is_stable };
+                    let one = End { service: own.service, destination, is_stables: named.is_stable, canary: None };
                     let new = others.route.destinations.iter().filter(|other| !other.is_same(destination));
                     for destination in new {
-                        let other = End { service: others.service, destination, is_stables: is_others };
+                        let other = End { service: others.service, destination, is_stables: is_others, canary };
                         let (first, second) = (one.destination.place(), destination.place());
                         if seen.insert((first.min(second), first.max(second))) {
                             all.push((one, other));
@@ -68,6 +75,22 @@ impl<'o> Site<'_, 'o> {
     }
 }
 
+/// A canary's route that names no subset, while the DestinationRule has the canary's and stable's route names its own.
+fn without_subset(world: &World, canary: End, stable: End) -> Option<Finding> {
+    let (destination, name) = (canary.destination, canary.canary.filter(|_| !canary.is_stables)?);
+    let has_it = || world.rules_of(destination).iter().any(|rule| rule.subset(name).is_some());
+    let is_without = !destination.is_backend() && !destination.has_subset() && stable.destination.has_subset();
+    if !is_without || !stable.destination.is_with(destination) || !has_it() {
+        return None;
+    }
+    let (host, misplaced) = (destination.host.1, destination.entry.get("subset"));
+    let what = if misplaced.is_some() { "has its subset next to its destination" } else { "names no subset" };
+    let message =
+        format!("the route for {name} {what}: it leads to all pods of {host}; write subset: {name} below destination");
+    let node = misplaced.unwrap_or(destination.host.0);
+    Some(Finding::new(&ELSEWHERE, &canary.service.object.source, &node.span, message))
+}
+
 fn compared<'o>(world: &World<'o>, rule: &str, one: End<'_, 'o>, other: End<'_, 'o>) -> Option<Finding> {
     // That is another finding.
     let is_whole = |whole: End<'_, 'o>, canary: End<'_, 'o>| {
@@ -75,6 +98,9 @@ fn compared<'o>(world: &World<'o>, rule: &str, one: End<'_, 'o>, other: End<'_, 
     };
     if is_whole(one, other) || is_whole(other, one) {
         return None;
+    }
+    if let Some(finding) = without_subset(world, other, one) {
+        return Some(finding);
     }
     let (common, wider) = match in_common(world, one.destination, other.destination) {
         Common::None => return None,

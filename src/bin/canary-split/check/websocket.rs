@@ -9,7 +9,8 @@ use crate::world::table::Step;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-const TIMEOUT: Code = Code {
+/// A timeout that ends websockets.
+pub const TIMEOUT: Code = Code {
     name: "route-timeout",
     severity: Severity::Warning,
     why: "a timeout covers the whole request, and a websocket is one request: it is cut off, however busy it is",

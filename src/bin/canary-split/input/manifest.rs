@@ -13,7 +13,7 @@ use std::rc::Rc;
 pub const GATEWAY_API: &str = "gateway.networking.k8s.io";
 
 /// The kinds that this tool knows, each only in its own API group.
-const KINDS: [(&str, &str); 22] = [
+pub const KINDS: [(&str, &str); 22] = [
     ("WasmPlugin", "extensions.istio.io"),
     ("TrafficExtension", "extensions.istio.io"),
     ("EnvoyExtensionPolicy", "gateway.envoyproxy.io"),

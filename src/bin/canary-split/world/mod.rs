@@ -354,10 +354,15 @@ impl<'o> World<'o> {
 
     /// The given DestinationRules for a destination: those for its host, or else those for many hosts.
     pub fn rules_of(&self, destination: &Destination) -> Vec<&DestinationRule<'o>> {
-        let all = self.index.rules(destination).into_iter().filter_map(|place| self.destination_rules.get(place));
-        let all = all.filter(|rule| rule.is_for(destination));
-        let (wide, own): (Vec<_>, Vec<_>) = all.partition(|rule| rule.is_wildcard());
+        let (wide, own): (Vec<_>, Vec<_>) =
+            self.all_rules_of(destination).into_iter().partition(|rule| rule.is_wildcard());
         if own.is_empty() { wide } else { own }
+    }
+
+    /// The given DestinationRules for a destination: those for its host, and those for many hosts.
+    pub fn all_rules_of(&self, destination: &Destination) -> Vec<&DestinationRule<'o>> {
+        let all = self.index.rules(destination).into_iter().filter_map(|place| self.destination_rules.get(place));
+        all.filter(|rule| rule.is_for(destination)).collect()
     }
 
     /// The makers of a Service's pods; `None` if unknown objects may make more with these labels, or if none is given.

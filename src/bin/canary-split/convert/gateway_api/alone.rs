@@ -1,4 +1,4 @@
-//! Which matches lead to one version alone, before a rule with weights would take their requests.
+//! Which matches lead to one version alone, or to another Service, before a rule with weights would take their requests.
 
 use super::entry::Entry;
 use super::order;
@@ -10,7 +10,7 @@ use crate::convert::weighted::Branch;
 use crate::input::yaml::{Node, Value};
 use std::cmp::Ordering;
 
-/// A match of a rule without weights, all of whose requests go to one version.
+/// A match of a rule without weights, all of whose requests go to one version, or to another Service.
 #[derive(Debug)]
 pub struct Alone<'u, 'o> {
     /// The place of its route in the unit.
@@ -21,7 +21,7 @@ pub struct Alone<'u, 'o> {
     pub rule: usize,
     /// What it asks for.
     pub entry: &'u Entry,
-    /// The version.
+    /// The version, or none.
     pub fixed: Fixed,
     /// Whether it comes before all matches with weights that a request of it may meet, and not only before some.
     pub is_first: bool,
@@ -40,11 +40,18 @@ struct Known<'u> {
 /// All of them, in the order of the routes.
 pub fn all<'u, 'o>(unit: &'u Unit<'o>, stables: &[Vec<String>], by: Controller) -> Vec<Alone<'u, 'o>> {
     let known = known(unit, stables);
+    let elsewhere = stables.iter().flatten().next().map(|stable| Fixed::elsewhere(stable));
+    let of_backend = |backend: &[String]| {
+        let one = known.iter().find(|known| known.backend == backend).map(|known| known.fixed.clone());
+        // All but the port.
+        let is_service = |known: &Known| known.backend.iter().zip(backend).take(PORT).all(|(one, other)| one == other);
+        one.or_else(|| elsewhere.clone().filter(|_| !known.iter().any(is_service)))
+    };
     let mut found = Vec::new();
     for (place, (route, _)) in unit.0.iter().enumerate() {
         for (rule, entries) in route.rules.iter().enumerate() {
             let only = only_backend(route.node(rule)).and_then(|only| backend(only, route));
-            let Some(to) = only.and_then(|only| known.iter().find(|known| known.backend == only)) else { continue };
+            let Some(fixed) = only.and_then(|only| of_backend(&only)) else { continue };
             for entry in entries.iter().filter(|entry| !entry.takes_all() && can_be_asked(&entry.conditions())) {
                 let turns: Vec<Option<bool>> = weighted_entries(unit)
                     .filter(|(_, theirs)| theirs.may_meet(entry))
@@ -53,7 +60,7 @@ pub fn all<'u, 'o>(unit: &'u Unit<'o>, stables: &[Vec<String>], by: Controller) 
                 // Behind all of them nobody would have a draw.
                 if turns.contains(&Some(true)) {
                     let is_first = turns.iter().all(|turn| *turn == Some(true));
-                    found.push(Alone { place, route, rule, entry, fixed: to.fixed.clone(), is_first });
+                    found.push(Alone { place, route, rule, entry, fixed: fixed.clone(), is_first });
                 }
             }
         }
@@ -69,6 +76,10 @@ pub fn is_hidden(route: &Route, rule: usize, entry: &Entry) -> bool {
 /// Whether the rules of canaries may take the requests of a match without harm. The filter always chooses one version for them, so only
 /// that version's could, and where they are met they must do the same.
 pub fn is_served_alike(alone: &Alone, unit: &Unit, stables: &[Vec<String>]) -> bool {
+    // What routes say must not depend on a rule that is there for the counters and the cookie alone.
+    if alone.fixed.is_elsewhere() {
+        return false;
+    }
     let known = known(unit, stables);
     let rule = alone.route.node(alone.rule);
     let Some(only) = only_backend(rule) else { return false };
@@ -136,6 +147,9 @@ fn is_before(
         Ordering::Equal => unit.0.get(place)?.0.is_older(&unit.0.get(other_place)?.0),
     }
 }
+
+/// The place of the port in what `backend` says.
+const PORT: usize = 4;
 
 /// Where a backend leads, whatever share it has.
 fn backend(node: &Node, route: &Route) -> Option<Vec<String>> {

@@ -1,5 +1,4 @@
-//! Which routes of a VirtualService lead to one version alone, or to another Service, before a route with weights would take their
-//! requests.
+//! Which routes of a VirtualService lead to one version alone, before a route with weights would take their requests.
 
 use super::fixed::{Fixed, can_be_asked, grouped};
 use super::rule::{self, Rule};
@@ -27,15 +26,13 @@ pub fn of(
         })
     });
     let known: Vec<(Destination, Fixed)> = known.collect();
-    let elsewhere = stables.first().map(|stable| Fixed::elsewhere(stable));
     let mut found: Vec<(&Fixed, &[Node], Vec<Value>)> = Vec::new();
     for (at, route) in service.routes.iter().enumerate() {
         // A weighted route has a split rule, even if all of its weight is on stable now.
         if routes.iter().any(|weighted| weighted.at == at) {
             continue;
         }
-        let one = known.iter().find(|(destination, _)| leads_to(route, destination)).map(|(_, fixed)| fixed);
-        let Some(fixed) = one.or(elsewhere.as_ref().filter(|_| leads_elsewhere(route, &known))) else { continue };
+        let Some((_, fixed)) = known.iter().find(|(destination, _)| leads_to(route, destination)) else { continue };
         let entries = route.node.get("match").map_or(&[][..], Node::items);
         let may_meet = |weighted: &Weighted| {
             let others = weighted.node.get("match").map_or(&[][..], Node::items);
@@ -59,6 +56,35 @@ pub fn of(
     rules
 }
 
+/// The routes that lead to other Services, and whose requests a rule of a later weighted route decides for all the same.
+pub fn elsewhere(service: &VirtualService, routes: &[Weighted]) -> Vec<usize> {
+    let versions = routes
+        .iter()
+        .flat_map(|route| route.branches.iter().filter_map(move |branch| destination(service, route, branch.at)));
+    let versions: Vec<Destination> = versions.collect();
+    let is_decided = |at: usize, route: &Route| {
+        let entries = route.node.get("match").map_or(&[][..], Node::items);
+        let may_meet = |weighted: &Weighted| {
+            let others = weighted.node.get("match").map_or(&[][..], Node::items);
+            others.is_empty() || may_overlap(others, entries)
+        };
+        !entries.is_empty() && routes.iter().any(|weighted| weighted.at > at && may_meet(weighted))
+    };
+    let all = service.routes.iter().enumerate();
+    let all = all.filter(|(at, route)| leads_elsewhere(route, &versions) && is_decided(*at, route));
+    all.map(|(at, _)| at).collect()
+}
+
+/// Whether none of its requests gets to a Service that has a version.
+fn leads_elsewhere(route: &Route, versions: &[Destination]) -> bool {
+    let is_of = |one: &Destination, other: &Destination| match (one.service(), other.service()) {
+        (Some(one), Some(other)) => one.is(&other),
+        _ => one.host.1.eq_ignore_ascii_case(other.host.1),
+    };
+    let mut all = route.destinations.iter();
+    !route.destinations.is_empty() && all.all(|one| !versions.iter().any(|version| is_of(one, version)))
+}
+
 /// A destination of a weighted route.
 fn destination<'o>(service: &VirtualService<'o>, route: &Weighted<'o>, at: usize) -> Option<Destination<'o>> {
     Destination::of(route.node.get("route")?.items().get(at)?, &service.object.namespace)
@@ -66,16 +92,6 @@ fn destination<'o>(service: &VirtualService<'o>, route: &Weighted<'o>, at: usize
 
 fn leads_to(route: &Route, destination: &Destination) -> bool {
     matches!(route.destinations.as_slice(), [only] if only.is_same(destination))
-}
-
-/// Whether none of its requests gets to a Service that has a version.
-fn leads_elsewhere(route: &Route, known: &[(Destination, Fixed)]) -> bool {
-    let is_of = |one: &Destination, other: &Destination| match (one.service(), other.service()) {
-        (Some(one), Some(other)) => one.is(&other),
-        _ => one.host.1.eq_ignore_ascii_case(other.host.1),
-    };
-    let mut all = route.destinations.iter();
-    !route.destinations.is_empty() && all.all(|one| !known.iter().any(|(version, _)| is_of(one, version)))
 }
 
 /// Whether some path may match an entry of both.

@@ -1,7 +1,5 @@
-//! Hosts that a rule takes in, though their requests go to other routes: those below its wildcard.
-//!
-//! A gateway gives a host to the routes that name it best, and a rule is asked for all of its hosts. No rule says "no rule at all", so
-//! the notes say what follows.
+//! What a rule takes in, though its requests go elsewhere: hosts below its wildcard that have routes of their own, and paths to other
+//! Services. No rule says "no rule at all", so the notes say what follows.
 
 use super::gateway;
 use super::gateway_api::read;
@@ -15,6 +13,30 @@ use crate::world::host::covers;
 
 /// The most hosts that a note names.
 const MOST_HOSTS: usize = 8;
+/// What follows for requests that a rule should not decide.
+const FOLLOWS: &str = "visitors get its cookie, and errors count for its subsets";
+
+/// The note about routes of an object that lead to other Services, by their names.
+pub fn elsewhere(object: &Object, routes: &[String], rules: &[Rule]) -> Option<String> {
+    let split = |rule: &&Rule| matches!(rule.target, Target::Split(_));
+    let names: Vec<&str> = rules.iter().filter(split).map(|rule| &*rule.name).collect();
+    let stable = rules.iter().find_map(|rule| match &rule.target {
+        Target::Split(split) => split.weights.first().map(|(name, _)| name),
+        _ => None,
+    })?;
+    let (decides, one) = if names.len() > 1 { ("decide", "rules") } else { ("decides", "rule") };
+    let more = routes.len().saturating_sub(MOST_HOSTS);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let shown = routes.get(..MOST_HOSTS).unwrap_or(routes).join(", ");
+    (!routes.is_empty()).then(|| {
+        format!(
+            "{}: requests of {shown}{more} go to no version, but {one} {} {decides} for them too: {}; to avoid that, put a rule with these paths and subset: {stable} before it, and remove that together with it",
+            object.title(),
+            names.join(", "),
+            FOLLOWS
+        )
+    })
+}
 
 /// The notes about a plugin's rules for wildcards.
 pub fn notes(objects: &Objects, world: &World, plugin: &Plugin) -> Vec<String> {
@@ -43,7 +65,7 @@ pub fn notes(objects: &Objects, world: &World, plugin: &Plugin) -> Vec<String> {
             _ => others.join(", "),
         };
         notes.push(format!(
-            "rule {} is for {of}, so it decides for {others} too, whose requests go to none of its versions: their visitors get its cookie, and their errors count for its subsets; to avoid that, put a rule with these hosts and subset: {stable} before it",
+            "rule {} is for {of}, so it decides for {others} too, whose requests go to none of its versions: {FOLLOWS}; to avoid that, put a rule with these hosts and subset: {stable} before it, and remove that together with it",
             rule.name
         ));
     }

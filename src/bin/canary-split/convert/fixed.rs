@@ -1,12 +1,9 @@
-//! Rules for requests that only one version serves, or none. Without them their visitors get a draw that has no effect: it is counted,
-//! and an error is booked to the version that was drawn.
+//! Rules for requests that only one version serves. Without them their visitors get a draw that has no effect: it is counted, and an
+//! error of this version is booked to the one that was drawn.
 
 use super::rule::{Rule, Target, unique};
 use canary_split::rule::re2::Re2;
 use serde_json::Value;
-
-/// The end of the name of a rule for requests that go to another Service.
-const ELSEWHERE: &str = "elsewhere";
 
 /// A version that some requests always get.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,24 +25,10 @@ impl Fixed {
         Fixed { subset: subset.to_owned(), suffix }
     }
 
-    /// No version: the requests go to another Service. A rule has to name one, so it names stable, which no route asks for.
-    pub fn elsewhere(stable: &str) -> Fixed {
-        Fixed { subset: stable.to_owned(), suffix: ELSEWHERE.to_owned() }
-    }
-
-    /// Whether the requests go to another Service.
-    pub fn is_elsewhere(&self) -> bool {
-        self.suffix == ELSEWHERE
-    }
-
     /// Its rule, under a name that no other rule has.
     pub fn rule(&self, base: &str, hosts: &[String], matches: Vec<Value>, is_taken: impl Fn(&str) -> bool) -> Rule {
         let subset = self.subset.clone();
-        let target = match &*self.suffix {
-            "stable" => Target::Subset(subset),
-            ELSEWHERE => Target::Elsewhere(subset),
-            _ => Target::Asked(subset),
-        };
+        let target = if self.suffix == "stable" { Target::Subset(subset) } else { Target::Asked(subset) };
         Rule { name: unique(&format!("{base}-{}", self.suffix), is_taken), hosts: hosts.to_vec(), matches, target }
     }
 }

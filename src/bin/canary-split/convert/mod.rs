@@ -284,7 +284,7 @@ impl Made {
         };
         let objects: Vec<Value> = plugins.chain(routes).filter(|_| said.is_good).flat_map(of).collect();
         let rule = |rule: &Rule| match &rule.target {
-            Target::Subset(name) | Target::Elsewhere(name) | Target::Asked(name) => {
+            Target::Subset(name) | Target::Asked(name) => {
                 json!({"name": rule.name, "hosts": rule.hosts, "subset": name})
             }
             Target::Adopted(header) => json!({"name": rule.name, "hosts": rule.hosts, "adopt": {"header": header}}),

@@ -211,7 +211,7 @@ fn written(rule: &Rule, sticky: &[Sticky]) -> String {
         let _ = writeln!(text, "      - {}", flow(entry, false));
     }
     let split = match &rule.target {
-        Target::Subset(name) | Target::Elsewhere(name) | Target::Asked(name) => {
+        Target::Subset(name) | Target::Asked(name) => {
             let _ = writeln!(text, "      subset: {}", flow(&json!(name), false));
             return text;
         }

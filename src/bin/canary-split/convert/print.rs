@@ -131,14 +131,6 @@ impl Said<'_> {
                     Target::Asked(name) => {
                         writeln!(out, "{}: rule {}, {name} for requests that match", visible(service), rule.name)?;
                     }
-                    Target::Elsewhere(name) => {
-                        writeln!(
-                            out,
-                            "{}: rule {}, {name} in name alone, on paths that are routed to other Services: no cookie, and no error of theirs counts for the split",
-                            visible(service),
-                            rule.name
-                        )?;
-                    }
                     Target::Subset(name) => {
                         writeln!(
                             out,

@@ -25,8 +25,6 @@ pub enum Target {
     Split(Split),
     /// Always this subset: the paths have no other.
     Subset(String),
-    /// This subset in name alone: the requests go to another Service.
-    Elsewhere(String),
     /// Always this subset: the request's own header, cookie or parameter selects it, or a default does.
     Asked(String),
     /// Write the visitor's position into this header; the weights stay in the route, with their owner.

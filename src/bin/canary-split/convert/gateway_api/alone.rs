@@ -1,4 +1,4 @@
-//! Which matches lead to one version alone, or to another Service, before a rule with weights would take their requests.
+//! Which matches lead to one version alone, before a rule with weights would take their requests.
 
 use super::entry::Entry;
 use super::order;
@@ -10,7 +10,7 @@ use crate::convert::weighted::Branch;
 use crate::input::yaml::{Node, Value};
 use std::cmp::Ordering;
 
-/// A match of a rule without weights, all of whose requests go to one version, or to another Service.
+/// A match of a rule without weights, all of whose requests go to one version.
 #[derive(Debug)]
 pub struct Alone<'u, 'o> {
     /// The place of its route in the unit.
@@ -21,7 +21,7 @@ pub struct Alone<'u, 'o> {
     pub rule: usize,
     /// What it asks for.
     pub entry: &'u Entry,
-    /// The version, or none.
+    /// The version.
     pub fixed: Fixed,
     /// Whether it comes before all matches with weights that a request of it may meet, and not only before some.
     pub is_first: bool,
@@ -40,18 +40,11 @@ struct Known<'u> {
 /// All of them, in the order of the routes.
 pub fn all<'u, 'o>(unit: &'u Unit<'o>, stables: &[Vec<String>], by: Controller) -> Vec<Alone<'u, 'o>> {
     let known = known(unit, stables);
-    let elsewhere = stables.iter().flatten().next().map(|stable| Fixed::elsewhere(stable));
-    let of_backend = |backend: &[String]| {
-        let one = known.iter().find(|known| known.backend == backend).map(|known| known.fixed.clone());
-        // All but the port.
-        let is_service = |known: &Known| known.backend.iter().zip(backend).take(PORT).all(|(one, other)| one == other);
-        one.or_else(|| elsewhere.clone().filter(|_| !known.iter().any(is_service)))
-    };
     let mut found = Vec::new();
     for (place, (route, _)) in unit.0.iter().enumerate() {
         for (rule, entries) in route.rules.iter().enumerate() {
             let only = only_backend(route.node(rule)).and_then(|only| backend(only, route));
-            let Some(fixed) = only.and_then(|only| of_backend(&only)) else { continue };
+            let Some(to) = only.and_then(|only| known.iter().find(|known| known.backend == only)) else { continue };
             for entry in entries.iter().filter(|entry| !entry.takes_all() && can_be_asked(&entry.conditions())) {
                 let turns: Vec<Option<bool>> = weighted_entries(unit)
                     .filter(|(_, theirs)| theirs.may_meet(entry))
@@ -60,8 +53,31 @@ pub fn all<'u, 'o>(unit: &'u Unit<'o>, stables: &[Vec<String>], by: Controller) 
                 // Behind all of them nobody would have a draw.
                 if turns.contains(&Some(true)) {
                     let is_first = turns.iter().all(|turn| *turn == Some(true));
-                    found.push(Alone { place, route, rule, entry, fixed: fixed.clone(), is_first });
+                    found.push(Alone { place, route, rule, entry, fixed: to.fixed.clone(), is_first });
                 }
+            }
+        }
+    }
+    found
+}
+
+/// The rules that lead to other Services before one with weights would take their requests, by their routes' places.
+pub fn elsewhere(unit: &Unit, stables: &[Vec<String>], by: Controller) -> Vec<(usize, usize)> {
+    let known = known(unit, stables);
+    // All but the port.
+    let is_of = |backend: &[String]| {
+        known.iter().any(|known| known.backend.iter().zip(backend).take(PORT).all(|(one, other)| one == other))
+    };
+    let is_decided = |place: usize, rule: usize, entry: &Entry| {
+        let mut met = weighted_entries(unit).filter(|(_, theirs)| theirs.may_meet(entry));
+        met.any(|(at, theirs)| is_before(unit, ((place, rule), entry), (at, theirs), by) == Some(true))
+    };
+    let mut found = Vec::new();
+    for (place, (route, _)) in unit.0.iter().enumerate() {
+        for (rule, entries) in route.rules.iter().enumerate() {
+            let only = only_backend(route.node(rule)).and_then(|only| backend(only, route));
+            if only.is_some_and(|only| !is_of(&only)) && entries.iter().any(|entry| is_decided(place, rule, entry)) {
+                found.push((place, rule));
             }
         }
     }
@@ -76,10 +92,6 @@ pub fn is_hidden(route: &Route, rule: usize, entry: &Entry) -> bool {
 /// Whether the rules of canaries may take the requests of a match without harm. The filter always chooses one version for them, so only
 /// that version's could, and where they are met they must do the same.
 pub fn is_served_alike(alone: &Alone, unit: &Unit, stables: &[Vec<String>]) -> bool {
-    // What routes say must not depend on a rule that is there for the counters and the cookie alone.
-    if alone.fixed.is_elsewhere() {
-        return false;
-    }
     let known = known(unit, stables);
     let rule = alone.route.node(alone.rule);
     let Some(only) = only_backend(rule) else { return false };

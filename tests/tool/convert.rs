@@ -353,7 +353,7 @@ fn of_an_export_the_edited_objects_alone_are_written_and_saved() {
                 let (said, error, code) = ended(&if given == "-" { fed(&arguments, text) } else { tool(&arguments) });
                 assert_eq!((code, error.as_str()), (0, ""), "{text}\n{said}");
                 assert!(said.contains(&format!("The way back:\n  1. kubectl apply -f {saved}\n")), "{said}");
-                assert_eq!(objects(&fs::read_to_string(&saved).unwrap()), [expected.clone()], "{text}");
+                assert_eq!(&objects(&fs::read_to_string(&saved).unwrap()), std::slice::from_ref(expected), "{text}");
                 let written = fs::read_to_string(format!("{out}/{name}")).unwrap();
                 let written = objects(&written);
                 assert_eq!(written.len(), 1, "{text}\n{written:?}");
@@ -379,6 +379,30 @@ fn of_an_export_the_edited_objects_alone_are_written_and_saved() {
     assert!(code == 0 && said.contains("fed/before.yaml.saved\n"), "{said}");
     assert_eq!(fs::read_to_string(folder.path("fed/before.yaml.saved")).unwrap(), WEIGHTED);
     assert!(fs::read_to_string(folder.path("fed/routes.yaml")).unwrap().starts_with("# mine"));
+}
+
+#[test]
+fn what_is_deleted_on_the_way_is_saved_if_no_file_has_it() {
+    let canary = "apiVersion: flagger.app/v1beta1\nkind: Canary\nmetadata: {name: shop, namespace: shop}\nspec:\n  \
+        targetRef: {apiVersion: apps/v1, kind: Deployment, name: shop}\n  \
+        service: {port: 80, gateways: [public], hosts: [shop.acme.io]}\n  analysis: {interval: 1m, maxWeight: 50, stepWeight: 20}\n";
+    let owner =
+        "ownerReferences: [{apiVersion: flagger.app/v1beta1, kind: Canary, name: shop, uid: 0f3b, controller: true}]";
+    let service = WEIGHTED
+        .replace("namespace: shop}", &format!("namespace: shop, {owner}}}"))
+        .replace("[shop.acme.io]", "[shop.acme.io, shop]")
+        .replace("host: shop, subset: v1}, weight: 80", "host: shop-primary}, weight: 100")
+        .replace("host: shop, subset: v2}, weight: 20", "host: shop-canary}, weight: 0");
+    let text = format!("{canary}---\n{service}");
+    let folder = Folder::new("removed");
+    let saved = folder.path("out/removed.yaml.saved");
+    let (said, error, code) = ended(&fed(&["convert", "-", "--leave", "--write", &folder.path("out")], &text));
+    let back = format!("by which Flagger writes VirtualService shop/shop; it is saved in {saved}\n");
+    assert!(code == 0 && said.contains(&back), "{said}{error}");
+    assert_eq!(objects(&fs::read_to_string(&saved).unwrap()), objects(canary));
+    let file = folder.file("given.yaml", &text);
+    let (said, _, code) = ended(&tool(&["convert", &file, "--leave", "--write", &folder.path("other")]));
+    assert!(code == 0 && said.contains("by which Flagger writes VirtualService shop/shop\n"), "{said}");
 }
 
 /// How many routes a VirtualService has.

@@ -227,7 +227,10 @@ fn files_are_written_once_and_name_the_steps() {
         format!(
             "  1. kubectl apply -f {out}/wasmplugin.yaml\n     then wait until every gateway has it: canary-split status\n  2. kubectl apply -f {out}/routes.yaml\n"
         ),
-        format!("  1. kubectl apply -f {file}\n  2. kubectl -n istio-system delete wasmplugin canary-split\n"),
+        format!(
+            "  1. kubectl apply -f {file}\n  2. if WasmPlugin istio-system/canary-split has no rules but shop: kubectl -n istio-system delete wasmplugin canary-split; otherwise remove shop from its rules\n"
+        ),
+        "note: if WasmPlugin istio-system/canary-split is in the cluster already, add these rules to it instead of applying the file: applying replaces all of its rules\n".to_owned(),
     ];
     assert!(steps.iter().all(|steps| said.contains(steps.as_str())), "{said}");
     let written = fs::read_to_string(folder.path("new/out/routes.yaml")).unwrap();
@@ -300,16 +303,111 @@ fn items_of_a_list_are_edited_as_documents_are() {
     for text in &lists {
         assert_eq!(made(text), expected, "{text}");
     }
-    // Everything else stays as it is.
-    let folder = Folder::new("items");
-    let text = lists[0].replace(&item(rule, 0), &format!("# kept\n{}# as it is\n", item(rule, 0)));
-    let file = folder.file("list.yaml", &text);
-    assert_eq!(ended(&tool(&["convert", &file, "--write", &folder.path("out")])).2, 0);
-    let written = fs::read_to_string(folder.path("out/list.yaml")).unwrap();
-    let kept = |part: &str| assert!(text.contains(part) && written.contains(part), "{part}\n{written}");
-    kept("timeout: 5s  # long\n");
-    kept(&text[text.find("# kept").unwrap()..text.find("# as it is").unwrap()]);
-    kept("metadata: {resourceVersion: ''}\n");
+}
+
+/// What a cluster writes into an object.
+const BY_CLUSTER: [&str; 3] = [
+    "  resourceVersion: \"1234\"\n  uid: 5f0c\n  generation: 3\n  creationTimestamp: \"2026-01-01T00:00:00Z\"\n  selfLink: /a\n  managedFields: [{manager: kubectl}]\n",
+    "    kubectl.kubernetes.io/last-applied-configuration: |\n      {\"kind\":\"VirtualService\"}\n",
+    "status:\n  observedGeneration: 3\n",
+];
+
+/// A VirtualService as `kubectl get -o yaml` prints it, and as it is without that.
+fn printed(annotations: &str) -> [String; 2] {
+    let spec = &WEIGHTED[WEIGHTED.find("spec:").unwrap()..];
+    let [metadata, applied, status] = BY_CLUSTER;
+    let object = |applied: &str, metadata: &str, status: &str| {
+        let annotations = format!("{annotations}{applied}");
+        let head = if annotations.is_empty() { String::new() } else { format!("  annotations:\n{annotations}") };
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata:\n{head}  name: shop\n  namespace: shop\n{metadata}{spec}{status}"
+        )
+    };
+    [object(applied, metadata, status), object("", "", "")]
+}
+
+#[test]
+fn of_an_export_the_edited_objects_alone_are_written_and_saved() {
+    let other = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop, namespace: shop, resourceVersion: '7'}\n\
+        spec: {replicas: 3, selector: {matchLabels: {app: shop}}, template: {metadata: {labels: {app: shop}}, spec: {containers: [{name: a, image: b}]}}}\n";
+    for (number, annotations) in ["", "    a: b\n"].into_iter().enumerate() {
+        let [given, clean] = printed(annotations);
+        let list = |column: usize| {
+            format!(
+                "apiVersion: v1\nitems:\n{}{}kind: List\nmetadata: {{resourceVersion: ''}}\n",
+                item(other, column),
+                item(&given, column)
+            )
+        };
+        let json = json!({"kind": "List", "items": [objects(other)[0], objects(&given)[0]]}).to_string();
+        let texts = [list(0), list(2), json, format!("{other}---\n{given}"), given.clone()];
+        for (at, text) in texts.iter().enumerate() {
+            let folder = Folder::new(&format!("export-{number}-{at}"));
+            let expected = &objects(&clean)[0];
+            let out = folder.path("out");
+            let saved = format!("{out}/before.yaml.saved");
+            let file = folder.file(if at == 2 { "given.json" } else { "given.yaml" }, text);
+            for given in ["-", &file] {
+                let name = if given == "-" { "routes.yaml" } else { &file[file.rfind('/').unwrap() + 1..] };
+                let arguments = ["convert", given, "--write", &out, "--force"];
+                let (said, error, code) = ended(&if given == "-" { fed(&arguments, text) } else { tool(&arguments) });
+                assert_eq!((code, error.as_str()), (0, ""), "{text}\n{said}");
+                assert!(said.contains(&format!("The way back:\n  1. kubectl apply -f {saved}\n")), "{said}");
+                assert_eq!(&objects(&fs::read_to_string(&saved).unwrap()), std::slice::from_ref(expected), "{text}");
+                let written = fs::read_to_string(format!("{out}/{name}")).unwrap();
+                let written = objects(&written);
+                assert_eq!(written.len(), 1, "{text}\n{written:?}");
+                assert_eq!(written[0]["metadata"], expected["metadata"], "{text}");
+                assert_eq!((&written[0]["status"], list_of(&written[0])), (&Value::Null, 2), "{text}");
+                // What is saved is not taken for a manifest.
+                let (found, error, code) = ended(&tool(&["check", &out, "--allow", "placeholder"]));
+                assert_eq!((code, error.as_str()), (0, ""), "{found}");
+                fs::remove_file(format!("{out}/{name}")).unwrap();
+            }
+        }
+    }
+    // The file of a user stays as it is, and is the way back; what comes by the standard input is nowhere else.
+    let folder = Folder::new("no-export");
+    let text = format!("# mine\n{}---\n{WEIGHTED}", other.replace(", resourceVersion: '7'", ""));
+    let out = folder.path("out");
+    let (said, _, code) = ended(&tool(&["convert", &folder.file("given.yaml", &text), "--write", &out]));
+    assert!(code == 0 && said.contains(&format!("kubectl apply -f {}", folder.path("given.yaml"))), "{said}");
+    let written = fs::read_to_string(folder.path("out/given.yaml")).unwrap();
+    assert!(written.starts_with(&text[..text.find("  http:").unwrap()]), "{written}");
+    assert!(!fs::exists(folder.path("out/before.yaml.saved")).unwrap());
+    let (said, _, code) = ended(&fed(&["convert", "-", "--write", &folder.path("fed")], &text));
+    assert!(code == 0 && said.contains("fed/before.yaml.saved\n"), "{said}");
+    assert_eq!(fs::read_to_string(folder.path("fed/before.yaml.saved")).unwrap(), WEIGHTED);
+    assert!(fs::read_to_string(folder.path("fed/routes.yaml")).unwrap().starts_with("# mine"));
+}
+
+#[test]
+fn what_is_deleted_on_the_way_is_saved_if_no_file_has_it() {
+    let canary = "apiVersion: flagger.app/v1beta1\nkind: Canary\nmetadata: {name: shop, namespace: shop}\nspec:\n  \
+        targetRef: {apiVersion: apps/v1, kind: Deployment, name: shop}\n  \
+        service: {port: 80, gateways: [public], hosts: [shop.acme.io]}\n  analysis: {interval: 1m, maxWeight: 50, stepWeight: 20}\n";
+    let owner =
+        "ownerReferences: [{apiVersion: flagger.app/v1beta1, kind: Canary, name: shop, uid: 0f3b, controller: true}]";
+    let service = WEIGHTED
+        .replace("namespace: shop}", &format!("namespace: shop, {owner}}}"))
+        .replace("[shop.acme.io]", "[shop.acme.io, shop]")
+        .replace("host: shop, subset: v1}, weight: 80", "host: shop-primary}, weight: 100")
+        .replace("host: shop, subset: v2}, weight: 20", "host: shop-canary}, weight: 0");
+    let text = format!("{canary}---\n{service}");
+    let folder = Folder::new("removed");
+    let saved = folder.path("out/removed.yaml.saved");
+    let (said, error, code) = ended(&fed(&["convert", "-", "--leave", "--write", &folder.path("out")], &text));
+    let back = format!("by which Flagger writes VirtualService shop/shop; it is saved in {saved}\n");
+    assert!(code == 0 && said.contains(&back), "{said}{error}");
+    assert_eq!(objects(&fs::read_to_string(&saved).unwrap()), objects(canary));
+    let file = folder.file("given.yaml", &text);
+    let (said, _, code) = ended(&tool(&["convert", &file, "--leave", "--write", &folder.path("other")]));
+    assert!(code == 0 && said.contains("by which Flagger writes VirtualService shop/shop\n"), "{said}");
+}
+
+/// How many routes a VirtualService has.
+fn list_of(service: &Value) -> usize {
+    list(&service["spec"]["http"]).len()
 }
 
 #[test]

@@ -258,7 +258,8 @@ fn programs_are_told_what_was_edited() {
     assert_eq!(json["diff"]["differs"], true);
     let parts = ["plugin", "old", "new", "moved", "gateways", "notes"].map(|part| json[part].clone());
     let moved = f64::from(u32::MAX / 5) / 2_f64.powi(32);
-    let expected = serde_json::json!(["canary-split", {"v1": 80, "v2": 20}, {"v1": 80, "v2": 0}, moved, null, []]);
+    let note = "rule testers still sends its requests to v2: a rollback moves weights alone; change its subset, or remove the rule: canary-split remove testers";
+    let expected = serde_json::json!(["canary-split", {"v1": 80, "v2": 20}, {"v1": 80, "v2": 0}, moved, null, [note]]);
     assert_eq!(serde_json::json!(parts), expected);
     assert!(json["tookMs"].is_u64(), "{json}");
 }
@@ -388,6 +389,28 @@ fn a_rollback_does_what_is_right_for_each_rule_and_says_it() {
             assert!(told.contains(line), "{line} is not in {told}");
         }
     }
+}
+
+#[test]
+fn a_rollback_names_the_rules_that_still_send_visitors_to_the_canary() {
+    let rule = |name: &str, hosts: &str, subset: &str| format!("- {{name: {name}, {hosts}subset: {subset}}}\n");
+    let text = [
+        "rules:\n".to_owned(),
+        rule("always", "hosts: ['*.acme.io'], match: [{headers: {x-canary: {exact: always}}}], ", "v2"),
+        rule("everywhere", "match: [{headers: {x-t: {}}}], ", "v2"),
+        rule("never", "match: [{headers: {x-canary: {exact: never}}}], ", "v1"),
+        rule("other", "hosts: [other.acme.org], ", "v2"),
+        "- {name: web, hosts: [shop.acme.io], split: [{subset: v1, weight: 80}, {subset: v2, weight: 20}]}\n"
+            .to_owned(),
+    ];
+    let (_, said, code) = rolled_back(&text.concat(), &[]);
+    let notes: Vec<&str> = said.lines().filter(|line| line.contains("still sends")).collect();
+    let note = |name: &str| {
+        format!(
+            "  note: rule {name} still sends its requests to v2: a rollback moves weights alone; change its subset, or remove the rule: canary-split remove {name}"
+        )
+    };
+    assert_eq!((code, notes), (0, vec![&*note("always"), &*note("everywhere")]), "{said}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::filter::{Filter, Patch};
 use crate::convert::gateway;
 use crate::convert::gateway_api::read;
 use crate::convert::owner::{self, FLAGGER, NOT_ADOPTED};
-use crate::convert::plugin::Plugins;
+use crate::convert::plugin::{Plugin, Plugins};
 use crate::convert::refusal::Refusal;
 use crate::convert::rule::{Rule, Target, name};
 use crate::convert::sticky::{self, Sticky};
@@ -64,6 +64,12 @@ pub fn of(objects: &Objects, world: &World, header: &str, sticky: &[Sticky]) -> 
         adopted.refused.extend(refused);
     }
     if !adopted.services.is_empty() {
+        let titles = adopted.plugins.0.iter().map(Plugin::title).chain(adopted.filters.iter().map(Filter::title));
+        let titles: Vec<String> = titles.collect();
+        adopted.notes.push(format!(
+            "if {} is in the cluster already, adopt its VirtualServices in this call too: applying replaces all of its rules and patches",
+            titles.join(" or ")
+        ));
         adopted.notes.extend(sticky::notes(sticky));
     }
     adopted

@@ -12,6 +12,7 @@ use crate::check;
 use crate::convert::files::{self, File};
 use crate::convert::gateway_api::read;
 use crate::convert::sticky::Sticky;
+use crate::convert::way;
 use crate::input::manifest::{Object, Objects};
 use crate::input::sources::{self, Input, Source, Unit};
 use crate::input::stderr;
@@ -145,10 +146,11 @@ fn check(objects: &Objects, files: &[File], notes: &mut Vec<String>) -> Vec<Find
 /// The steps to apply the result, and those to go back: two each.
 fn steps(adopted: &Adopted, files: &[File], folder: Option<&Path>) -> [[Vec<String>; 2]; 2] {
     let (plugins, filters) = (&adopted.plugins.0, &adopted.filters);
-    let delete_plugins =
-        plugins.iter().map(|plugin| format!("kubectl -n {} delete wasmplugin {}", plugin.home.namespace, plugin.name));
-    let delete_filters =
-        filters.iter().map(|filter| format!("kubectl -n {} delete envoyfilter {}", filter.home.namespace, filter.name));
+    let delete_plugins = plugins.iter().map(way::removal);
+    let delete_filters = filters.iter().map(|filter| {
+        let (title, namespace, name) = (filter.title(), &filter.home.namespace, &filter.name);
+        format!("if {title} has no patches but these: kubectl -n {namespace} delete envoyfilter {name}; otherwise remove these from its configPatches")
+    });
     let back = [delete_filters.collect(), delete_plugins.collect()];
     let apply = match folder {
         Some(_) => {

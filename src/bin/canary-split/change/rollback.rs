@@ -9,6 +9,7 @@ use crate::edit::{Edit, Shown, Step, fields};
 use crate::input::manifest::PluginConfig;
 use crate::input::weights::Present;
 use crate::input::yaml::{self, Node};
+use crate::world::host::overlap;
 use canary_split::config::ConfigError;
 use canary_split::rule::Rule;
 use serde_json::Value;
@@ -46,8 +47,7 @@ pub fn change(config: &PluginConfig, rule: Chosen, evict: bool) -> Result<Change
         Verdict::Good(rule) => keeps(&rule),
         _ => false,
     };
-    let canaries: Vec<&str> = old.iter().skip(1).map(|(name, _)| name.as_str()).collect();
-    let canaries = canaries.join(", ");
+    let canaries = canaries_of(&old).join(", ");
     match (evict, is_keep) {
         (true, true) if old.len() > 1 => {
             edits.retain(|edit| edit.path.first() != Some(&split()) || edit.path.get(1) == Some(&Step::Item(0)));
@@ -73,8 +73,34 @@ pub fn change(config: &PluginConfig, rule: Chosen, evict: bool) -> Result<Change
     if has("guard") && !edits.is_empty() {
         notes.push("a trip of its guard ends with this edit; the weight of 0 takes its place".to_owned());
     }
+    notes.extend(others_to(config, rule, &canaries_of(&old)));
     let said = [weights].into_iter().filter(|weights| !weights.is_empty()).chain(said).collect::<Vec<_>>().join(", ");
     Ok(Change { rule: name.to_owned(), index: rule.index, edits, said, notes, old, new })
+}
+
+/// The subsets that are not stable.
+fn canaries_of(old: &[Present]) -> Vec<&str> {
+    old.iter().skip(1).map(|(name, _)| name.as_str()).collect()
+}
+
+/// The notes about rules for the same hosts that always send their requests to a canary: a rollback leaves them as they are.
+fn others_to(config: &PluginConfig, rule: Chosen, canaries: &[&str]) -> Vec<String> {
+    let hosts = |node: &Node| {
+        let hosts: Vec<String> =
+            node.get("hosts").map_or(&[][..], Node::items).iter().filter_map(Node::text).map(str::to_owned).collect();
+        if hosts.is_empty() { vec!["*".to_owned()] } else { hosts }
+    };
+    let own = hosts(rule.node);
+    let note = |other: &Node| {
+        let subset = other.get("subset").and_then(Node::text).filter(|subset| canaries.contains(subset))?;
+        let is_met = hosts(other).iter().any(|host| own.iter().any(|own| overlap(own, host)));
+        let name = other.get("name").and_then(Node::text).filter(|_| is_met)?;
+        Some(format!(
+            "rule {name} still sends its requests to {subset}: a rollback moves weights alone; change its subset, or remove the rule: canary-split remove {name}"
+        ))
+    };
+    let rules = config.node.as_ref().and_then(|node| node.get("rules")).map_or(&[][..], Node::items);
+    rules.iter().filter_map(note).collect()
 }
 
 fn keeps(rule: &Rule) -> bool {

@@ -56,6 +56,35 @@ pub fn of(
     rules
 }
 
+/// The routes that lead to other Services, and whose requests a rule of a later weighted route decides for all the same.
+pub fn elsewhere(service: &VirtualService, routes: &[Weighted]) -> Vec<usize> {
+    let versions = routes
+        .iter()
+        .flat_map(|route| route.branches.iter().filter_map(move |branch| destination(service, route, branch.at)));
+    let versions: Vec<Destination> = versions.collect();
+    let is_decided = |at: usize, route: &Route| {
+        let entries = route.node.get("match").map_or(&[][..], Node::items);
+        let may_meet = |weighted: &Weighted| {
+            let others = weighted.node.get("match").map_or(&[][..], Node::items);
+            others.is_empty() || may_overlap(others, entries)
+        };
+        !entries.is_empty() && routes.iter().any(|weighted| weighted.at > at && may_meet(weighted))
+    };
+    let all = service.routes.iter().enumerate();
+    let all = all.filter(|(at, route)| leads_elsewhere(route, &versions) && is_decided(*at, route));
+    all.map(|(at, _)| at).collect()
+}
+
+/// Whether none of its requests gets to a Service that has a version.
+fn leads_elsewhere(route: &Route, versions: &[Destination]) -> bool {
+    let is_of = |one: &Destination, other: &Destination| match (one.service(), other.service()) {
+        (Some(one), Some(other)) => one.is(&other),
+        _ => one.host.1.eq_ignore_ascii_case(other.host.1),
+    };
+    let mut all = route.destinations.iter();
+    !route.destinations.is_empty() && all.all(|one| !versions.iter().any(|version| is_of(one, version)))
+}
+
 /// A destination of a weighted route.
 fn destination<'o>(service: &VirtualService<'o>, route: &Weighted<'o>, at: usize) -> Option<Destination<'o>> {
     Destination::of(route.node.get("route")?.items().get(at)?, &service.object.namespace)

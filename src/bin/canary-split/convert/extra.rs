@@ -45,8 +45,19 @@ pub struct Known {
     pub own_host: Option<String>,
     /// Whether `--leave` removes the owner of the weights.
     pub is_left: bool,
-    /// Two steps: remove the owner, and bring it back.
-    pub leaves: Option<[String; 2]>,
+    /// How the owner is removed.
+    pub leaves: Option<Leave>,
+}
+
+/// How something is removed that is no longer needed, and brought back.
+#[derive(Clone, Debug)]
+pub struct Leave {
+    /// The step that removes it, or a part of it.
+    pub step: String,
+    /// The step that brings it back.
+    pub back: String,
+    /// It as it is now.
+    pub object: Object,
 }
 
 /// The settings for all VirtualServices.

@@ -41,9 +41,13 @@ pub fn is_file(source: &str) -> bool {
 }
 
 /// Writes all files. If one exists already and may not be replaced, none is written.
-pub fn write(folder: &Path, files: &[File], may_replace: bool) -> Result<(), String> {
+pub fn write<'f>(
+    folder: &Path,
+    files: impl IntoIterator<Item = &'f File> + Clone,
+    may_replace: bool,
+) -> Result<(), String> {
     let at = |path: &Path, problem: String| format!("{}: {problem}", path.display());
-    let existing = files.iter().find(|file| !may_replace && file.path.symlink_metadata().is_ok());
+    let existing = files.clone().into_iter().find(|file| !may_replace && file.path.symlink_metadata().is_ok());
     if let Some(file) = existing {
         return Err(at(&file.path, "exists, so nothing was written; name another folder, or give --force".to_owned()));
     }

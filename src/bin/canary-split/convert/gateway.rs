@@ -134,7 +134,7 @@ fn home(world: &World, labels: &Labels, notes: &mut Vec<String>) -> Home {
         Some(namespace) => namespace,
         None => {
             let note = format!(
-                "neither pods nor a Service of the gateway ({labels}) are given: the plugin is in {ROOT_NAMESPACE}, from where it is on such pods of every namespace; change metadata.namespace if the mesh has another root namespace"
+                "no gateway pods or Service ({labels}) were given, so the plugin goes into {ROOT_NAMESPACE}, where it applies to matching pods in every namespace; change metadata.namespace if the mesh has another root namespace"
             );
             if !notes.contains(&note) {
                 notes.push(note);

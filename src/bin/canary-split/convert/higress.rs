@@ -1,6 +1,6 @@
 //! Higress's traffic-tag plugin, which writes a header by conditions and weights, as this filter does.
 
-use super::extra::{Extra, pairs};
+use super::extra::{Extra, Leave, pairs};
 use super::gateway::{self, Home};
 use super::ingress::anywhere;
 use super::refusal::Refusal;
@@ -64,12 +64,16 @@ impl Tag {
         vec![Home { namespace: ROOT_NAMESPACE.to_owned(), labels, aim: None }]
     }
 
-    /// Two steps: remove the plugin, and bring it back.
-    pub fn leaves(&self) -> [String; 2] {
+    /// How the plugin is removed.
+    pub fn leaves(&self) -> Leave {
         let Object { namespace, name, .. } = &self.object;
         let group = self.object.text(&["apiVersion"]).and_then(|version| version.split('/').next()).unwrap_or_default();
         let place = if namespace.is_empty() { String::new() } else { format!("-n {namespace} ") };
-        [format!("kubectl {place}delete wasmplugins.{group} {name}"), format!("apply {} again", self.object.title())]
+        Leave {
+            step: format!("kubectl {place}delete wasmplugins.{group} {name}"),
+            back: format!("apply {} again", self.object.title()),
+            object: self.object.clone(),
+        }
     }
 }
 

@@ -11,6 +11,8 @@
 //! ```
 
 mod alone;
+mod around;
+mod export;
 mod extra;
 pub mod files;
 mod fixed;
@@ -31,11 +33,13 @@ pub mod refusal;
 mod result;
 mod routes;
 pub mod rule;
+mod saved;
 mod steps;
 pub mod sticky;
 mod stream;
 mod texts;
 pub mod unit;
+pub mod way;
 mod weighted;
 
 use crate::check;
@@ -49,10 +53,11 @@ use crate::report::finding::{Finding, Severity};
 use crate::report::output::{Output, harmless};
 use canary_split::rollout::ramp::Second;
 use files::File;
-use gateway::{Controller, Home};
-use print::{Said, Steps};
+use gateway::Controller;
+use print::Said;
 use result::Converted;
 use rule::{Rule, Target};
+use saved::Saved;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -121,9 +126,10 @@ pub fn run(options: &Options, output: Output, out: &mut impl Write) -> Result<u8
     let is_good =
         !converted.services.is_empty() && findings.iter().all(|finding| finding.code.severity < Severity::Error);
     if let Some(folder) = folder.filter(|_| is_good) {
-        files::write(folder, &made.files, options.force)?;
+        files::write(folder, made.files.iter().chain(made.saved.files()), options.force)?;
     }
-    let steps = made.steps(&converted, folder);
+    let (plugins, routes) = made.files.split_at_checked(made.plugins).unwrap_or_default();
+    let steps = way::of(&converted, plugins, routes, &made.saved, folder.is_some());
     let said =
         Said { converted: &converted, sticky: &sticky, findings: &findings, visit: visit.as_ref(), steps, is_good };
     let done = match output {
@@ -205,6 +211,8 @@ struct Made {
     files: Vec<File>,
     /// How many of them are plugins.
     plugins: usize,
+    /// What is needed for the way back alone.
+    saved: Saved,
 }
 
 impl Made {
@@ -221,7 +229,7 @@ impl Made {
         let texts = plugins.into_iter().chain(converted.texts.edited().map(Text::written));
         let path = |name: String| folder.map_or_else(|| PathBuf::from(&name), |folder| folder.join(&name));
         let files = names.into_iter().zip(texts).map(|(name, text)| File { path: path(name), text }).collect();
-        Ok(Made { files, plugins: count })
+        Ok(Made { files, plugins: count, saved: Saved::of(converted, folder) })
     }
 
     /// What is wrong with all that is given, as it is now; without what is still to be filled in, of which a note is made.
@@ -244,7 +252,9 @@ impl Made {
                 .filter(|text| text.instead_of.is_empty() || !text.edited.is_empty())
                 .map(|text| if text.edited.is_empty() { Rc::clone(&text.old) } else { named(&text.written()) }),
         );
-        let all = Objects::readable(&Unit { folder: String::new(), sources });
+        let mut all = vec![Objects::readable(&Unit { folder: String::new(), sources })];
+        all.extend(converted.texts.edited().filter(|text| text.is_export).map(Text::others));
+        let all = Objects::together(&all);
         let mut findings = check::of_objects(&all, now, &mut notes);
         check::without_open_digest(&mut findings, &mut notes);
         let rules = converted.services.iter().flat_map(|(_, rules)| rules);
@@ -258,57 +268,6 @@ impl Made {
             })
         });
         Checked { findings, notes, visit }
-    }
-
-    /// What to apply, and what to do to go back.
-    fn steps(&self, converted: &Converted, folder: Option<&Path>) -> Steps {
-        let (plugins, routes) = self.files.split_at_checked(self.plugins).unwrap_or_default();
-        let apply = |file: &File| format!("kubectl apply -f {}", file.path.display());
-        let mut steps = Steps::default();
-        for (file, plugin) in plugins.iter().zip(&converted.plugins.0) {
-            let Home { namespace, .. } = &plugin.home;
-            steps.plugins.push(folder.map_or_else(|| format!("apply {}", plugin.title()), |_| apply(file)));
-            let place = if namespace.is_empty() { String::new() } else { format!("-n {namespace} ") };
-            let kind = plugin.kind().to_ascii_lowercase();
-            steps.back_plugins.push(format!("kubectl {place}delete {kind} {}", plugin.name));
-        }
-        for [leave, back] in &converted.leaves {
-            steps.leave.push(leave.clone());
-            steps.back_leave.push(back.clone());
-        }
-        for (file, text) in routes.iter().zip(converted.texts.edited()) {
-            let is_made = !text.instead_of.is_empty();
-            let all =
-                if is_made { read(&text.old.name, &text.written()).unwrap_or_default().objects } else { Vec::new() };
-            let titles: Vec<String> =
-                if is_made { all.iter().map(Object::title).collect() } else { text.edited.clone() };
-            steps.routes.extend(match folder {
-                None => titles.iter().map(|title| format!("apply {title}")).collect(),
-                Some(_) => vec![apply(file)],
-            });
-            if !is_made && text.owned == text.edited {
-                continue;
-            }
-            if !is_made {
-                steps.back_routes.extend(match folder {
-                    None => titles.iter().map(|title| format!("apply {title} as it was")).collect(),
-                    Some(_) if files::is_file(&text.old.name) => vec![format!("kubectl apply -f {}", text.old.name)],
-                    Some(_) => vec![format!("apply {} as it was", titles.join(", "))],
-                });
-                continue;
-            }
-            steps.back_routes.extend(match folder {
-                None => titles.iter().map(|title| format!("delete {title}")).collect(),
-                Some(_) => vec![format!("kubectl delete -f {}", file.path.display())],
-            });
-            let hosts = text.hosts.join(", ");
-            steps.visitors.push(format!("let {hosts} point to Istio's gateway (DNS or load balancer)"));
-            steps.back_visitors.push(format!(
-                "let {hosts} point to the old gateway again, which still has {}",
-                text.instead_of.join(" and ")
-            ));
-        }
-        steps
     }
 
     fn to_json(&self, said: &Said, is_written: bool) -> Value {
@@ -338,6 +297,7 @@ impl Made {
         let paths: Vec<String> = self
             .files
             .iter()
+            .chain(self.saved.files())
             .filter(|_| is_written && said.is_good)
             .map(|file| file.path.display().to_string())
             .collect();

@@ -1,6 +1,7 @@
 //! What becomes of a unit: its rules, and the split that each of its routes goes by.
 
 use super::alone;
+use super::around;
 use super::extra::Extras;
 use super::owner;
 use super::refusal::Refusal;
@@ -105,6 +106,9 @@ pub fn of<'w, 'o>(
         (None, _) => return Ok(None),
     };
     if let ([root], [], [own]) = (unit.roots.as_slice(), unit.delegates.as_slice(), stables.as_slice()) {
+        let elsewhere: Vec<String> =
+            alone::elsewhere(root, first_routes).iter().map(|at| format!("http[{at}]")).collect();
+        notes.extend(around::elsewhere(root.object, &elsewhere, &rules));
         let fixed = alone::of(&base, &hosts, root, first_routes, own, &rules);
         rules.splice(0..0, fixed);
     }

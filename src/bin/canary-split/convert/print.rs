@@ -134,7 +134,7 @@ impl Said<'_> {
                     Target::Subset(name) => {
                         writeln!(
                             out,
-                            "{}: rule {}, {name} alone, on the paths that only it has",
+                            "{}: rule {}, always {name}, on paths that are routed to {name} only",
                             visible(service),
                             rule.name
                         )?;

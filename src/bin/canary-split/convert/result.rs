@@ -1,6 +1,7 @@
 //! All that was converted, and what was not.
 
-use super::extra::Extras;
+use super::around;
+use super::extra::{Extras, Leave};
 use super::gateway::{self, Controller, Home};
 use super::gateway_api::{self, Edited, Planned, attached::Gateways, read};
 use super::higress::Tag;
@@ -12,6 +13,7 @@ use super::rule::Rule;
 use super::sticky::{self, Sticky};
 use super::texts::Texts;
 use super::unit;
+use super::way;
 use super::weighted;
 use crate::cluster::manager::Manager;
 use crate::input::manifest::{Identity, Object, Objects};
@@ -34,7 +36,7 @@ pub struct Converted {
     /// What else is to be known.
     pub notes: Vec<String>,
     /// What has to leave before the routes are applied, and how it comes back.
-    pub leaves: Vec<[String; 2]>,
+    pub leaves: Vec<Leave>,
 }
 
 /// Converts all that can be converted.
@@ -81,6 +83,10 @@ pub fn of(
         done.add_tag(tag, &world, origins.made.is_empty());
     }
     if !done.services.is_empty() {
+        let around: Vec<String> =
+            done.plugins.0.iter().flat_map(|plugin| around::notes(objects, &world, plugin)).collect();
+        done.note(around);
+        done.notes.extend(done.plugins.0.iter().map(way::replaced));
         done.notes.extend(sticky::notes(sticky));
         let rendered = done.texts.edited().filter_map(|text| text.old.rendered_from.as_ref());
         let rendered = rendered.map(|folder| {

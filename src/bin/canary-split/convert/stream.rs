@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 /// All texts, divided by `---`.
-pub fn of(texts: &[&str]) -> String {
+pub fn of(texts: &[impl AsRef<str>]) -> String {
     let mut all = String::new();
     for text in texts {
+        let text = text.as_ref();
         if !all.is_empty() && !text.starts_with("---") {
             all.push_str("---\n");
         }

@@ -1,18 +1,22 @@
 //! The source texts of routes, before and after the edits.
 
+use super::export;
 use super::extra::{Extras, Known};
+use super::files;
 use super::ingress::Made;
 use super::pieces::{self, Piece};
 use super::plan::Plan;
 use super::refusal::Refusal;
 use super::routes;
+use super::stream;
 use crate::edit::text::{Refused, edited};
 use crate::edit::{Edit, Shown, fields};
 use crate::input::manifest::{Object, Objects};
 use crate::input::sources::{Source, Unit};
 use crate::input::yaml::{self, Node};
 use crate::world::routing::VirtualService;
-use std::collections::BTreeMap;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
 /// All source texts with their edits.
@@ -28,6 +32,8 @@ pub struct Text {
     pieces: Rc<[Piece]>,
     /// The parts that are edited, by their places.
     new: BTreeMap<usize, Rc<str>>,
+    /// Whether a cluster has printed it: then the edited objects alone are written.
+    pub is_export: bool,
     /// Titles of the edited objects.
     pub edited: Vec<String>,
     /// Titles of the Ingresses that a generated text replaces; empty for a given text.
@@ -41,11 +47,15 @@ pub struct Text {
 impl Texts {
     /// All source texts, given or generated, without edits.
     pub fn of(objects: &Objects, made: &[Made]) -> Texts {
+        let from_cluster = nodes(objects).filter(|(_, node)| export::is_from_cluster(node));
+        let exports: HashSet<*const Source> = from_cluster.map(|(source, _)| Rc::as_ptr(source)).collect();
         let text = |source: &Rc<Source>| {
             let made = made.iter().find(|made| Rc::ptr_eq(&made.source, source));
+            let pieces = pieces::of(&source.text);
             Text {
                 old: Rc::clone(source),
-                pieces: pieces::of(&source.text).into(),
+                is_export: pieces.iter().any(|piece| piece.item.is_some()) || exports.contains(&Rc::as_ptr(source)),
+                pieces: pieces.into(),
                 new: BTreeMap::new(),
                 edited: Vec::new(),
                 instead_of: made.map(|made| made.instead_of.clone()).unwrap_or_default(),
@@ -113,8 +123,54 @@ impl Texts {
 }
 
 impl Text {
-    /// The text with all edits so far.
+    /// What is written: the text with all edits; of an export the edited objects.
     pub fn written(&self) -> String {
+        if !self.is_export {
+            return self.whole();
+        }
+        let edited: HashSet<&str> = self.edited.iter().map(String::as_str).collect();
+        let parts = self.new.iter().filter_map(|(place, new)| Some((&**new, self.pieces.get(*place)?.item)));
+        if !export::is_json(&self.old.text) {
+            let documents =
+                parts.flat_map(|(part, item)| export::documents(part, item, |title| edited.contains(title)));
+            return stream::of(&documents.collect::<Vec<_>>());
+        }
+        let mut values: Vec<Value> =
+            parts.flat_map(|(part, item)| export::values(part, item, |title| edited.contains(title))).collect();
+        let all = match values.len() {
+            1 => values.remove(0),
+            _ => json!({"apiVersion": "v1", "kind": "List", "items": values}),
+        };
+        format!("{all:#}\n")
+    }
+
+    /// Whether the edited objects as they were have to be saved: no file has them, or one that could not be applied again.
+    pub fn is_to_be_saved(&self) -> bool {
+        let is_given = self.instead_of.is_empty() && self.owned != self.edited;
+        is_given && (self.is_export || !files::is_file(&self.old.name))
+    }
+
+    /// The edited objects as they were, if they have to be saved.
+    pub fn before(&self) -> Vec<String> {
+        if !self.is_to_be_saved() {
+            return Vec::new();
+        }
+        let edited: HashSet<&str> = self.edited.iter().map(String::as_str).collect();
+        let pieces = self.new.keys().filter_map(|place| self.pieces.get(*place));
+        let parts = pieces.filter_map(|piece| Some((self.old.text.get(piece.span.clone())?, piece.item)));
+        parts.flat_map(|(part, item)| export::documents(part, item, |title| edited.contains(title))).collect()
+    }
+
+    /// The objects of an export that are not written.
+    pub fn others(&self) -> Objects {
+        let edited: HashSet<&str> = self.edited.iter().map(String::as_str).collect();
+        let mut all = Objects::readable(&Unit { folder: String::new(), sources: vec![Rc::clone(&self.old)] });
+        all.objects.retain(|object| !edited.contains(&*object.title()));
+        all
+    }
+
+    /// The text with all edits so far.
+    fn whole(&self) -> String {
         let mut all = String::new();
         let mut end = 0;
         for (place, piece) in self.pieces.iter().enumerate() {

@@ -18,4 +18,4 @@ mod trials;
 
 pub use edit::{Edit, Test};
 pub use path::{Shown, Step, fields};
-pub use style::flow;
+pub use style::{Style, flow};

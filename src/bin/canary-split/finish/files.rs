@@ -11,6 +11,7 @@ use crate::input::sources::{self, MARK, Source, Unit};
 use crate::input::stderr;
 use crate::input::unreadable::Unreadable;
 use crate::report::output::Output;
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 use std::rc::Rc;
@@ -54,11 +55,7 @@ pub fn run(
     }
     let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let is_written = !target.dry_run && !plan.stages.is_empty();
-    let end = if is_written {
-        "written; apply the files in this order, and wait for each: canary-split status"
-    } else {
-        "nothing is written"
-    };
+    let end = if is_written { after(&written) } else { "nothing is written".to_owned() };
     let way = Way { is_dry: target.dry_run, is_written, took_ms, gateways: None };
     match output {
         Output::Json => writeln!(out, "{:#}", to_json(&plan, &written, &way)),
@@ -67,6 +64,18 @@ pub fn run(
     }
     .map_err(|error| error.to_string())?;
     Ok(0)
+}
+
+/// What to do with files that are written.
+fn after(written: &[Written]) -> String {
+    let mut files = HashSet::new();
+    match written.iter().find(|step| !files.insert(&*step.file)) {
+        _ if written.len() == 1 => "written".to_owned(),
+        None => "written; apply the files in this order, and wait for each: canary-split status".to_owned(),
+        Some(Written { file, .. }) => format!(
+            "written; {file} has objects of several steps, which must not be applied at once: run the same command without -f first, which edits the cluster step by step"
+        ),
+    }
 }
 
 fn read(target: &Target) -> Result<Vec<Rc<Source>>, String> {

@@ -1,12 +1,13 @@
 //! `promote` and `remove`: the end of a canary, as edits in an order that lets no request fail.
 //!
 //! ```text
-//! objects, rule → promote or remove (meant, http, reach, used) → plan → files or living
+//! objects, rule → promote or remove (meant, http, reach, used, left) → plan → files or living
 //! ```
 
 mod entry;
 mod files;
 mod http;
+mod left;
 mod living;
 mod meant;
 mod plan;

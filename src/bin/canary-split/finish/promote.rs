@@ -2,6 +2,7 @@
 
 use super::entry::are_overlapping;
 use super::http::{Http, Kind};
+use super::left;
 use super::meant::{Found, Meant, given_once, settled};
 use super::plan::{Plan, Stage, moved};
 use super::reach::{Gone, reaches};
@@ -84,6 +85,10 @@ pub fn plan(objects: &Objects, meant: &Meant, subset: &str) -> Result<Plan, Refu
     }
     if services.is_empty() {
         notes.push(format!("no VirtualService and no HTTPRoute is given that routes rule {name} by {}", found.header));
+    }
+    if let Some(old) = split.subsets.first().filter(|_| at != 0) {
+        let all: Vec<Http> = services.iter().map(|service| found.http(service)).collect();
+        notes.extend(left::note(&found, &all, &old.name, &stages, true));
     }
     let new = if of_split.is_empty() { old.clone() } else { named(&all, order) };
     if !of_split.is_empty() {

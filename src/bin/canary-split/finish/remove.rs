@@ -2,6 +2,7 @@
 
 use super::entry::are_overlapping;
 use super::http::{Http, Kind};
+use super::left;
 use super::meant::{Found, Meant, given_once, settled};
 use super::plan::{Plan, Stage, json};
 use super::reach::{Gone, reaches};
@@ -74,6 +75,7 @@ pub fn plan(objects: &Objects, meant: &Meant) -> Result<Plan, Refusal> {
             found.header
         )));
     }
+    let all: Vec<Http> = services.iter().map(|service| found.http(service)).collect();
     for service in services {
         let edits = of_routes(&found, &world, &found.http(service), &mut notes)?;
         if edits.is_empty() {
@@ -86,6 +88,10 @@ pub fn plan(objects: &Objects, meant: &Meant) -> Result<Plan, Refusal> {
         }
         let said = "the routes by its header are removed".to_owned();
         stages.push(Stage { object: service.object.clone(), edits, said, why: ROUTES_NEXT });
+    }
+    if let Target::Split(split) = &found.rule.target {
+        let others = split.subsets.iter().skip(1);
+        notes.extend(others.filter_map(|other| left::note(&found, &all, &other.name, &stages, false)));
     }
     let still: Vec<Used> = after.iter().flat_map(|(object, value)| Used::all(value, &object.namespace)).collect();
     left.retain(|used| !still.contains(used));

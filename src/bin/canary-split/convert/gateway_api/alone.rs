@@ -61,6 +61,29 @@ pub fn all<'u, 'o>(unit: &'u Unit<'o>, stables: &[Vec<String>], by: Controller) 
     found
 }
 
+/// The rules that lead to other Services before one with weights would take their requests, by their routes' places.
+pub fn elsewhere(unit: &Unit, stables: &[Vec<String>], by: Controller) -> Vec<(usize, usize)> {
+    let known = known(unit, stables);
+    // All but the port.
+    let is_of = |backend: &[String]| {
+        known.iter().any(|known| known.backend.iter().zip(backend).take(PORT).all(|(one, other)| one == other))
+    };
+    let is_decided = |place: usize, rule: usize, entry: &Entry| {
+        let mut met = weighted_entries(unit).filter(|(_, theirs)| theirs.may_meet(entry));
+        met.any(|(at, theirs)| is_before(unit, ((place, rule), entry), (at, theirs), by) == Some(true))
+    };
+    let mut found = Vec::new();
+    for (place, (route, _)) in unit.0.iter().enumerate() {
+        for (rule, entries) in route.rules.iter().enumerate() {
+            let only = only_backend(route.node(rule)).and_then(|only| backend(only, route));
+            if only.is_some_and(|only| !is_of(&only)) && entries.iter().any(|entry| is_decided(place, rule, entry)) {
+                found.push((place, rule));
+            }
+        }
+    }
+    found
+}
+
 /// Whether an earlier rule of the same route asks for the same as a match, so that no request gets to it.
 pub fn is_hidden(route: &Route, rule: usize, entry: &Entry) -> bool {
     route.rules.iter().take(rule).flatten().any(|earlier| earlier == entry)
@@ -136,6 +159,9 @@ fn is_before(
         Ordering::Equal => unit.0.get(place)?.0.is_older(&unit.0.get(other_place)?.0),
     }
 }
+
+/// The place of the port in what `backend` says.
+const PORT: usize = 4;
 
 /// Where a backend leads, whatever share it has.
 fn backend(node: &Node, route: &Route) -> Option<Vec<String>> {

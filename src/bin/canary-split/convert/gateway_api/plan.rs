@@ -5,6 +5,7 @@ use super::entry::Entry;
 use super::read::Route;
 use super::unit::Unit;
 use super::{alone, edits, order};
+use crate::convert::around;
 use crate::convert::fixed::{Fixed, grouped};
 use crate::convert::gateway::{Controller, Home};
 use crate::convert::owner::{self, NOT_ADOPTED};
@@ -155,6 +156,12 @@ pub fn plan<'o>(objects: &Objects, unit: &Unit<'o>, stable: Option<&str>) -> Res
         (rules, owners)
     };
     let rules = without_repeated(rules);
+    let elsewhere = alone::elsewhere(unit, &stables, by);
+    for (place, (route, _)) in unit.0.iter().enumerate() {
+        let own = elsewhere.iter().filter(|(own, _)| *own == place);
+        let own: Vec<String> = own.map(|(_, rule)| format!("rules[{rule}]")).collect();
+        notes.extend(around::elsewhere(route.object, &own, &rules));
+    }
     let mut edited = Vec::new();
     for ((route, _), stables) in unit.0.iter().zip(&stables).filter(|((route, _), _)| !route.weighted.is_empty()) {
         let object = route.object;

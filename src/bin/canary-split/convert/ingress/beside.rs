@@ -1,4 +1,4 @@
-//! The annotations of a main Ingress that are not about its canary, and how each is handled.
+//! The annotations that are not about a canary, or that nobody knows, and how each is handled.
 
 use super::super::refusal::Refusal;
 use super::paths::Site;
@@ -18,13 +18,21 @@ use Becomes::{Lost, Refused, Written};
 
 const ACCESS: &str = "it says who may come in, and the result would let everybody in; put it into an AuthorizationPolicy or RequestAuthentication at the gateway, remove it here, and convert again";
 const SNIPPET: &str = "nginx's own directives, which may say who may come in; put what they do into Istio's objects, remove it here, and convert again";
+const UNKNOWN: &str = "is not converted";
 const REDIRECTS: &str = "all of its requests are redirected, and none meets a canary";
 
 /// Looks up an annotation by its name without the prefix.
 fn becomes(said: &Said) -> Becomes {
     match said.name {
         // Other files of this folder convert these.
-        name if name.starts_with("canary") => Written,
+        "canary"
+        | "canary-by-header"
+        | "canary-by-header-value"
+        | "canary-by-header-pattern"
+        | "canary-by-cookie"
+        | "canary-weight"
+        | "canary-weight-total" => Written,
+        name if name.starts_with("canary") => Lost("is not known, so it is not converted; is it misspelt?"),
         "affinity"
         | "affinity-canary-behavior"
         | "session-cookie-name"
@@ -84,19 +92,26 @@ fn becomes(said: &Said) -> Becomes {
         "load-balance" | "upstream-hash-by" | "upstream-hash-by-subset" => Lost(
             "is not converted: how a Service's pods are chosen is in trafficPolicy.loadBalancer of a DestinationRule",
         ),
-        _ => Lost("is not converted"),
+        _ => Lost(UNKNOWN),
     }
 }
 
 /// Notes the annotations that are lost, and refuses those that must not be.
 pub fn check(site: &Site, notes: &mut Vec<String>) -> Result<(), Refusal> {
-    for ingress in site.ingresses() {
-        // ingress-nginx reads all other settings from the main Ingress, so those of a canary do not count.
-        for said in ingress.annotations().filter(|_| !ingress.is_canary) {
+    let ingresses = site.ingresses();
+    for ingress in &ingresses {
+        for said in ingress.annotations() {
+            // ingress-nginx reads all other settings from the main Ingress, so those of a canary do not count.
+            let is_of_main = || {
+                let mut main = ingresses.iter().filter(|other| !other.is_canary);
+                main.any(|main| main.annotations().any(|other| other.name == said.name))
+            };
             match becomes(&said) {
-                Written => {}
+                Lost(says)
+                    if ingress.is_canary && (says != UNKNOWN && !said.name.starts_with("canary") || is_of_main()) => {}
                 Lost(says) => notes.push(ingress.note(&said, says)),
-                Refused(why) => return Err(ingress.refuse(&said, why)),
+                Refused(why) if !ingress.is_canary => return Err(ingress.refuse(&said, why)),
+                Written | Refused(_) => {}
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Argo Rollouts: reads a Rollout, so that the filter takes over from it.
 
-use super::super::extra::{Extra, Known, Override};
+use super::super::extra::{Extra, Known, Leave, Override};
 use super::super::owner::GATEWAY_API_PLUGIN;
 use super::super::refusal::Refusal;
 use super::super::rule::name;
@@ -176,7 +176,11 @@ impl Place<'_, '_> {
             service: (service.object.namespace.clone(), service.object.name.clone()),
             routes,
             is_left: true,
-            leaves: Some([format!("remove {what} from {title}"), format!("put {what} back into {title}")]),
+            leaves: Some(Leave {
+                step: format!("remove {what} from {title}"),
+                back: format!("put {what} back into {title}"),
+                object: (*rollout).clone(),
+            }),
             ..Known::default()
         })
     }

@@ -1,6 +1,6 @@
 //! Flagger: reads a Canary, so that the filter takes over from it.
 
-use super::super::extra::{Extra, Known};
+use super::super::extra::{Extra, Known, Leave};
 use super::super::refusal::Refusal;
 use super::ramp::Plan;
 use super::said::{in_routes, lost, named, note, whole};
@@ -123,10 +123,11 @@ pub fn of(canary: &Object, world: &World, start: Option<Second>, notes: &mut Vec
         routes,
         own_host: Some(apex.to_owned()),
         is_left: true,
-        leaves: Some([
-            format!("kubectl {place}delete canary {} --cascade=orphan", canary.name),
-            format!("apply {} again, by which Flagger writes {}", canary.title(), service.object.title()),
-        ]),
+        leaves: Some(Leave {
+            step: format!("kubectl {place}delete canary {} --cascade=orphan", canary.name),
+            back: format!("apply {} again, by which Flagger writes {}", canary.title(), service.object.title()),
+            object: canary.clone(),
+        }),
     })
 }
 

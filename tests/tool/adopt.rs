@@ -114,7 +114,7 @@ fn the_files_are_written_once_and_the_virtualservice_stays_as_it_is() {
     assert!(out.contains("rule shop adopts primary; sticky by header x-user, else cookie"), "{out}");
     assert!(out.contains(&format!("1. kubectl apply -f {target}/wasmplugin.yaml")), "{out}");
     assert!(out.contains(&format!("2. kubectl apply -f {target}/envoyfilter.yaml")), "{out}");
-    assert!(out.contains("1. kubectl -n istio-system delete envoyfilter canary-split-adopt"), "{out}");
+    assert!(out.contains("1. if EnvoyFilter istio-system/canary-split-adopt has no patches but these: kubectl -n istio-system delete envoyfilter canary-split-adopt;"), "{out}");
     let read = |name: &str| -> Value {
         serde_saphyr::from_str(&fs::read_to_string(format!("{target}/{name}")).unwrap()).unwrap()
     };

@@ -11,8 +11,8 @@ mod print;
 use crate::check;
 use crate::convert::files::{self, File};
 use crate::convert::gateway_api::read;
+use crate::convert::others;
 use crate::convert::sticky::Sticky;
-use crate::convert::way;
 use crate::input::manifest::{Object, Objects};
 use crate::input::sources::{self, Input, Source, Unit};
 use crate::input::stderr;
@@ -146,7 +146,7 @@ fn check(objects: &Objects, files: &[File], notes: &mut Vec<String>) -> Vec<Find
 /// The steps to apply the result, and those to go back: two each.
 fn steps(adopted: &Adopted, files: &[File], folder: Option<&Path>) -> [[Vec<String>; 2]; 2] {
     let (plugins, filters) = (&adopted.plugins.0, &adopted.filters);
-    let delete_plugins = plugins.iter().map(way::removal);
+    let delete_plugins = plugins.iter().map(others::removal);
     let delete_filters = filters.iter().map(|filter| {
         let (title, namespace, name) = (filter.title(), &filter.home.namespace, &filter.name);
         format!("if {title} has no patches but these: kubectl -n {namespace} delete envoyfilter {name}; otherwise remove these from its configPatches")

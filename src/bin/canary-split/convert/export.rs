@@ -2,12 +2,13 @@
 //! cluster alone may say: applied again, an old resourceVersion would be refused, and old replicas would take effect.
 
 use super::pieces::Item;
-use super::texts::read;
 use crate::edit::text::edited;
 use crate::edit::{Edit, Step, Style, fields, patch};
-use crate::input::manifest::GATEWAY_API;
+use crate::input::manifest::{GATEWAY_API, Objects};
+use crate::input::sources::{Source, Unit};
 use crate::input::yaml::{self, Node};
 use serde_json::Value;
+use std::rc::Rc;
 
 /// What a cluster writes into the metadata of an object, in addition to its annotation.
 const METADATA: [&str; 6] = ["resourceVersion", "uid", "creationTimestamp", "generation", "managedFields", "selfLink"];
@@ -50,7 +51,8 @@ pub fn values(part: &str, item: Option<Item>, is_meant: impl Fn(&str) -> bool) -
     match (item, yaml::documents(part)) {
         (Some(item), Ok(documents)) => item.of(&documents).map(value).into_iter().collect(),
         _ => {
-            let objects = read("", part).unwrap_or_default().objects;
+            let sources = vec![Rc::new(Source::new(String::new(), part))];
+            let objects = Objects::readable(&Unit { folder: String::new(), sources }).objects;
             objects.iter().filter(|object| is_meant(&object.title())).map(|object| value(&object.node)).collect()
         }
     }

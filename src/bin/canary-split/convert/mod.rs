@@ -23,6 +23,7 @@ mod ingress;
 mod leaving;
 mod names;
 mod origins;
+pub mod others;
 pub mod owner;
 mod pieces;
 mod plan;
@@ -39,7 +40,7 @@ pub mod sticky;
 mod stream;
 mod texts;
 pub mod unit;
-pub mod way;
+mod way;
 mod weighted;
 
 use crate::check;

@@ -6,6 +6,7 @@ use super::gateway::{self, Controller, Home};
 use super::gateway_api::{self, Edited, Planned, attached::Gateways, read};
 use super::higress::Tag;
 use super::origins::Origins;
+use super::others;
 use super::plan::{self, Plan};
 use super::plugin::Plugins;
 use super::refusal::Refusal;
@@ -13,7 +14,6 @@ use super::rule::Rule;
 use super::sticky::{self, Sticky};
 use super::texts::Texts;
 use super::unit;
-use super::way;
 use super::weighted;
 use crate::cluster::manager::Manager;
 use crate::input::manifest::{Identity, Object, Objects};
@@ -86,7 +86,7 @@ pub fn of(
         let around: Vec<String> =
             done.plugins.0.iter().flat_map(|plugin| around::notes(objects, &world, plugin)).collect();
         done.note(around);
-        done.notes.extend(done.plugins.0.iter().map(way::replaced));
+        done.notes.extend(done.plugins.0.iter().map(others::replaced));
         done.notes.extend(sticky::notes(sticky));
         let rendered = done.texts.edited().filter_map(|text| text.old.rendered_from.as_ref());
         let rendered = rendered.map(|folder| {
